@@ -1,0 +1,119 @@
+"""Reading the options of one block of ``params.json``, with an error for whatever is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from creme.errors import ConfigError, listing, nearest
+
+# What shapes only the training: it changes no output of a trained network.
+TRAINING_ONLY = frozenset(
+    {
+        "attention_dropout",
+        "bn_momentum",
+        "dropout",
+        "dropout_residual",
+        "kernel_initializer",
+        "l1_scale",
+        "l2_scale",
+        "mha_initializer",
+        "mha_l2_scale",
+        "norm_gamma",
+        "position_dropout",
+    }
+)
+
+_MISSING: Any = object()
+
+
+class Options:
+    """The options of one block, each to be read once.
+
+    Parameters
+    ----------
+    where : str
+        What the options belong to, for messages.
+    given : mapping
+        The block as it stands in the file.
+    defaults : mapping
+        Values that hold where the block says nothing (the model's own settings).
+    ignored : iterable of str
+        Options that the block accepts without effect.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        given: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+        ignored: frozenset[str] = frozenset(),
+    ) -> None:
+        self.where = where
+        self._given = given
+        self._values = {**(defaults or {}), **given}
+        self._ignored = TRAINING_ONLY | ignored
+        self._known: set[str] = set()
+
+    def _read(self, key: str, default: Any) -> Any:
+        self._known.add(key)
+        value = self._values.get(key, default)
+        if value is _MISSING:
+            raise ConfigError(f"{self.where} lacks the option {key!r}.")
+        return value
+
+    def integer(self, key: str, default: Any = _MISSING, minimum: int = 1) -> Any:
+        """A whole number of at least `minimum`, or `default`."""
+        value = self._read(key, default)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+            raise ConfigError(
+                f"{self.where}: {key!r} is {value!r}; it must be a whole number"
+                f" of at least {minimum}."
+            )
+        return value
+
+    def number(self, key: str, default: Any = _MISSING) -> Any:
+        """A positive number, or `default`."""
+        value = self._read(key, default)
+        if value is default:
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+            raise ConfigError(f"{self.where}: {key!r} is {value!r}; it must be a positive number.")
+        return value
+
+    def flag(self, key: str, default: bool | None) -> Any:
+        """True or false, or `default`."""
+        value = self._read(key, default)
+        if value is not default and not isinstance(value, bool):
+            raise ConfigError(f"{self.where}: {key!r} is {value!r}; it must be true or false.")
+        return value
+
+    def choice(self, key: str, default: Any, allowed: Mapping[Any, Any]) -> Any:
+        """One of the keys of `allowed`, answered with what it stands for there."""
+        value = self._read(key, default)
+        if isinstance(value, list | dict) or value not in allowed:
+            raise ConfigError(
+                f"{self.where}: {key!r} is {value!r}; supported are"
+                f" {listing([repr(name) for name in allowed], limit=20)}."
+            )
+        return allowed[value]
+
+    def fixed(self, **supported: Any) -> None:
+        """Options that may be given, but for which there is one supported value only."""
+        for key, only in supported.items():
+            value = self._read(key, only)
+            if type(value) is not type(only) or value != only:
+                raise ConfigError(
+                    f"{self.where}: {key!r} is {value!r}; only {only!r} is supported."
+                )
+
+    def finish(self) -> None:
+        """Raise where the block holds an option that nobody read."""
+        for key in self._given:
+            if key not in self._known and key not in self._ignored:
+                raise ConfigError(
+                    f"{self.where}: the option {key!r} is not supported"
+                    f"{nearest(key, self._known)}; supported are {listing(sorted(self._known), 40)}."
+                )

@@ -1,0 +1,61 @@
+"""Every error and warning that the toolkit raises on purpose.
+
+A message says what was wrong, where, and what is allowed or what to do, in one or two sentences:
+the command line prints it as it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CremeError(Exception):
+    """Base of all errors that are somebody's to mend: the user's, a plugin's, the machine's."""
+
+
+class ConfigError(CremeError, ValueError):
+    """A parameter, a file of parameters or a choice is not usable as given."""
+
+
+class SequenceError(CremeError, ValueError):
+    """A sequence, an edit or a tile is malformed or does not fit."""
+
+
+class GenomeError(CremeError):
+    """A FASTA or an annotation is missing, damaged, or lacks what was asked of it."""
+
+
+class ModelError(CremeError):
+    """A model cannot be loaded, or returned what its description excludes."""
+
+
+class PluginError(CremeError):
+    """A plugin is unknown, broken, or lacks what it needs."""
+
+
+class StoreError(CremeError):
+    """A prediction store cannot be used as it is."""
+
+
+class ResultsError(CremeError):
+    """A results directory is missing, unfinished, or belongs to another experiment."""
+
+
+class CremeWarning(UserWarning):
+    """Something was changed or assumed on the user's behalf, and is reported."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """A clause such as ``" (did you mean 'tile'?)"``, or nothing where no choice is close."""
+    close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def listing(items: Iterable[object], limit: int = 8) -> str:
+    """Comma-separated items, cut after `limit` with the number that was left out."""
+    words = [str(item) for item in items]
+    if not words:
+        return "none"
+    cut = f" and {len(words) - limit} more" if len(words) > limit else ""
+    return ", ".join(words[:limit]) + cut

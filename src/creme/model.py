@@ -1,0 +1,382 @@
+"""Models: what a prediction is made by, and what of it is kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from creme.errors import ConfigError, ModelError, listing, nearest
+from creme.parameters import Parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One output track of a model.
+
+    Attributes
+    ----------
+    name : str
+        The identifier in the model's table, unique within it.
+    description, assay, cell_type : str
+        Empty where the table does not say.
+    strand : {'+', '-', '.'}
+        The strand that the track covers, relative to the input sequence; '.' is both. A locus
+        sequence runs 5' to 3' along its gene, so the '+' track of a pair is the gene's strand for
+        genes of either strand.
+    pair : int, optional
+        Index of the track of the other strand.
+    """
+
+    name: str
+    description: str = ""
+    assay: str = ""
+    cell_type: str = ""
+    strand: Literal["+", "-", "."] = "."
+    pair: int | None = None
+
+
+@dataclass(frozen=True)
+class TrackTable:
+    """The tracks of a model in the order of its output."""
+
+    tracks: tuple[Track, ...]
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self.tracks)
+
+    def __getitem__(self, index: int) -> Track:
+        return self.tracks[index]
+
+    def frame(self) -> pd.DataFrame:
+        """The table with one row a track, its index being the track's."""
+        import pandas as pd
+
+        columns = ["name", "description", "assay", "cell_type", "strand", "pair"]
+        rows = [[getattr(track, column) for column in columns] for track in self.tracks]
+        return pd.DataFrame(rows, columns=columns)
+
+    def select(self, choices: Iterable[int | str], strand: str | None = None) -> tuple[int, ...]:
+        """Indices of the chosen tracks, ascending, each once.
+
+        Parameters
+        ----------
+        choices : iterable of int or str
+            Indices, exact names, or regular expressions that are searched for in a track's name
+            and description.
+        strand : {'+', '-', '.'}, optional
+            Keep only the tracks of this strand ('+' keeps unstranded ones as well, since they
+            cover the gene's strand too; so does '-').
+
+        Raises
+        ------
+        ConfigError
+            If a choice matches no track; the message names the nearest tracks.
+        """
+        chosen: set[int] = set()
+        names = {track.name: index for index, track in enumerate(self.tracks)}
+        for choice in choices:
+            found = self._matching(choice, names)
+            if strand is not None:
+                found = [i for i in found if self.tracks[i].strand in (strand, ".")]
+            if not found:
+                suffix = f" on strand {strand!r}" if strand is not None else ""
+                raise ConfigError(
+                    f"tracks: {choice!r} matches none of the model's {len(self)} tracks{suffix}"
+                    f"{nearest(str(choice), names)}; the first ones are "
+                    f"{listing((track.name for track in self.tracks), 4)}"
+                )
+            chosen.update(found)
+        return tuple(sorted(chosen))
+
+    def _matching(self, choice: int | str, names: dict[str, int]) -> list[int]:
+        if isinstance(choice, int):
+            return [choice] if 0 <= choice < len(self) else []
+        if choice in names:
+            return [names[choice]]
+        try:
+            pattern = re.compile(choice)
+        except re.error as error:
+            raise ConfigError(
+                f"tracks: {choice!r} is neither a track's name nor a regular expression ({error})"
+            ) from None
+        return [
+            index
+            for index, track in enumerate(self.tracks)
+            if pattern.search(track.name) or pattern.search(track.description)
+        ]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The part of a model's output that is kept: some bins of some tracks.
+
+    Attributes
+    ----------
+    bins, tracks : tuple of int
+        Indices into the model's output, ascending.
+    """
+
+    bins: tuple[int, ...]
+    tracks: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of bins and of tracks."""
+        return len(self.bins), len(self.tracks)
+
+    def take(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The selection's part of whole outputs, (B, n_bins, n_tracks) to (B, *shape)."""
+        part = output[:, _span(self.bins), :][:, :, _span(self.tracks)]
+        return np.ascontiguousarray(part, dtype=np.float32)
+
+
+def _span(indices: tuple[int, ...]) -> slice | list[int]:
+    """A slice where the indices are consecutive, so that nothing is gathered."""
+    if indices == tuple(range(indices[0], indices[-1] + 1)):
+        return slice(indices[0], indices[-1] + 1)
+    return list(indices)
+
+
+class Readout(Parameters):
+    """How an activity is read from the kept bins and tracks.
+
+    A readout gives one activity for each of its tracks (``over_tracks = "each"``) or a single one
+    (``"mean"``). TSS activity in the paper is one bin of one track.
+    """
+
+    name: str = Field("", description="label of the activity in results")
+    tracks: list[int | str] | None = Field(
+        None, description="indices, names or regular expressions; all kept tracks unless given"
+    )
+    strand: Literal["+", "-", "."] | None = Field(
+        None, description="only tracks of this strand; '+' is the gene's"
+    )
+    bins: list[int] | str | None = Field(
+        None, description="'tss', 'all', a list of bins, or 'first-last'; all kept bins if absent"
+    )
+    over_bins: Literal["mean", "sum"] = "mean"
+    over_tracks: Literal["each", "mean"] = "each"
+
+
+@dataclass(frozen=True)
+class BoundReadout:
+    """A readout with its positions in a selection, ready to be applied."""
+
+    bins: tuple[int, ...]
+    tracks: tuple[int, ...]
+    over_bins: str
+    over_tracks: str
+    labels: tuple[str, ...] = field(default=())
+
+    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Activities of kept values, (n, bins, tracks) to (n, len(labels)) float32.
+
+        Sums run in float64, so that they do not depend on how many values are summed at once.
+        """
+        part = values[:, _span(self.bins), :][:, :, _span(self.tracks)].astype(np.float64)
+        result = part.mean(axis=1) if self.over_bins == "mean" else part.sum(axis=1)
+        if self.over_tracks == "mean":
+            result = result.mean(axis=1, keepdims=True)
+        return result.astype(np.float32)
+
+
+class Model(Parameters, ABC):
+    """A sequence-based DNN, or anything that maps a sequence to binned tracks.
+
+    A subclass declares its parameters as annotated fields, sets ``name`` and ``version``, describes
+    its output grid, and implements `predict`. Heavy things (frameworks, weights) are imported and
+    loaded at the first prediction, not in the constructor, so that describing a model is cheap and
+    the object can be pickled to a worker.
+
+    Attributes
+    ----------
+    name : str
+        The name that it is registered by.
+    version : str
+        Of the architecture's code: raise it whenever the same weights give other numbers.
+    n_value : float
+        What the model expects in all four channels of an N.
+    batch_size : int
+        Sequences predicted at once unless the user says otherwise.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[str]
+    n_value: ClassVar[float] = 0.25
+    batch_size: ClassVar[int] = 1
+
+    @property
+    @abstractmethod
+    def input_length(self) -> int:
+        """Length of the input, bp."""
+
+    @property
+    @abstractmethod
+    def bin_size(self) -> int:
+        """Length of an output bin, bp."""
+
+    @property
+    @abstractmethod
+    def n_bins(self) -> int:
+        """Number of output bins."""
+
+    @property
+    def output_start(self) -> int:
+        """Input position of the first base of bin 0; the output is centred unless overridden."""
+        return (self.input_length - self.n_bins * self.bin_size) // 2
+
+    @property
+    def tss(self) -> int:
+        """Input position at which a locus's TSS base is put."""
+        return self.input_length // 2
+
+    @property
+    @abstractmethod
+    def tracks(self) -> TrackTable:
+        """The output tracks."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What tells this model's numbers from another's: JSON values.
+
+        Digests of the weights and every setting that changes the output (head, transform, padding,
+        precision). Name, version, grid and `n_value` are added by `fingerprint`. Paths and devices
+        do not belong here.
+        """
+
+    @abstractmethod
+    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict whole outputs.
+
+        Parameters
+        ----------
+        onehot : array of float32, shape (B, input_length, 4)
+            Must not be modified. A row of N is `n_value` in all four channels.
+
+        Returns
+        -------
+        array of float32, shape (B, n_bins, len(tracks))
+        """
+
+    def predict_selected(
+        self, onehot: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict only some bins and tracks; override where the model can compute only these.
+
+        Returns
+        -------
+        array of float32, shape (B, len(selection.bins), len(selection.tracks))
+            Equal to ``selection.take(self.predict(onehot))``.
+        """
+        return selection.take(self.predict(onehot))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hexadecimal) of all that changes a prediction."""
+        described = {
+            "model": self.name,
+            "version": self.version,
+            "n_value": self.n_value,
+            "grid": [self.input_length, self.output_start, self.bin_size, self.n_bins],
+            "identity": self.identity(),
+        }
+        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+
+    def tss_bin(self) -> int:
+        """The bin that holds the TSS base.
+
+        Raises
+        ------
+        ModelError
+            If the TSS lies outside the output.
+        """
+        index = (self.tss - self.output_start) // self.bin_size
+        if not 0 <= index < self.n_bins:
+            raise ModelError(f"model {self.name}: the TSS at {self.tss} lies outside its output")
+        return index
+
+    def select_bins(self, bins: list[int] | str) -> tuple[int, ...]:
+        """Indices of bins given as 'tss', 'all', 'first-last' (both included) or a list.
+
+        Raises
+        ------
+        ConfigError
+            If the text is none of these, or a bin does not exist.
+        """
+        if bins == "tss":
+            return (self.tss_bin(),)
+        if bins == "all":
+            return tuple(range(self.n_bins))
+        if isinstance(bins, str):
+            match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", bins)
+            if not match:
+                raise ConfigError(
+                    f"bins = {bins!r} is not allowed: give 'tss', 'all', 'first-last' or a list"
+                )
+            bins = list(range(int(match[1]), int(match[2]) + 1))
+        chosen = tuple(sorted(set(bins)))
+        if not chosen or chosen[0] < 0 or chosen[-1] >= self.n_bins:
+            raise ConfigError(
+                f"bins = {listing(bins)}: model {self.name} has bins 0 to {self.n_bins - 1}, and "
+                f"at least one must be chosen"
+            )
+        return chosen
+
+    def bind(self, readout: Readout, selection: Selection) -> BoundReadout:
+        """A readout with its place in a selection, and a label for each of its activities.
+
+        Raises
+        ------
+        ConfigError
+            If the readout asks for a bin or a track that the selection does not keep.
+        """
+        title = f"readout {readout.name!r}" if readout.name else "readout"
+        kept = TrackTable(tuple(self.tracks[index] for index in selection.tracks))
+        if readout.tracks is None and readout.strand is None:
+            tracks = tuple(range(len(kept)))
+        else:
+            wanted = self.tracks.select(
+                [""] if readout.tracks is None else readout.tracks, readout.strand
+            )
+            tracks = tuple(i for i, index in enumerate(selection.tracks) if index in set(wanted))
+            named = readout.tracks is not None and all(isinstance(t, int) for t in readout.tracks)
+            if not tracks or (named and len(tracks) < len(wanted)):
+                raise ConfigError(
+                    f"{title}: tracks = {readout.tracks} are not among those that the model keeps "
+                    f"({listing(track.name for track in kept)}); add them to [model] tracks"
+                )
+        bins = selection.bins if readout.bins is None else self.select_bins(readout.bins)
+        missing = [index for index in bins if index not in set(selection.bins)]
+        if missing:
+            raise ConfigError(
+                f"{title}: bins {listing(missing)} are not among those that the model keeps; add "
+                f"them to [model] bins"
+            )
+        prefix = f"{readout.name}:" if readout.name else ""
+        labels = tuple(prefix + kept[index].name for index in tracks)
+        if readout.over_tracks == "mean":
+            labels = (readout.name or "mean",)
+        places = {index: place for place, index in enumerate(selection.bins)}
+        return BoundReadout(
+            bins=tuple(places[index] for index in bins),
+            tracks=tracks,
+            over_bins=readout.over_bins,
+            over_tracks=readout.over_tracks,
+            labels=labels,
+        )

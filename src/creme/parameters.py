@@ -1,0 +1,74 @@
+"""Typed parameters: one description for Python, the experiment file and the command line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from creme.errors import ConfigError, nearest
+
+
+class Parameters(BaseModel):
+    """Base of everything that a user configures: fields with types, defaults and limits.
+
+    A subclass declares annotated fields. They are validated once, when the object is made, and
+    cannot be changed afterwards.
+
+    Raises
+    ------
+    ConfigError
+        From the constructor: for an unknown field (with the nearest known one), a missing one, or
+        a value that is not allowed; the message names the field, the value and what is allowed.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, arbitrary_types_allowed=True, protected_namespaces=()
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, type(self))) from None
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters as plain JSON values, in the order of their declaration."""
+        return self.model_dump(mode="json")
+
+
+def explain(error: ValidationError, owner: type[BaseModel], where: str = "") -> str:
+    """One sentence for each problem of a failed validation."""
+    title = where or getattr(owner, "name", None) or owner.__name__
+    return "; ".join(_sentence(problem, owner, str(title)) for problem in error.errors())
+
+
+def _sentence(problem: Any, owner: type[BaseModel], title: str) -> str:
+    path = [str(part) for part in problem["loc"]]
+    field = ".".join(path)
+    if problem["type"] == "extra_forbidden":
+        known = _fields(owner, path[:-1])
+        return (
+            f"{title}: unknown key {field!r}{nearest(path[-1], known)}; known keys: "
+            f"{', '.join(sorted(known))}"
+        )
+    if problem["type"] == "missing":
+        return f"{title}: {field!r} is required"
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if not field:
+        return f"{title}: {message}"
+    value = repr(problem["input"])
+    value = value if len(value) <= 80 else value[:77] + "..."
+    return f"{title}: {field} = {value} is not allowed: {message[0].lower() + message[1:]}"
+
+
+def _fields(owner: Any, path: list[str]) -> list[str]:
+    """Names of the fields at `path` below `owner`; list positions and unions are passed over."""
+    for part in path:
+        fields = getattr(owner, "model_fields", {})
+        if part not in fields:
+            continue
+        annotation = fields[part].annotation
+        nested = [annotation, *getattr(annotation, "__args__", ())]
+        owner = next((kind for kind in nested if hasattr(kind, "model_fields")), owner)
+    return list(getattr(owner, "model_fields", {}))

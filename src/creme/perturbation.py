@@ -1,0 +1,42 @@
+"""Perturbations: pure functions from a sequence to a mutant of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+from creme.parameters import Parameters
+from creme.sequence import Mutant, Sequence
+
+
+class Perturbation(Parameters, ABC):
+    """A change of a sequence that keeps its length.
+
+    A subclass declares its parameters as annotated fields, sets ``name``, and implements
+    `__call__`, which is pure: the same sequence and seed give the same mutant in any process, on
+    any machine and in any version, and nothing is changed in place.
+    """
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
+        """Perturb.
+
+        Parameters
+        ----------
+        sequence : Sequence
+        seed : int
+            Everything random comes from it; `creme.seeds.derive` makes one from names.
+            Perturbations without randomness ignore it.
+
+        Returns
+        -------
+        Mutant
+            Its base is `sequence`.
+
+        Raises
+        ------
+        SequenceError
+            If the perturbation does not fit the sequence.
+        """

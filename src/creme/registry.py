@@ -1,0 +1,112 @@
+"""Plugins: models, perturbations and tests found by entry points.
+
+Listing imports none of them. A broken or duplicate plugin is reported by name and never takes the
+program down.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from creme.errors import CremeWarning, PluginError, listing, nearest
+from creme.model import Model
+from creme.perturbation import Perturbation
+from creme.test import Test
+
+KINDS: dict[str, type] = {"models": Model, "perturbations": Perturbation, "tests": Test}
+"""Entry-point groups (after ``creme.``) and the class that their members derive from."""
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A registered plugin, not yet imported.
+
+    Attributes
+    ----------
+    kind : {'models', 'perturbations', 'tests'}
+    name : str
+    distribution, version : str
+        The installed package that registers it.
+    target : str
+        ``module:class``.
+    """
+
+    kind: str
+    name: str
+    distribution: str
+    version: str
+    target: str
+
+    def load(self) -> type[Any]:
+        """Import the class.
+
+        Raises
+        ------
+        PluginError
+            If the import fails, or it is not a class of its kind.
+        """
+        where = f"{self.kind[:-1]} {self.name!r} ({self.target}, from {self.distribution})"
+        try:
+            loaded = EntryPoint(self.name, f"creme.{self.kind}", self.target).load()
+        except Exception as error:
+            raise PluginError(
+                f"{where} cannot be imported: {type(error).__name__}: {error}"
+            ) from error
+        base = KINDS[self.kind]
+        if not (isinstance(loaded, type) and issubclass(loaded, base)):
+            raise PluginError(f"{where} is not a subclass of creme.{base.__name__}")
+        return loaded
+
+
+@cache
+def plugins(kind: str) -> dict[str, Plugin]:
+    """The registered plugins of a kind, by name and sorted; nothing is imported.
+
+    Where two distributions register one name, the first by distribution's name is taken and a
+    warning names both.
+    """
+    found: dict[str, Plugin] = {}
+    candidates = [
+        Plugin(
+            kind=kind,
+            name=entry.name,
+            distribution=entry.dist.name if entry.dist else "unknown",
+            version=entry.dist.version if entry.dist else "unknown",
+            target=entry.value,
+        )
+        for entry in entry_points(group=f"creme.{kind}")
+    ]
+    # The toolkit's own come first, so that no other distribution can replace one of them.
+    candidates.sort(key=lambda p: (p.name, p.distribution != "creme-toolkit", p.distribution))
+    for plugin in candidates:
+        first = found.setdefault(plugin.name, plugin)
+        if first.target != plugin.target:
+            warnings.warn(
+                f"{kind[:-1]} {plugin.name!r} is registered by {first.distribution} and by "
+                f"{plugin.distribution}; the one of {first.distribution} is used",
+                CremeWarning,
+                stacklevel=2,
+            )
+    return found
+
+
+def load(kind: str, name: str) -> type[Any]:
+    """The class that is registered by a name.
+
+    Raises
+    ------
+    PluginError
+        If nothing is registered by the name (with the nearest one and what is installed), or it
+        cannot be imported.
+    """
+    installed = plugins(kind)
+    if name not in installed:
+        raise PluginError(
+            f"no {kind[:-1]} is called {name!r}{nearest(name, installed)}; installed are "
+            f"{listing(installed, 20)}"
+        )
+    return installed[name].load()

@@ -1,0 +1,296 @@
+"""Sequences as codes, and mutants as a base sequence and its edits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import SequenceError
+
+ALPHABET = "ACGTN"
+N = 4
+"""The code of N; A, C, G and T are 0 to 3."""
+
+Codes = NDArray[np.uint8]
+
+_LETTERS = np.frombuffer(ALPHABET.encode(), dtype=np.uint8)
+_COMPLEMENT = np.array([3, 2, 1, 0, 4], dtype=np.uint8)
+_INVALID = 255
+_CODE_OF = np.full(256, _INVALID, dtype=np.uint8)
+for _code, _letter in enumerate(ALPHABET):
+    _CODE_OF[ord(_letter)] = _CODE_OF[ord(_letter.lower())] = _code
+
+
+def encode(text: str | bytes) -> Codes:
+    """Codes of a text in A, C, G, T and N, in either case.
+
+    Raises
+    ------
+    SequenceError
+        If any other character stands in the text; it names the first one and its position.
+    """
+    data = text.encode("ascii", "replace") if isinstance(text, str) else text
+    codes = _CODE_OF[np.frombuffer(data, dtype=np.uint8)]
+    bad = np.flatnonzero(codes == _INVALID)
+    if bad.size:
+        at = int(bad[0])
+        letter = text[at] if isinstance(text, str) else chr(text[at])
+        raise SequenceError(
+            f"character {letter!r} at position {at} is not one of {ALPHABET} (either case)"
+        )
+    return codes
+
+
+def complement(codes: Codes) -> Codes:
+    """Codes of the complementary bases, in the same order."""
+    return _COMPLEMENT[codes]
+
+
+class Sequence:
+    """A DNA sequence: an immutable vector of codes (A C G T N = 0 1 2 3 4).
+
+    Parameters
+    ----------
+    codes : array of uint8, shape (length,)
+        Values 0 to 4. Copied only if it is writable or not contiguous.
+    """
+
+    __slots__ = ("__dict__", "codes")
+
+    codes: Codes
+
+    def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
+        given = np.asarray(codes)
+        if given.ndim != 1:
+            raise SequenceError(f"codes must be a vector, not an array of shape {given.shape}")
+        if given.size and (given.min() < 0 or given.max() > N):
+            raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
+        self.codes = _frozen(given)
+
+    @classmethod
+    def from_string(cls, text: str) -> Sequence:
+        """A sequence from letters A, C, G, T and N, in either case."""
+        return cls(encode(text))
+
+    def __str__(self) -> str:
+        return _LETTERS[self.codes].tobytes().decode()
+
+    def __repr__(self) -> str:
+        text = str(self) if len(self) <= 24 else f"{str(self[:12])}...{str(self[-9:])}"
+        return f"Sequence({text!r}, length={len(self)})"
+
+    def __len__(self) -> int:
+        return int(self.codes.size)
+
+    def __getitem__(self, span: slice) -> Sequence:
+        return Sequence(self.codes[span])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return np.array_equal(self.codes, other.codes)
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __reduce__(self) -> tuple[type[Sequence], tuple[Codes]]:
+        return (Sequence, (self.codes,))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the codes, one byte a base: 32 bytes."""
+        return hashlib.sha256(self.codes.data).digest()
+
+    @cached_property
+    def complemented(self) -> Sequence:
+        """The reverse complement: the other strand, read 5' to 3'."""
+        return Sequence(complement(self.codes[::-1]))
+
+    @property
+    def sequence(self) -> Sequence:
+        """Itself, so that a sequence can stand wherever a mutant can."""
+        return self
+
+    @property
+    def base(self) -> Sequence:
+        """Itself: the base of the mutant that has no edits."""
+        return self
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """None: a sequence is a mutant without edits."""
+        return ()
+
+    def onehot(self, n_value: float = 0.25) -> NDArray[np.float32]:
+        """One-hot encoding.
+
+        Parameters
+        ----------
+        n_value : float
+            The value of all four channels where the base is N.
+
+        Returns
+        -------
+        array of float32, shape (length, 4)
+        """
+        return onehot_table(n_value).take(self.codes, axis=0)
+
+
+class Edit:
+    """Codes that replace what stood at `start`: a substitution of the same length.
+
+    Parameters
+    ----------
+    start : int
+        0-based position of the first replaced base.
+    codes : array of uint8 or Sequence
+    """
+
+    __slots__ = ("codes", "start")
+
+    start: int
+    codes: Codes
+
+    def __init__(self, start: int, codes: NDArray[np.integer] | Sequence) -> None:
+        self.start = int(start)
+        self.codes = (codes if isinstance(codes, Sequence) else Sequence(codes)).codes
+        if self.start < 0:
+            raise SequenceError(f"an edit cannot start at {start}: positions are 0-based")
+
+    @property
+    def end(self) -> int:
+        """Position after the last replaced base."""
+        return self.start + int(self.codes.size)
+
+    def __repr__(self) -> str:
+        return f"Edit({self.start}, {self.end})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Edit):
+            return NotImplemented
+        return self.start == other.start and np.array_equal(self.codes, other.codes)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[Edit], tuple[int, Codes]]:
+        return (Edit, (self.start, self.codes))
+
+
+class Mutant:
+    """A base sequence and its edits.
+
+    Parameters
+    ----------
+    base : Sequence or Mutant
+        What is edited. The base of a mutant's mutant is the first one's: edits are merged.
+    edits : iterable of Edit
+        Later ones win where they overlap. Kept sorted and disjoint.
+
+    Raises
+    ------
+    SequenceError
+        If an edit reaches past the end of the base.
+    """
+
+    __slots__ = ("__dict__", "base", "edits")
+
+    base: Sequence
+    edits: tuple[Edit, ...]
+
+    def __init__(self, base: Sequence | Mutant, edits: Iterable[Edit]) -> None:
+        self.base = base.base
+        self.edits = _merged([*base.edits, *edits])
+        for edit in self.edits[-1:]:
+            if edit.end > len(self.base):
+                raise SequenceError(
+                    f"an edit of [{edit.start}, {edit.end}) does not fit into a sequence of "
+                    f"{len(self.base)} bp"
+                )
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __repr__(self) -> str:
+        spans = ", ".join(f"[{e.start}, {e.end})" for e in self.edits)
+        return f"Mutant({self.base!r}, edits={spans or 'none'})"
+
+    @property
+    def sequence(self) -> Sequence:
+        """The edited sequence, materialised anew at each access: mutants stay small."""
+        codes = self.base.codes.copy()
+        for edit in self.edits:
+            codes[edit.start : edit.end] = edit.codes
+        return Sequence(_frozen(codes, own=True))
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the materialised codes: 32 bytes, equal to ``self.sequence.digest``."""
+        return self.sequence.digest
+
+    def __reduce__(self) -> tuple[type[Mutant], tuple[Sequence, tuple[Edit, ...]]]:
+        return (Mutant, (self.base, self.edits))
+
+
+Sequenceable = Sequence | Mutant
+"""What can be predicted: both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+
+_TABLES: dict[float, NDArray[np.float32]] = {}
+
+
+def onehot_table(n_value: float) -> NDArray[np.float32]:
+    """Rows of the one-hot encoding by code, shape (5, 4): ``table.take(codes, axis=0)``."""
+    table = _TABLES.get(n_value)
+    if table is None:
+        table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), n_value, np.float32)])
+        table.flags.writeable = False
+        _TABLES[n_value] = table
+    return table
+
+
+def _frozen(codes: NDArray, *, own: bool = False) -> Codes:
+    """Read-only contiguous codes; a copy unless the caller gives them away or cannot write them."""
+    if codes.dtype == np.uint8 and codes.flags.c_contiguous and (own or not _writable(codes)):
+        codes.flags.writeable = False
+        return codes
+    copy = np.array(codes, dtype=np.uint8)
+    copy.flags.writeable = False
+    return copy
+
+
+def _writable(codes: NDArray) -> bool:
+    """Whether anybody can write the memory that `codes` shows: itself or what it is a view of."""
+    array: object = codes
+    while isinstance(array, np.ndarray):
+        if array.flags.writeable:
+            return True
+        array = array.base
+    return False
+
+
+def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
+    """Sorted disjoint edits with the effect of the given ones in their order."""
+    ordered = sorted(edits, key=lambda edit: edit.start)
+    if all(a.end <= b.start for a, b in pairwise(ordered)):
+        return tuple(edit for edit in ordered if edit.codes.size)
+    # Overlapping or touching edits become islands; each is painted in the order given.
+    islands: list[list[int]] = []
+    for edit in ordered:
+        if islands and edit.start < islands[-1][1]:
+            islands[-1][1] = max(islands[-1][1], edit.end)
+        else:
+            islands.append([edit.start, edit.end])
+    merged = []
+    for start, end in islands:
+        codes = np.empty(end - start, dtype=np.uint8)
+        for edit in edits:
+            if start <= edit.start and edit.end <= end:
+                codes[edit.start - start : edit.end - start] = edit.codes
+        codes.flags.writeable = False
+        merged.append(Edit(start, codes))
+    return tuple(merged)

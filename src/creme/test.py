@@ -1,0 +1,112 @@
+"""Tests: questions to a model, written as generators.
+
+A test yields the mutants that it wants measured and receives their activities; the runner sees to
+batches, the store and the device.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from creme.parameters import Parameters
+from creme.sequence import Sequenceable
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from creme.genome import Locus
+
+Activities = NDArray[np.float32]
+"""Shape (n, activities): a row for each sequence of the request, in its order."""
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """A request for whole kept profiles, (n, bins, tracks), instead of activities.
+
+    ``profiles = yield Profiles([locus.sequence])``
+    """
+
+    sequences: Iterable[Sequenceable]
+
+
+Request = Iterable[Sequenceable] | Profiles
+Steps = Generator[Request, Activities, "xr.Dataset"]
+"""What `Test.run` returns: yields requests, receives arrays, returns a Dataset."""
+
+
+@runtime_checkable
+class Unit(Protocol):
+    """What a test is run on: a locus, or what a test makes of loci.
+
+    Attributes
+    ----------
+    name : str
+        Unique among the units of a test; labels its results and errors.
+    labels : mapping
+        Scalars that become coordinates along the dimension `locus` of the results.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def labels(self) -> Mapping[str, Any]: ...
+
+
+class Test(Parameters, ABC):
+    """A CREME test, or a user's own.
+
+    A subclass declares its parameters as annotated fields, sets ``name``, and implements `run`.
+
+    Attributes
+    ----------
+    name : str
+        The name that it is registered by.
+    """
+
+    # pytest collects classes called Test*; this one is not a test of code.
+    __test__: ClassVar[bool] = False
+
+    name: ClassVar[str]
+
+    seed: int = Field(
+        0, ge=0, description="seed of everything random; the experiment's unless given"
+    )
+
+    def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
+        """The units that the test is run on, one after another: the loci unless overridden."""
+        return loci
+
+    @abstractmethod
+    def run(self, unit: Any) -> Steps:
+        """Measure one unit.
+
+        Parameters
+        ----------
+        unit : Locus or what `units` makes
+
+        Yields
+        ------
+        iterable of Sequence or Mutant, or Profiles
+            What to measure, consumed lazily; evaluates to activities of shape (n, activities).
+            Rows of the same sequence are equal, and are paid for once.
+
+        Returns
+        -------
+        xarray.Dataset
+            Of this unit alone, without a dimension for units; activities have the dimension
+            ``track``. The runner joins the units' Datasets along ``locus`` and labels them.
+        """
+
+    def size(self, unit: Any) -> int | None:
+        """How many sequences `run` will ask for, if that is known beforehand."""
+        return None

@@ -1,0 +1,138 @@
+"""Tiles: the TSS tile and the non-overlapping tiles around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from creme.errors import ConfigError, SequenceError
+from creme.sequence import Sequence
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Tile:
+    """A half-open interval [start, end) of sequence positions, 0-based."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise SequenceError(
+                f"a tile needs 0 <= start < end, not start = {self.start}, end = {self.end}"
+            )
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def overlaps(self, other: Tile) -> bool:
+        """Whether the two share a base."""
+        return self.start < other.end and other.start < self.end
+
+    def of(self, sequence: Sequence) -> Sequence:
+        """The bases of `sequence` in this tile; an error if the tile reaches past its end."""
+        if self.end > len(sequence):
+            raise SequenceError(
+                f"tile [{self.start}, {self.end}) lies outside a sequence of {len(sequence)} bp"
+            )
+        return sequence[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """The TSS tile and the tiles of the context.
+
+    Attributes
+    ----------
+    length : int
+        Length of the sequence, bp.
+    tss : Tile
+        The tile centred on the TSS.
+    context : tuple of Tile
+        The other tiles, sorted by start; none overlaps the TSS tile or another one.
+    """
+
+    length: int
+    tss: Tile
+    context: tuple[Tile, ...]
+
+    @classmethod
+    def around(cls, length: int, tss: int, tile: int, tss_tile: int | None = None) -> Tiling:
+        """The paper's tiling: a tile centred on the TSS, then outwards while a whole one fits.
+
+        Parameters
+        ----------
+        length : int
+            Length of the sequence, bp.
+        tss : int
+            Position of the TSS base.
+        tile : int
+            Length of a context tile, bp; the paper's is 5,000.
+        tss_tile : int, optional
+            Length of the TSS tile, bp; that of the others unless given. The TSS base is the first
+            one of its right half.
+
+        Raises
+        ------
+        ConfigError
+            If the TSS tile does not fit, or leaves no room for a single context tile.
+
+        Notes
+        -----
+        Section "CREME investigation of Enformer". For 196,608 bp and 5,000 bp there are 38 context
+        tiles, which start at 804 + 5000 i; the TSS tile is [95,804, 100,804).
+        """
+        centre = tile if tss_tile is None else tss_tile
+        start = tss - centre // 2
+        end = start + centre
+        if tile < 1 or centre < 1:
+            raise ConfigError(f"tile = {min(tile, centre)}: a tile has at least 1 bp")
+        if start < 0 or end > length:
+            raise ConfigError(
+                f"a TSS tile of {centre} bp around position {tss} does not fit into a sequence of "
+                f"{length} bp"
+            )
+        left = (Tile(s, s + tile) for s in range(start % tile, start, tile))
+        right = (Tile(s, s + tile) for s in range(end, length - tile + 1, tile))
+        context = (*left, *right)
+        if not context:
+            raise ConfigError(
+                f"tile = {tile}: no whole tile fits beside the TSS tile [{start}, {end}) of a "
+                f"sequence of {length} bp"
+            )
+        return cls(length, Tile(start, end), context)
+
+    @classmethod
+    def of(cls, length: int, tss: Tile, context: tuple[Tile, ...]) -> Tiling:
+        """A tiling of chosen tiles, sorted by start.
+
+        Raises
+        ------
+        ConfigError
+            If a tile overlaps the TSS tile or another tile, or lies outside the sequence.
+        """
+        tiles = tuple(sorted(context))
+        for tile in (tss, *tiles):
+            if tile.end > length:
+                raise ConfigError(
+                    f"tile [{tile.start}, {tile.end}) lies outside the sequence of {length} bp"
+                )
+        for tile in tiles:
+            if tile.overlaps(tss):
+                raise ConfigError(
+                    f"tile [{tile.start}, {tile.end}) overlaps the TSS tile "
+                    f"[{tss.start}, {tss.end}); choose tiles outside it"
+                )
+        for one, other in pairwise(tiles):
+            if one.overlaps(other):
+                raise ConfigError(
+                    f"tiles [{one.start}, {one.end}) and [{other.start}, {other.end}) overlap"
+                )
+        return cls(length, tss, tiles)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return iter(self.context)
+
+    def __len__(self) -> int:
+        return len(self.context)
