@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 from creme.parameters import Parameters
@@ -40,3 +41,7 @@ class Perturbation(Parameters, ABC):
         SequenceError
             If the perturbation does not fit the sequence.
         """
+
+    def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
+        """A mutant for each seed, as one by one; override where many at once are cheaper."""
+        return [self(sequence, seed=seed) for seed in seeds]

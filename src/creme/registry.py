@@ -7,12 +7,13 @@ program down.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from creme.errors import CremeWarning, PluginError, listing, nearest
+from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
 from creme.model import Model
 from creme.perturbation import Perturbation
 from creme.test import Test
@@ -110,3 +111,22 @@ def load(kind: str, name: str) -> type[Any]:
             f"{listing(installed, 20)}"
         )
     return installed[name].load()
+
+
+def create(kind: str, spec: str | Mapping[str, Any]) -> Any:
+    """An object of a registered class, from its name or a table of its name and parameters.
+
+    ``create("perturbations", "mask")`` and ``create("tests", {"name": "necessity", "tile": 500})``.
+
+    Raises
+    ------
+    ConfigError
+        If the table has no name, or a parameter is not allowed.
+    PluginError
+        As `load`.
+    """
+    table = {"name": spec} if isinstance(spec, str) else dict(spec)
+    if not isinstance(table.get("name"), str):
+        raise ConfigError(f"a table of a {kind[:-1]} needs its name; installed are "
+                          f"{listing(plugins(kind), 20)}")
+    return load(kind, table.pop("name"))(**table)

@@ -230,8 +230,10 @@ class Builder:
             raise ConfigError(
                 f"{options.where}: 'heads' is {heads}, which does not divide the {channels} channels."
             )
-        features = options.integer("num_position_features", channels // heads // 2 * 2, minimum=2)
-        if features % 2:
+        features = options.integer("num_position_features", None, minimum=2)
+        if features is None:
+            features = channels // heads // 2 * 2
+        elif features % 2:
             raise ConfigError(
                 f"{options.where}: 'num_position_features' is {features}; it must be even."
             )
@@ -241,7 +243,7 @@ class Builder:
             options.integer("key_size"),
             features,
             length,
-            options.integer("seqlen_train", length),
+            options.integer("seqlen_train", None) or length,
         )
         hidden = int(options.number("dense_expansion", 2.0) * channels)
         norm = Norm("layer", channels)

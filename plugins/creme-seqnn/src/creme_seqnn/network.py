@@ -1,0 +1,293 @@
+"""A network put together from its description and its weights, and its forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from creme_seqnn import steps as description
+from creme_seqnn.attention import RelativeAttention, positional_features
+from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool, tensor
+from creme_seqnn.params import Architecture
+from creme_seqnn.steps import Step, is_pointwise
+from creme_seqnn.weights import Shapes
+
+
+class WeightSource(Protocol):
+    """What hands out weights: a :class:`~creme_seqnn.weights.WeightFile`."""
+
+    def take(self, kind: str, shapes: Shapes) -> dict[str, np.ndarray]: ...
+
+    def remaining(self, kind: str) -> int: ...
+
+    def finish(self) -> None: ...
+
+
+class Residual(nn.Module):
+    """The input plus what the inner modules make of it."""
+
+    scale: Tensor | None
+
+    def __init__(self, modules: Iterable[nn.Module], scale: np.ndarray | None) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(*modules)
+        self.register_buffer("scale", None if scale is None else tensor(scale))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = self.inner(x)
+        return x + out if self.scale is None else torch.addcmul(x, out, self.scale)
+
+
+class UNet(nn.Module):
+    """Upsampling by two, to which saved activations of that length are added."""
+
+    def __init__(
+        self, slot: int, current: nn.Module, saved: nn.Module, convolution: nn.Module
+    ) -> None:
+        super().__init__()
+        self.slot, self.current, self.saved, self.convolution = slot, current, saved, convolution
+
+    def forward(self, x: Tensor, saved: Tensor) -> Tensor:
+        x, saved = self.current(x), self.saved(saved)
+        batch, length, channels = x.shape
+        pairs = saved.view(batch, length, 2, channels) + x.unsqueeze(2)
+        return self.convolution(pairs.view(batch, 2 * length, channels))
+
+
+class Save(nn.Module):
+    """Marks where activations are kept for a `UNet`."""
+
+    def __init__(self, slot: int) -> None:
+        super().__init__()
+        self.slot = slot
+
+
+class Crop(nn.Module):
+    """A range of the positions."""
+
+    def __init__(self, start: int, length: int) -> None:
+        super().__init__()
+        self.start, self.length = start, length
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.start : self.start + self.length]
+
+
+class Network(nn.Module):
+    """A trunk and one head.
+
+    Parameters
+    ----------
+    body : iterable of Module
+        What sees more than one position at a time, and what lies before it.
+    tail : iterable of Module
+        What treats each bin by itself, up to the last dense layer.
+    dense, activation : Module
+        The last dense layer and what follows it.
+    """
+
+    def __init__(
+        self,
+        body: Iterable[nn.Module],
+        tail: Iterable[nn.Module],
+        dense: Linear,
+        activation: nn.Module,
+    ) -> None:
+        super().__init__()
+        self.body = nn.ModuleList(body)
+        self.tail = nn.Sequential(*tail)
+        self.dense = dense
+        self.activation = activation
+
+    def forward(
+        self, x: Tensor, bins: Tensor | None = None, tracks: Tensor | None = None
+    ) -> Tensor:
+        """Predict.
+
+        Parameters
+        ----------
+        x : Tensor
+            One-hot sequences, ``(batch, length, 4)``.
+        bins, tracks : Tensor of int, optional
+            Indices of the bins and tracks to compute; all where not given.
+
+        Returns
+        -------
+        Tensor
+            ``(batch, bins, tracks)``.
+        """
+        saved: dict[int, Tensor] = {}
+        for module in self.body:
+            if isinstance(module, Save):
+                saved[module.slot] = x
+            elif isinstance(module, UNet):
+                x = module(x, saved.pop(module.slot))
+            else:
+                x = module(x)
+        if bins is not None:
+            x = x[:, bins]
+        return self.activation(self.dense(self.tail(x), tracks))
+
+
+def build_network(architecture: Architecture, head: str, weights: WeightSource) -> Network:
+    """Put a network together.
+
+    Parameters
+    ----------
+    architecture : Architecture
+        The description.
+    head : str
+        Which head to predict with. The weights may be those of the trunk and this head, or of the
+        trunk and all heads.
+    weights : WeightSource
+        Where the weights come from; all of them must have their place.
+
+    Returns
+    -------
+    Network
+        In float32 on the CPU.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such head.
+    ModelError
+        Where weights are missing, left over or of other shapes.
+    """
+    chosen = architecture.head(head)
+    trunk = [_module(step, weights) for step in architecture.trunk]
+    # Each head ends with the one dense layer that it has.
+    if weights.remaining("dense") == len(architecture.heads):
+        built = {
+            name: [_module(step, weights) for step in each.steps]
+            for name, each in architecture.heads.items()
+        }[head]
+    else:
+        built = [_module(step, weights) for step in chosen.steps]
+    weights.finish()
+
+    steps, modules = (*architecture.trunk, *chosen.steps), [*trunk, *built]
+    last = max(i for i, module in enumerate(modules) if isinstance(module, Linear))
+    wide = [i for i, step in enumerate(steps) if not is_pointwise(step)]
+    border = wide[-1] + 1 if wide else 0
+    dense = modules[last]
+    assert isinstance(dense, Linear)
+    return Network(
+        modules[:border], modules[border:last], dense, nn.Sequential(*modules[last + 1 :])
+    ).eval()
+
+
+def _module(step: Step, weights: WeightSource) -> nn.Module:
+    """The module of a step; takes its weights."""
+    match step:
+        case description.Norm(kind, channels):
+            return _norm(kind, channels, weights)
+        case description.Activation(function):
+            return Elementwise(function)
+        case description.Convolution():
+            return _convolution(step, weights)
+        case description.Dense(channels, units):
+            return _dense(channels, units, weights)
+        case description.Pool(size):
+            return MaxPool(size)
+        case description.Save(slot):
+            return Save(slot)
+        case description.Attention():
+            return _attention(step, weights)
+        case description.Residual(channels, inner, scaled):
+            modules = [_module(each, weights) for each in inner]
+            scale = weights.take("scale", {"scale": (channels,)})["scale"] if scaled else None
+            return Residual(modules, scale)
+        case description.UNet():
+            return _unet(step, weights)
+        case description.Crop(start, length):
+            return Crop(start, length)
+
+
+def _norm(kind: str, channels: int, weights: WeightSource) -> nn.Module:
+    shape = (channels,)
+    if kind == "layer":
+        taken = weights.take("layer_normalization", {"gamma": shape, "beta": shape})
+        return LayerNorm(taken["gamma"], taken["beta"])
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    taken = weights.take("batch_normalization", dict.fromkeys(names, shape))
+    return BatchNorm(*(taken[name] for name in names))
+
+
+def _dense(channels: int, units: int, weights: WeightSource) -> Linear:
+    taken = weights.take("dense", {"kernel": (channels, units), "bias": (units,)})
+    return Linear(taken["kernel"], taken["bias"])
+
+
+def _convolution(step: description.Convolution, weights: WeightSource) -> nn.Module:
+    bias = {"bias": (step.filters,)} if step.bias else {}
+    if step.separable:
+        shapes = {
+            "depthwise_kernel": (step.kernel_size, step.channels, 1),
+            "pointwise_kernel": (1, step.channels, step.filters),
+        }
+        taken = weights.take("separable_conv1d", {**shapes, **bias})
+        depthwise = Conv(taken["depthwise_kernel"], None, step.dilation, depthwise=True)
+        return nn.Sequential(depthwise, Linear(taken["pointwise_kernel"][0], taken.get("bias")))
+    kernel = (step.kernel_size, step.channels, step.filters)
+    taken = weights.take("conv1d", {"kernel": kernel, **bias})
+    if step.kernel_size == 1:
+        return Linear(taken["kernel"][0], taken.get("bias"))
+    return Conv(taken["kernel"], taken.get("bias"), step.dilation)
+
+
+def _attention(step: description.Attention, weights: WeightSource) -> RelativeAttention:
+    channels, keys = step.channels, step.heads * step.key_size
+    bias = (1, step.heads, 1, step.key_size)
+    taken = weights.take(
+        "multihead_attention",
+        {
+            "r_w_bias": bias,
+            "r_r_bias": bias,
+            "q_layer/kernel": (channels, keys),
+            "k_layer/kernel": (channels, keys),
+            "v_layer/kernel": (channels, channels),
+            "r_k_layer/kernel": (step.position_features, keys),
+            "embedding_layer/kernel": (channels, channels),
+            "embedding_layer/bias": (channels,),
+        },
+    )
+    return RelativeAttention(
+        query=taken["q_layer/kernel"],
+        key=taken["k_layer/kernel"],
+        value=taken["v_layer/kernel"],
+        relative_key=taken["r_k_layer/kernel"],
+        content_bias=taken["r_w_bias"],
+        position_bias=taken["r_r_bias"],
+        output_kernel=taken["embedding_layer/kernel"],
+        output_bias=taken["embedding_layer/bias"],
+        features=positional_features(step.length, step.position_features, step.position_length),
+    )
+
+
+def _unet(step: description.UNet, weights: WeightSource) -> UNet:
+    current: list[nn.Module] = []
+    saved: list[nn.Module] = []
+    # Keras created the layers of the two branches in turn.
+    if step.norm is not None:
+        current.append(_norm(step.norm, step.channels, weights))
+        saved.append(_norm(step.norm, step.skip_channels, weights))
+    if step.activation != "linear":
+        current.append(Elementwise(step.activation))
+        saved.append(Elementwise(step.activation))
+    if step.dense_before_upsampling:
+        current.append(_dense(step.channels, step.channels, weights))
+    saved.append(_dense(step.skip_channels, step.channels, weights))
+    convolution = description.Convolution(
+        step.channels, step.channels, step.kernel_size, separable=True
+    )
+    return UNet(
+        step.slot,
+        nn.Sequential(*current),
+        nn.Sequential(*saved),
+        _convolution(convolution, weights),
+    )

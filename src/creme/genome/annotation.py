@@ -1,0 +1,198 @@
+"""Annotations: where genes start, and which start stands for a gene."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+from creme.errors import GenomeError, listing, nearest
+from creme.genome.records import TSS, read_bed, read_gtf, read_table, standing
+
+_VERSIONED = re.compile(r"(ENS\w*\d{11}|[NX][MR]_\d+)\.\d+(_PAR_Y)?")
+
+
+class Annotation:
+    """The TSSs of an annotation, and how to find them.
+
+    Made by `from_gtf`, `from_bed` or `from_table`. In a GTF a gene has transcripts, of which one
+    stands for it: the one tagged ``Ensembl_canonical``, else ``MANE_Select``, else
+    ``appris_principal*`` (the lowest number), else the longest one (genomic span; ties by
+    transcript id). In a BED file or a table a gene stands for all the distinct TSSs that bear its
+    name.
+
+    Parameters
+    ----------
+    records : iterable of TSS
+        Repeated ones are dropped.
+    source : str
+        What errors call the annotation: its path.
+    canonical : bool
+        Whether one transcript stands for a gene.
+
+    Attributes
+    ----------
+    records : tuple of TSS
+        In the order of the file.
+    """
+
+    def __init__(self, records: Iterable[TSS], source: str, *, canonical: bool) -> None:
+        self.records = tuple(dict.fromkeys(records))
+        self.source = source
+        self.canonical = canonical
+        if not self.records:
+            raise GenomeError(f"{source} holds no TSS")
+
+    @classmethod
+    def from_gtf(cls, path: str | os.PathLike[str]) -> Annotation:
+        """Read a GTF file (GENCODE, Ensembl, RefSeq), plain or gzip; see `read_gtf`."""
+        return cls._read(read_gtf, path, canonical=True)
+
+    @classmethod
+    def from_bed(cls, path: str | os.PathLike[str]) -> Annotation:
+        """Read a BED file with a strand, plain or gzip; see `read_bed`."""
+        return cls._read(read_bed, path, canonical=False)
+
+    @classmethod
+    def from_table(cls, path: str | os.PathLike[str]) -> Annotation:
+        """Read a table (TSV or CSV) with a header, plain or gzip; see `read_table`."""
+        return cls._read(read_table, path, canonical=False)
+
+    @classmethod
+    def _read(
+        cls,
+        reader: Callable[[Path], Iterator[TSS]],
+        path: str | os.PathLike[str],
+        *,
+        canonical: bool,
+    ) -> Annotation:
+        path = Path(path).expanduser()
+        return cls(reader(path), str(path), canonical=canonical)
+
+    def __repr__(self) -> str:
+        return f"Annotation({self.source!r}, genes={len(self._by_gene)}, tss={len(self)})"
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @property
+    def genes(self) -> list[str]:
+        """Names of the genes, in the order of the file."""
+        return list(self._by_gene)
+
+    def find(self, query: str) -> list[TSS]:
+        """The TSSs that a gene or a transcript stands for.
+
+        Parameters
+        ----------
+        query : str
+            The name of a gene; or a gene id or a transcript id, with its version or without. A
+            transcript stands for itself alone.
+
+        Returns
+        -------
+        list of TSS
+            One for a gene of a GTF; all distinct ones for a name of a BED file or a table.
+
+        Raises
+        ------
+        GenomeError
+            If nothing goes by that name (with the nearest one); or in a GTF several genes, or one
+            gene on several contigs, do (with what to ask for instead).
+        """
+        found = self._by_gene.get(query)
+        if found and not self.canonical:
+            return _distinct(found)
+        found = found or _of_id(self._by_gene_id, query)
+        if found:
+            return [self._one_gene(query, found)]
+        found = _distinct(_of_id(self._by_transcript, query))
+        if len(found) > 1:
+            places = listing(":".join(map(str, tss.place)) for tss in found)
+            raise GenomeError(
+                f"{self.source}: transcript {query!r} starts at several TSSs: {places}"
+            )
+        if not found:
+            raise GenomeError(f"{self.source} has no gene {query!r}{self._nearest(query)}")
+        return found
+
+    def representatives(self) -> list[TSS]:
+        """What every gene stands for: as `find`, with genes of one name kept apart."""
+        if not self.canonical:
+            return [tss for found in self._by_gene.values() for tss in _distinct(found)]
+        genes: dict[tuple[str, str], list[TSS]] = {}
+        for tss in self.records:
+            genes.setdefault((tss.gene_id, tss.contig), []).append(tss)
+        return [min(found, key=_preference) for found in genes.values()]
+
+    def _one_gene(self, query: str, found: list[TSS]) -> TSS:
+        genes = list(dict.fromkeys((tss.gene_id, tss.contig) for tss in found))
+        if len(genes) == 1:
+            return min(found, key=_preference)
+        if len({gene_id for gene_id, _ in genes}) == len(genes):
+            advice = "ask for one by its gene id"
+        else:
+            advice = "ask for one by the id of its transcript"
+            genes = list(dict.fromkeys((tss.transcript, tss.contig) for tss in found))
+        choices = listing(f"{name} ({contig})" for name, contig in genes)
+        raise GenomeError(f"{self.source}: {query!r} stands for several genes: {choices}; {advice}")
+
+    def _nearest(self, query: str) -> str:
+        folded = query.casefold()
+        same = next((gene for gene in self._by_gene if gene.casefold() == folded), None)
+        if same is not None:
+            return f" (did you mean {same!r}?)"
+        clause = nearest(query, self._by_gene) or nearest(query, self._by_gene_id)
+        return clause or f"; its genes are {listing(self._by_gene)}"
+
+    @cached_property
+    def _by_gene(self) -> dict[str, list[TSS]]:
+        return _grouped((tss.gene, tss) for tss in self.records)
+
+    @cached_property
+    def _by_gene_id(self) -> dict[str, list[TSS]]:
+        return _grouped((name, tss) for tss in self.records for name in _ids(tss.gene_id))
+
+    @cached_property
+    def _by_transcript(self) -> dict[str, list[TSS]]:
+        return _grouped((name, tss) for tss in self.records for name in _ids(tss.transcript))
+
+
+def _preference(tss: TSS) -> tuple[tuple[int, str], int, str]:
+    """The least stands for its gene."""
+    return (standing(tss.tag), -tss.span, tss.transcript)
+
+
+def _ids(given: str) -> set[str]:
+    """An id, and the id without its version; none for an empty one."""
+    return {given, _unversioned(given)} - {""}
+
+
+def _unversioned(given: str) -> str:
+    match = _VERSIONED.fullmatch(given)
+    return match[1] + (match[2] or "") if match else given
+
+
+def _of_id(index: dict[str, list[TSS]], query: str) -> list[TSS]:
+    """What goes by an id. One with a version finds one without any, but not another version."""
+    bare = _unversioned(query)
+    if query in index or bare == query:
+        return index.get(query, [])
+    return [tss for tss in index.get(bare, []) if bare in (tss.gene_id, tss.transcript)]
+
+
+def _grouped(pairs: Iterable[tuple[str, TSS]]) -> dict[str, list[TSS]]:
+    groups: dict[str, list[TSS]] = {}
+    for name, tss in pairs:
+        groups.setdefault(name, []).append(tss)
+    return groups
+
+
+def _distinct(found: Iterable[TSS]) -> list[TSS]:
+    """The first TSS of each place."""
+    places: dict[tuple[str, int, str], TSS] = {}
+    for tss in found:
+        places.setdefault(tss.place, tss)
+    return list(places.values())

@@ -1,0 +1,106 @@
+"""Files that are made once from a user's file and kept in the cache folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from creme.errors import GenomeError
+
+_MAKING = ".making-"
+_ABANDONED_AFTER = 24 * 3600.0
+
+
+def cache_folder() -> Path:
+    """``$CREME_CACHE_DIR``, else the folder ``creme`` in the platform's user cache."""
+    chosen = os.environ.get("CREME_CACHE_DIR")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "creme"
+
+
+def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -> tuple[Path, ...]:
+    """Files made from `source`: those in the cache, or made there now.
+
+    They are named after the source's absolute path, size and time of modification, so another
+    version of the source has files of its own. They are made in a folder of their own, made
+    durable, and moved into place whole: processes that make the same ones at once do no harm, and
+    a failure leaves nothing behind.
+
+    Parameters
+    ----------
+    source : Path
+    suffixes : tuple of str
+        One for each file.
+    make : callable
+        Gets a path for each suffix, and writes these files.
+
+    Raises
+    ------
+    GenomeError
+        If the cache folder cannot be written to, or the source changes in the meantime.
+    """
+    before = identity(source)
+    key = hashlib.sha256(repr(before).encode()).hexdigest()[:16]
+    folder = cache_folder() / "genomes"
+    files = tuple(folder / f"{source.name}-{key}{suffix}" for suffix in suffixes)
+    if all(file.is_file() for file in files):
+        return files
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        with TemporaryDirectory(prefix=_MAKING, dir=folder) as making:
+            parts = [Path(making) / file.name for file in files]
+            make(*parts)
+            if identity(source) != before:
+                raise GenomeError(f"{source} changed while it was read: run again once it is whole")
+            for part, file in zip(parts, files, strict=True):
+                _sync(part)
+                part.replace(file)
+        _sync(folder)
+    except OSError as error:
+        raise GenomeError(
+            f"cannot write to the cache folder {folder} ({error}); set CREME_CACHE_DIR to a folder "
+            f"that is writable and has room"
+        ) from error
+    return files
+
+
+def identity(path: Path) -> tuple[str, int, int]:
+    """Absolute path without links, size in bytes and time of modification in ns."""
+    status = path.stat()
+    return (str(path.resolve()), status.st_size, status.st_mtime_ns)
+
+
+def _sync(path: Path) -> None:
+    """Make a file, or the names in a folder, durable."""
+    if path.is_dir() and os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what killed processes left behind; nothing takes a day to make."""
+    for making in folder.glob(f"{_MAKING}*"):
+        try:
+            abandoned = time.time() - making.stat().st_mtime > _ABANDONED_AFTER
+        except FileNotFoundError:
+            continue
+        if abandoned:
+            shutil.rmtree(making, ignore_errors=True)

@@ -1,0 +1,183 @@
+"""The loci of an experiment."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from creme.errors import CremeWarning, GenomeError, listing
+from creme.genome.annotation import Annotation
+from creme.genome.fasta import Genome
+from creme.genome.locus import Locus
+from creme.genome.records import TSS
+from creme.parameters import Parameters
+
+_TOLD_ONE_BY_ONE = 5
+
+
+def select_loci(
+    genome: Genome,
+    annotation: Annotation,
+    genes: Iterable[str] | None,
+    length: int,
+    tss: int | None = None,
+) -> list[Locus]:
+    """The loci of genes.
+
+    No sequence is read: only the lengths of the contigs matter here.
+
+    Parameters
+    ----------
+    genome : Genome
+    annotation : Annotation
+    genes : iterable of str, or None
+        As `Annotation.find` takes them, in the order wanted; all genes of the annotation if None.
+        What is asked for twice is taken once.
+    length : int
+        Length of the sequences, bp.
+    tss : int, optional
+        Index of the TSS base in them; ``length // 2`` unless given.
+
+    Returns
+    -------
+    list of Locus
+        A locus is called by its gene; where several loci have the same gene, each of them is
+        called ``GENE@contig:position:strand``. A window that reaches past an end of its contig is
+        padded with N, and a `CremeWarning` tells how much.
+
+    Raises
+    ------
+    GenomeError
+        For a gene that the annotation lacks or finds ambiguous; for a TSS on a contig that the
+        FASTA lacks, or past the contig's end.
+    """
+    chosen = annotation.representatives() if genes is None else _found(annotation, genes)
+    distinct = {(tss_.gene, *tss_.place): tss_ for tss_ in reversed(chosen)}
+    sites = list(reversed(distinct.values()))
+    shared = Counter(site.gene for site in sites)
+    loci = [
+        Locus(
+            name=_name(site, unique=shared[site.gene] == 1),
+            contig=site.contig,
+            position=site.position,
+            strand=site.strand,
+            length=length,
+            genome=genome,
+            tss=length // 2 if tss is None else tss,
+            gene=site.gene,
+            transcript=site.transcript,
+        )
+        for site in sites
+    ]
+    _tell_padding(loci)
+    return loci
+
+
+def _found(annotation: Annotation, genes: Iterable[str]) -> list[TSS]:
+    """The TSSs of the genes; all that cannot be found are told at once."""
+    chosen: list[TSS] = []
+    problems: list[str] = []
+    for gene in dict.fromkeys(genes):
+        try:
+            chosen.extend(annotation.find(gene))
+        except GenomeError as error:
+            problems.append(str(error))
+    if problems:
+        raise GenomeError(
+            "; ".join(problems[:_TOLD_ONE_BY_ONE])
+            + (
+                f"; and {len(problems) - _TOLD_ONE_BY_ONE} more genes were not found"
+                if len(problems) > _TOLD_ONE_BY_ONE
+                else ""
+            )
+        )
+    return chosen
+
+
+def _name(site: TSS, *, unique: bool) -> str:
+    return site.gene if unique else f"{site.gene}@{site.contig}:{site.position}:{site.strand}"
+
+
+def _tell_padding(loci: list[Locus]) -> None:
+    padded = [(locus, *locus.padding) for locus in loci if any(locus.padding)]
+    if len(padded) > _TOLD_ONE_BY_ONE:
+        worst, left, right = max(padded, key=lambda item: item[1] + item[2])
+        names = listing((locus.name for locus, _, _ in padded), _TOLD_ONE_BY_ONE)
+        warnings.warn(
+            f"the windows of {len(padded)} loci reach past an end of their contig and are padded "
+            f"with N: {names}; the most padded one, {worst.name}, by {left} bp at its 5' end and "
+            f"{right} bp at its 3' end",
+            CremeWarning,
+            stacklevel=3,
+        )
+        return
+    for locus, left, right in padded:
+        warnings.warn(
+            f"the window of {locus.name} reaches past an end of contig {locus.contig} and is "
+            f"padded with N: {left} bp at its 5' end, {right} bp at its 3' end",
+            CremeWarning,
+            stacklevel=3,
+        )
+
+
+class LociConfig(Parameters):
+    """The table ``[loci]`` of an experiment file: a FASTA, an annotation, and genes."""
+
+    name: ClassVar[str] = "[loci]"
+
+    fasta: Path = Field(description="the genome: FASTA, plain or compressed by gzip or bgzip")
+    gtf: Path | None = Field(None, description="annotation whose transcripts give the TSSs")
+    bed: Path | None = Field(None, description="BED file (6 columns) of TSSs, in place of gtf")
+    table: Path | None = Field(
+        None, description="TSV or CSV with columns gene, contig, tss, strand, in place of gtf"
+    )
+    genes: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="names, gene ids or transcript ids; all genes unless given",
+    )
+
+    @model_validator(mode="after")
+    def _one_annotation(self) -> Self:
+        given = [name for name in ("gtf", "bed", "table") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"exactly one of gtf, bed and table is needed, not {' and '.join(given) or 'none'}"
+            )
+        return self
+
+    def load(
+        self, length: int, tss: int | None = None, base_dir: str | os.PathLike[str] = "."
+    ) -> list[Locus]:
+        """The loci, for a model that takes sequences of `length` bp.
+
+        Parameters
+        ----------
+        length : int
+            bp.
+        tss : int, optional
+            Index of the TSS base; ``length // 2`` unless given.
+        base_dir : str or Path
+            The folder that relative paths start from: that of the experiment file.
+
+        Raises
+        ------
+        GenomeError
+            As `Genome`, `Annotation` and `select_loci`.
+        """
+        base = Path(base_dir)
+        if self.gtf is not None:
+            annotation = Annotation.from_gtf(base / self.gtf.expanduser())
+        elif self.bed is not None:
+            annotation = Annotation.from_bed(base / self.bed.expanduser())
+        else:
+            assert self.table is not None
+            annotation = Annotation.from_table(base / self.table.expanduser())
+        genome = Genome(base / self.fasta.expanduser())
+        return select_loci(genome, annotation, self.genes, length, tss)

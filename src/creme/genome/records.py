@@ -1,0 +1,235 @@
+"""Transcription start sites, read line by line from GTF, BED and tables."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from creme.errors import GenomeError, listing
+from creme.genome.files import text_lines
+
+CANONICAL = ("Ensembl_canonical", "MANE_Select", "appris_principal")
+"""Tags of the transcript that stands for its gene, the first one first."""
+
+_ATTRIBUTE = re.compile(r'([A-Za-z_]\w*)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
+_TRACK_LINES = ("#", "track ", "browser ")
+
+
+@dataclass(frozen=True, slots=True)
+class TSS:
+    """A transcription start site of an annotation.
+
+    Attributes
+    ----------
+    gene : str
+        The gene's name; its id where it has none.
+    gene_id, transcript : str
+        Empty where the annotation has none.
+    contig : str
+    position : int
+        The TSS base, 0-based.
+    strand : {'+', '-'}
+    tag : str
+        The tag that recommends the transcript most, of those in `CANONICAL`; or empty.
+    span : int
+        Genomic length of the transcript, bp; 0 if unknown.
+    """
+
+    gene: str
+    gene_id: str
+    transcript: str
+    contig: str
+    position: int
+    strand: str
+    tag: str = ""
+    span: int = 0
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """Contig, position and strand."""
+        return (self.contig, self.position, self.strand)
+
+
+def read_gtf(path: Path) -> Iterator[TSS]:
+    """The TSS of each ``transcript`` line: start - 1 on '+', end - 1 on '-'.
+
+    The gene's name is the attribute ``gene_name``, else ``gene`` (as in RefSeq), else ``gene_id``.
+
+    Raises
+    ------
+    GenomeError
+        For a line that is not GTF, by file and line number; or if no line is of a transcript.
+    """
+    features: set[str] = set()
+    for number, line in text_lines(path):
+        if not line.strip() or line.startswith(_TRACK_LINES):
+            continue
+        columns = line.split("\t")
+        if len(columns) != 9:
+            expected = "9 tab-separated columns (GTF)"
+            raise _bad(path, number, f"{len(columns)} instead of {expected}", line)
+        features.add(columns[2])
+        if columns[2] == "transcript":
+            yield _transcript(path, number, line, columns)
+    if "transcript" not in features:
+        raise GenomeError(
+            f"{path} has no lines of feature 'transcript', which the TSSs come from; its features "
+            f"are {listing(sorted(features))}"
+        )
+
+
+def _transcript(path: Path, number: int, line: str, columns: list[str]) -> TSS:
+    contig, _, _, first, last, _, strand, _, text = columns
+    start, end = _integer(first), _integer(last)
+    if start is None or end is None or not 1 <= start <= end:
+        problem = f"start {first!r} and end {last!r} are not integers with 1 <= start <= end"
+        raise _bad(path, number, problem, line)
+    if strand not in ("+", "-"):
+        raise _bad(path, number, f"strand {strand!r} of a transcript is not '+' or '-'", line)
+    values: dict[str, str] = {}
+    tag = ""
+    for name, quoted, bare in _ATTRIBUTE.findall(text):
+        value = quoted or bare
+        if name == "tag":
+            tag = min(tag, value.replace(" ", "_"), key=standing)
+        else:
+            values.setdefault(name, value)
+    gene_id, transcript = values.get("gene_id"), values.get("transcript_id")
+    if not gene_id or not transcript:
+        missing = "transcript_id" if gene_id else "gene_id"
+        problem = f'no attribute {missing} "..." (GTF; GFF3 can be turned into it by gffread -T)'
+        raise _bad(path, number, problem, line)
+    return TSS(
+        gene=values.get("gene_name") or values.get("gene") or gene_id,
+        gene_id=gene_id,
+        transcript=transcript,
+        contig=contig,
+        position=start - 1 if strand == "+" else end - 1,
+        strand=strand,
+        tag=tag if standing(tag)[0] < len(CANONICAL) else "",
+        span=end - start + 1,
+    )
+
+
+def standing(tag: str) -> tuple[int, str]:
+    """Sorts tags by how much they recommend a transcript, the best first."""
+    rank = next((i for i, name in enumerate(CANONICAL) if tag.startswith(name)), len(CANONICAL))
+    return (rank, tag if rank < len(CANONICAL) else "")
+
+
+def read_bed(path: Path) -> Iterator[TSS]:
+    """The TSS of each line of a BED file with at least 6 columns: start on '+', end - 1 on '-'.
+
+    A name of ``.`` is none: such a TSS goes by its place, ``contig:position:strand``.
+
+    Raises
+    ------
+    GenomeError
+        For a line that is not BED or has no strand, by file and line number.
+    """
+    for number, line in text_lines(path):
+        if not line.strip() or line.startswith(_TRACK_LINES):
+            continue
+        columns = line.split("\t") if "\t" in line else line.split()
+        if len(columns) < 6:
+            problem = (
+                f"{len(columns)} instead of at least 6 columns (contig, start, end, name, score, "
+                f"strand): the strand of a TSS is needed"
+            )
+            raise _bad(path, number, problem, line)
+        contig, first, last, name, _, strand = (column.strip() for column in columns[:6])
+        start, end = _integer(first), _integer(last)
+        if start is None or end is None or not 0 <= start < end:
+            problem = f"start {first!r} and end {last!r} are not integers with 0 <= start < end"
+            raise _bad(path, number, problem, line)
+        if strand not in ("+", "-"):
+            problem = f"strand {strand!r} (column 6) is not '+' or '-', which a TSS needs"
+            raise _bad(path, number, problem, line)
+        position = start if strand == "+" else end - 1
+        yield _named(name, "", contig, position, strand)
+
+
+def read_table(path: Path) -> Iterator[TSS]:
+    """The TSSs of a table, comma- or tab-separated, with a header.
+
+    Columns, in any order and either case: ``gene`` or ``name``; ``contig``, ``chrom`` or ``chr``;
+    ``tss``, the 0-based position of the TSS base; ``strand``; and ``transcript`` if wanted. Others
+    are passed over, and so are lines that start with ``#`` (but for a header that does).
+
+    Raises
+    ------
+    GenomeError
+        If a column is missing; or for a line that is not as the header says, by its number.
+    """
+    header: dict[str, int] | None = None
+    width, delimiter = 0, ","
+    for number, line in text_lines(path):
+        if not line.strip():
+            continue
+        if header is None:
+            delimiter = "\t" if "\t" in line else ","
+            names = next(csv.reader([line.removeprefix("#")], delimiter=delimiter))
+            header, missing = _columns(names)
+            width = len(names)
+            if missing and line.startswith("#"):
+                header = None
+            elif missing:
+                problem = f"the header lacks {' and '.join(missing)}"
+                raise _bad(path, number, problem, line)
+            continue
+        if line.startswith("#"):
+            continue
+        values = next(csv.reader([line], delimiter=delimiter))
+        if len(values) != width:
+            problem = f"{len(values)} instead of {width} columns, as the header has"
+            raise _bad(path, number, problem, line)
+        row = {name: values[at].strip() for name, at in header.items()}
+        position = _integer(row["tss"])
+        if position is None or position < 0:
+            problem = f"tss {row['tss']!r} is not a 0-based position"
+            raise _bad(path, number, problem, line)
+        if row["strand"] not in ("+", "-"):
+            raise _bad(path, number, f"strand {row['strand']!r} is not '+' or '-'", line)
+        transcript = row.get("transcript", "")
+        yield _named(row["gene"], transcript, row["contig"], position, row["strand"])
+
+
+_ALIASES = {
+    "gene": ("gene", "name"),
+    "contig": ("contig", "chrom", "chr"),
+    "tss": ("tss",),
+    "strand": ("strand",),
+    "transcript": ("transcript",),
+}
+
+
+def _columns(names: list[str]) -> tuple[dict[str, int], list[str]]:
+    """Where the columns of a table are, and which required ones are not there."""
+    lower = [name.strip().lower() for name in names]
+    found = {
+        field: lower.index(next(alias for alias in aliases if alias in lower))
+        for field, aliases in _ALIASES.items()
+        if any(alias in lower for alias in aliases)
+    }
+    required = [field for field in _ALIASES if field != "transcript"]
+    missing = [" or ".join(map(repr, _ALIASES[f])) for f in required if f not in found]
+    return found, missing
+
+
+def _named(name: str, transcript: str, contig: str, position: int, strand: str) -> TSS:
+    gene = name if name not in ("", ".") else f"{contig}:{position}:{strand}"
+    return TSS(gene, "", transcript, contig, position, strand)
+
+
+def _integer(text: str) -> int | None:
+    """The value of plain digits; int() alone also takes '1_000' and digits of other scripts."""
+    text = text.strip()
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _bad(path: Path, number: int, problem: str, line: str) -> GenomeError:
+    shown = line if len(line) <= 60 else line[:57] + "..."
+    return GenomeError(f"{path}, line {number}: {problem}; the line is {shown!r}")

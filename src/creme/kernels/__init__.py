@@ -1,0 +1,1 @@
+"""Compiled kernels; numba is imported with the module that needs it."""

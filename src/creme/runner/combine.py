@@ -1,0 +1,88 @@
+"""From the Datasets of units to one labelled Dataset of a test, and to tidy tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from creme.errors import ConfigError
+from creme.runner.scheduler import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def label(dataset: object, task: Task, tracks: SequenceOf[str]) -> xr.Dataset:
+    """A unit's Dataset with a dimension `locus` of one, and its labels.
+
+    Text and whole numbers that vary along other dimensions (the genomic interval of a tile) become
+    coordinates; so do the positions along dimensions that have none.
+
+    Raises
+    ------
+    ConfigError
+        If a test returned something else than a Dataset, or one with a `locus` of its own.
+    """
+    if not isinstance(dataset, xr.Dataset) or "locus" in dataset.dims:
+        raise ConfigError(
+            f"{task} returned {type(dataset).__name__}: it has to return an xarray.Dataset of one "
+            f"unit, without a dimension 'locus'"
+        )
+    sizes = dict(dataset.sizes)
+    if sizes.get("track", len(tracks)) != len(tracks):
+        raise ConfigError(
+            f"{task} returned {sizes['track']} tracks where {len(tracks)} activities were read"
+        )
+    positions: dict[str, object] = {
+        str(dim): np.arange(size) for dim, size in sizes.items() if dim not in dataset.coords
+    }
+    if "track" in positions:
+        positions["track"] = np.array(tracks, dtype=object)
+    unit = dataset.assign_coords(positions)
+    notes = [name for name, values in unit.data_vars.items() if values.dtype.kind not in "fc"]
+    labels = {
+        name: ("locus", np.array([value], dtype=object if isinstance(value, str) else None))
+        for name, value in task.unit.labels.items()
+    }
+    unit = unit.expand_dims(locus=np.array([task.unit.name], dtype=object))
+    return unit.set_coords(notes).assign_coords(labels)
+
+
+def join(units: SequenceOf[xr.Dataset]) -> xr.Dataset:
+    """One Dataset of all units, along `locus`, in their order.
+
+    Units of different sizes are aligned by their coordinates and filled with NaN.
+    """
+    return xr.concat(
+        units,
+        dim="locus",
+        data_vars="all",
+        coords="different",
+        compat="equals",
+        join="outer",
+        combine_attrs="override",
+    )
+
+
+def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
+    """A table with one row for each locus, tile, track and what else the test varies.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        A test's results.
+    replicates : bool
+        One row a replicate, with its activities and effect, instead of the statistics.
+    """
+    chosen = [
+        name
+        for name, values in dataset.data_vars.items()
+        if ("replicate" in values.dims) == replicates or (replicates and name == "wild_type")
+    ]
+    part = dataset[chosen]
+    frame = part.to_dataframe().reset_index()
+    order = [str(name) for name in dataset.coords if name in frame]
+    return frame[[*order, *[column for column in frame if column not in order]]]

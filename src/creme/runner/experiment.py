@@ -1,0 +1,174 @@
+"""The experiment file: one TOML that is all that a run needs."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from creme import registry
+from creme.errors import ConfigError
+from creme.genome import LociConfig
+from creme.model import Model, Readout, Selection
+from creme.parameters import Parameters
+from creme.test import Test
+
+
+class Experiment(Parameters):
+    """An experiment as its file describes it.
+
+    Relative paths are relative to the folder of the file.
+    """
+
+    name: str = Field(description="names the results directory")
+    seed: int = Field(0, ge=0, description="seed of everything random")
+    store: str = Field("predictions", description="directory of predictions, shared by experiments")
+    index: str | None = Field(
+        None, description="SQLAlchemy URL of the store's index, where it is not in the directory"
+    )
+    results: str | None = Field(None, description="results directory; NAME.results unless given")
+    batch_size: int | None = Field(None, ge=1, description="sequences a forward pass")
+    model: dict[str, Any] = Field(
+        description="plugin, its parameters, and what is kept: tracks, strand, bins"
+    )
+    loci: LociConfig
+    readouts: list[Readout] = Field(default=[], description="activities; one of all kept by default")
+    tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
+
+    @field_validator("name")
+    @classmethod
+    def _a_folder_name(cls, name: str) -> str:
+        if not re.fullmatch(r"[\w][\w.+-]*", name):
+            raise ValueError("use letters, digits, and . _ + - only: it names a folder")
+        return name
+
+
+KEPT = ("tracks", "strand", "bins")
+"""Keys of the table [model] that choose what is kept; the others are the plugin's."""
+
+
+def read(path: Path) -> Experiment:
+    """Read an experiment file.
+
+    Raises
+    ------
+    ConfigError
+        If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"no experiment file {path}; 'creme init {path}' writes a commented one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, title: str = "experiment") -> Experiment:
+    """An experiment from the text of a file; `title` names it in errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{title} is not valid TOML: {error}") from None
+    try:
+        return Experiment(**table)
+    except ConfigError as error:
+        raise ConfigError(f"{title}: {str(error).removeprefix('Experiment: ')}") from None
+
+
+def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
+    """The model of a [model] table, and what is kept of its output.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        If the plugin is unknown, or a parameter, a track or a bin is not allowed.
+    """
+    table = dict(table)
+    plugin = table.pop("plugin", None)
+    if not isinstance(plugin, str):
+        raise ConfigError(
+            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
+        )
+    kept = {key: table.pop(key) for key in KEPT if key in table}
+    cls = registry.load("models", plugin)
+    try:
+        model: Model = cls(**_resolved(cls, table, folder))
+        return model, select(model, **kept)
+    except ConfigError as error:
+        raise ConfigError(f"[model]: {error}") from None
+
+
+def select(
+    model: Model,
+    tracks: int | str | list[int | str] = "all",
+    strand: str | None = None,
+    bins: int | str | list[int] = "tss",
+) -> Selection:
+    """The bins and tracks to keep.
+
+    Parameters
+    ----------
+    model : Model
+    tracks : list of int or str, or 'all'
+        Indices, names or regular expressions.
+    strand : {'+', '-', '.'}, optional
+        Keep only tracks of this strand, and unstranded ones; '+' is the gene's.
+    bins : list of int, 'tss', 'all' or 'first-last'
+    """
+    if strand not in (None, "+", "-", "."):
+        raise ConfigError(f"strand = {strand!r} is not allowed: give '+' (the gene's), '-' or '.'")
+    choices = [tracks] if isinstance(tracks, (int, str)) else tracks
+    everything = [""] if choices == ["all"] else choices
+    if not everything:
+        raise ConfigError("tracks = [] keeps nothing: choose at least one, or 'all'")
+    return Selection(
+        bins=model.select_bins([bins] if isinstance(bins, int) else bins),
+        tracks=model.tracks.select(everything, strand),
+    )
+
+
+def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
+    """The tests by label: the name, or `label` where one name stands for several.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        If a test is unknown, a parameter is not allowed, or two have one label.
+    """
+    tests: dict[str, Test] = {}
+    for place, given in enumerate(tables):
+        table = {"seed": seed, **given}
+        label = table.pop("label", table.get("name"))
+        where = f"[[tests]] number {place + 1}"
+        try:
+            test = registry.create("tests", table)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+        if not isinstance(label, str) or not re.fullmatch(r"[\w][\w.+-]*", label):
+            raise ConfigError(f"{where}: label = {label!r} is not allowed: use letters, digits, "
+                              f"and . _ + - only, since it names a file")
+        if label in tests:
+            raise ConfigError(f"{where}: two tests are called {label!r}; give one a 'label'")
+        tests[label] = test
+    return tests
+
+
+def _resolved(cls: type[Model], table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Parameters whose fields are paths, taken from the experiment file's folder."""
+    return {
+        key: folder / Path(value).expanduser()
+        if isinstance(value, str) and key in cls.model_fields and _is_path(cls.model_fields[key])
+        else value
+        for key, value in table.items()
+    }
+
+
+def _is_path(info: Any) -> bool:
+    kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
+    return Path in kinds

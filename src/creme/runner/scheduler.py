@@ -1,0 +1,327 @@
+"""Many test generators, one model: every distinct sequence predicted once.
+
+The driver thread perturbs, hashes, looks up and writes; one more thread holds the model. Both work
+at the same time, and requests are consumed only as fast as the model needs them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import ModelError, SequenceError
+from creme.model import BoundReadout
+from creme.runner.device import Device
+from creme.sequence import Sequenceable
+from creme.test import Profiles, Request, Steps, Test, Unit
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from creme.runner.cache import Cache
+
+LOOK_UP = 256
+"""Sequences of one request that are looked up at once."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One test on one unit."""
+
+    label: str
+    test: Test
+    unit: Unit
+
+    def __str__(self) -> str:
+        return f"test {self.label!r} on locus {self.unit.name!r}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: its Dataset, or the error that ended it."""
+
+    task: Task
+    dataset: xr.Dataset | None = None
+    error: Exception | None = None
+
+
+@dataclass
+class Progress:
+    """Counts of a run so far.
+
+    Attributes
+    ----------
+    asked : int
+        Sequences that tests have asked for and that are known by now.
+    predicted : int
+        Forward passes made, in sequences.
+    stored : int
+        Of those asked for, answered from predictions that earlier runs had stored.
+    finished, failed : int
+        Tasks.
+    """
+
+    asked: int = 0
+    predicted: int = 0
+    stored: int = 0
+    finished: int = 0
+    failed: int = 0
+
+    @property
+    def repeated(self) -> int:
+        """Asked for more than once within this run, and predicted once."""
+        return self.asked - self.predicted - self.stored
+
+
+@dataclass(eq=False)
+class _Active:
+    """A generator in flight and the request that it waits for."""
+
+    task: Task
+    steps: Steps
+    sequences: Iterator[Sequenceable] = field(default_factory=lambda: iter(()))
+    rows: list[NDArray[np.float32] | None] = field(default_factory=list)
+    missing: int = 0
+    exhausted: bool = True
+    profiles: bool = False
+
+    def accept(self, request: Request) -> None:
+        self.profiles = isinstance(request, Profiles)
+        self.sequences = iter(request.sequences if isinstance(request, Profiles) else request)
+        self.rows, self.missing, self.exhausted = [], 0, False
+
+    @property
+    def answered(self) -> bool:
+        return self.exhausted and not self.missing
+
+
+_Waiting = list[tuple[_Active, int]]
+
+
+class Scheduler:
+    """Runs tasks against one model, through the cache.
+
+    Parameters
+    ----------
+    device : Device
+        The model with its selection; predicts batches of sequences.
+    readout : callable
+        Kept values, (n, bins, tracks), to activities, (n, activities).
+    cache : Cache
+        Look-up and write of kept values.
+    batch_size : int
+        Sequences a forward pass.
+    in_flight : int
+        Generators that are open at the same time: enough to fill batches when each asks for few.
+    on_progress : callable, optional
+        Called with the `Progress` after each step.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        readout: Callable[[NDArray[np.float32]], NDArray[np.float32]] | BoundReadout,
+        cache: Cache,
+        *,
+        batch_size: int,
+        in_flight: int = 64,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self.progress = Progress()
+        self._device = device
+        self._readout = readout
+        self._cache = cache
+        self._batch_size = batch_size
+        self._in_flight = in_flight
+        self._on_progress = on_progress
+        self._active: list[_Active] = []
+        self._queue: deque[Sequenceable] = deque()
+        self._waiting: dict[bytes, _Waiting] = {}
+        self._outcomes: deque[Outcome] = deque()
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Ask for an end after the batches that the model is at; safe in a signal handler."""
+        self._stopping = True
+
+    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+        """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
+
+        Every prediction that was made is in the store when this returns or raises.
+
+        Raises
+        ------
+        ModelError
+            If the model fails, or returns an array of another shape than it described.
+        """
+        coming = iter(tasks)
+        running: dict[Future[NDArray[np.float32]], list[Sequenceable]] = {}
+        pool = ThreadPoolExecutor(1, thread_name_prefix="creme-model")
+        try:
+            while not self._stopping:
+                self._admit(coming)
+                self._fill()
+                yield from self._drain()
+                while self._queue and len(running) < 2:
+                    # A batch that is not full waits while the answers to come may fill it.
+                    if len(self._queue) < self._batch_size and running:
+                        break
+                    batch = self._next_batch()
+                    if batch:
+                        running[pool.submit(self._device.predict, batch)] = batch
+                if running:
+                    self._collect(running)
+                elif not self._active and not self._queue:
+                    break
+            while running:
+                self._collect(running)
+            yield from self._drain()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for active in self._active:
+                active.steps.close()
+            self._cache.flush()
+
+    def _drain(self) -> Iterator[Outcome]:
+        while self._outcomes:
+            yield self._outcomes.popleft()
+
+    def _admit(self, coming: Iterator[Task]) -> None:
+        """Open generators until enough are in flight."""
+        while len(self._active) < self._in_flight and not self._stopping:
+            task = next(coming, None)
+            if task is None:
+                return
+            active = _Active(task, task.test.run(task.unit))
+            self._active.append(active)
+            self._advance(active, None)
+
+    def _fill(self) -> None:
+        """Pull sequences, oldest generator first, until two batches are queued.
+
+        A generator whose request is answered from the cache alone goes on at once.
+        """
+        target = 2 * self._batch_size
+        for active in list(self._active):
+            while active in self._active and not active.exhausted:
+                if len(self._queue) >= target or self._stopping:
+                    return
+                self._pull(active)
+                if active.answered:
+                    self._advance(active, self._answer(active))
+                self._on_progress(self.progress)
+
+    def _pull(self, active: _Active) -> None:
+        """Take some sequences of a request, with one look-up for all of them."""
+        try:
+            some = list(islice(active.sequences, LOOK_UP))
+            for sequence in some:
+                self._check(sequence)
+            digests = [sequence.digest for sequence in some]
+        except Exception as error:
+            self._fail(active, error)
+            return
+        active.exhausted = len(some) < LOOK_UP
+        found = self._cache.read([d for d in digests if d not in self._waiting])
+        self.progress.asked += len(some)
+        for sequence, digest in zip(some, digests, strict=True):
+            place = len(active.rows)
+            active.rows.append(None)
+            values = found.get(digest)
+            if values is not None:
+                self.progress.stored += not self._cache.fresh(digest)
+                active.rows[place] = values if active.profiles else self._readout(values[None])[0]
+                continue
+            active.missing += 1
+            if digest not in self._waiting:
+                self._waiting[digest] = []
+                self._queue.append(sequence)
+            self._waiting[digest].append((active, place))
+
+    def _check(self, sequence: Any) -> None:
+        if not isinstance(sequence, Sequenceable):
+            raise SequenceError(
+                f"a test yields Sequence or Mutant objects, not {type(sequence).__name__}"
+            )
+        if len(sequence) != self._device.model.input_length:
+            raise SequenceError(
+                f"a sequence of {len(sequence)} bp was asked for, and model "
+                f"{self._device.model.name} takes {self._device.model.input_length} bp"
+            )
+
+    def _next_batch(self) -> list[Sequenceable]:
+        batch: list[Sequenceable] = []
+        while self._queue and len(batch) < self._batch_size:
+            sequence = self._queue.popleft()
+            if self._waiting[sequence.digest]:
+                batch.append(sequence)
+            else:  # whoever asked for it has failed since
+                del self._waiting[sequence.digest]
+        return batch
+
+    def _collect(self, running: dict[Future[NDArray[np.float32]], list[Sequenceable]]) -> None:
+        """Wait for a batch; store its values, then hand them to whoever waits for them."""
+        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        for future in done:
+            batch = running.pop(future)
+            values = future.result()
+            self.progress.predicted += len(batch)
+            finite = np.isfinite(values).all(axis=(1, 2))
+            digests = [sequence.digest for sequence in batch]
+            self._cache.write([d for d, ok in zip(digests, finite, strict=True) if ok],
+                              values[finite])
+            activities = self._readout(values)
+            for row, digest in enumerate(digests):
+                for active, place in self._waiting.pop(digest):
+                    if active not in self._active:
+                        continue
+                    if not finite[row]:
+                        self._fail(active, ModelError(
+                            f"model {self._device.model.name} returned NaN or infinity for "
+                            f"sequence {place} of a request; it was not stored"
+                        ))
+                        continue
+                    active.rows[place] = values[row] if active.profiles else activities[row]
+                    active.missing -= 1
+                    if active.answered:
+                        self._advance(active, self._answer(active))
+        self._on_progress(self.progress)
+
+    def _answer(self, active: _Active) -> NDArray[np.float32]:
+        rows = [row for row in active.rows if row is not None]
+        if not rows:
+            shape = self._device.selection.shape
+            empty = np.empty((0, *shape), dtype=np.float32)
+            return empty if active.profiles else self._readout(empty)
+        return np.stack(rows)
+
+    def _advance(self, active: _Active, answer: NDArray[np.float32] | None) -> None:
+        """Let a generator go on to its next request, or to its end."""
+        try:
+            while True:
+                request = active.steps.send(answer)  # type: ignore[arg-type]
+                active.accept(request)
+                return
+        except StopIteration as stop:
+            self._active.remove(active)
+            self.progress.finished += 1
+            self._outcomes.append(Outcome(active.task, dataset=stop.value))
+        except Exception as error:
+            self._fail(active, error)
+
+    def _fail(self, active: _Active, error: Exception) -> None:
+        """End one task; the others go on."""
+        active.steps.close()
+        self._active.remove(active)
+        self.progress.failed += 1
+        for waiting in self._waiting.values():
+            waiting[:] = [(other, place) for other, place in waiting if other is not active]
+        self._outcomes.append(Outcome(active.task, error=error))
+

@@ -1,0 +1,42 @@
+"""TSS Context Dependence Test."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from creme.genome import Locus
+from creme.suite.tiled import TiledTest, keep, relative, result
+from creme.test import Steps
+
+
+class ContextDependence(TiledTest):
+    """How much of a TSS's activity its context makes.
+
+    The whole sequence but the TSS tile is shuffled; the effect is (WT - MUTANT) / WT: positive in
+    an enhancing context, negative in a silencing one, 0 in a neutral one.
+
+    Notes
+    -----
+    Section "TSS Context Dependence Test". The shuffled sequence is the locus's background, shared
+    with the other tests, with the TSS tile put back in its place: the sufficiency test's control.
+    Only the TSS tile matters here; `tile` gives its length where `tss_tile` does not.
+    """
+
+    name: ClassVar[str] = "context_dependence"
+
+    def size(self, unit: Locus) -> int:
+        """The wild type and a mutant for each replicate."""
+        self.tiling(unit)
+        return 1 + self.replicates
+
+    def run(self, unit: Locus) -> Steps:
+        """Measure a locus; ``mutant`` is (replicate, track)."""
+        tss = self.tiling(unit).tss
+        wild = unit.sequence
+        (wild_type,) = yield [wild]
+        mutant = yield (keep(tss, wild, background) for background in self.backgrounds(unit))
+        return result(
+            relative(wild_type - mutant, wild_type),
+            ("replicate", "track"),
+            {"wild_type": (("track",), wild_type), "mutant": (("replicate", "track"), mutant)},
+        )
