@@ -52,7 +52,9 @@ class Plugin:
         """
         where = f"{self.kind[:-1]} {self.name!r} ({self.target}, from {self.distribution})"
         try:
-            loaded = EntryPoint(self.name, f"creme.{self.kind}", self.target).load()
+            loaded = EntryPoint(
+                name=self.name, value=self.target, group=f"creme.{self.kind}"
+            ).load()
         except Exception as error:
             raise PluginError(
                 f"{where} cannot be imported: {type(error).__name__}: {error}"

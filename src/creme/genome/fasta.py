@@ -187,7 +187,7 @@ class Genome:
         """Warn, once for a subject."""
         if subject not in self._reported:
             self._reported.add(subject)
-            warnings.warn(message, CremeWarning, stacklevel=4)
+            warnings.warn(message, CremeWarning, stacklevel=3)
 
     def _after_fork(self) -> None:
         # A child shares the parent's file position, and a lock that another thread held stays held.

@@ -8,7 +8,7 @@ import shutil
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Literal
+from typing import BinaryIO, Literal
 
 from creme.errors import GenomeError
 
@@ -52,7 +52,7 @@ def compression(path: Path) -> Compression:
     return "bgzip"
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> BinaryIO | gzip.GzipFile:
     """The decompressed bytes of a file, as a stream."""
     if compression(path) == "none":
         return path.open("rb")

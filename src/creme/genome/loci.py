@@ -6,6 +6,7 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -57,13 +58,11 @@ def select_loci(
         For a gene that the annotation lacks or finds ambiguous; for a TSS on a contig that the
         FASTA lacks, or past the contig's end.
     """
-    chosen = annotation.representatives() if genes is None else _found(annotation, genes)
-    distinct = {(tss_.gene, *tss_.place): tss_ for tss_ in reversed(chosen)}
-    sites = list(reversed(distinct.values()))
-    shared = Counter(site.gene for site in sites)
-    loci = [
-        Locus(
-            name=_name(site, unique=shared[site.gene] == 1),
+    sites = annotation.representatives() if genes is None else _found(annotation, genes)
+    distinct: dict[tuple[str, str], Locus] = {}
+    for site in sites:
+        locus = Locus(
+            name=site.gene,
             contig=site.contig,
             position=site.position,
             strand=site.strand,
@@ -73,7 +72,11 @@ def select_loci(
             gene=site.gene,
             transcript=site.transcript,
         )
-        for site in sites
+        distinct.setdefault((locus.gene, locus.key), locus)
+    shared = Counter(gene for gene, _ in distinct)
+    loci = [
+        locus if shared[gene] == 1 else replace(locus, name=f"{gene}@{key}")
+        for (gene, key), locus in distinct.items()
     ]
     _tell_padding(loci)
     return loci
@@ -89,19 +92,10 @@ def _found(annotation: Annotation, genes: Iterable[str]) -> list[TSS]:
         except GenomeError as error:
             problems.append(str(error))
     if problems:
-        raise GenomeError(
-            "; ".join(problems[:_TOLD_ONE_BY_ONE])
-            + (
-                f"; and {len(problems) - _TOLD_ONE_BY_ONE} more genes were not found"
-                if len(problems) > _TOLD_ONE_BY_ONE
-                else ""
-            )
-        )
+        more = len(problems) - _TOLD_ONE_BY_ONE
+        told = "; ".join(problems[:_TOLD_ONE_BY_ONE])
+        raise GenomeError(told + (f"; and so for {more} more" if more > 0 else ""))
     return chosen
-
-
-def _name(site: TSS, *, unique: bool) -> str:
-    return site.gene if unique else f"{site.gene}@{site.contig}:{site.position}:{site.strand}"
 
 
 def _tell_padding(loci: list[Locus]) -> None:

@@ -2,149 +2,270 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
 
-from creme.kernels.random import below, streams
-from creme.sequence import Codes
+from creme.errors import SequenceError
+from creme.kernels.random import below, below_each, streams
+from creme.sequence import ALPHABET, Codes, Sequence
 
-LETTERS = 5
+MAX_LENGTH = 2**31 - 1
+"""Longest sequence that can be shuffled, bp."""
+
+LETTERS = len(ALPHABET)
 """A, C, G, T and N: N is a letter like the others."""
 
+_NONE = -1
+_TOGETHER = 4  # walks side by side: more of them are slower again (cache, store buffer)
+_PAIRS = 128  # words drawn at once: enough for vector instructions, and stays in the cache
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_STEP = np.uint32(1)
 
-def dinucleotide_shuffles(codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
+
+def dinucleotide_shuffles(
+    codes: Codes, seeds: Iterable[int], out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Shuffles that keep the counts of all dinucleotides, and the first and the last base.
 
-    Every distinct arrangement is equally likely: a random tree of last exits towards the last
-    letter (Wilson's algorithm), the other exits permuted, then the Euler walk.
+    Every distinct arrangement is equally likely. A sequence is a walk through all edges of the
+    multigraph whose vertices are the letters and whose edges are the dinucleotides. The last
+    exits of its letters form a tree towards the last letter: a random one is drawn with Wilson's
+    algorithm (STOC 1996), each letter's other exits are permuted, and the walk is read off
+    (Kandel, Matias, Unger and Winkler, 1996).
 
     Parameters
     ----------
     codes : array of uint8, shape (length,)
+        Values 0 to 4; at most 2**31 - 1 of them.
     seeds : iterable of int
+        From 0 to 2**128 - 1. Several at once cost less each than one by one.
+    out : array of uint8, shape (n_seeds, length), optional
+        Where to write; C-contiguous.
 
     Returns
     -------
     array of uint8, shape (n_seeds, length)
-        Row k depends on `codes` and seed k alone.
+        Row k depends on `codes` and seed k alone. Fewer than four bases come back as they are.
+
+    Raises
+    ------
+    ConfigError
+        If a seed is not allowed.
+    SequenceError
+        If `codes` is too long or no vector of codes, or `out` does not fit.
     """
-    words = streams(seeds)
-    out = np.empty((len(words), len(codes)), dtype=np.uint8)
-    if len(codes) < 4:
-        out[:] = codes
-    else:
-        _dinucleotide(codes, words, out)
-    return out
+    return _shuffles(_dinucleotide, codes, seeds, out)
 
 
-def mononucleotide_shuffles(codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
+def mononucleotide_shuffles(
+    codes: Codes, seeds: Iterable[int], out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Shuffles that keep the counts of all letters, uniform over the distinct arrangements.
 
-    Parameters and returned value as for `dinucleotide_shuffles`.
+    Parameters, returned value and errors as for `dinucleotide_shuffles`.
     """
+    return _shuffles(_mononucleotide, codes, seeds, out)
+
+
+def _shuffles(
+    kernel: Callable[..., None],
+    codes: Codes,
+    seeds: Iterable[int],
+    out: NDArray[np.uint8] | None,
+) -> NDArray[np.uint8]:
+    if len(codes) > MAX_LENGTH:
+        raise SequenceError(f"{len(codes)} bp cannot be shuffled: at most {MAX_LENGTH} can")
+    checked = Sequence(codes).codes
     words = streams(seeds)
-    out = np.empty((len(words), len(codes)), dtype=np.uint8)
-    _mononucleotide(codes, words, out)
+    shape = (len(words), len(checked))
+    if out is None:
+        out = np.empty(shape, dtype=np.uint8)
+    elif out.shape != shape or out.dtype != np.uint8 or not out.flags.carray:
+        raise SequenceError(
+            f"out must be a writable C-contiguous array of uint8 of shape {shape}, not one of "
+            f"{out.dtype} of shape {out.shape}"
+        )
+    if checked.size:
+        _compiled(kernel)(checked, words, out)
     return out
 
 
-@njit(nogil=True, cache=True)
-def _mononucleotide(codes, words, out):  # type: ignore[no-untyped-def]
+@cache
+def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
+    """The machine code of a kernel: from numba's cache on disk, or compiled now."""
+    signature = types.void(
+        types.Array(types.uint8, 1, "C", readonly=True), types.uint64[:, ::1], types.uint8[:, ::1]
+    )
+    try:
+        return njit(signature, nogil=True, cache=True)(kernel)
+    except Exception:
+        # The cache may be unwritable, full or damaged. If it was the kernel, this raises it again.
+        return njit(signature, nogil=True)(kernel)
+
+
+def _mononucleotide(codes: Any, words: Any, out: Any) -> None:
+    counts = np.zeros(LETTERS, dtype=np.int64)
+    for code in codes:
+        counts[code] += 1
+    picks = np.empty(_PAIRS, dtype=np.uint64)
     for row in range(words.shape[0]):
-        state, gamma = words[row, 0], words[row, 1]
-        shuffled = out[row]
-        shuffled[:] = codes
-        for last in range(codes.size - 1, 0, -1):
-            pick, state = below(np.uint64(last + 1), state, gamma)
-            other = np.int64(pick)
-            shuffled[last], shuffled[other] = shuffled[other], shuffled[last]
+        _arrange(counts, out[row], words[row, 0], words[row, 1], picks)
 
 
-@njit(nogil=True, cache=True)
-def _dinucleotide(codes, words, out):  # type: ignore[no-untyped-def]
-    length = codes.size
+def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
+    length, n = codes.size, words.shape[0]
+    if length < 4:  # a single arrangement
+        for row in range(n):
+            out[row] = codes
+        return
+    counts = _count_pairs(codes)
+    # The walk looks one exit ahead. Rows that are a multiple of 4 KiB apart would share their
+    # places in the cache.
+    exits = np.empty((min(n, _TOGETHER), length + 64), dtype=np.uint8)
+    exits[:, length - 1] = 0
+    places = np.zeros((min(n, _TOGETHER), 8), dtype=np.uint32)
+    last = codes[length - 1]
+    done = 0
+    while n - done >= _TOGETHER:
+        for k in range(_TOGETHER):
+            row = done + k
+            _draw_exits(counts, last, words[row, 0], words[row, 1], exits[k], places[k])
+        _walk_together(codes[0], exits, places, out[done : done + _TOGETHER])
+        done += _TOGETHER
+    for row in range(done, n):
+        _draw_exits(counts, last, words[row, 0], words[row, 1], exits[0], places[0])
+        _walk(codes[0], exits[0], places[0], out[row])
+
+
+@njit
+def _count_pairs(codes):  # type: ignore[no-untyped-def]
+    """Counts of dinucleotides, ``[first, second]``."""
+    # Four tables: adding to a number that was only just written waits for the writing.
+    tables = np.zeros((4, 8 * LETTERS), dtype=np.uint32)
+    whole = (codes.size - 1) // 4 * 4
+    for i in range(0, whole, 4):
+        tables[0, 8 * codes[i] + codes[i + 1]] += _STEP
+        tables[1, 8 * codes[i + 1] + codes[i + 2]] += _STEP
+        tables[2, 8 * codes[i + 2] + codes[i + 3]] += _STEP
+        tables[3, 8 * codes[i + 3] + codes[i + 4]] += _STEP
+    for i in range(whole, codes.size - 1):
+        tables[0, 8 * codes[i] + codes[i + 1]] += _STEP
     counts = np.zeros((LETTERS, LETTERS), dtype=np.int64)
-    for i in range(length - 1):
-        counts[codes[i], codes[i + 1]] += 1
-    starts = np.zeros(LETTERS + 1, dtype=np.int64)
+    for first in range(LETTERS):
+        for second in range(LETTERS):
+            counts[first, second] = tables[:, 8 * first + second].sum()
+    return counts
+
+
+@njit
+def _draw_exits(counts, root, state, gamma, exits, places):  # type: ignore[no-untyped-def]
+    """The order in which each letter is left, and where in `exits` each letter's begin."""
+    last, state = _last_exits(counts, root, state, gamma)
+    picks = np.empty(_PAIRS, dtype=np.uint64)
+    start = 0
     for letter in range(LETTERS):
-        starts[letter + 1] = starts[letter] + counts[letter].sum()
-    exits = np.empty((words.shape[0], length - 1), dtype=np.uint8)
-    for row in range(words.shape[0]):
-        _draw_exits(counts, starts, codes[length - 1], words[row, 0], words[row, 1], exits[row])
-    # Two walks side by side: each step waits for memory, and the waits overlap.
-    row = 0
-    while row + 1 < words.shape[0]:
-        _walk_two(codes[0], starts, exits[row], exits[row + 1], out[row], out[row + 1])
-        row += 2
-    if row < words.shape[0]:
-        _walk(codes[0], starts, exits[row], out[row])
+        places[letter] = start
+        end = start + counts[letter].sum()
+        free = counts[letter].copy()
+        if last[letter] != _NONE:
+            free[last[letter]] -= 1
+            exits[end - 1] = last[letter]
+        state = _arrange(free, exits[start : start + free.sum()], state, gamma, picks)
+        start = end
 
 
-@njit(nogil=True, cache=True)
-def _draw_exits(counts, starts, root, state, gamma, exits):  # type: ignore[no-untyped-def]
-    """The order in which each letter is left: permuted, but for a last exit from the tree."""
-    last = np.full(LETTERS, -1, dtype=np.int64)
+@njit
+def _last_exits(counts, root, state, gamma):  # type: ignore[no-untyped-def]
+    """A random tree towards `root`, each as likely as it has edges to be made of; next state."""
+    last = np.full(LETTERS, _NONE, dtype=np.int64)
     in_tree = np.zeros(LETTERS, dtype=np.bool_)
     in_tree[root] = True
     for letter in range(LETTERS):
-        if starts[letter] == starts[letter + 1]:
-            continue  # never left: absent, or the last letter alone
+        if counts[letter].sum() == 0:
+            continue  # a letter that is never left
         here = letter
         while not in_tree[here]:
-            degree = starts[here + 1] - starts[here]
-            pick, state = below(np.uint64(degree), state, gamma)
+            # A step to the same letter would be erased with the other loops: it is not taken.
+            elsewhere = counts[here].sum() - counts[here, here]
+            pick, state = below(np.uint64(elsewhere), state, gamma)
             rank = np.int64(pick)
-            to = 0
-            while rank >= counts[here, to]:
-                rank -= counts[here, to]
-                to += 1
-            last[here] = to  # walking in circles overwrites: loops are erased
+            for to in range(LETTERS):
+                if to != here:
+                    if rank < counts[here, to]:
+                        break
+                    rank -= counts[here, to]
+            last[here] = to  # a second visit overwrites the first: that erases the loop
             here = to
         here = letter
         while not in_tree[here]:
             in_tree[here] = True
             here = last[here]
+    return last, state
+
+
+@njit
+def _arrange(counts, letters, state, gamma, picks):  # type: ignore[no-untyped-def]
+    """Fill `letters` with a random arrangement of ``counts[c]`` times each c; the next state."""
+    # Fisher-Yates, upwards. Among the most common letter alone there is nothing to exchange.
+    common = np.argmax(counts)
+    place = counts[common]
+    letters[:place] = common
+    end = place
     for letter in range(LETTERS):
-        start, end = starts[letter], starts[letter + 1]
-        if start == end:
-            continue
-        place = start
-        for to in range(LETTERS):
-            n = counts[letter, to] - (1 if last[letter] == to else 0)
-            for _ in range(n):
-                exits[place] = to
-                place += 1
-        if last[letter] >= 0:
-            exits[end - 1] = last[letter]
-        for i in range(place - 1, start, -1):
-            pick, state = below(np.uint64(i - start + 1), state, gamma)
-            other = start + np.int64(pick)
-            exits[i], exits[other] = exits[other], exits[i]
+        if letter != common:
+            letters[end : end + counts[letter]] = letter
+            end += counts[letter]
+    while end - place >= 2:
+        words = min((end - place) // 2, picks.size)
+        state = below_each(np.uint64(place + 1), picks[:words], state, gamma)
+        for k in range(words):
+            other = picks[k] & _LOW
+            letters[place], letters[other] = letters[other], letters[place]
+            other = picks[k] >> _HALF
+            letters[place + 1], letters[other] = letters[other], letters[place + 1]
+            place += 2
+    if place < end:
+        other, state = below(np.uint64(end), state, gamma)
+        letters[place], letters[other] = letters[other], letters[place]
+    return state
 
 
-@njit(nogil=True, cache=True)
-def _walk(first, starts, exits, out):  # type: ignore[no-untyped-def]
-    place = starts.copy()
+@njit
+def _walk(first, exits, places, out):  # type: ignore[no-untyped-def]
+    """Leave each letter by its exits in their order."""
+    # Every letter's next exit is loaded ahead, so that a step waits for one load and not for two.
+    following = np.empty(LETTERS, dtype=np.uint8)
+    for letter in range(LETTERS):
+        following[letter] = exits[places[letter]]
     here = first
     out[0] = here
     for i in range(1, out.size):
-        at = place[here]
-        place[here] = at + 1
-        here = exits[at]
+        to = following[here]
+        places[here] += _STEP
+        following[here] = exits[places[here]]
+        here = to
         out[i] = here
 
 
-@njit(nogil=True, cache=True)
-def _walk_two(first, starts, exits, exits2, out, out2):  # type: ignore[no-untyped-def]
-    place, place2 = starts.copy(), starts.copy()
-    here, here2 = first, first
-    out[0], out2[0] = here, here2
-    for i in range(1, out.size):
-        at, at2 = place[here], place2[here2]
-        place[here], place2[here2] = at + 1, at2 + 1
-        here, here2 = exits[at], exits2[at2]
-        out[i], out2[i] = here, here2
+@njit
+def _walk_together(first, exits, places, out):  # type: ignore[no-untyped-def]
+    """Four walks, a step of each in turn: while one waits for its load, the others go on."""
+    exits_a, exits_b, exits_c, exits_d = exits[0], exits[1], exits[2], exits[3]
+    places_a, places_b, places_c, places_d = places[0], places[1], places[2], places[3]
+    out_a, out_b, out_c, out_d = out[0], out[1], out[2], out[3]
+    a = b = c = d = first
+    out[:, 0] = first
+    for i in range(1, out.shape[1]):
+        at_a, at_b, at_c, at_d = places_a[a], places_b[b], places_c[c], places_d[d]
+        places_a[a] = at_a + _STEP
+        places_b[b] = at_b + _STEP
+        places_c[c] = at_c + _STEP
+        places_d[d] = at_d + _STEP
+        a, b, c, d = exits_a[at_a], exits_b[at_b], exits_c[at_c], exits_d[at_d]
+        out_a[i], out_b[i], out_c[i], out_d[i] = a, b, c, d

@@ -34,3 +34,43 @@ def source_fingerprint(model: Model, selection: Selection) -> str:
     """SHA-256 (hexadecimal) of the model's fingerprint and of what is kept of its output."""
     kept = [model.fingerprint, selection.bins, selection.tracks]
     return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
+
+
+class Cache:
+    """Reads and writes one source, holding small writes back for a moment.
+
+    A chunk costs milliseconds and a file however few rows it has, so the rows of fast batches are
+    gathered for up to a second: that, and the batch in flight, is what a kill costs.
+    """
+
+    def __init__(self, store: Store, model: Model, selection: Selection) -> None:
+        self.store = store
+        self.source = store.source(
+            source_fingerprint(model, selection),
+            selection.shape,
+            source_description(model, selection),
+        )
+        self._held: dict[bytes, NDArray[np.float32]] = {}
+        self._held_since = 0.0
+
+    def read(
+        self, digests: SequenceOf[bytes]
+    ) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
+        """Kept values, (bins, tracks), of what is known, and whether this run predicted them."""
+        held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
+        rest = [digest for digest in digests if digest not in held]
+        return {**held, **self.store.lookup(self.source, rest)}
+
+    def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
+        """Take predictions; they are stored now or with the next ones, within a second."""
+        if not self._held:
+            self._held_since = monotonic()
+        self._held.update(zip(digests, values, strict=True))
+        if len(self._held) >= self.source.chunk_rows or monotonic() - self._held_since > 1.0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Store what is held back."""
+        if self._held:
+            self.store.write(self.source, list(self._held), np.stack(list(self._held.values())))
+            self._held = {}

@@ -234,9 +234,9 @@ class Scheduler:
         for sequence, digest in zip(some, digests, strict=True):
             place = len(active.rows)
             active.rows.append(None)
-            values = found.get(digest)
-            if values is not None:
-                self.progress.stored += not self._cache.fresh(digest)
+            if digest in found:
+                values, fresh = found[digest]
+                self.progress.stored += not fresh
                 active.rows[place] = values if active.profiles else self._readout(values[None])[0]
                 continue
             active.missing += 1

@@ -1,0 +1,144 @@
+"""The tables of the index, and how one is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from creme.errors import StoreError
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String, primary_key=True),
+    sa.Column("value", sa.String, nullable=False),
+)
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String, nullable=False, unique=True),
+    sa.Column("bins", sa.Integer, nullable=False),
+    sa.Column("tracks", sa.Integer, nullable=False),
+    sa.Column("chunk_rows", sa.Integer, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+)
+
+# A chunk's number is its id: no two writers are ever given the same one. Its rows and checksum are
+# set when it is durable; a line without them is a chunk that a writer did not finish.
+chunks = sa.Table(
+    "chunks",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    sa.Column("rows", sa.Integer),
+    sa.Column("checksum", sa.String),
+    sqlite_autoincrement=True,
+)
+
+predictions = sa.Table(
+    "predictions",
+    metadata,
+    sa.Column("source_id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+    sa.Column("chunk_id", sa.Integer, nullable=False, index=True),
+    sa.Column("row", sa.Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
+
+
+def file_system(path: Path, mountinfo: str) -> str:
+    """Type of the file system that holds `path`, from the text of /proc/self/mountinfo."""
+    best, kind = "", "unknown"
+    for line in mountinfo.splitlines():
+        before, dash, after = line.partition(" - ")
+        fields = before.split()
+        if not dash or len(fields) < 5:
+            continue
+        mount = fields[4].replace("\\040", " ")
+        inside = mount == "/" or str(path) == mount or str(path).startswith(mount + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, after.split()[0]
+    return kind
+
+
+def refuse_remote(path: Path, mountinfo: str | None = None) -> None:
+    """Refuse SQLite where the locks that keep an index whole cannot be relied on.
+
+    Raises
+    ------
+    StoreError
+        If `path` is on a network file system.
+    """
+    if mountinfo is None:
+        source = Path("/proc/self/mountinfo")
+        mountinfo = source.read_text(encoding="utf-8") if source.exists() else ""
+    kind = file_system(path.resolve(), mountinfo)
+    if kind in _REMOTE:
+        raise StoreError(
+            f"{path} is on a network file system ({kind}), where SQLite's locks fail: put the "
+            f"store on a local disk, or give 'index' the URL of a database server"
+        )
+
+
+def open_index(path: Path, url: str | None) -> sa.Engine:
+    """The engine of a store's index, its tables made if there are none.
+
+    Raises
+    ------
+    StoreError
+        If the index was made by another schema version or cannot be opened.
+    """
+    if url is None:
+        refuse_remote(path)
+    engine = sa.create_engine(url or f"sqlite:///{path / 'index.sqlite'}")
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure)
+    try:
+        with engine.begin() as connection:
+            if not sa.inspect(connection).has_table("meta"):
+                metadata.create_all(connection)
+                connection.execute(insert_new(engine, meta).values(
+                    key="schema_version", value=str(SCHEMA_VERSION)
+                ))
+            found = connection.scalar(
+                sa.select(meta.c.value).where(meta.c.key == "schema_version")
+            )
+    except sa.exc.SQLAlchemyError as error:
+        raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
+    if found != str(SCHEMA_VERSION):
+        engine.dispose()
+        raise StoreError(
+            f"store {path} has schema version {found}, and this creme-toolkit reads version "
+            f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
+            f"nothing was changed"
+        )
+    return engine
+
+
+def insert_new(engine: sa.Engine, table: sa.Table) -> Any:
+    """An INSERT that leaves lines alone that are there already: the first writer wins."""
+    if engine.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 60000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.close()

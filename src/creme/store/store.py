@@ -1,0 +1,375 @@
+"""Predictions, kept for good."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence as SequenceOf
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import sqlalchemy as sa
+import zarr
+from numpy.typing import NDArray
+
+from creme.errors import CremeWarning, StoreError
+from creme.store.schema import (
+    SCHEMA_VERSION,
+    chunks,
+    insert_new,
+    open_index,
+    predictions,
+    sources,
+)
+
+_CHUNK_BYTES = 4 * 2**20
+_MAX_CHUNK_ROWS = 256
+_CACHE_BYTES = 64 * 2**20
+_DIGESTS_A_QUERY = 500
+
+
+@dataclass(frozen=True)
+class Source:
+    """A registered source of predictions: a model with what is kept of its output."""
+
+    id: int
+    fingerprint: str
+    shape: tuple[int, int]
+    chunk_rows: int
+    description: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """A source and how much of it is stored."""
+
+    source: Source
+    predictions: int
+    chunks: int
+    bytes: int
+
+
+class Store:
+    """A directory of predictions that is append-only and written once.
+
+    The contract:
+
+    - A prediction's identity is its source (model fingerprint and kept output) and the SHA-256 of
+      the sequence. What one source wrote is never read for another.
+    - Values are written to Zarr chunks that are written once, whole, and never rewritten. Chunk
+      numbers are given out by the index, so no two processes ever touch one chunk.
+    - A row exists when, and only when, its line stands in the index, committed after the chunk is
+      durable, with the chunk's checksum. A killed writer costs what it had not committed.
+    - The first writer of a prediction wins; a second one changes nothing.
+    - A chunk that is missing, damaged or does not have its checksum is not served: its lines are
+      removed, with a warning, so that the predictions are made again.
+    - Any number of threads and processes may read and write at the same time.
+
+    Parameters
+    ----------
+    path : str or Path
+        The directory; made if it does not exist.
+    index_url : str, optional
+        SQLAlchemy URL of the index, instead of ``index.sqlite`` in the directory.
+
+    Raises
+    ------
+    StoreError
+        If the directory holds something else, is on a file system where SQLite's locking fails,
+        or was made by another schema version.
+    """
+
+    def __init__(self, path: str | Path, *, index_url: str | None = None) -> None:
+        self.path = Path(path).expanduser()
+        if self.path.exists() and not self.path.is_dir():
+            raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
+        inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
+        if inside and not {"index.sqlite", "predictions.zarr"} & set(inside):
+            raise StoreError(
+                f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): give "
+                f"an empty directory or a new name"
+            )
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
+        self._engine = open_index(self.path, index_url)
+        self._root = zarr.open_group(self.path / "predictions.zarr", mode="a", zarr_format=3)
+        self._arrays: dict[int, zarr.Array] = {}
+        self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._own_chunks: set[int] = set()
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the index's connections."""
+        self._engine.dispose()
+
+    def source(
+        self, fingerprint: str, shape: tuple[int, int], description: dict[str, Any] | None = None
+    ) -> Source:
+        """The source of a fingerprint, registered if it is new.
+
+        Parameters
+        ----------
+        fingerprint : str
+            Hexadecimal; covers all that changes a value, and what is kept.
+        shape : (bins, tracks)
+        description : dict, optional
+            JSON for people; the first writer's is kept.
+
+        Raises
+        ------
+        StoreError
+            If the fingerprint is registered with another shape.
+        """
+        row_bytes = max(1, 4 * shape[0] * shape[1])
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert_new(self._engine, sources).values(
+                    fingerprint=fingerprint,
+                    bins=shape[0],
+                    tracks=shape[1],
+                    chunk_rows=max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES // row_bytes)),
+                    description=json.dumps(description or {}, sort_keys=True, default=str),
+                )
+            )
+            line = connection.execute(
+                sa.select(sources).where(sources.c.fingerprint == fingerprint)
+            ).one()
+        found = _source(line)
+        if found.shape != shape:
+            raise StoreError(
+                f"store {self.path} holds rows of shape {found.shape} for this model, not {shape}"
+            )
+        return found
+
+    def read(self, source: Source, digests: Iterable[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The predictions that are there, each (bins, tracks) float32 and read-only."""
+        return {digest: values for digest, (values, _) in self.lookup(source, digests).items()}
+
+    def lookup(
+        self, source: Source, digests: Iterable[bytes]
+    ) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
+        """As `read`, with each one whether this object wrote it, or it stood here before."""
+        lines: list[tuple[bytes, int, int]] = []
+        wanted = list(dict.fromkeys(digests))
+        if not wanted:
+            return {}
+        query = sa.select(predictions.c.digest, predictions.c.chunk_id, predictions.c.row).where(
+            predictions.c.source_id == source.id,
+            predictions.c.digest.in_(sa.bindparam("digests", expanding=True)),
+        )
+        with self._engine.connect() as connection:
+            for start in range(0, len(wanted), _DIGESTS_A_QUERY):
+                some = wanted[start : start + _DIGESTS_A_QUERY]
+                lines += [tuple(line) for line in connection.execute(query, {"digests": some})]
+        found = {}
+        for digest, chunk_id, row in lines:
+            values = self._chunk(source, chunk_id)
+            if values is not None:
+                found[bytes(digest)] = (values[row], chunk_id in self._own_chunks)
+        return found
+
+    def write(
+        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+    ) -> None:
+        """Store predictions; when this returns they are durable and in the index.
+
+        Parameters
+        ----------
+        source : Source
+        digests : sequence of bytes
+            SHA-256 of each sequence, 32 bytes.
+        values : array of float32, shape (n, bins, tracks)
+
+        Raises
+        ------
+        StoreError
+            If a value is not finite or the shape is another one; nothing is stored then.
+        """
+        values = np.ascontiguousarray(values, dtype="<f4")
+        if values.shape != (len(digests), *source.shape):
+            raise StoreError(
+                f"an array of shape {values.shape} was to be stored for {len(digests)} sequences; "
+                f"the source has rows of {source.shape}"
+            )
+        if not np.isfinite(values).all():
+            raise StoreError("NaN or infinity was to be stored; such predictions are not kept")
+        for start in range(0, len(digests), source.chunk_rows):
+            end = start + source.chunk_rows
+            self._write_chunk(source, digests[start:end], values[start:end])
+
+    def count(self, source: Source | None = None) -> int:
+        """Number of predictions, of a source or of all."""
+        query = sa.select(sa.func.count()).select_from(predictions)
+        if source is not None:
+            query = query.where(predictions.c.source_id == source.id)
+        with self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
+
+    def info(self) -> list[SourceInfo]:
+        """What is stored, source by source."""
+        with self._engine.connect() as connection:
+            known = [_source(line) for line in connection.execute(sa.select(sources))]
+            n_chunks = dict(
+                connection.execute(
+                    sa.select(chunks.c.source_id, sa.func.count())
+                    .where(chunks.c.rows.is_not(None))
+                    .group_by(chunks.c.source_id)
+                ).all()
+            )
+        return [
+            SourceInfo(
+                source=source,
+                predictions=self.count(source),
+                chunks=n_chunks.get(source.id, 0),
+                bytes=_size(self.path / "predictions.zarr" / _array_name(source)),
+            )
+            for source in known
+        ]
+
+    @property
+    def schema_version(self) -> int:
+        """Version of the index's tables."""
+        return SCHEMA_VERSION
+
+    def _write_chunk(
+        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+    ) -> None:
+        with self._engine.begin() as connection:
+            result = connection.execute(chunks.insert().values(source_id=source.id))
+            chunk_id = int(result.inserted_primary_key[0])
+        whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
+        whole[: len(values)] = values
+        first = chunk_id * source.chunk_rows
+        self._array(source)[first : first + source.chunk_rows] = whole
+        self._sync(source, chunk_id)
+        with self._engine.begin() as connection:
+            connection.execute(
+                chunks.update()
+                .where(chunks.c.id == chunk_id)
+                .values(rows=len(values), checksum=_checksum(values))
+            )
+            connection.execute(
+                insert_new(self._engine, predictions),
+                [
+                    {"source_id": source.id, "digest": digest, "chunk_id": chunk_id, "row": row}
+                    for row, digest in enumerate(digests)
+                ],
+            )
+        values.flags.writeable = False
+        with self._lock:
+            self._own_chunks.add(chunk_id)
+            self._remember(chunk_id, values)
+
+    def _chunk(self, source: Source, chunk_id: int) -> NDArray[np.float32] | None:
+        """The rows of a chunk, checked once while they are remembered; None if it is damaged."""
+        with self._lock:
+            if chunk_id in self._decoded:
+                self._decoded.move_to_end(chunk_id)
+                return self._decoded[chunk_id]
+        with self._engine.connect() as connection:
+            line = connection.execute(
+                sa.select(chunks.c.rows, chunks.c.checksum).where(chunks.c.id == chunk_id)
+            ).one_or_none()
+        values = None
+        if line is not None and line.rows is not None:
+            first = chunk_id * source.chunk_rows
+            try:
+                read = np.asarray(self._array(source)[first : first + line.rows], dtype="<f4")
+                if _checksum(read) == line.checksum:
+                    values = read
+            except Exception:  # whatever a codec raises on damaged bytes
+                values = None
+        if values is None:
+            self._drop(source, chunk_id)
+            return None
+        values.flags.writeable = False
+        with self._lock:
+            self._remember(chunk_id, values)
+        return values
+
+    def _drop(self, source: Source, chunk_id: int) -> None:
+        """Forget the predictions of a damaged chunk."""
+        with self._engine.begin() as connection:
+            gone = connection.execute(
+                predictions.delete().where(predictions.c.chunk_id == chunk_id)
+            ).rowcount
+        if gone:
+            warnings.warn(
+                f"store {self.path}: chunk {chunk_id} of {_array_name(source)} is missing or "
+                f"damaged; its {gone} predictions will be made again",
+                CremeWarning,
+                stacklevel=2,
+            )
+
+    def _remember(self, chunk_id: int, values: NDArray[np.float32]) -> None:
+        self._decoded[chunk_id] = values
+        size = sum(array.nbytes for array in self._decoded.values())
+        while size > _CACHE_BYTES and len(self._decoded) > 1:
+            size -= self._decoded.popitem(last=False)[1].nbytes
+
+    def _array(self, source: Source) -> zarr.Array:
+        """The source's array; its length is virtual, so it is never resized."""
+        with self._lock:
+            array = self._arrays.get(source.id)
+            if array is None:
+                name = _array_name(source)
+                try:
+                    array = self._root[name]
+                except KeyError:
+                    array = self._root.create_array(
+                        name,
+                        shape=(2**40, *source.shape),
+                        chunks=(source.chunk_rows, *source.shape),
+                        dtype="float32",
+                        fill_value=float("nan"),
+                        # Two processes may make it at once: both write the same description.
+                        overwrite=False,
+                    )
+                self._arrays[source.id] = array
+            return array
+
+    def _sync(self, source: Source, chunk_id: int) -> None:
+        """Make a chunk durable: Zarr replaces it in one step, but does not fsync."""
+        folder = self.path / "predictions.zarr" / _array_name(source) / "c" / str(chunk_id) / "0"
+        for place in (folder / "0", folder):
+            descriptor = os.open(place, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+def _array_name(source: Source) -> str:
+    return f"source-{source.fingerprint[:16]}"
+
+
+def _source(line: Any) -> Source:
+    return Source(
+        id=line.id,
+        fingerprint=line.fingerprint,
+        shape=(line.bins, line.tracks),
+        chunk_rows=line.chunk_rows,
+        description=json.loads(line.description),
+    )
+
+
+def _checksum(values: NDArray[np.float32]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f4").data).hexdigest()
+
+
+def _size(folder: Path) -> int:
+    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
