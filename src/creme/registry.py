@@ -129,6 +129,7 @@ def create(kind: str, spec: str | Mapping[str, Any]) -> Any:
     """
     table = {"name": spec} if isinstance(spec, str) else dict(spec)
     if not isinstance(table.get("name"), str):
-        raise ConfigError(f"a table of a {kind[:-1]} needs its name; installed are "
-                          f"{listing(plugins(kind), 20)}")
+        raise ConfigError(
+            f"a table of a {kind[:-1]} needs its name; installed are {listing(plugins(kind), 20)}"
+        )
     return load(kind, table.pop("name"))(**table)

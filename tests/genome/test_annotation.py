@@ -181,7 +181,7 @@ def test_gtf_without_transcripts(tmp_path: Path) -> None:
     fails(read_gtf, write(tmp_path / "b.gtf", "# nothing\n"), "its features are none")
 
 
-# ---------------------------------------------------------------- which transcript stands for a gene
+# ---------------------------------------------------------------- the choice of a transcript
 
 
 def chosen(tmp_path: Path, *transcripts: tuple[str, int, tuple[str, ...]]) -> TSS:

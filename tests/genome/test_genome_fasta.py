@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import subprocess
 import sys
 import threading
 import warnings
@@ -369,3 +370,11 @@ def test_unpickling_after_the_file_changed(tmp_path: Path) -> None:
 
 def test_repr(genome: Genome, path: Path) -> None:
     assert repr(genome) == f"Genome({str(path)!r}, contigs=4)"
+
+
+def test_import_of_the_package_is_light() -> None:
+    code = (
+        "import sys, creme.genome; heavy = {'pyfaidx', 'Bio', 'numba', 'xarray', 'pandas', "
+        "'torch', 'zarr', 'sqlalchemy'} & set(sys.modules); sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

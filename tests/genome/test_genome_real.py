@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -149,11 +147,3 @@ def test_real_bed_with_many_columns(data: Path) -> None:
     assert len(annotation.genes) > 15_000
     (tss,) = annotation.find("GATA1")
     assert (tss.contig, tss.strand) == ("chrX", "+")
-
-
-def test_import_of_the_package_is_light() -> None:
-    code = (
-        "import sys, creme.genome; heavy = {'pyfaidx', 'Bio', 'numba', 'xarray', 'pandas', "
-        "'torch', 'zarr', 'sqlalchemy'} & set(sys.modules); sys.exit(', '.join(sorted(heavy)))"
-    )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

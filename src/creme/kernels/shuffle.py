@@ -124,7 +124,9 @@ def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
         for row in range(n):
             out[row] = codes
         return
-    counts = _count_pairs(codes)
+    counts = np.zeros((LETTERS, LETTERS), dtype=np.int64)
+    for i in range(length - 1):
+        counts[codes[i], codes[i + 1]] += 1
     # The walk looks one exit ahead. Rows that are a multiple of 4 KiB apart would share their
     # places in the cache.
     exits = np.empty((min(n, _TOGETHER), length + 64), dtype=np.uint8)
@@ -141,26 +143,6 @@ def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
     for row in range(done, n):
         _draw_exits(counts, last, words[row, 0], words[row, 1], exits[0], places[0])
         _walk(codes[0], exits[0], places[0], out[row])
-
-
-@njit
-def _count_pairs(codes):  # type: ignore[no-untyped-def]
-    """Counts of dinucleotides, ``[first, second]``."""
-    # Four tables: adding to a number that was only just written waits for the writing.
-    tables = np.zeros((4, 8 * LETTERS), dtype=np.uint32)
-    whole = (codes.size - 1) // 4 * 4
-    for i in range(0, whole, 4):
-        tables[0, 8 * codes[i] + codes[i + 1]] += _STEP
-        tables[1, 8 * codes[i + 1] + codes[i + 2]] += _STEP
-        tables[2, 8 * codes[i + 2] + codes[i + 3]] += _STEP
-        tables[3, 8 * codes[i + 3] + codes[i + 4]] += _STEP
-    for i in range(whole, codes.size - 1):
-        tables[0, 8 * codes[i] + codes[i + 1]] += _STEP
-    counts = np.zeros((LETTERS, LETTERS), dtype=np.int64)
-    for first in range(LETTERS):
-        for second in range(LETTERS):
-            counts[first, second] = tables[:, 8 * first + second].sum()
-    return counts
 
 
 @njit

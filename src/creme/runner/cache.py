@@ -53,9 +53,7 @@ class Cache:
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._held_since = 0.0
 
-    def read(
-        self, digests: SequenceOf[bytes]
-    ) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
+    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
         """Kept values, (bins, tracks), of what is known, and whether this run predicted them."""
         held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
         rest = [digest for digest in digests if digest not in held]

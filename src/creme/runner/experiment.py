@@ -35,7 +35,9 @@ class Experiment(Parameters):
         description="plugin, its parameters, and what is kept: tracks, strand, bins"
     )
     loci: LociConfig
-    readouts: list[Readout] = Field(default=[], description="activities; one of all kept by default")
+    readouts: list[Readout] = Field(
+        default=[], description="activities; one of all kept by default"
+    )
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @field_validator("name")
@@ -151,8 +153,10 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
         if not isinstance(label, str) or not re.fullmatch(r"[\w][\w.+-]*", label):
-            raise ConfigError(f"{where}: label = {label!r} is not allowed: use letters, digits, "
-                              f"and . _ + - only, since it names a file")
+            raise ConfigError(
+                f"{where}: label = {label!r} is not allowed: use letters, digits, "
+                f"and . _ + - only, since it names a file"
+            )
         if label in tests:
             raise ConfigError(f"{where}: two tests are called {label!r}; give one a 'label'")
         tests[label] = test

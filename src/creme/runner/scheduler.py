@@ -146,10 +146,16 @@ class Scheduler:
         self._waiting: dict[bytes, _Waiting] = {}
         self._outcomes: deque[Outcome] = deque()
         self._stopping = False
+        self._done = False
 
     def stop(self) -> None:
         """Ask for an end after the batches that the model is at; safe in a signal handler."""
         self._stopping = True
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the last run ended before its tasks did."""
+        return self._stopping and not self._done
 
     def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
@@ -179,6 +185,7 @@ class Scheduler:
                 if running:
                     self._collect(running)
                 elif not self._active and not self._queue:
+                    self._done = True
                     break
             while running:
                 self._collect(running)
@@ -275,18 +282,22 @@ class Scheduler:
             self.progress.predicted += len(batch)
             finite = np.isfinite(values).all(axis=(1, 2))
             digests = [sequence.digest for sequence in batch]
-            self._cache.write([d for d, ok in zip(digests, finite, strict=True) if ok],
-                              values[finite])
+            self._cache.write(
+                [d for d, ok in zip(digests, finite, strict=True) if ok], values[finite]
+            )
             activities = self._readout(values)
             for row, digest in enumerate(digests):
                 for active, place in self._waiting.pop(digest):
                     if active not in self._active:
                         continue
                     if not finite[row]:
-                        self._fail(active, ModelError(
-                            f"model {self._device.model.name} returned NaN or infinity for "
-                            f"sequence {place} of a request; it was not stored"
-                        ))
+                        self._fail(
+                            active,
+                            ModelError(
+                                f"model {self._device.model.name} returned NaN or infinity for "
+                                f"sequence {place} of a request; it was not stored"
+                            ),
+                        )
                         continue
                     active.rows[place] = values[row] if active.profiles else activities[row]
                     active.missing -= 1
@@ -324,4 +335,3 @@ class Scheduler:
         for waiting in self._waiting.values():
             waiting[:] = [(other, place) for other, place in waiting if other is not active]
         self._outcomes.append(Outcome(active.task, error=error))
-

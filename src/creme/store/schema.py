@@ -107,12 +107,10 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
         with engine.begin() as connection:
             if not sa.inspect(connection).has_table("meta"):
                 metadata.create_all(connection)
-                connection.execute(insert_new(engine, meta).values(
-                    key="schema_version", value=str(SCHEMA_VERSION)
-                ))
-            found = connection.scalar(
-                sa.select(meta.c.value).where(meta.c.key == "schema_version")
-            )
+                connection.execute(
+                    insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
+                )
+            found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
     if found != str(SCHEMA_VERSION):

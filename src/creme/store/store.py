@@ -8,7 +8,9 @@ import os
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence as SequenceOf
+from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +19,7 @@ import numpy as np
 import sqlalchemy as sa
 import zarr
 from numpy.typing import NDArray
+from zarr.errors import ContainsArrayError
 
 from creme.errors import CremeWarning, StoreError
 from creme.store.schema import (
@@ -327,18 +330,17 @@ class Store:
             array = self._arrays.get(source.id)
             if array is None:
                 name = _array_name(source)
-                try:
-                    array = self._root[name]
-                except KeyError:
-                    array = self._root.create_array(
-                        name,
-                        shape=(2**40, *source.shape),
-                        chunks=(source.chunk_rows, *source.shape),
-                        dtype="float32",
-                        fill_value=float("nan"),
-                        # Two processes may make it at once: both write the same description.
-                        overwrite=False,
-                    )
+                if name not in self._root:
+                    # Another process may be making it now: then that one's description stands.
+                    with suppress(ContainsArrayError):
+                        self._root.create_array(
+                            name,
+                            shape=(2**40, *source.shape),
+                            chunks=(source.chunk_rows, *source.shape),
+                            dtype="float32",
+                            fill_value=float("nan"),
+                        )
+                array = self._root[name]
                 self._arrays[source.id] = array
             return array
 

@@ -31,9 +31,7 @@ class Necessity(TiledTest):
         tiling = self.tiling(unit)
         wild = unit.sequence
         (wild_type,) = yield [wild]
-        shuffled = yield (
-            mutant for tile in tiling for mutant in self.shuffles(wild, tile, unit)
-        )
+        shuffled = yield (mutant for tile in tiling for mutant in self.shuffles(wild, tile, unit))
         shuffled = shuffled.reshape(len(tiling), self.replicates, -1)
         dims = ("tile", "replicate", "track")
         return result(

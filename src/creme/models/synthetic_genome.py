@@ -1,0 +1,212 @@
+"""A small synthetic genome for the synthetic model, with annotation and planted truth."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from creme.models.grammar import KINDS, MOTIFS, WIDTH, find_motifs
+from creme.seeds import derive
+from creme.sequence import Sequence, encode
+
+SEGMENT = 204_800
+"""A gene's own stretch of genome, bp: longer than the model's input."""
+_TILE = 5000
+_PITCH = 40
+_GENES_A_CONTIG = 4
+# Cumulative transition probabilities, out of 2**32, with few CG as in the human genome.
+_TRANSITIONS = np.cumsum(
+    np.array(
+        [
+            [0.33, 0.17, 0.24, 0.26],
+            [0.35, 0.26, 0.05, 0.34],
+            [0.29, 0.21, 0.26, 0.24],
+            [0.22, 0.20, 0.25, 0.33],
+        ]
+    ),
+    axis=1,
+)
+
+# (kind, index of the tile outwards from the TSS tile, negative upstream; instances)
+_PLANS = {
+    "enhancing": (
+        "weak_promoter",
+        [("enhancer", -3, 6), ("enhancer", 5, 6), ("enhancer", -8, 5), ("silencer", 12, 3)],
+    ),
+    "neutral": ("strong_promoter", [("enhancer", 6, 2), ("silencer", -14, 2)]),
+    "silencing": ("medium_promoter", [("silencer", 2, 6), ("silencer", -6, 6), ("enhancer", 9, 2)]),
+}
+
+
+@dataclass(frozen=True)
+class Element:
+    """A planted element, in genome coordinates (0-based, half-open)."""
+
+    gene: str
+    context: str
+    kind: str
+    contig: str
+    start: int
+    end: int
+    strand: str
+    distance: int
+    instances: int
+
+
+@dataclass(frozen=True)
+class SyntheticGenome:
+    """Where the files lie, and what was planted."""
+
+    fasta: Path
+    gtf: Path
+    bed: Path
+    truth: Path
+    genes: tuple[str, ...]
+    elements: tuple[Element, ...]
+
+
+def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> SyntheticGenome:
+    """Write ``genome.fa``, ``annotation.gtf``, ``tss.bed`` and ``truth.tsv``.
+
+    Genes of enhancing, neutral and silencing context take turns, on both strands. Each planted
+    element lies inside one of the paper's 5,000-bp tiles around its gene's TSS.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made if needed; files of the same names are replaced, each in one step.
+    seed : int
+        Everything random comes from it.
+    genes : int
+        204,800 bp of genome each, four to a contig.
+    """
+    contigs: dict[str, NDArray[np.uint8]] = {}
+    elements: list[Element] = []
+    sites: list[tuple[str, str, int, str]] = []
+    for number in range(genes):
+        contig = f"syn{number // _GENES_A_CONTIG + 1}"
+        name = f"GENE{number + 1}"
+        strand = "+" if number % 2 == 0 else "-"
+        context = list(_PLANS)[number % len(_PLANS)]
+        codes, planted = _segment(seed, name, context)
+        offset = len(contigs.get(contig, ()))
+        codes_forward = codes if strand == "+" else Sequence(codes).complemented.codes
+        contigs[contig] = np.concatenate(
+            [contigs.get(contig, np.empty(0, np.uint8)), codes_forward]
+        )
+        tss = SEGMENT // 2 if strand == "+" else SEGMENT - 1 - SEGMENT // 2
+        sites.append((name, contig, offset + tss, strand))
+        for kind, start, end, instances in planted:
+            low, high = (start, end) if strand == "+" else (SEGMENT - end, SEGMENT - start)
+            elements.append(
+                Element(
+                    name,
+                    context,
+                    kind,
+                    contig,
+                    offset + low,
+                    offset + high,
+                    strand,
+                    (start + end) // 2 - SEGMENT // 2,
+                    instances,
+                )
+            )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "genome.fa": "".join(_fasta(name, codes) for name, codes in contigs.items()),
+        "annotation.gtf": "".join(_gtf(*site) for site in sites),
+        "tss.bed": "".join(f"{c}\t{p}\t{p + 1}\t{g}\t0\t{s}\n" for g, c, p, s in sites),
+        "truth.tsv": "gene\tcontext\tkind\tcontig\tstart\tend\tstrand\tdistance\tinstances\n"
+        + "".join("\t".join(map(str, vars(element).values())) + "\n" for element in elements),
+    }
+    for name, text in texts.items():
+        _replace(folder / name, text)
+    return SyntheticGenome(
+        fasta=folder / "genome.fa",
+        gtf=folder / "annotation.gtf",
+        bed=folder / "tss.bed",
+        truth=folder / "truth.tsv",
+        genes=tuple(site[0] for site in sites),
+        elements=tuple(elements),
+    )
+
+
+def _segment(
+    seed: int, gene: str, context: str
+) -> tuple[NDArray[np.uint8], list[tuple[str, int, int, int]]]:
+    """Codes around a gene, 5' to 3', and its elements as (kind, start, end, instances)."""
+    bits = np.random.Philox(derive(seed, "synthetic genome", gene) % 2**64)
+    codes = _markov(bits.random_raw(SEGMENT), (_TRANSITIONS * 2**32).astype(np.uint64))
+    # Chance matches would be elements that the truth does not know.
+    while (chance := find_motifs(codes)[0]).size:
+        middle = chance + WIDTH // 2
+        codes[middle] = (codes[middle] + 1) % 4
+        codes[middle + 1] = (codes[middle + 1] + 1) % 4
+    promoter, plan = _PLANS[context]
+    tss = SEGMENT // 2
+    codes[tss : tss + WIDTH] = encode(MOTIFS[promoter])
+    planted = []
+    for kind, outwards, instances in plan:
+        # Tile k downstream starts at the TSS tile's end + (k - 1) tiles, and mirrored upstream.
+        first = _TILE // 2 + (abs(outwards) - 1) * _TILE
+        centre = tss + first + _TILE // 2 if outwards > 0 else tss - first - _TILE // 2
+        start = centre - instances * _PITCH // 2
+        for instance in range(instances):
+            at = start + instance * _PITCH
+            codes[at : at + WIDTH] = encode(MOTIFS[kind])
+        planted.append((kind, start, start + (instances - 1) * _PITCH + WIDTH, instances))
+    expected = 1 + sum(instances for *_, instances in plan)
+    assert len(find_motifs(codes)[0]) == expected, "planting made or broke a motif"
+    return codes, planted
+
+
+@njit(cache=True)
+def _markov(words, limits):  # type: ignore[no-untyped-def]
+    codes = np.empty(words.size, dtype=np.uint8)
+    here = 0
+    for i in range(words.size):
+        draw = words[i] >> np.uint64(32)
+        to = 0
+        while to < 3 and draw >= limits[here, to]:
+            to += 1
+        codes[i] = to
+        here = to
+    return codes
+
+
+def _fasta(name: str, codes: NDArray[np.uint8]) -> str:
+    text = str(Sequence(codes))
+    return f">{name}\n" + "".join(f"{text[i : i + 80]}\n" for i in range(0, len(text), 80))
+
+
+def _gtf(gene: str, contig: str, tss: int, strand: str) -> str:
+    start, end = (tss + 1, tss + 3000) if strand == "+" else (tss + 1 - 2999, tss + 1)
+    head = f"{contig}\tsynthetic"
+    tail = f"{start}\t{end}\t.\t{strand}\t."
+    ids = f'gene_id "{gene}"; gene_name "{gene}";'
+    return (
+        f"{head}\tgene\t{tail}\t{ids}\n"
+        f'{head}\ttranscript\t{tail}\t{ids} transcript_id "{gene}.1"; tag "Ensembl_canonical";\n'
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file in one step; one that stands already with this text is left as it is."""
+    if path.exists() and path.read_text() == text:
+        return
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+    shutil.copymode(__file__, temporary)
+    Path(temporary).replace(path)
+
+
+__all__ = ["KINDS", "Element", "SyntheticGenome", "write_genome"]

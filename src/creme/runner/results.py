@@ -1,0 +1,168 @@
+"""The results directory of an experiment: its file, its state and its Datasets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creme.errors import ResultsError, listing, nearest
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+EXPERIMENT = "experiment.toml"
+STATE = "run.json"
+
+
+class Results:
+    """A results directory.
+
+    It belongs to one experiment: ``experiment.toml`` is its file as it was run, ``run.json`` its
+    identity and state, and ``TEST.zarr`` the Dataset of each test, moved into place when whole.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> Results:
+        """A directory that a run made.
+
+        Raises
+        ------
+        ResultsError
+            If it is not one.
+        """
+        results = cls(path)
+        if not (results.path / STATE).is_file():
+            raise ResultsError(
+                f"{path} is not a results directory (it has no {STATE}); 'creme run FILE' makes one"
+            )
+        return results
+
+    def claim(self, text: str, folder: Path, identity: dict[str, Any]) -> None:
+        """Make the directory this experiment's, or find that it is.
+
+        Parameters
+        ----------
+        text : str
+            The experiment file.
+        folder : Path
+            Where its relative paths start from.
+        identity : dict
+            JSON values, by section, that make it this experiment and no other.
+
+        Raises
+        ------
+        ResultsError
+            If it holds another experiment's results, or something else; nothing is changed.
+        """
+        if (self.path / STATE).is_file():
+            known = self.state()["identity"]
+            differing = sorted(
+                key for key in {*known, *identity} if known.get(key) != identity.get(key)
+            )
+            if differing:
+                raise ResultsError(
+                    f"{self.path} holds the results of another experiment (it differs in "
+                    f"{listing(differing)}): give another directory with --output; predictions "
+                    f"that both need are reused from the store"
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise ResultsError(
+                f"{self.path} exists and is not a results directory: give another with --output"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_text(self.path / EXPERIMENT, text)
+        self.update({"identity": identity, "folder": str(folder.resolve()), "state": "new"})
+
+    def state(self) -> dict[str, Any]:
+        """What ``run.json`` says; a run whose process is gone is called stopped."""
+        try:
+            state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
+        here = state.get("host") == socket.gethostname()
+        if state.get("state") == "running" and here and not _alive(state.get("pid", 0)):
+            state["state"] = "stopped"
+        return state
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Change ``run.json`` in one step."""
+        path = self.path / STATE
+        state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "updated": _now()}
+        write_text(path, json.dumps({**state, **changes, **about}, indent=1))
+
+    def save(self, label: str, dataset: xr.Dataset) -> None:
+        """Write a test's Dataset beside its place, then move it there whole."""
+        final = self.path / f"{label}.zarr"
+        temporary = Path(tempfile.mkdtemp(dir=self.path, prefix=f".{label}."))
+        dataset.to_zarr(temporary / "new", mode="w", consolidated=False, zarr_format=2)
+        if final.exists():
+            final.replace(temporary / "old")
+        (temporary / "new").replace(final)
+        shutil.rmtree(temporary)
+
+    def labels(self) -> list[str]:
+        """The tests whose results are here."""
+        return sorted(
+            path.stem for path in self.path.glob("*.zarr") if not path.name.startswith(".")
+        )
+
+    def load(self, label: str) -> xr.Dataset:
+        """A test's Dataset.
+
+        Raises
+        ------
+        ResultsError
+            If it is not there (yet).
+        """
+        import xarray as xr
+
+        known = self.labels()
+        if label not in known:
+            state = self.state()["state"]
+            hint = "" if state == "finished" else f"; the run is {state}: creme resume {self.path}"
+            raise ResultsError(
+                f"{self.path} has no results of a test {label!r}{nearest(label, known)}; it has "
+                f"{listing(known)}{hint}"
+            )
+        with xr.open_zarr(self.path / f"{label}.zarr", consolidated=False, chunks=None) as dataset:
+            return dataset.load()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file in one step: whole, or as it was."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(temporary).chmod(0o644)
+    Path(temporary).replace(path)
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0
