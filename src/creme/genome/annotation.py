@@ -77,6 +77,14 @@ class Annotation:
     def __len__(self) -> int:
         return len(self.records)
 
+    def __contains__(self, query: str) -> bool:
+        """Whether a gene or a transcript goes by a name or id; see `find`."""
+        return bool(
+            query in self._by_gene
+            or _of_id(self._by_gene_id, query)
+            or _of_id(self._by_transcript, query)
+        )
+
     @property
     def genes(self) -> list[str]:
         """Names of the genes, in the order of the file."""

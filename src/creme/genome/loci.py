@@ -83,18 +83,23 @@ def select_loci(
 
 
 def _found(annotation: Annotation, genes: Iterable[str]) -> list[TSS]:
-    """The TSSs of the genes; all that cannot be found are told at once."""
+    """The TSSs of the genes; the first few that cannot be found are told at once."""
     chosen: list[TSS] = []
     problems: list[str] = []
+    more = 0
     for gene in dict.fromkeys(genes):
+        if len(problems) == _TOLD_ONE_BY_ONE and gene not in annotation:
+            more += 1  # looking for the nearest name takes a second
+            continue
         try:
             chosen.extend(annotation.find(gene))
         except GenomeError as error:
-            problems.append(str(error))
+            if len(problems) < _TOLD_ONE_BY_ONE:
+                problems.append(str(error))
+            else:
+                more += 1
     if problems:
-        more = len(problems) - _TOLD_ONE_BY_ONE
-        told = "; ".join(problems[:_TOLD_ONE_BY_ONE])
-        raise GenomeError(told + (f"; and so for {more} more" if more > 0 else ""))
+        raise GenomeError("; ".join(problems) + (f"; and so for {more} more" if more else ""))
     return chosen
 
 

@@ -41,8 +41,10 @@ _PATTERNS = [(k, encode(m)) for k, m in enumerate(MOTIFS.values())] + [
 _KIND_OF = np.array([kind for kind, _ in _PATTERNS], dtype=np.int64)
 _PACKED = np.array(
     [sum(int(c) << 2 * (WIDTH - 1 - i) for i, c in enumerate(codes)) for _, codes in _PATTERNS],
-    dtype=np.uint64,
+    dtype=np.int64,
 )
+_WINDOW = (1 << 2 * WIDTH) - 1
+_LOW_BITS = 0x5555555
 
 
 def find_motifs(codes: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -65,32 +67,29 @@ def response(
 
 @njit(nogil=True, cache=True)
 def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
-    starts = np.empty(64, dtype=np.int64)
-    kinds = np.empty(64, dtype=np.int64)
+    n = codes.size - WIDTH + 1
+    # Room for any number of matches; memory that is not touched costs nothing.
+    starts = np.empty(max(0, n) * packed.size, dtype=np.int64)
+    kinds = np.empty_like(starts)
     found = 0
-    window = np.uint64(0)
-    known = 0
-    mask = (np.uint64(1) << np.uint64(2 * WIDTH)) - np.uint64(1)
-    pairs = np.uint64(0x5555555555555555)
+    window = 0
+    last_n = -1
     for i in range(codes.size):
-        if codes[i] > 3:
-            known = 0
-            continue
-        window = ((window << np.uint64(2)) | np.uint64(codes[i])) & mask
-        known += 1
-        if known < WIDTH:
+        code = np.int64(codes[i])
+        if code > 3:
+            last_n = i
+            code = 0
+        window = ((window << 2) | code) & _WINDOW
+        if i - last_n < WIDTH:
             continue
         for p in range(packed.size):
             differing = window ^ packed[p]
-            bases = (differing | (differing >> np.uint64(1))) & pairs
-            if (bases & (bases - np.uint64(1))) == np.uint64(0):  # at most one bit is set
-                if found == starts.size:
-                    starts = np.concatenate((starts, np.empty_like(starts)))
-                    kinds = np.concatenate((kinds, np.empty_like(kinds)))
+            bases = (differing | (differing >> 1)) & _LOW_BITS
+            if (bases & (bases - 1)) == 0:  # at most one bit is set: one base differs
                 starts[found] = i - WIDTH + 1
                 kinds[found] = kind_of[p]
                 found += 1
-    return starts[:found], kinds[:found]
+    return starts[:found].copy(), kinds[:found].copy()
 
 
 @njit(nogil=True, cache=True)

@@ -34,9 +34,7 @@ class SyntheticModel(Model):
     batch_size: ClassVar[int] = 8
 
     length: int = Field(196_608, ge=1536, description="input length, bp; a multiple of 128")
-    decay: float = Field(
-        30_000.0, gt=0, description="distance at which a motif's effect is 1/e, bp"
-    )
+    decay: float = Field(30_000.0, gt=0, description="distance of 1/e of an effect, bp")
     half: float = Field(1.0, gt=0, description="drive at which a promoter gives half its maximum")
     hill: float = Field(2.0, gt=0, description="steepness of the response")
 
@@ -66,9 +64,7 @@ class SyntheticModel(Model):
         """One stranded track for each invented cell type."""
         return TrackTable(
             tuple(
-                Track(
-                    f"synthetic:{cell}", f"synthetic expression in {cell}", "synthetic", cell, "+"
-                )
+                Track(f"synthetic:{cell}", f"synthetic: {cell}", "synthetic", cell, "+")
                 for cell in _CELL_TYPES
             )
         )

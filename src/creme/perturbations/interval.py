@@ -14,9 +14,7 @@ class IntervalPerturbation(Perturbation):
     """A perturbation of [start, end), or of the whole sequence where they are not given."""
 
     start: int = Field(0, ge=0, description="0-based start of the interval")
-    end: int | None = Field(
-        None, ge=1, description="its end, not included; the sequence's if absent"
-    )
+    end: int | None = Field(None, ge=1, description="its end, not included")
 
     def interval(self, sequence: Sequence) -> Tile:
         """The interval in this sequence; an error where it does not fit."""

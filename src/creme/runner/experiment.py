@@ -35,9 +35,7 @@ class Experiment(Parameters):
         description="plugin, its parameters, and what is kept: tracks, strand, bins"
     )
     loci: LociConfig
-    readouts: list[Readout] = Field(
-        default=[], description="activities; one of all kept by default"
-    )
+    readouts: list[Readout] = Field(default=[], description="activities that are read")
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @field_validator("name")

@@ -1,0 +1,134 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from creme.errors import ConfigError
+
+app = typer.Typer(
+    name="creme",
+    help="In silico perturbation experiments on sequence-based DNNs. --debug shows tracebacks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+Directory = Annotated[Path, typer.Argument(help="a results directory")]
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="where to work")] = Path("creme-demo"),
+    genes: Annotated[int, typer.Option(min=1, max=64, help="synthetic genes")] = 6,
+) -> None:
+    """Run the main job on the synthetic model and genome, and compare with what was planted."""
+    from creme.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(folder, genes))
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="the file to write")] = Path("experiment.toml"),
+) -> None:
+    """Write a commented experiment file."""
+    from creme.cli.template import TEMPLATE
+    from creme.cli.terminal import out
+    from creme.runner.results import write_text
+
+    if file.exists():
+        raise ConfigError(f"{file} exists: give another name, or remove it first")
+    if not file.parent.is_dir():
+        raise ConfigError(f"there is no folder {file.parent}: make it first")
+    write_text(file, TEMPLATE)
+    out.print(f"Wrote {file}; edit it, then: creme run {file}")
+
+
+@app.command()
+def run(
+    file: Annotated[Path, typer.Argument(help="an experiment file")],
+    output: Annotated[
+        Path | None, typer.Option(help="results directory, instead of the file's")
+    ] = None,
+) -> None:
+    """Run an experiment; what was predicted before comes from the store."""
+    from creme.cli.execute import execute
+    from creme.runner.experiment import read
+
+    read(file)
+    raise typer.Exit(execute(file.read_text(encoding="utf-8"), file.parent, str(file), output))
+
+
+@app.command()
+def resume(directory: Directory) -> None:
+    """Continue the run that made a results directory."""
+    from creme.cli.execute import execute
+    from creme.runner.results import EXPERIMENT, Results
+
+    results = Results.existing(directory)
+    text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
+    folder = Path(results.state()["folder"])
+    raise typer.Exit(execute(text, folder, str(results.path / EXPERIMENT), directory))
+
+
+@app.command()
+def status(directory: Directory) -> None:
+    """Say how far a run is."""
+    from creme.cli.show import show_status
+
+    show_status(directory)
+
+
+@app.command()
+def results(
+    directory: Directory,
+    test: Annotated[str | None, typer.Option(help="only this test")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="write a tidy table here: .csv, .tsv or .parquet")
+    ] = None,
+    replicates: Annotated[bool, typer.Option("--replicates", help="a row each")] = False,
+    top: Annotated[int, typer.Option(min=1, help="strongest rows to print")] = 10,
+) -> None:
+    """Print the results, or export one test's as a table."""
+    from creme.cli.show import export_results, show_results
+
+    if export is None:
+        show_results(directory, test, top)
+    else:
+        export_results(directory, test, export, replicates)
+
+
+@app.command()
+def plugins() -> None:
+    """List the installed models, perturbations and tests; imports none of them."""
+    from rich.console import Console
+
+    from creme.registry import KINDS
+    from creme.registry import plugins as installed
+
+    console = Console(soft_wrap=True)
+    for kind in KINDS:
+        console.print(kind, style="bold")
+        for plugin in installed(kind).values():
+            console.print(
+                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}",
+                markup=False,
+                highlight=False,
+            )
+
+
+@cache_app.command("info")
+def cache_info(
+    store: Annotated[Path, typer.Argument(help="a store's directory, or an experiment file")],
+) -> None:
+    """Say what a store holds."""
+    from creme.cli.show import show_store
+
+    show_store(store)

@@ -1,0 +1,30 @@
+"""Run an experiment and say what came of it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from creme.cli.terminal import err, out, progress
+from creme.runner.run import run_experiment
+
+
+def execute(text: str, folder: Path, title: str, output: Path | None) -> int:
+    """Run an experiment's text; returns the exit status."""
+    began = time.monotonic()
+    report, results = run_experiment(text, folder, title, output, progress=progress)
+    counts = report.progress
+    seconds = time.monotonic() - began
+    out.print(
+        f"{counts.asked} sequences asked for: {counts.predicted} predicted, {counts.stored} taken "
+        f"from the store, {counts.repeated} repeated within this run; "
+        f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
+        highlight=False,
+    )
+    if report.interrupted:
+        out.print(f"Stopped before the end. To continue: creme resume {results.path}")
+        return 130
+    for label, unit, message in report.failures:
+        err.print(f"Failed: test {label!r} on locus {unit!r}: {message}", style="red", markup=False)
+    out.print(f"Results: {results.path} (creme results {results.path})")
+    return 1 if report.failures else 0

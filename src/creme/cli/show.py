@@ -1,0 +1,140 @@
+"""Print what runs and stores hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from creme.cli.terminal import out, table
+from creme.errors import ConfigError, StoreError, listing
+from creme.runner.combine import tidy
+from creme.runner.experiment import read
+from creme.runner.results import Results
+from creme.store import Store
+
+
+def show_status(directory: Path) -> None:
+    """State, counts and failures of a run."""
+    results = Results.existing(directory)
+    state = results.state()
+    rows = [["state", state["state"]], ["updated", state["updated"]]]
+    rows += [[name, str(value)] for name, value in state.get("counts", {}).items()]
+    rows += [["store", state.get("store", "")], ["results of", listing(results.labels(), 50)]]
+    if state.get("error"):
+        rows.append(["error", state["error"]])
+    rows += [
+        ["failure", f"{test} on {unit}: {why}"] for test, unit, why in state.get("failures", [])
+    ]
+    out.print(table(["", ""], rows, title=str(directory)))
+    if state["state"] not in ("finished", "running"):
+        out.print(f"To continue: creme resume {directory}")
+
+
+def show_results(directory: Path, test: str | None, top: int) -> None:
+    """The loci with the TSS that was used, and the strongest effects of each test."""
+    results = Results.existing(directory)
+    labels = [test] if test else results.labels()
+    if not labels:
+        state = results.state()["state"]
+        out.print(f"No results yet; the run is {state}. To continue: creme resume {directory}")
+        return
+    for place, label in enumerate(labels):
+        dataset = results.load(label)
+        if place == 0:
+            out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
+        columns, rows = _strongest(dataset, top)
+        out.print(table(columns, rows, title=f"{label}: strongest effects"))
+
+
+def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
+    names = [
+        str(name)
+        for name, values in dataset.coords.items()
+        if values.dims == ("locus",) and name not in ("padding_left", "padding_right")
+    ]
+    rows = [
+        [
+            dataset[name].values[place].item()
+            if dataset[name].dtype != object
+            else dataset[name].values[place]
+            for name in names
+        ]
+        for place in range(dataset.sizes["locus"])
+    ]
+    return names, rows
+
+
+def _strongest(dataset: xr.Dataset, top: int) -> tuple[list[str], list[list[object]]]:
+    """Rows of the largest absolute effect; all rows if a test has no ``effect``."""
+    frame = tidy(dataset)
+    if "effect" in frame:
+        frame = frame.reindex(
+            frame["effect"].abs().sort_values(ascending=False, kind="stable").index
+        )
+    wanted = [
+        "locus",
+        "tile_start",
+        "tile_end",
+        "distance",
+        "track",
+        "wild_type",
+        "effect",
+        "effect_std",
+        "effect_se",
+    ]
+    columns = [name for name in wanted if name in frame] if "effect" in frame else list(frame)
+    rows = frame[columns].head(top).to_numpy(dtype=object).tolist()
+    return columns, rows
+
+
+def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:
+    """Write one test's tidy table."""
+    results = Results.existing(directory)
+    if test is None:
+        if len(results.labels()) != 1:
+            raise ConfigError(
+                f"{directory} has results of {listing(results.labels())}: choose one with --test"
+            )
+        test = results.labels()[0]
+    frame = tidy(results.load(test), replicates=replicates)
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}: make it first")
+    if path.suffix in (".csv", ".tsv"):
+        frame.to_csv(path, index=False, sep="," if path.suffix == ".csv" else "\t")
+    elif path.suffix == ".parquet":
+        try:
+            frame.to_parquet(path, index=False)
+        except ImportError:
+            raise ConfigError(
+                "Parquet needs pyarrow: pip install 'creme-toolkit[parquet]', or export .csv"
+            ) from None
+    else:
+        raise ConfigError(f"{path}: the ending says the format; give .csv, .tsv or .parquet")
+    out.print(f"Wrote {len(frame)} rows to {path}")
+
+
+def show_store(path: Path) -> None:
+    """What a store holds, source by source; `path` may be an experiment file."""
+    url = None
+    if path.is_file():
+        experiment = read(path)
+        path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
+    if not path.is_dir():
+        raise StoreError(f"there is no store {path}")
+    with Store(path, index_url=url) as store:
+        found = store.info()
+        rows = [
+            [
+                info.source.description.get("model", "?"),
+                info.source.fingerprint[:12],
+                " x ".join(map(str, info.source.shape)),
+                info.predictions,
+                info.chunks,
+                float(np.round(info.bytes / 2**20, 3)),
+            ]
+            for info in found
+        ]
+        columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "MiB"]
+        out.print(table(columns, rows, title=f"{path} (schema version {store.schema_version})"))

@@ -1,0 +1,95 @@
+"""What the commands print on: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from creme.errors import CremeWarning
+from creme.runner.run import Plan
+from creme.runner.scheduler import Progress, Scheduler
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+
+def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: Any) -> None:
+    """Print the toolkit's warnings as sentences, and others as they are called."""
+    prefix = "Warning" if issubclass(category, CremeWarning) else category.__name__
+    err.print(f"{prefix}: {message}", style="yellow", markup=False)
+
+
+def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -> Table:
+    """A table of values, numbers to the right, everything shown as text."""
+    made = Table(title=title, title_justify="left", header_style="bold")
+    for place, column in enumerate(columns):
+        numeric = all(isinstance(row[place], (int, float)) for row in rows)
+        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else _plain(v) for v in row])
+    return made
+
+
+def _plain(value: Any) -> str:
+    return str(value).replace("[", r"\[")
+
+
+@contextmanager
+def progress(
+    plan: Plan,
+) -> Iterator[tuple[Callable[[Progress], None], Callable[[Scheduler], None]]]:
+    """A progress bar, and Ctrl-C that stops after the batch in flight.
+
+    Where standard error is no terminal, a line every half minute takes the bar's place.
+    """
+    bar = Bar(
+        SpinnerColumn(),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} sequences"),
+        TextColumn("{task.fields[rate]:.1f} predictions/s"),
+        TextColumn("{task.fields[reused]} cache hits"),
+        TimeRemainingColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    )
+    job = bar.add_task("run", total=plan.size(), rate=0.0, reused=0)
+    began = told = time.monotonic()
+
+    def on_progress(now: Progress) -> None:
+        nonlocal told
+        moment = time.monotonic()
+        if moment - told < (0.2 if err.is_terminal else 30.0):
+            return
+        told = moment
+        rate = now.predicted / (moment - began)
+        reused = now.stored + now.repeated
+        bar.update(job, completed=now.asked, rate=rate, reused=reused)
+        if not err.is_terminal:
+            err.print(
+                f"{now.asked} of {plan.size()} sequences, {rate:.1f} predictions/s, "
+                f"{reused} cache hits"
+            )
+
+    def on_start(scheduler: Scheduler) -> None:
+        def stop(_signal: int, _frame: Any) -> None:
+            # A second Ctrl-C does not wait for the batch.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
+            scheduler.stop()
+
+        signal.signal(signal.SIGINT, stop)
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with bar:
+            yield on_progress, on_start
+    finally:
+        signal.signal(signal.SIGINT, before)
