@@ -36,7 +36,7 @@ name = "sufficiency"
 replicates = 4
 """
 
-NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.003
 """Necessity effects below this are no element: chance matches of invented motifs."""
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 import sqlalchemy as sa
@@ -226,7 +226,7 @@ class Store:
         """What is stored, source by source."""
         with self._engine.connect() as connection:
             known = [_source(line) for line in connection.execute(sa.select(sources))]
-            n_chunks = dict(
+            n_chunks: dict[int, int] = dict(
                 connection.execute(
                     sa.select(chunks.c.source_id, sa.func.count())
                     .where(chunks.c.rows.is_not(None))
@@ -253,7 +253,7 @@ class Store:
     ) -> None:
         with self._engine.begin() as connection:
             result = connection.execute(chunks.insert().values(source_id=source.id))
-            chunk_id = int(result.inserted_primary_key[0])
+            chunk_id = int(result.inserted_primary_key[0])  # type: ignore[index]
         whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
         whole[: len(values)] = values
         first = chunk_id * source.chunk_rows
@@ -340,7 +340,7 @@ class Store:
                             dtype="float32",
                             fill_value=float("nan"),
                         )
-                array = self._root[name]
+                array = cast(zarr.Array, self._root[name])
                 self._arrays[source.id] = array
             return array
 

@@ -1,0 +1,44 @@
+# Two commands: `make demo` and `make test`. Each sets up what it needs in .venv first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The version that the plugin is tested with; any from 2.1 works.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test lint format clean
+
+demo: $(VENV)/core
+	$(BIN)/creme demo demo
+
+test: $(VENV)/dev lint
+	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src tests
+	$(BIN)/mypy plugins/creme-seqnn/src
+
+format: $(VENV)/dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Python 3.11 to 3.13 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/core: $(VENV)/python pyproject.toml
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml
+	$(BIN)/python -m pip install -q "$(TORCH)"
+	$(BIN)/python -m pip install -q -e ".[dev]" -e plugins/creme-seqnn
+	$(BIN)/python -m pip install -q -e tests/example_plugin
+	@touch $@ $(VENV)/core
+
+clean:
+	rm -rf $(VENV) demo
