@@ -1,4 +1,4 @@
-"""What the tests share: real data where it is at hand."""
+"""What the tests share: real data where it is at hand, and small synthetic experiments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import small
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +17,31 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set CREME_TEST_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def genome(tmp_path_factory):
+    """A synthetic genome of three genes."""
+    from creme.models.synthetic_genome import write_genome
+
+    return write_genome(tmp_path_factory.mktemp("genome"), genes=3)
+
+
+@pytest.fixture
+def experiment(genome, tmp_path):
+    """Writes an experiment file on the synthetic genome and returns its path.
+
+    Parts of the text may be exchanged: ``experiment(("seed = 7", "seed = 8"))``.
+    """
+
+    def write(*changes: tuple[str, str], name: str = "small.toml") -> Path:
+        text = small.text(genome)
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+

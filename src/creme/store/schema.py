@@ -106,7 +106,7 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
     try:
         with engine.begin() as connection:
             if not sa.inspect(connection).has_table("meta"):
-                metadata.create_all(connection)
+                _create(connection)
                 connection.execute(
                     insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
                 )
@@ -121,6 +121,14 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
             f"nothing was changed"
         )
     return engine
+
+
+def _create(connection: sa.Connection) -> None:
+    """Make the tables; another process may be making them at the same moment."""
+    for table in metadata.sorted_tables:
+        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
 def insert_new(engine: sa.Engine, table: sa.Table) -> Any:

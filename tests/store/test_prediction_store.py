@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sqlite3
+import time
+
+import numpy as np
+import pytest
+
+from creme.errors import CremeWarning, StoreError
+from creme.store import Store
+from creme.store.schema import file_system, refuse_remote
+
+SHAPE = (2, 3)
+
+
+def digest(i: int) -> bytes:
+    return hashlib.sha256(str(i).encode()).digest()
+
+
+def value(i: int) -> np.ndarray:
+    return np.arange(6, dtype=np.float32).reshape(SHAPE) + np.float32(i)
+
+
+def fill(store: Store, numbers: range, fingerprint: str = "ab" * 32):
+    source = store.source(fingerprint, SHAPE, {"model": "m"})
+    store.write(source, [digest(i) for i in numbers], np.stack([value(i) for i in numbers]))
+    return source
+
+
+def test_written_once_and_read_back(tmp_path):
+    with Store(tmp_path / "s") as store:
+        source = fill(store, range(600))
+        fill(store, range(1))
+    with Store(tmp_path / "s") as store:
+        source = store.source("ab" * 32, SHAPE)
+        found = store.read(source, [digest(i) for i in range(700)])
+        assert len(found) == store.count(source) == 600
+        assert all(np.array_equal(found[digest(i)], value(i)) for i in range(600))
+        assert not found[digest(0)].flags.writeable
+        assert store.read(source, []) == {}
+        assert all(not own for _, own in store.lookup(source, [digest(1)]).values())
+
+
+def test_sources_never_mix(tmp_path):
+    with Store(tmp_path / "s") as store:
+        fill(store, range(5))
+        other = store.source("cd" * 32, SHAPE)
+        assert store.read(other, [digest(1)]) == {}
+        with pytest.raises(StoreError, match="shape"):
+            store.source("cd" * 32, (1, 1))
+
+
+def test_nan_is_refused(tmp_path):
+    with Store(tmp_path / "s") as store:
+        source = store.source("ab" * 32, SHAPE)
+        with pytest.raises(StoreError, match="NaN"):
+            store.write(source, [digest(1)], np.full((1, *SHAPE), np.nan, np.float32))
+        assert store.count() == 0
+
+
+def chunk_files(path):
+    return sorted(p for p in path.rglob("c/*/0/0") if p.is_file())
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_damage_is_found_and_not_served(tmp_path, damage):
+    with Store(tmp_path / "s") as store:
+        fill(store, range(10))
+        fill(store, range(10, 20))
+    file = chunk_files(tmp_path / "s")[0]
+    data = bytearray(file.read_bytes())
+    if damage == "remove":
+        file.unlink()
+    elif damage == "cut":
+        file.write_bytes(data[: len(data) // 2])
+    else:
+        data[len(data) // 2] ^= 0xFF
+        file.write_bytes(data)
+    with Store(tmp_path / "s") as store:
+        source = store.source("ab" * 32, SHAPE)
+        with pytest.warns(CremeWarning, match="10 predictions will be made again"):
+            found = store.read(source, [digest(i) for i in range(20)])
+        assert set(found) == {digest(i) for i in range(10, 20)}
+        fill(store, range(10))
+        found = store.read(source, [digest(i) for i in range(20)])
+        assert all(np.array_equal(found[digest(i)], value(i)) for i in range(20))
+
+
+def test_another_schema_version_is_refused_untouched(tmp_path):
+    with Store(tmp_path / "s") as store:
+        fill(store, range(3))
+    with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
+        db.execute("UPDATE meta SET value = '99'")
+    with pytest.raises(StoreError, match=r"version 99.*version 1"):
+        Store(tmp_path / "s")
+
+
+def test_not_a_store(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StoreError, match="not a store and not empty"):
+        Store(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+    with pytest.raises(StoreError, match="is a file"):
+        Store(tmp_path / "notes.txt")
+
+
+MOUNTS = """\
+22 1 253:0 / / rw,relatime - ext4 /dev/vda rw
+30 22 0:44 / /home rw,relatime shared:1 - nfs4 server:/home rw
+31 30 0:45 / /home/fast rw - xfs /dev/sdb rw
+"""
+
+
+def test_network_file_systems_are_refused(tmp_path):
+    from pathlib import Path
+
+    assert file_system(Path("/home/me"), MOUNTS) == "nfs4"
+    assert file_system(Path("/home/fast/me"), MOUNTS) == "xfs"
+    assert file_system(Path("/homework"), MOUNTS) == "ext4"
+    with pytest.raises(StoreError, match=r"nfs4.*local disk"):
+        refuse_remote(Path("/home/me"), MOUNTS)
+
+
+def _writer(path, first, last):
+    with Store(path) as store:
+        for start in range(first, last, 7):
+            fill(store, range(start, min(start + 7, last)))
+
+
+def test_four_processes_write_at_once(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    jobs = [
+        context.Process(target=_writer, args=(tmp_path / "s", 60 * k, 60 * k + 120))
+        for k in range(4)
+    ]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+        assert job.exitcode == 0
+    with Store(tmp_path / "s") as store:
+        source = store.source("ab" * 32, SHAPE)
+        found = store.read(source, [digest(i) for i in range(300)])
+        assert len(found) == 300
+        assert all(np.array_equal(found[digest(i)], value(i)) for i in range(300))
+
+
+def _endless(path):
+    with Store(path) as store:
+        for start in range(0, 10**9, 3):
+            fill(store, range(start, start + 3))
+
+
+def test_killed_writers_leave_what_they_committed(tmp_path):
+    context = multiprocessing.get_context("fork")
+    moments = np.random.Generator(np.random.Philox(3)).uniform(0.15, 0.45, 8)
+    for round_, moment in enumerate(moments):
+        job = context.Process(target=_endless, args=(tmp_path / str(round_),))
+        job.start()
+        time.sleep(moment)
+        assert job.pid
+        os.kill(job.pid, signal.SIGKILL)
+        job.join()
+        with Store(tmp_path / str(round_)) as store:
+            source = store.source("ab" * 32, SHAPE)
+            n = store.count()
+            found = store.read(source, [digest(i) for i in range(n + 10)])
+            assert len(found) == n
+            assert all(np.array_equal(found[digest(i)], value(i)) for i in range(n))

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from creme.errors import SequenceError
+from creme.sequence import Edit, Mutant, Sequence, encode
+
+letters = st.text(alphabet="ACGTN", min_size=1, max_size=60)
+
+
+@given(letters)
+def test_text_round_trip_and_digest(text):
+    sequence = Sequence.from_string(text.lower())
+    assert str(sequence) == text
+    assert sequence.digest == hashlib.sha256(bytes("ACGTN".index(c) for c in text)).digest()
+    assert pickle.loads(pickle.dumps(sequence)) == sequence
+
+
+@given(letters)
+def test_reverse_complement(text):
+    other = Sequence.from_string(text).complemented
+    assert str(other) == text[::-1].translate(str.maketrans("ACGTN", "TGCAN"))
+    assert other.complemented == Sequence.from_string(text)
+
+
+def test_onehot_of_n():
+    onehot = Sequence.from_string("AN").onehot()
+    assert onehot.dtype == np.float32
+    assert onehot.tolist() == [[1, 0, 0, 0], [0.25] * 4]
+    assert Sequence.from_string("N").onehot(0.0).sum() == 0
+
+
+@pytest.mark.parametrize("bad", ["ACX", "AC-", "AÉ"])
+def test_other_letters_are_named(bad):
+    with pytest.raises(SequenceError, match=r"position [12]"):
+        encode(bad)
+
+
+def test_codes_are_copied_and_frozen():
+    codes = np.array([0, 1, 2], dtype=np.uint8)
+    sequence = Sequence(codes)
+    codes[0] = 3
+    assert str(sequence) == "ACG"
+    with pytest.raises(ValueError):
+        sequence.codes[0] = 1
+    with pytest.raises(SequenceError):
+        Sequence([0, 5])
+
+
+@given(
+    letters,
+    st.lists(st.tuples(st.integers(0, 59), st.text("ACGTN", min_size=1, max_size=9)), max_size=6),
+)
+def test_mutant_equals_painting_in_order(text, edits):
+    edits = [(s, t) for s, t in edits if s + len(t) <= len(text)]
+    expected = list(text)
+    for start, new in edits:
+        expected[start : start + len(new)] = new
+    base = Sequence.from_string(text)
+    mutant = Mutant(base, [Edit(s, Sequence.from_string(t)) for s, t in edits])
+    assert str(mutant.sequence) == "".join(expected)
+    assert mutant.digest == mutant.sequence.digest
+    spans = [(e.start, e.end) for e in mutant.edits]
+    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    one_by_one = Mutant(base, [])
+    for start, new in edits:
+        one_by_one = Mutant(one_by_one, [Edit(start, Sequence.from_string(new))])
+    assert one_by_one.base is base
+    assert one_by_one.sequence == mutant.sequence
+    assert str(base) == text
+
+
+def test_edit_past_the_end():
+    with pytest.raises(SequenceError, match=r"\[2, 5\) does not fit into a sequence of 4 bp"):
+        Mutant(Sequence.from_string("ACGT"), [Edit(2, Sequence.from_string("AAA"))])
