@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 import small
 
 
@@ -44,4 +45,3 @@ def experiment(genome, tmp_path):
         return path
 
     return write
-

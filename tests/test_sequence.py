@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_mutant_equals_painting_in_order(text, edits):
     assert str(mutant.sequence) == "".join(expected)
     assert mutant.digest == mutant.sequence.digest
     spans = [(e.start, e.end) for e in mutant.edits]
-    assert all(a[1] <= b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
     one_by_one = Mutant(base, [])
     for start, new in edits:
         one_by_one = Mutant(one_by_one, [Edit(start, Sequence.from_string(new))])

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_whole_tiles_outwards(length, size, data):
         return
     tiling = Tiling.around(length, tss, size)
     covered = sorted([*tiling.context, tiling.tss])
-    assert all(a.end == b.start for a, b in zip(covered, covered[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(covered))
     assert 0 <= covered[0].start < size
     assert length - size < covered[-1].end <= length
 

@@ -391,6 +391,19 @@ def test_repeated_transcripts_collapse(tmp_path: Path) -> None:
     assert len(annotation.find("T")) == 1
 
 
+def test_contains(tmp_path: Path) -> None:
+    annotation = gtf(
+        tmp_path,
+        transcript("A", "ENSG00000000001.4", "ENST00000000001.1", 1, 50),
+        transcript("P", "G1", "T1", 1, 50),
+        transcript("P", "G2", "T2", 1, 50, contig="chrX"),
+    )
+    for query in ("A", "P", "G1", "T2", "ENSG00000000001", "ENST00000000001.1"):
+        assert query in annotation
+    for query in ("", "a", "ENSG00000000001.5", "chr1", "ENST00000000002"):
+        assert query not in annotation
+
+
 def test_genes_and_repr(tmp_path: Path) -> None:
     annotation = gtf(tmp_path, GTF, transcript("ONE", "G1.4", "T9", 5, 6))
     assert annotation.genes == ["ONE", "TWO"]

@@ -159,6 +159,15 @@ def test_unknown_genes_are_told_together(genome: Genome) -> None:
     assert str(caught.value).endswith("; and so for 4 more")
 
 
+def test_ambiguous_genes_are_told_with_unknown_ones(genome: Genome) -> None:
+    par = [TSS("P", f"G{i}", f"T{i}", f"chr{i}", 100, "+") for i in (1, 2)]
+    with pytest.raises(GenomeError, match=r"no gene 'q'.*'P' stands for several genes"):
+        select_loci(genome, gtf(*par), ["q", "T1", "P"], 20)
+    unknown = [f"zzz{i}" for i in range(5)]
+    with pytest.raises(GenomeError, match=r"; and so for 2 more$"):
+        select_loci(genome, gtf(*par), [*unknown, "P", "T1", "q"], 20)
+
+
 def test_contig_that_the_fasta_lacks(genome: Genome) -> None:
     with pytest.raises(GenomeError, match=r"locus 'B': .*no contig 'chr9'.*chr1, chr2"):
         select_loci(genome, gtf(tss("A", 100), tss("B", 100, contig="chr9")), None, 20)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from collections import Counter
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -20,7 +19,7 @@ from creme.sequence import encode
 
 
 def pairs(text: str) -> Counter[str]:
-    return Counter(a + b for a, b in zip(text, text[1:], strict=False))
+    return Counter(a + b for a, b in pairwise(text))
 
 
 def arrangements(text: str) -> set[str]:
@@ -98,7 +97,7 @@ codes = (np.arange(5000, dtype=np.uint64) ** 2 // 7 % 5).astype(np.uint8)
 for kernel in (dinucleotide_shuffles, mononucleotide_shuffles):
     print(hashlib.sha256(kernel(codes, [0, 1, 2**128 - 1]).tobytes()).hexdigest()[:16])
 """
-GOLDEN = "a5fdabde7031e181 f4ad18653abb9ae7".split()
+GOLDEN = ["a5fdabde7031e181", "f4ad18653abb9ae7"]
 
 
 def test_golden_values_in_another_process():
@@ -111,7 +110,7 @@ def test_seeds_matter_and_are_checked():
     codes = encode("ACGTTGCAAC" * 20)
     rows = dinucleotide_shuffles(codes, range(50))
     assert len({row.tobytes() for row in rows}) == 50
-    assert hashlib.sha256(codes).digest() == hashlib.sha256(encode("ACGTTGCAAC" * 20)).digest()
+    assert np.array_equal(codes, encode("ACGTTGCAAC" * 20))
     for bad in (-1, 2**128):
         with pytest.raises(ConfigError, match="seed"):
             dinucleotide_shuffles(codes, [bad])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from creme.errors import ConfigError, PluginError, SequenceError
 from creme.sequence import Sequence
 
 TEXT = "ACGTNACCGGTTAACGTGCA" * 10
-SPECS = [
+SPECS: list[dict[str, Any]] = [
     {"name": "dinucleotide_shuffle", "start": 20, "end": 90},
     {"name": "mononucleotide_shuffle", "start": 20, "end": 90},
     {"name": "mask", "start": 20, "end": 90},
@@ -56,8 +57,16 @@ def test_what_each_does():
     assert done(name="embed", start=6, insert="tt") == "ACGTTGTT"
     assert done(name="swap", first=[0, 2], second=[4, 6]) == "TGGTACCA"
     assert done(name="reverse_complement", start=0, end=3) == "CGTTTGCA"
-    assert done(name="compose", steps=[{"name": "mask", "start": 0, "end": 4},
-                                       {"name": "embed", "start": 1, "insert": "A"}]) == "NANNTGCA"
+    assert (
+        done(
+            name="compose",
+            steps=[
+                {"name": "mask", "start": 0, "end": 4},
+                {"name": "embed", "start": 1, "insert": "A"},
+            ],
+        )
+        == "NANNTGCA"
+    )
 
 
 def test_errors():

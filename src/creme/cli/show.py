@@ -54,15 +54,8 @@ def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
         for name, values in dataset.coords.items()
         if values.dims == ("locus",) and name not in ("padding_left", "padding_right")
     ]
-    rows = [
-        [
-            dataset[name].values[place].item()
-            if dataset[name].dtype != object
-            else dataset[name].values[place]
-            for name in names
-        ]
-        for place in range(dataset.sizes["locus"])
-    ]
+    columns = [dataset[name].values.tolist() for name in names]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     return names, rows
 
 
@@ -84,7 +77,8 @@ def _strongest(dataset: xr.Dataset, top: int) -> tuple[list[str], list[list[obje
         "effect_std",
         "effect_se",
     ]
-    columns = [name for name in wanted if name in frame] if "effect" in frame else list(frame)
+    columns = [name for name in wanted if name in frame]
+    columns = columns if "effect" in frame else [str(name) for name in frame]
     rows = frame[columns].head(top).to_numpy(dtype=object).tolist()
     return columns, rows
 

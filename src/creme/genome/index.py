@@ -59,7 +59,7 @@ class IndexedFasta:
         advice = f"delete {' and '.join(str(file) for file in made)}"
         misfit = f"the index {index[0]} does not fit {fasta}"
         try:
-            self._file = _File(fasta, index, build=False)
+            self._file = _File(fasta, index)
         except (ValueError, TypeError) as error:
             raise GenomeError(f"{misfit} ({error}): {advice}") from error
         except DAMAGE as error:
@@ -69,7 +69,7 @@ class IndexedFasta:
         at = self._file.misfit()
         if at is not None:
             self.close()
-            raise GenomeError(f"{misfit} (at contig {at!r}): {advice}")
+            raise GenomeError(f"{misfit}{f' (at contig {at!r})' if at else ''}: {advice}")
         self.lengths = {name: int(record.rlen) for name, record in self._file.index.items()}
         if not any(self.lengths.values()):
             self.close()
@@ -106,16 +106,18 @@ class IndexedFasta:
 
 
 class _File:
-    """Bytes of the decompressed text, by their position, from what pyfaidx has opened."""
+    """Bytes of the decompressed text, by their position, from what pyfaidx has opened.
 
-    def __init__(self, fasta: Path, index: tuple[Path, ...], *, build: bool) -> None:
+    An index that is not there is made.
+    """
+
+    def __init__(self, fasta: Path, index: tuple[Path, ...]) -> None:
         import pyfaidx
 
         self.faidx: Any = pyfaidx.Faidx(
             str(fasta),
             indexname=str(index[0]),
             gzi_indexname=str(index[1]) if len(index) > 1 else None,
-            build_index=build,
             rebuild=False,
         )
         self.index = self.faidx.index
@@ -205,7 +207,7 @@ def _builder(source: Path, fasta: Path) -> Callable[..., None]:
             f"'seqkit seq -w 60'"
         )
         try:
-            file = _File(fasta, index, build=True)
+            file = _File(fasta, index)
         except DAMAGE as error:
             raise damaged(source, error) from error
         except pyfaidx.FastaIndexingError as error:
@@ -220,9 +222,8 @@ def _builder(source: Path, fasta: Path) -> Callable[..., None]:
                 f"{source} holds contig {name!r} more than once: the names of contigs must be "
                 f"unique"
             ) from error
-        except (
-            RuntimeError
-        ) as error:  # pyfaidx's for a pattern of blank lines that it does not know
+        except RuntimeError as error:
+            # pyfaidx's, for a pattern of blank lines that it does not know.
             raise GenomeError(uneven.format("")) from error
         at = file.misfit()
         file.faidx.close()

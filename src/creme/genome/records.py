@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from creme.errors import GenomeError, listing
@@ -116,6 +117,7 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
     )
 
 
+@cache
 def standing(tag: str) -> tuple[int, str]:
     """Sorts tags by how much they recommend a transcript, the best first."""
     rank = next((i for i, name in enumerate(CANONICAL) if tag.startswith(name)), len(CANONICAL))

@@ -72,7 +72,7 @@ def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
     starts = np.empty(max(0, n) * packed.size, dtype=np.int64)
     kinds = np.empty_like(starts)
     found = 0
-    window = 0
+    window = np.int64(0)
     last_n = -1
     for i in range(codes.size):
         code = np.int64(codes[i])

@@ -100,10 +100,11 @@ class Builder:
         defaults = self._defaults if name[0].islower() else {}
         given = {key: value for key, value in block.items() if key != "name"}
         # A transformer has its own normalisation and activation, whatever is set.
-        ignored = {"transformer_tower": {"activation", "norm_type", "padding"}, "final": {"padding"}}
-        options = Options(
-            f"{where} ({name})", given, defaults, frozenset(ignored.get(name, ()))
-        )
+        ignored = {
+            "transformer_tower": {"activation", "norm_type", "padding"},
+            "final": {"padding"},
+        }
+        options = Options(f"{where} ({name})", given, defaults, frozenset(ignored.get(name, ())))
         getattr(self, f"_{name.lower()}")(options)
         options.finish()
 

@@ -197,8 +197,12 @@ class SeqNN(Model):
             bins = torch.tensor(selection.bins, device=device)
             tracks = torch.tensor(selection.tracks, device=device)
         # On a GPU convolutions would otherwise run in TF32, with 10 bits of precision.
-        exact = nullcontext() if on_cpu else torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+        exact = (
+            nullcontext()
+            if on_cpu
+            else torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            )
         )
         size = 1 if on_cpu else max(1, len(onehot))
         parts = []
@@ -210,7 +214,6 @@ class SeqNN(Model):
         return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
 
     def _load(self) -> tuple[Network, torch.device]:
-        import torch
 
         from creme_seqnn.network import build_network
         from creme_seqnn.weights import WeightFile

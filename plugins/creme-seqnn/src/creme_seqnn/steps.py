@@ -106,18 +106,7 @@ class Crop:
     length: int
 
 
-Step = (
-    Norm
-    | Activation
-    | Convolution
-    | Dense
-    | Pool
-    | Save
-    | Attention
-    | Residual
-    | UNet
-    | Crop
-)
+Step = Norm | Activation | Convolution | Dense | Pool | Save | Attention | Residual | UNet | Crop
 
 
 def is_pointwise(step: Step) -> bool:

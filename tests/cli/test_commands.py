@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+
+import pandas as pd
+import pytest
+
+import small
+
+CREME = [sys.executable, "-c", "from creme.cli import main; main()"]
+
+
+def creme(*args: object, status: int = 0) -> str:
+    done = subprocess.run([*CREME, *map(str, args)], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def finished(genome, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "small.toml").write_text(small.text(genome))
+    creme("run", folder / "small.toml")
+    return folder
+
+
+def test_results_status_and_cache(finished):
+    results = finished / "small.results"
+    shown = creme("results", results)
+    assert "tss_position" in shown
+    assert "GENE1" in shown
+    assert "necessity: strongest effects" in shown
+    assert "finished" in creme("status", results)
+    assert "synthetic" in creme("cache", "info", finished / "predictions")
+    assert "synthetic" in creme("cache", "info", finished / "small.toml")
+
+
+def test_export(finished, tmp_path):
+    results = finished / "small.results"
+    creme("results", results, "--test", "necessity", "--export", tmp_path / "n.csv")
+    creme("results", results, "--test", "necessity", "--export", tmp_path / "n.parquet")
+    frame = pd.read_csv(tmp_path / "n.csv")
+    assert len(frame) == 3 * 22 * 2
+    assert {"locus", "gene", "contig", "genomic_start", "distance", "effect"} <= set(frame)
+    pd.testing.assert_frame_equal(frame, pd.read_parquet(tmp_path / "n.parquet"), check_dtype=False)
+    creme("results", results, "--test", "necessity", "--replicates", "--export", tmp_path / "r.csv")
+    replicates = pd.read_csv(tmp_path / "r.csv")
+    assert len(replicates) == 3 * 22 * 2 * 3
+    mean = replicates.groupby(["locus", "tile", "track"])["effect_replicates"].mean()
+    both = frame.set_index(["locus", "tile", "track"])["effect"]
+    assert (mean - both).abs().max() < 1e-6
+    assert "--test" in creme("results", results, "--export", tmp_path / "x.csv", status=2)
+    assert ".parquet" in creme(
+        "results", results, "--test", "necessity", "--export", tmp_path / "x.xls", status=2
+    )
+
+
+def test_init_writes_a_file_that_parses(tmp_path):
+    from creme.runner.experiment import build_tests, read
+
+    creme("init", tmp_path / "mine.toml")
+    experiment = read(tmp_path / "mine.toml")
+    assert set(build_tests(experiment.tests, 7)) == {
+        "context_dependence",
+        "necessity",
+        "sufficiency",
+    }
+    assert "exists" in creme("init", tmp_path / "mine.toml", status=2)
+
+
+def test_plugins_are_listed_and_nothing_is_imported():
+    shown = creme("plugins")
+    assert re.search(r"necessity +creme-toolkit", shown)
+    assert re.search(r"dose +creme-example-plugin 1\.0", shown)
+    assert "example_broken" in shown
+    code = (
+        "import sys; from creme.registry import plugins; plugins('models'); plugins('tests');"
+        "print([m for m in ('torch', 'tensorflow', 'numba', 'creme_seqnn', 'creme.suite')"
+        " if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_test_and_a_model_from_outside(experiment):
+    file = experiment(
+        ('plugin = "synthetic"\nlength = 24576', 'plugin = "example_model"'),
+        ('name = "context_dependence"\ntile = 1000\nreplicates = 3', 'name = "dose"\ncopies = 3'),
+        ('name = "necessity"\ntile = 1000', 'name = "necessity"\ntile = 100'),
+        ('bins = "tss"\n', 'bins = "all"\n'),
+    )
+    text = file.read_text().replace('name = "dose"', 'name = "dose"\nmotif = "ACGT"')
+    file.write_text(text)
+    # The motif would stand 3,000 bp from the TSS: outside this model's 1,024 bp.
+    assert "does not fit into a sequence of 1024 bp" in creme("run", file, status=1)
+    file.write_text(text.replace("[model]", "[model]\nlength = 8192").replace('"small"', '"big"'))
+    creme("run", file)
+    shown = creme("results", file.parent / "big.results", "--test", "dose")
+    assert "copies" in shown
+    assert "activity" in shown
+
+
+def test_nan_is_reported_and_not_stored(experiment, genome):
+    from creme.genome import Annotation, Genome, select_loci
+    from creme.store import Store
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loci = select_loci(Genome(genome.fasta), Annotation.from_bed(genome.bed), None, 1024)
+    poison = str(loci[1].sequence[:24])
+    file = experiment(
+        ('plugin = "synthetic"\nlength = 24576', f'plugin = "example_model"\npoison = "{poison}"'),
+        ('name = "context_dependence"\ntile = 1000', 'name = "context_dependence"\ntile = 100'),
+        ('name = "necessity"\ntile = 1000', 'name = "necessity"\ntile = 100'),
+    )
+    shown = creme("run", file, status=1)
+    assert "test 'necessity' on locus 'GENE2'" in shown
+    assert "NaN" in shown
+    state = json.loads((file.parent / "small.results" / "run.json").read_text())
+    assert {failure[1] for failure in state["failures"]} == {"GENE2"}
+    with Store(file.parent / "predictions") as store:
+        assert store.count() == state["counts"]["predicted"] - _poisoned(state)
+    kept = creme("results", file.parent / "small.results")
+    assert "GENE1" in kept
+    assert "GENE3" in kept
+
+
+def _poisoned(state) -> int:
+    """Predictions that were NaN: all that were made and not stored."""
+    assert state["counts"]["predicted"] > 0
+    return state["counts"]["failed"] - 1 if state["counts"]["failed"] else 0
+
+
+BAD = [
+    (('name = "small"', 'name = "small"\nreplicate = 2'), "unknown key 'replicate'"),
+    (('name = "small"', 'name = "small"\nsed = 2'), "did you mean 'seed'"),
+    (("seed = 7", "seed = -1"), "seed = -1 is not allowed"),
+    (("seed = 7", "seed = = 7"), "not valid TOML"),
+    (('plugin = "synthetic"', 'plugin = "sinthetic"'), "did you mean 'synthetic'"),
+    (('plugin = "synthetic"', 'plugin = "example_broken"'), "cannot be imported"),
+    (("length = 24576", "lenght = 24576"), "did you mean 'length'"),
+    (('bins = "tss"', 'bins = "tss"\ntracks = ["gamma"]'), "matches none of the model's 2 tracks"),
+    (('bins = "tss"', 'bins = "900-901"'), "has bins 0 to"),
+    (("[loci]", '[loci]\ngenes = ["GENE9"]'), "did you mean"),
+    (('name = "necessity"\ntile = 1000', 'name = "necessity"\ntile = 0'), "tile = 0"),
+    (
+        ('name = "necessity"', 'name = "necessity"\ntiles = [[12000, 13000]]'),
+        "overlaps the TSS tile",
+    ),
+    (('name = "necessity"', 'name = "necesity"'), "did you mean 'necessity'"),
+    (('name = "necessity"', 'name = "context_dependence"'), "give one a 'label'"),
+    (("replicates = 3\n\n", "replicats = 3\n\n"), "did you mean 'replicates'"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_mistakes_are_sentences(experiment, change, message):
+    file = experiment(change)
+    shown = creme("run", file, status=2)
+    assert message in shown.replace("\n", " ")
+    assert not (file.parent / "small.results").exists()
+
+
+def test_missing_files(experiment, tmp_path):
+    assert "creme init" in creme("run", tmp_path / "no.toml", status=2)
+    assert "not a results directory" in creme("resume", tmp_path, status=2)
+    assert "no store" in creme("cache", "info", tmp_path / "no", status=2)
+
+
+def test_contig_that_the_genome_lacks(experiment, tmp_path):
+    bed = tmp_path / "other.bed"
+    bed.write_text("chr99\t10\t11\tFAR\t0\t+\n")
+    file = experiment()
+    file.write_text(re.sub(r'bed = ".*"', f'bed = "{bed}"', file.read_text()))
+    assert "chr99" in creme("run", file, status=2)
+
+
+def test_window_past_the_contig_is_padded_and_said(experiment, tmp_path):
+    bed = tmp_path / "edge.bed"
+    bed.write_text("syn1\t5000\t5001\tEDGE\t0\t+\n")
+    file = experiment()
+    file.write_text(re.sub(r'bed = ".*"', f'bed = "{bed}"', file.read_text()))
+    shown = creme("run", file)
+    assert "padded with N" in shown
+    assert str(24_576 // 2 - 5000) in shown
+
+
+def test_results_of_another_experiment_are_kept(finished, tmp_path, genome):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    (folder / "small.toml").write_text(small.text(genome).replace("seed = 7", "seed = 8"))
+    before = (folder / "small.results" / "run.json").read_text()
+    shown = creme("run", folder / "small.toml", status=2)
+    assert "another experiment" in shown
+    assert "seed" in shown
+    assert (folder / "small.results" / "run.json").read_text() == before
+    creme("run", folder / "small.toml", "--output", folder / "seed8")
+    assert "finished" in creme("status", folder / "seed8")
+
+
+def test_import_is_quick_and_free_of_frameworks():
+    code = (
+        "import time; t = time.perf_counter(); import creme; t = time.perf_counter() - t;"
+        "import sys; print(t, [m for m in ('torch', 'tensorflow', 'xarray', 'zarr') "
+        "if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, modules = done.stdout.split(maxsplit=1)
+    assert float(seconds) < 0.5
+    assert modules.strip() == "[]"
