@@ -9,7 +9,7 @@ import xarray as xr
 
 from creme.cli.terminal import out, table
 from creme.errors import ConfigError, StoreError, listing
-from creme.runner.combine import tidy
+from creme.runner.combine import tidy, tidy_columns
 from creme.runner.experiment import read
 from creme.runner.results import Results
 from creme.store import Store
@@ -50,9 +50,9 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
     names = [
-        str(name)
-        for name, values in dataset.coords.items()
-        if values.dims == ("locus",) and name not in ("padding_left", "padding_right")
+        name
+        for name in tidy_columns(dataset)
+        if dataset[name].dims == ("locus",) and not name.startswith("padding")
     ]
     columns = [dataset[name].values.tolist() for name in names]
     rows = [list(row) for row in zip(*columns, strict=True)]

@@ -18,6 +18,8 @@ from creme.runner.run import Plan
 from creme.runner.scheduler import Progress, Scheduler
 
 out = Console(soft_wrap=True)
+if not out.is_terminal:
+    out.width = 180  # a file or a pipe has no edge to wrap at
 err = Console(stderr=True, soft_wrap=True)
 
 

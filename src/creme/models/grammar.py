@@ -7,6 +7,8 @@ something to find whose truth is known.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -72,7 +74,7 @@ def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
     starts = np.empty(max(0, n) * packed.size, dtype=np.int64)
     kinds = np.empty_like(starts)
     found = 0
-    window = np.int64(0)
+    window: Any = 0
     last_n = -1
     for i in range(codes.size):
         code = np.int64(codes[i])

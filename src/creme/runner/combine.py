@@ -84,5 +84,34 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
     ]
     part = dataset[chosen]
     frame = part.to_dataframe().reset_index()
-    order = [str(name) for name in dataset.coords if name in frame]
-    return frame[[*order, *[column for column in frame if column not in order]]]
+    first = [column for column in tidy_columns(dataset) if column in frame]
+    return frame[[*first, *sorted(column for column in frame if column not in first)]]
+
+
+def tidy_columns(dataset: xr.Dataset) -> list[str]:
+    """The labels of a Dataset in the order of tables; what only one test has is not named."""
+    return [name for name in _COLUMNS if name in dataset.variables]
+
+
+# A stored Dataset does not keep the order of its variables.
+_COLUMNS = [
+    "locus",
+    "gene",
+    "transcript",
+    "contig",
+    "tss_position",
+    "strand",
+    "start",
+    "end",
+    "padding_left",
+    "padding_right",
+    "tile",
+    "tile_start",
+    "tile_end",
+    "genomic_start",
+    "genomic_end",
+    "distance",
+    "replicate",
+    "track",
+    "wild_type",
+]

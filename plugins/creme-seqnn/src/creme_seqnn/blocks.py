@@ -44,7 +44,7 @@ CONVOLUTIONS = {"standard": False, "separable": True}
 
 @dataclass(frozen=True)
 class Grid:
-    """Where the positions of a layer lie: `length` of them, `stride` bp apart from `start` bp on."""
+    """Where the positions of a layer lie: `length` of them, `stride` bp apart from `start` on."""
 
     length: int
     stride: int
@@ -229,7 +229,7 @@ class Builder:
         heads = options.integer("heads", 1)
         if channels % heads:
             raise ConfigError(
-                f"{options.where}: 'heads' is {heads}, which does not divide the {channels} channels."
+                f"{options.where}: 'heads' is {heads}, which does not divide {channels} channels."
             )
         features = options.integer("num_position_features", None, minimum=2)
         if features is None:
@@ -282,7 +282,7 @@ class Builder:
         grid = self.grid
         if 2 * size >= grid.length:
             raise ConfigError(
-                f"{options.where}: 'cropping' {size} a side leaves nothing of {grid.length} positions."
+                f"{options.where}: 'cropping' {size} a side leaves none of {grid.length} positions."
             )
         length = grid.length - 2 * size
         self.steps.append(Crop(size, length))

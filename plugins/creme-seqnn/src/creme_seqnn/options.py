@@ -115,5 +115,6 @@ class Options:
             if key not in self._known and key not in self._ignored:
                 raise ConfigError(
                     f"{self.where}: the option {key!r} is not supported"
-                    f"{nearest(key, self._known)}; supported are {listing(sorted(self._known), 40)}."
+                    f"{nearest(key, self._known)}; supported are "
+                    f"{listing(sorted(self._known), 40)}."
                 )

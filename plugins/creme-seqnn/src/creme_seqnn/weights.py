@@ -110,7 +110,7 @@ class WeightFile:
         if not remaining:
             raise ModelError(
                 f"{self.path} lacks weights: the network has one more layer of the kind {kind!r}"
-                f" than the file (the next has {_describe(shapes)}). Do the parameters belong to it?"
+                f" than the file (the next has {_describe(shapes)}). Does params.json belong to it?"
             )
         layer = next(iter(remaining))
         found = remaining.pop(layer)
