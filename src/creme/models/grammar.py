@@ -77,7 +77,7 @@ def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
     window: Any = 0
     last_n = -1
     for i in range(codes.size):
-        code = np.int64(codes[i])
+        code: Any = np.int64(codes[i])
         if code > 3:
             last_n = i
             code = 0

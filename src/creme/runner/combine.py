@@ -85,7 +85,7 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
     part = dataset[chosen]
     frame = part.to_dataframe().reset_index()
     first = [column for column in tidy_columns(dataset) if column in frame]
-    return frame[[*first, *sorted(column for column in frame if column not in first)]]
+    return frame[[*first, *sorted(str(column) for column in frame if column not in first)]]
 
 
 def tidy_columns(dataset: xr.Dataset) -> list[str]:

@@ -1,8 +1,8 @@
 """The primitive steps that a network of the Borzoi family is made of, as plain descriptions.
 
 A step maps activations of shape ``(batch, length, channels)`` to others of that form. Steps stand
-in the order in which Keras created the layers that hold their weights, which is how the weights find
-them. Nothing here needs PyTorch.
+in the order in which Keras created the layers that hold their weights, which is how the weights
+find them. Nothing here needs PyTorch.
 """
 
 from __future__ import annotations
