@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from creme.errors import CremeWarning, GenomeError
 from creme.genome import Genome
+from creme.genome.index import IndexedFasta
 from creme.sequence import Sequence
 
 RANDOM = np.random.default_rng(7)
@@ -289,6 +291,26 @@ def test_threads(path: Path) -> None:
         assert list(pool.map(work, range(8))) == [0] * 8
 
 
+def test_one_thread_reads_at_a_time(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    genome = Genome(path)
+    bases = IndexedFasta.bases
+    reading: list[int] = []
+    most = []
+
+    def watched(self: IndexedFasta, contig: str, start: int, end: int) -> bytes:
+        reading.append(start)
+        time.sleep(0.002)
+        most.append(len(reading))
+        got = bases(self, contig, start, end)
+        reading.remove(start)
+        return got
+
+    monkeypatch.setattr(IndexedFasta, "bases", watched)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda start: genome.fetch("chr1", start, start + 5), range(40)))
+    assert most == [1] * 40
+
+
 def _fork(work) -> int:
     """Exit status of a forked child that runs `work`."""
     with warnings.catch_warnings():
@@ -303,18 +325,24 @@ def _fork(work) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_forked_child_has_its_own_file(path: Path) -> None:
-    genome = Genome(path)
+def test_forked_child_has_its_own_file(tmp_path: Path) -> None:
+    text = "ACGTTGCAAC" * 50_000
+    file = tmp_path / "large.fa"
+    file.write_bytes(fasta({"a": text}))
+    genome = Genome(file)
     before = genome._fasta
     assert before is not None
-    position = before._file.faidx.file.tell()
+    descriptor = before._file.faidx.file.fileno()
+    position = os.lseek(descriptor, 0, os.SEEK_CUR)
 
     def work() -> bool:
-        return str(genome.fetch("chr1", 900, 1000)) == slow(BASES["chr1"], 900, 1000, "+")
+        return str(genome.fetch("a", 200_003, 200_103)) == text[200_003:200_103]
 
     assert _fork(work) == 0
+    assert os.lseek(descriptor, 0, os.SEEK_CUR) == position
     assert genome._fasta is before
-    assert before._file.faidx.file.tell() == position
+    assert work()
+    assert os.lseek(descriptor, 0, os.SEEK_CUR) != position
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")

@@ -228,6 +228,7 @@ def test_contig_of_another_style(genome: Genome) -> None:
         ({"position": -1}, GenomeError, "TSS -1"),
         ({"genome": None}, ConfigError, "needs a genome or a given sequence"),
         ({"given": Sequence([0])}, ConfigError, "not both"),
+        ({"given": Sequence([0]), "genome": None}, ConfigError, "given sequence has 1 bp"),
     ],
 )
 def test_impossible(genome: Genome, changes: dict, error: type[Exception], words: str) -> None:

@@ -154,7 +154,7 @@ class _File:
             for name, record in sorted(self.index.items(), key=lambda item: item[1].offset):
                 if not 0 < record.offset - at <= _LONGEST_HEADER:
                     return name
-                if not _is_header(self.read(at, record.offset - at), name, first=at == 0):
+                if not _is_header(self.read(at, record.offset - at), name):
                     return name
                 at = record.offset
                 if record.rlen:
@@ -173,9 +173,9 @@ def _offset(record: Any, position: int) -> int:
     return int(record.offset + lines * record.lenb + column)
 
 
-def _is_header(text: bytes, name: str, *, first: bool) -> bool:
+def _is_header(text: bytes, name: str) -> bool:
     *before, header, after = text.split(b"\n") if b"\n" in text else (text, b"")
-    blank = all(not line.strip() or (first and line.startswith(b";")) for line in before)
+    blank = all(not line.strip() or line.startswith(b";") for line in before)
     named = header.startswith(b">") and header[1:].decode("utf-8", "replace").split()[:1] == [name]
     return blank and named and not after
 

@@ -73,6 +73,11 @@ class Locus:
             raise ConfigError(
                 f"locus {self.name!r} needs a genome or a given sequence, and not both"
             )
+        if self.given is not None and len(self.given) != self.length:
+            raise ConfigError(
+                f"locus {self.name!r}: length = {self.length}, but the given sequence has "
+                f"{len(self.given)} bp"
+            )
         if self.genome is not None:
             self._place_on(self.genome)
 

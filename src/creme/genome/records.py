@@ -97,6 +97,7 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
     for name, quoted, bare in _ATTRIBUTE.findall(text):
         value = quoted or bare
         if name == "tag":
+            # Of equals the first: a tag that recommends nothing does not replace the empty one.
             tag = min(tag, value.replace(" ", "_"), key=standing)
         else:
             values.setdefault(name, value)
@@ -112,7 +113,7 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
         contig=contig,
         position=start - 1 if strand == "+" else end - 1,
         strand=strand,
-        tag=tag if standing(tag)[0] < len(CANONICAL) else "",
+        tag=tag,
         span=end - start + 1,
     )
 

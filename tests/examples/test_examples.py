@@ -1,0 +1,58 @@
+"""The example files are valid, and the real one runs on the real network."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from creme.registry import plugins
+from creme.runner.experiment import parse
+from creme.runner.results import Results
+from creme.runner.run import Plan
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+CREME = [sys.executable, "-c", "from creme.cli import main; main()"]
+
+
+@pytest.fixture
+def chr20(data, tmp_path):
+    if "seqnn" not in plugins("models"):
+        pytest.skip("the plugin creme-seqnn is not installed")
+    (tmp_path / "data").symlink_to(data.resolve())
+    return (EXAMPLES / "seqnn_chr20.toml").read_text(), tmp_path
+
+
+def test_the_chr20_experiment_is_ready_to_run(chr20):
+    text, folder = chr20
+    plan = Plan.of(parse(text), folder)
+    assert plan.size() == 4 * ((1 + 4) + (1 + 24 * 4) + (1 + 4 + 24 * 4))
+    positions = {locus.name: locus.position for locus in plan.loci}
+    assert positions["PSMF1"] == 99_235
+    assert positions["FKBP1A"] == 373_816
+    assert len(plan.selection.tracks) == 12
+    assert plan.readout()[1] == ["two_bins", "six_bins"]
+
+
+def test_two_tiles_of_psmf1_on_the_real_network(chr20):
+    text, folder = chr20
+    text = text.replace('genes = ["PSMF1", "FKBP1A", "SNPH", "RAD21L1"]', 'genes = ["PSMF1"]')
+    text = text.replace('"necessity"\n', '"necessity"\ntiles = [[108036, 113036], [3036, 8036]]\n')
+    text = text.replace('\n[[tests]]\nname = "sufficiency"\ntile = 5000\nreplicates = 4\n', "")
+    (folder / "small.toml").write_text(text)
+    for predicted in (1 + 4 + 8, 0):
+        done = subprocess.run(
+            [*CREME, "run", str(folder / "small.toml")], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert f" {predicted} predicted" in done.stdout
+    results = Results.existing(folder / "seqnn-chr20.results")
+    context = results.load("context_dependence").sel(locus="PSMF1", track="six_bins")
+    # About 0.7 of PSMF1's activity goes with its context, and 2.1 is what is read there.
+    assert 0.6 < float(context.effect) < 0.85
+    assert abs(float(context.wild_type) - 2.105) < 0.01
+    necessity = results.load("necessity").sel(track="six_bins").effect.values[0]
+    assert necessity[1] > 0.15
+    assert abs(necessity[0]) < 0.05
