@@ -1,6 +1,14 @@
+"""What every perturbation promises, and what each one does."""
+
 from __future__ import annotations
 
+import json
 import pickle
+import subprocess
+import sys
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,78 +16,366 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import creme
 from creme import registry
-from creme.errors import ConfigError, PluginError, SequenceError
-from creme.sequence import Sequence
+from creme.errors import ConfigError, SequenceError
+from creme.kernels.shuffle import dinucleotide_shuffles, mononucleotide_shuffles
+from creme.perturbation import Perturbation
+from creme.perturbations.compose import Compose
+from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
+from creme.perturbations.embed import Embed, embed
+from creme.perturbations.interval import IntervalPerturbation
+from creme.perturbations.mask import Mask
+from creme.perturbations.mononucleotide_shuffle import MononucleotideShuffle
+from creme.perturbations.reverse_complement import ReverseComplement
+from creme.perturbations.swap import Swap
+from creme.sequence import Edit, Mutant, Sequence, complement
 
-TEXT = "ACGTNACCGGTTAACGTGCA" * 10
-SPECS: list[dict[str, Any]] = [
-    {"name": "dinucleotide_shuffle", "start": 20, "end": 90},
-    {"name": "mononucleotide_shuffle", "start": 20, "end": 90},
-    {"name": "mask", "start": 20, "end": 90},
-    {"name": "reverse_complement", "start": 20, "end": 90},
-    {"name": "embed", "start": 20, "insert": "ACGT" * 5},
-    {"name": "swap", "first": [20, 40], "second": [70, 90]},
-    {"name": "compose", "steps": ["dinucleotide_shuffle", {"name": "mask", "start": 3, "end": 9}]},
+INTERVALS: list[type[IntervalPerturbation]] = [
+    DinucleotideShuffle,
+    MononucleotideShuffle,
+    Mask,
+    ReverseComplement,
 ]
+SHUFFLES: list[type[DinucleotideShuffle] | type[MononucleotideShuffle]] = [
+    DinucleotideShuffle,
+    MononucleotideShuffle,
+]
+SEEDS = st.integers(0, 2**128 - 1)
+LETTERS = st.text("ACGTN", min_size=2, max_size=120)
+
+TEXT = "".join("ACGTN"[i * i * i % 11 % 5] for i in range(400))
+"""A sequence for golden values, which needs no random numbers."""
+
+GOLDEN = {
+    "dinucleotide": "8c98e4d7b6e066be09f6134f20697dad8a0f41ae96eecb3600df588b9a917ac2",
+    "dinucleotide tile": "f5ad41c12ec6c795e9d31f0d12290525767209c5f3e31c54cf93ca8e9aa84595",
+    "mononucleotide": "468c6d2975503f4b69e6290df6f2068e2c6f4377789ad1b00160df8e35a85d11",
+    "mononucleotide tile": "39206091646c85ae37aa5315d4c5890fc5ae8d4707be18600571ce8b0d18262d",
+    "composed": "0d48f86bdd13e36336658204409fb4cbc736bfa99abaf90d9571255d7dd9d8fe",
+}
 
 
-def test_all_installed_are_covered():
-    assert {spec["name"] for spec in SPECS} == set(registry.plugins("perturbations"))
+@st.composite
+def perturbed(draw: Any) -> tuple[Perturbation, Sequence, set[int]]:
+    """A perturbation, a sequence that it fits, and the positions that it may change."""
+    sequence = Sequence.from_string(draw(LETTERS))
+    length = len(sequence)
+    kind = draw(st.sampled_from([*INTERVALS, Embed, Swap]))
+    if kind is Swap:
+        size = draw(st.integers(1, length // 2))
+        first = draw(st.integers(0, length - 2 * size))
+        second = draw(st.integers(first + size, length - size))
+        tiles = [(first, first + size), (second, second + size)]
+        tiles = draw(st.permutations(tiles))
+        return (
+            Swap(first=tiles[0], second=tiles[1]),
+            sequence,
+            {place for tile in tiles for place in range(*tile)},
+        )
+    start = draw(st.integers(0, length - 1))
+    end = draw(st.integers(start + 1, length))
+    if kind is Embed:
+        insert = draw(st.text("ACGTNacgtn", min_size=end - start, max_size=end - start))
+        return Embed(insert=insert, start=start), sequence, set(range(start, end))
+    if draw(st.booleans()):
+        return kind(start=start, end=end), sequence, set(range(start, end))
+    return kind(), sequence, set(range(length))
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: str(spec["name"]))
-@given(seed=st.integers(0, 2**64))
-@settings(max_examples=15, deadline=None)
-def test_pure_and_confined(spec, seed):
-    perturbation = registry.create("perturbations", spec)
-    sequence = Sequence.from_string(TEXT)
+@settings(deadline=None)
+@given(perturbed(), SEEDS)
+def test_length_base_and_all_outside_the_interval_stay(case, seed):
+    perturbation, sequence, inside = case
     mutant = perturbation(sequence, seed=seed)
     assert mutant.base is sequence
-    assert len(mutant) == len(sequence)
-    assert str(sequence) == TEXT
-    assert perturbation(sequence, seed=seed).sequence == mutant.sequence
-    assert pickle.loads(pickle.dumps(perturbation))(sequence, seed=seed).digest == mutant.digest
-    assert [m.digest for m in perturbation.many(sequence, [seed])] == [mutant.digest]
-    if spec["name"] != "compose":
-        codes = mutant.sequence.codes
-        outside = np.r_[0:20, 90:200]
-        assert np.array_equal(codes[outside], sequence.codes[outside])
+    assert len(mutant) == len(mutant.sequence) == len(sequence)
+    changed = np.flatnonzero(mutant.sequence.codes != sequence.codes)
+    assert inside.issuperset(changed.tolist())
+    assert {place for edit in mutant.edits for place in range(edit.start, edit.end)} == inside
 
 
-def test_what_each_does():
-    sequence = Sequence.from_string("ACGTTGCA")
+@settings(deadline=None)
+@given(perturbed(), SEEDS)
+def test_a_perturbation_is_pure(case, seed):
+    perturbation, sequence, _ = case
+    before = str(sequence)
+    first = perturbation(sequence, seed=seed)
+    perturbation(sequence, seed=seed ^ 1)
+    again = perturbation(Sequence.from_string(before), seed=seed)
+    assert first.edits == again.edits
+    assert str(sequence) == before
+    assert not sequence.codes.flags.writeable
 
-    def done(**spec):
-        return str(registry.create("perturbations", spec)(sequence, seed=1).sequence)
 
-    assert done(name="mask", start=2, end=4) == "ACNNTGCA"
-    assert done(name="embed", start=6, insert="tt") == "ACGTTGTT"
-    assert done(name="swap", first=[0, 2], second=[4, 6]) == "TGGTACCA"
-    assert done(name="reverse_complement", start=0, end=3) == "CGTTTGCA"
-    assert (
-        done(
-            name="compose",
+@settings(deadline=None)
+@given(perturbed(), st.lists(SEEDS, max_size=5))
+def test_many_equals_one_by_one(case, seeds):
+    perturbation, sequence, _ = case
+    many = perturbation.many(sequence, iter(seeds))
+    assert [mutant.edits for mutant in many] == [
+        perturbation(sequence, seed=seed).edits for seed in seeds
+    ]
+    assert all(mutant.base is sequence for mutant in many)
+
+
+@settings(deadline=None)
+@given(perturbed(), SEEDS)
+def test_pickles_to_a_worker_with_the_same_result(case, seed):
+    perturbation, sequence, _ = case
+    mutant = perturbation(sequence, seed=seed)
+    sent: Perturbation = pickle.loads(pickle.dumps(perturbation))
+    assert sent == perturbation
+    assert sent(sequence, seed=seed).digest == mutant.digest
+    assert pickle.loads(pickle.dumps(mutant)).digest == mutant.digest
+
+
+@settings(deadline=None)
+@given(perturbed(), SEEDS)
+def test_the_configuration_makes_it_again(case, seed):
+    perturbation, sequence, _ = case
+    table = json.loads(json.dumps({"name": perturbation.name, **perturbation.configuration()}))
+    again = registry.create("perturbations", table)
+    assert again == perturbation
+    assert again(sequence, seed=seed).digest == perturbation(sequence, seed=seed).digest
+
+
+@settings(deadline=None)
+@given(LETTERS, st.data())
+def test_reverse_complement_twice_is_the_sequence(text, data):
+    sequence = Sequence.from_string(text)
+    start = data.draw(st.integers(0, len(text) - 1))
+    turn = ReverseComplement(start=start, end=data.draw(st.integers(start + 1, len(text))))
+    once = turn(sequence).sequence
+    assert turn(once).sequence == sequence
+    assert ReverseComplement()(sequence).sequence == sequence.complemented
+
+
+def test_reverse_complement_turns_the_interval_in_its_place():
+    sequence = Sequence.from_string("AACGTNAA")
+    assert str(ReverseComplement(start=1, end=6)(sequence).sequence) == "ANACGTAA"
+
+
+@settings(deadline=None)
+@given(perturbed().filter(lambda case: isinstance(case[0], Swap)))
+def test_swap_twice_is_the_sequence_and_order_does_not_matter(case):
+    swap, sequence, _ = case
+    once = swap(sequence).sequence
+    (a, b), (c, d) = swap.first, swap.second
+    assert once[a:b] == sequence[c:d]
+    assert once[c:d] == sequence[a:b]
+    assert swap(once).sequence == sequence
+    assert Swap(first=(c, d), second=(a, b))(sequence).sequence == once
+
+
+@settings(deadline=None)
+@given(LETTERS, st.data(), SEEDS)
+def test_dinucleotide_shuffle_keeps_the_interval_s_dinucleotides_and_ends(text, data, seed):
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    shuffle = DinucleotideShuffle(start=start, end=end)
+    shuffled = str(shuffle(Sequence.from_string(text), seed=seed).sequence)
+    assert Counter(pairwise(shuffled[start:end])) == Counter(pairwise(text[start:end]))
+    # Ends stay, so the dinucleotides across the interval's borders stay too.
+    assert Counter(pairwise(shuffled)) == Counter(pairwise(text))
+    assert (shuffled[start], shuffled[end - 1]) == (text[start], text[end - 1])
+
+
+@settings(deadline=None)
+@given(LETTERS, SEEDS)
+def test_mononucleotide_shuffle_keeps_the_letters(text, seed):
+    shuffled = MononucleotideShuffle()(Sequence.from_string(text), seed=seed)
+    assert Counter(str(shuffled.sequence)) == Counter(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "kernel"),
+    [
+        (DinucleotideShuffle, dinucleotide_shuffles),
+        (MononucleotideShuffle, mononucleotide_shuffles),
+    ],
+)
+def test_shuffles_are_those_of_the_kernel_on_the_interval_alone(kind, kernel):
+    sequence = Sequence.from_string(TEXT)
+    mutants = kind(start=50, end=350).many(sequence, range(7))
+    for mutant, row in zip(mutants, kernel(sequence.codes[50:350], range(7)), strict=True):
+        assert mutant.edits == (Edit(50, row),)
+
+
+@pytest.mark.parametrize("kind", SHUFFLES)
+def test_seeds_make_different_shuffles(kind):
+    mutants = kind().many(Sequence.from_string(TEXT), range(50))
+    assert len({mutant.digest for mutant in mutants}) == 50
+
+
+@pytest.mark.parametrize("kind", SHUFFLES)
+def test_a_mutant_holds_its_own_bases_alone(kind):
+    # Not a view that would keep the other shuffles' memory alive.
+    for mutant in kind().many(Sequence.from_string(TEXT), range(3)):
+        (edit,) = mutant.edits
+        assert edit.codes.base is None
+
+
+@pytest.mark.parametrize("kind", SHUFFLES)
+@pytest.mark.parametrize("seed", [-1, 2**128])
+def test_a_seed_out_of_range_is_refused(kind, seed):
+    with pytest.raises(ConfigError, match=f"seed = {seed} is not allowed"):
+        kind()(Sequence.from_string(TEXT), seed=seed)
+
+
+def test_mask_puts_n():
+    mutant = Mask(start=2, end=5)(Sequence.from_string("ACGTACGT"))
+    assert str(mutant.sequence) == "ACNNNCGT"
+    assert mutant.edits == (Edit(2, Sequence.from_string("NNN")),)
+
+
+def test_embed_replaces_and_takes_either_case():
+    mutant = Embed(insert="gattN", start=3)(Sequence.from_string("A" * 10))
+    assert str(mutant.sequence) == "AAAGATTNAA"
+
+
+def test_embed_takes_a_tile_of_another_sequence():
+    sequence, other = Sequence.from_string(TEXT), Sequence.from_string(TEXT).complemented
+    mutant = embed(sequence, other[100:150], 350)
+    assert mutant.base is sequence
+    assert mutant.sequence[350:400] == other[100:150]
+    assert mutant.sequence[:350] == sequence[:350]
+    by_letters = Embed(insert=str(other[100:150]), start=350)(sequence)
+    assert by_letters.edits == mutant.edits
+
+
+@pytest.mark.parametrize("start", [-1, 8, 100])
+def test_an_insert_that_does_not_fit_is_refused(start):
+    sequence = Sequence.from_string("A" * 10)
+    message = rf"insert of 3 bp at \[{start}, {start + 3}\) does not fit into a sequence of 10 bp"
+    with pytest.raises(SequenceError, match=message):
+        embed(sequence, Sequence.from_string("CCC"), start)
+    if start >= 0:
+        with pytest.raises(SequenceError, match=message):
+            Embed(insert="CCC", start=start)(sequence)
+
+
+@pytest.mark.parametrize("kind", INTERVALS)
+@pytest.mark.parametrize(("start", "end"), [(0, 11), (5, 400), (10, 11), (2**40, 2**40 + 5)])
+def test_an_interval_outside_the_sequence_is_refused(kind, start, end):
+    message = rf"{kind.name}: interval \[{start}, {end}\) does not fit into a sequence of 10 bp"
+    with pytest.raises(SequenceError, match=message):
+        kind(start=start, end=end)(Sequence.from_string("ACGTACGTAC"))
+    with pytest.raises(SequenceError, match=message):
+        kind(start=start, end=end).many(Sequence.from_string("ACGTACGTAC"), [0, 1])
+
+
+@pytest.mark.parametrize("kind", INTERVALS)
+def test_an_open_interval_runs_to_the_end_of_any_sequence(kind):
+    perturbation = kind(start=4)
+    for length in (5, 10):
+        (edit,) = perturbation(Sequence.from_string("ACGTACGTAC"[:length])).edits
+        assert (edit.start, edit.end) == (4, length)
+    with pytest.raises(SequenceError, match=r"interval \[4, 4\) does not fit .* of 4 bp"):
+        perturbation(Sequence.from_string("ACGT"))
+    with pytest.raises(SequenceError, match=r"interval \[0, 0\) does not fit .* of 0 bp"):
+        kind()(Sequence.from_string(""))
+
+
+@pytest.mark.parametrize(
+    ("kind", "parameters", "message"),
+    [
+        (Mask, {"start": -1}, "start = -1 is not allowed"),
+        (Mask, {"start": 5, "end": 5}, r"interval \[5, 5\) is empty: give start < end"),
+        (DinucleotideShuffle, {"start": 9, "end": 3}, r"interval \[9, 3\) is empty"),
+        (MononucleotideShuffle, {"strat": 1}, r"unknown key 'strat' \(did you mean 'start'"),
+        (ReverseComplement, {"start": "here"}, "start = 'here' is not allowed"),
+        (Mask, {"start": 1.5}, "start = 1.5 is not allowed"),
+        (Embed, {"start": 3}, "'insert' is required"),
+        (Embed, {"insert": "ACGU", "start": 0}, "character 'U' at position 3 is not one of ACGTN"),
+        (Embed, {"insert": "", "start": 0}, "insert = '' is not allowed"),
+        (Embed, {"insert": "A", "start": -2}, "start = -2 is not allowed"),
+        (Swap, {"first": (0, 5)}, "'second' is required"),
+        (Swap, {"first": (0, 5), "second": (10, 14)}, "first has 5 bp and second 4"),
+        (Swap, {"first": (0, 5), "second": (4, 9)}, r"\(0, 5\) and second \(4, 9\) overlap"),
+        (Swap, {"first": (0, 5), "second": (0, 5)}, "overlap"),
+        (Swap, {"first": (5, 0), "second": (10, 15)}, r"\[5, 0\) is not an interval"),
+        (Swap, {"first": (-5, 0), "second": (10, 15)}, r"\[-5, 0\) is not an interval"),
+        (Swap, {"first": (0, 5, 9), "second": (10, 15)}, "first"),
+    ],
+)
+def test_parameters_that_make_no_sense_are_refused_at_once(kind, parameters, message):
+    with pytest.raises(ConfigError, match=message):
+        kind(**parameters)
+
+
+def test_touching_intervals_can_be_swapped():
+    sequence = Sequence.from_string("AACC")
+    assert str(Swap(first=(0, 2), second=(2, 4))(sequence).sequence) == "CCAA"
+
+
+@pytest.mark.parametrize("tiles", [((0, 5), (8, 13)), ((8, 13), (0, 5))])
+def test_a_swap_past_the_end_is_refused(tiles):
+    swap = Swap(first=tiles[0], second=tiles[1])
+    with pytest.raises(SequenceError, match=r"swap: interval \[8, 13\) does not fit .* of 12 bp"):
+        swap(Sequence.from_string("ACGTACGTACGT"))
+
+
+def test_parameters_cannot_be_changed_afterwards():
+    mask = Mask(start=1, end=2)
+    with pytest.raises(Exception, match="frozen"):
+        setattr(mask, "start", 0)  # noqa: B010
+
+
+@pytest.mark.parametrize(
+    "kind", [*INTERVALS, Embed, Swap, Compose], ids=lambda kind: str(kind.name)
+)
+def test_registered_by_its_name(kind):
+    assert registry.load("perturbations", kind.name) is kind
+
+
+def golden_mutants() -> dict[str, Mutant]:
+    sequence = Sequence.from_string(TEXT)
+    perturbations: dict[str, Perturbation] = {
+        "dinucleotide": DinucleotideShuffle(),
+        "dinucleotide tile": DinucleotideShuffle(start=100, end=301),
+        "mononucleotide": MononucleotideShuffle(),
+        "mononucleotide tile": MononucleotideShuffle(start=100, end=301),
+        "composed": Compose(
             steps=[
-                {"name": "mask", "start": 0, "end": 4},
-                {"name": "embed", "start": 1, "insert": "A"},
-            ],
-        )
-        == "NANNTGCA"
+                DinucleotideShuffle(start=10, end=390),
+                Mask(start=200, end=210),
+                MononucleotideShuffle(start=150, end=250),
+                Swap(first=(0, 100), second=(300, 400)),
+                ReverseComplement(start=20, end=40),
+                Embed(insert="GATTACA", start=190),
+            ]
+        ),
+    }
+    return {what: each(sequence, seed=20_240) for what, each in perturbations.items()}
+
+
+def test_the_same_bases_as_ever():
+    # A change here is a change of every user's results: nothing may be mended by a new value.
+    assert {what: mutant.digest.hex() for what, mutant in golden_mutants().items()} == GOLDEN
+
+
+def test_only_a_shuffle_loads_numba():
+    script = (
+        "import sys\n"
+        "from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle\n"
+        "from creme.perturbations.mononucleotide_shuffle import MononucleotideShuffle\n"
+        "from creme.perturbations.compose import Compose\n"
+        "from creme.sequence import Sequence\n"
+        "sequence = Sequence.from_string('ACGT' * 10)\n"
+        "DinucleotideShuffle(start=3), MononucleotideShuffle(end=4)\n"
+        "Compose(steps=['mask', 'reverse_complement'])(sequence)\n"
+        "assert 'numba' not in sys.modules\n"
+        "DinucleotideShuffle()(sequence)\n"
+        "assert 'numba' in sys.modules\n"
+    )
+    source = str(Path(creme.__file__).parents[1])
+    subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {source!r})\n{script}"], check=True
     )
 
 
-def test_errors():
-    sequence = Sequence.from_string("ACGT")
-    with pytest.raises(SequenceError, match=r"\[0, 9\) does not fit into a sequence of 4 bp"):
-        registry.create("perturbations", {"name": "mask", "end": 9})(sequence)
-    with pytest.raises(SequenceError, match="does not fit"):
-        registry.create("perturbations", {"name": "embed", "start": 3, "insert": "AA"})(sequence)
-    with pytest.raises(ConfigError, match="equal lengths"):
-        registry.create("perturbations", {"name": "swap", "first": [0, 1], "second": [2, 4]})
-    with pytest.raises(ConfigError, match="overlap"):
-        registry.create("perturbations", {"name": "swap", "first": [0, 2], "second": [1, 3]})
-    with pytest.raises(ConfigError, match=r"did you mean 'start'"):
-        registry.create("perturbations", {"name": "mask", "strat": 9})
-    with pytest.raises(PluginError, match=r"did you mean 'mask'"):
-        registry.create("perturbations", "maks")
+def test_reverse_complement_complements():
+    sequence = Sequence.from_string(TEXT)
+    (edit,) = ReverseComplement(start=7, end=90)(sequence).edits
+    assert (edit.codes == complement(sequence.codes[7:90])[::-1]).all()

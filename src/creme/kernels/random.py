@@ -81,17 +81,17 @@ def below(bound, state, gamma):  # type: ignore[no-untyped-def]
 
 
 @njit
-def below_each(bound, picks, state, gamma):  # type: ignore[no-untyped-def]
+def below_each(bound, picks, n, state, gamma):  # type: ignore[no-untyped-def]
     """Exactly uniform integers below `bound`, `bound` + 1, `bound` + 2, ...; the next state.
 
-    A word gives two of them: ``picks[k]`` holds one below ``bound + 2 k`` in its lower half and one
-    below ``bound + 2 k + 1`` in its upper half. Both are drawn anew if either is rejected, so the
-    pair is uniform. All bounds are above 0 and below 2**32.
+    Each of `n` words gives two: ``picks[k]`` holds one below ``bound + 2 k`` in its lower half and
+    one below ``bound + 2 k + 1`` in its upper half. Both are drawn anew where either is rejected,
+    so the pair is uniform. All bounds are above 0 and below 2**32.
     """
     # As if nothing were rejected, which is what the compiler can make vector instructions of.
     doubtful = False
     ahead, limit = state, bound
-    for k in range(picks.size):
+    for k in range(n):
         ahead += gamma
         word = mix(ahead)
         lower = (word & _LOW) * limit
@@ -103,7 +103,7 @@ def below_each(bound, picks, state, gamma):  # type: ignore[no-untyped-def]
     if not doubtful:
         return ahead
     limit = bound
-    for k in range(picks.size):
+    for k in range(n):
         while True:
             state += gamma
             word = mix(state)

@@ -22,10 +22,11 @@ LETTERS = len(ALPHABET)
 
 _NONE = -1
 _TOGETHER = 4  # walks side by side: more of them are slower again (cache, store buffer)
-_PAIRS = 128  # words drawn at once: enough for vector instructions, and stays in the cache
+_PAIRS = np.uint64(128)  # words drawn at once: many for vector instructions, few for the cache
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
-_STEP = np.uint32(1)
+_ONE, _TWO = np.uint64(1), np.uint64(2)
+_NEXT = np.uint32(1)
 
 
 def dinucleotide_shuffles(
@@ -109,6 +110,9 @@ def _compiled(kernel: Callable[..., None]) -> Callable[..., None]:
         return njit(signature, nogil=True)(kernel)
 
 
+# The kernels keep to loops over single elements: array expressions double the time to compile.
+
+
 def _mononucleotide(codes: Any, words: Any, out: Any) -> None:
     counts = np.zeros(LETTERS, dtype=np.int64)
     for code in codes:
@@ -122,99 +126,124 @@ def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
     length, n = codes.size, words.shape[0]
     if length < 4:  # a single arrangement
         for row in range(n):
-            out[row] = codes
+            for i in range(length):
+                out[row, i] = codes[i]
         return
     counts = np.zeros((LETTERS, LETTERS), dtype=np.int64)
     for i in range(length - 1):
         counts[codes[i], codes[i + 1]] += 1
-    # The walk looks one exit ahead. Rows that are a multiple of 4 KiB apart would share their
-    # places in the cache.
-    exits = np.empty((min(n, _TOGETHER), length + 64), dtype=np.uint8)
-    exits[:, length - 1] = 0
-    places = np.zeros((min(n, _TOGETHER), 8), dtype=np.uint32)
-    last = codes[length - 1]
+    # The walk looks one exit ahead, hence the zeros. Rows a multiple of 4 KiB apart would share
+    # their places in the cache.
+    rows = min(n, _TOGETHER)
+    exits = np.zeros((rows, length + 64), dtype=np.uint8)
+    places = np.empty((rows, 8), dtype=np.uint32)
+    picks = np.empty(_PAIRS, dtype=np.uint64)
+    first, last = codes[0], codes[length - 1]
     done = 0
-    while n - done >= _TOGETHER:
-        for k in range(_TOGETHER):
-            row = done + k
-            _draw_exits(counts, last, words[row, 0], words[row, 1], exits[k], places[k])
-        _walk_together(codes[0], exits, places, out[done : done + _TOGETHER])
-        done += _TOGETHER
-    for row in range(done, n):
-        _draw_exits(counts, last, words[row, 0], words[row, 1], exits[0], places[0])
-        _walk(codes[0], exits[0], places[0], out[row])
+    while done < n:
+        rows = _TOGETHER if n - done >= _TOGETHER else 1
+        for k in range(rows):
+            key, gamma = words[done + k, 0], words[done + k, 1]
+            _draw_exits(counts, last, exits[k], places[k], key, gamma, picks)
+        if rows == 1:
+            _walk(first, exits[0], places[0], out[done])
+        else:
+            _walk_together(first, exits, places, out[done : done + _TOGETHER])
+        done += rows
 
 
 @njit
-def _draw_exits(counts, root, state, gamma, exits, places):  # type: ignore[no-untyped-def]
+def _draw_exits(counts, root, exits, places, state, gamma, picks):  # type: ignore[no-untyped-def]
     """The order in which each letter is left, and where in `exits` each letter's begin."""
-    last, state = _last_exits(counts, root, state, gamma)
-    picks = np.empty(_PAIRS, dtype=np.uint64)
+    last = np.empty(LETTERS, dtype=np.int64)
+    state = _draw_last_exits(counts, root, last, state, gamma)
+    free = np.empty(LETTERS, dtype=np.int64)
     start = 0
     for letter in range(LETTERS):
         places[letter] = start
-        end = start + counts[letter].sum()
-        free = counts[letter].copy()
+        end = start
+        for to in range(LETTERS):
+            end += counts[letter, to]
+            free[to] = counts[letter, to]
+        stop = end
         if last[letter] != _NONE:
             free[last[letter]] -= 1
-            exits[end - 1] = last[letter]
-        state = _arrange(free, exits[start : start + free.sum()], state, gamma, picks)
+            stop = end - 1
+            exits[stop] = last[letter]
+        state = _arrange(free, exits[start:stop], state, gamma, picks)
         start = end
 
 
 @njit
-def _last_exits(counts, root, state, gamma):  # type: ignore[no-untyped-def]
+def _draw_last_exits(counts, root, last, state, gamma):  # type: ignore[no-untyped-def]
     """A random tree towards `root`, each as likely as it has edges to be made of; next state."""
-    last = np.full(LETTERS, _NONE, dtype=np.int64)
-    in_tree = np.zeros(LETTERS, dtype=np.bool_)
-    in_tree[root] = True
+    in_tree = np.empty(LETTERS, dtype=np.bool_)
     for letter in range(LETTERS):
-        if counts[letter].sum() == 0:
-            continue  # a letter that is never left
+        in_tree[letter] = letter == root
+        last[letter] = _NONE
+    for letter in range(LETTERS):
         here = letter
         while not in_tree[here]:
             # A step to the same letter would be erased with the other loops: it is not taken.
-            elsewhere = counts[here].sum() - counts[here, here]
-            pick, state = below(np.uint64(elsewhere), state, gamma)
-            rank = np.int64(pick)
+            elsewhere = 0
             for to in range(LETTERS):
                 if to != here:
-                    if rank < counts[here, to]:
-                        break
+                    elsewhere += counts[here, to]
+            if elsewhere == 0:
+                break  # a letter that the sequence does not have
+            pick, state = below(np.uint64(elsewhere), state, gamma)
+            rank = np.int64(pick)
+            to = 0
+            while to == here or rank >= counts[here, to]:
+                if to != here:
                     rank -= counts[here, to]
+                to += 1
             last[here] = to  # a second visit overwrites the first: that erases the loop
             here = to
         here = letter
-        while not in_tree[here]:
+        while last[here] != _NONE and not in_tree[here]:
             in_tree[here] = True
             here = last[here]
-    return last, state
+    return state
 
 
 @njit
 def _arrange(counts, letters, state, gamma, picks):  # type: ignore[no-untyped-def]
     """Fill `letters` with a random arrangement of ``counts[c]`` times each c; the next state."""
     # Fisher-Yates, upwards. Among the most common letter alone there is nothing to exchange.
-    common = np.argmax(counts)
-    place = counts[common]
-    letters[:place] = common
+    common = 0
+    for letter in range(LETTERS):
+        if counts[letter] > counts[common]:
+            common = letter
+    # Unsigned places: a signed one is tested for being negative at each access.
+    place = np.uint64(counts[common])
+    for i in range(place):
+        letters[i] = common
     end = place
     for letter in range(LETTERS):
         if letter != common:
-            letters[end : end + counts[letter]] = letter
-            end += counts[letter]
-    while end - place >= 2:
-        words = min((end - place) // 2, picks.size)
-        state = below_each(np.uint64(place + 1), picks[:words], state, gamma)
-        for k in range(words):
-            other = picks[k] & _LOW
-            letters[place], letters[other] = letters[other], letters[place]
-            other = picks[k] >> _HALF
-            letters[place + 1], letters[other] = letters[other], letters[place + 1]
-            place += 2
+            for _ in range(counts[letter]):
+                letters[end] = letter
+                end += _ONE
+    while end - place >= _TWO:
+        n = min((end - place) // _TWO, _PAIRS)
+        state = below_each(place + _ONE, picks, n, state, gamma)
+        for k in range(n):
+            at = picks[k] & _LOW
+            held = letters[place]
+            letters[place] = letters[at]
+            letters[at] = held
+            place += _ONE
+            at = picks[k] >> _HALF
+            held = letters[place]
+            letters[place] = letters[at]
+            letters[at] = held
+            place += _ONE
     if place < end:
-        other, state = below(np.uint64(end), state, gamma)
-        letters[place], letters[other] = letters[other], letters[place]
+        at, state = below(end, state, gamma)
+        held = letters[place]
+        letters[place] = letters[at]
+        letters[at] = held
     return state
 
 
@@ -226,13 +255,13 @@ def _walk(first, exits, places, out):  # type: ignore[no-untyped-def]
     for letter in range(LETTERS):
         following[letter] = exits[places[letter]]
     here = first
-    out[0] = here
+    out[0] = first
     for i in range(1, out.size):
         to = following[here]
-        places[here] += _STEP
+        places[here] += _NEXT
         following[here] = exits[places[here]]
         here = to
-        out[i] = here
+        out[i] = to
 
 
 @njit
@@ -242,12 +271,12 @@ def _walk_together(first, exits, places, out):  # type: ignore[no-untyped-def]
     places_a, places_b, places_c, places_d = places[0], places[1], places[2], places[3]
     out_a, out_b, out_c, out_d = out[0], out[1], out[2], out[3]
     a = b = c = d = first
-    out[:, 0] = first
+    out_a[0] = out_b[0] = out_c[0] = out_d[0] = first
     for i in range(1, out.shape[1]):
         at_a, at_b, at_c, at_d = places_a[a], places_b[b], places_c[c], places_d[d]
-        places_a[a] = at_a + _STEP
-        places_b[b] = at_b + _STEP
-        places_c[c] = at_c + _STEP
-        places_d[d] = at_d + _STEP
+        places_a[a] = at_a + _NEXT
+        places_b[b] = at_b + _NEXT
+        places_c[c] = at_c + _NEXT
+        places_d[d] = at_d + _NEXT
         a, b, c, d = exits_a[at_a], exits_b[at_b], exits_c[at_c], exits_d[at_d]
         out_a[i], out_b[i], out_c[i], out_d[i] = a, b, c, d

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_serializer, field_validator
 
 from creme import registry
 from creme.errors import CremeError
@@ -18,25 +19,35 @@ class Compose(Perturbation):
 
     name: ClassVar[str] = "compose"
 
-    steps: list[Any] = Field(
+    steps: list[Perturbation] = Field(
         min_length=1, description="perturbations: objects, names, or tables of name and parameters"
     )
 
-    @field_validator("steps")
+    @field_validator("steps", mode="before")
     @classmethod
-    def _made(cls, steps: list[Any]) -> list[Perturbation]:
-        try:
-            return [
-                step if isinstance(step, Perturbation) else registry.create("perturbations", step)
-                for step in steps
-            ]
-        except CremeError as error:
-            raise ValueError(str(error)) from None
+    def _made(cls, steps: Any) -> Any:
+        return [_made(step) for step in steps] if isinstance(steps, list | tuple) else steps
+
+    @field_serializer("steps")
+    def _tables(self, steps: list[Perturbation]) -> list[dict[str, Any]]:
+        """What makes the steps again: their parameters and, unlike pydantic's, their names."""
+        return [{"name": step.name, **step.configuration()} for step in steps]
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
-        """Apply all; step k draws from the seed's k-th derivative."""
+        """Apply all; the k-th step, from 0, gets the seed ``derive(seed, "step", k)``."""
         result = Mutant(sequence, [])
         for place, step in enumerate(self.steps):
             mutant = step(result.sequence, seed=derive(seed, "step", place))
             result = Mutant(result, mutant.edits)
         return result
+
+
+def _made(step: Any) -> Perturbation:
+    if isinstance(step, Perturbation):
+        return step
+    if not isinstance(step, str | Mapping):
+        raise ValueError(f"a step is a perturbation, a name or a table, not {step!r}")
+    try:
+        return registry.create("perturbations", step)
+    except CremeError as error:
+        raise ValueError(str(error)) from None

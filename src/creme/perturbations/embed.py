@@ -11,6 +11,34 @@ from creme.perturbation import Perturbation
 from creme.sequence import Edit, Mutant, Sequence, encode
 
 
+def embed(sequence: Sequence, insert: Sequence, start: int) -> Mutant:
+    """Replace what stands at `start` with another sequence, such as a tile of a second locus.
+
+    Parameters
+    ----------
+    sequence, insert : Sequence
+    start : int
+        0-based position of the insert's first base.
+
+    Returns
+    -------
+    Mutant
+        Its base is `sequence`.
+
+    Raises
+    ------
+    SequenceError
+        If the insert reaches past an end of the sequence.
+    """
+    end = start + len(insert)
+    if start < 0 or end > len(sequence):
+        raise SequenceError(
+            f"embed: an insert of {len(insert)} bp at [{start}, {end}) does not fit into a "
+            f"sequence of {len(sequence)} bp"
+        )
+    return Mutant(sequence, [Edit(start, insert)])
+
+
 class Embed(Perturbation):
     """Replace what stands at `start` with given bases: a motif, or a tile of another sequence."""
 
@@ -30,4 +58,4 @@ class Embed(Perturbation):
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Embed; an insert that reaches past the sequence's end is a SequenceError."""
-        return Mutant(sequence, [Edit(self.start, encode(self.insert))])
+        return embed(sequence, Sequence.from_string(self.insert), self.start)

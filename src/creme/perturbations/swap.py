@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
+from creme.errors import SequenceError
 from creme.perturbation import Perturbation
 from creme.sequence import Edit, Mutant, Sequence
 from creme.tiling import Tile
@@ -16,14 +17,14 @@ class Swap(Perturbation):
 
     name: ClassVar[str] = "swap"
 
-    first: tuple[int, int]
-    second: tuple[int, int]
+    first: tuple[int, int] = Field(description="[start, end) of one interval, 0-based")
+    second: tuple[int, int] = Field(description="[start, end) of the other, of the same length")
 
     @model_validator(mode="after")
     def _exchangeable(self) -> Self:
         for start, end in (self.first, self.second):
             if not 0 <= start < end:
-                raise ValueError(f"[{start}, {end}) is not an interval: 0 <= start < end")
+                raise ValueError(f"[{start}, {end}) is not an interval: give 0 <= start < end")
         one, other = Tile(*self.first), Tile(*self.second)
         if len(one) != len(other):
             raise ValueError(f"first has {len(one)} bp and second {len(other)}: give equal lengths")
@@ -34,6 +35,12 @@ class Swap(Perturbation):
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Swap; an interval outside the sequence is a SequenceError."""
         one, other = Tile(*self.first), Tile(*self.second)
+        for tile in (one, other):
+            if tile.end > len(sequence):
+                raise SequenceError(
+                    f"swap: interval [{tile.start}, {tile.end}) does not fit into a sequence of "
+                    f"{len(sequence)} bp"
+                )
         return Mutant(
             sequence,
             [Edit(one.start, other.of(sequence)), Edit(other.start, one.of(sequence))],
