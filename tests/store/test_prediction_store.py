@@ -99,6 +99,15 @@ def test_another_schema_version_is_refused_untouched(tmp_path):
         Store(tmp_path / "s")
 
 
+def test_a_store_whose_making_was_cut_short(tmp_path):
+    (tmp_path / "s").mkdir()
+    with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
+        db.execute('CREATE TABLE meta ("key" VARCHAR PRIMARY KEY, value VARCHAR NOT NULL)')
+    with Store(tmp_path / "s") as store:
+        fill(store, range(3))
+        assert store.count() == 3
+
+
 def test_not_a_store(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(StoreError, match="not a store and not empty"):

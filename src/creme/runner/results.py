@@ -79,13 +79,22 @@ class Results:
                     f"that both need are reused from the store"
                 )
             return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or self._foreign()):
             raise ResultsError(
                 f"{self.path} exists and is not a results directory: give another with --output"
             )
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.path / EXPERIMENT, text)
         self.update({"identity": identity, "folder": str(folder.resolve()), "state": "new"})
+
+    def _foreign(self) -> bool:
+        """Whether something stands here that no run, killed while it began, has left."""
+        return any(
+            entry.name != EXPERIMENT
+            and not entry.name.startswith(f".{EXPERIMENT}")
+            and not entry.name.startswith(f".{STATE}")
+            for entry in self.path.iterdir()
+        )
 
     def state(self) -> dict[str, Any]:
         """What ``run.json`` says; a run whose process is gone is called stopped."""

@@ -105,12 +105,13 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
         sa.event.listen(engine, "connect", _configure)
     try:
         with engine.begin() as connection:
-            if not sa.inspect(connection).has_table("meta"):
+            found = _version(connection)
+            if found is None:  # new, or its making was cut short
                 _create(connection)
                 connection.execute(
                     insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
                 )
-            found = connection.scalar(sa.select(meta.c.value).where(meta.c.key == "schema_version"))
+                found = _version(connection)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
     if found != str(SCHEMA_VERSION):
@@ -121,6 +122,13 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
             f"nothing was changed"
         )
     return engine
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("meta"):
+        return None
+    query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
+    return connection.scalar(query)
 
 
 def _create(connection: sa.Connection) -> None:
