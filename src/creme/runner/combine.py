@@ -83,9 +83,16 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
         if ("replicate" in values.dims) == replicates or (replicates and name == "wild_type")
     ]
     part = dataset[chosen]
-    frame = part.to_dataframe().reset_index()
+    # Without an order of its own, a loaded Dataset lists its dimensions differently each time.
+    dims = sorted(part.sizes, key=_dimension_place)
+    frame = part.to_dataframe(dim_order=dims).reset_index()
     first = [column for column in tidy_columns(dataset) if column in frame]
     return frame[[*first, *sorted(str(column) for column in frame if column not in first)]]
+
+
+def _dimension_place(dim: object) -> tuple[int, str]:
+    name = str(dim)
+    return (_COLUMNS.index(name) if name in _COLUMNS else len(_COLUMNS), name)
 
 
 def tidy_columns(dataset: xr.Dataset) -> list[str]:
