@@ -90,6 +90,51 @@ def test_damage_is_found_and_not_served(tmp_path, damage):
         assert all(np.array_equal(found[digest(i)], value(i)) for i in range(20))
 
 
+def test_what_may_be_whole_is_not_forgotten(tmp_path, monkeypatch):
+    with Store(tmp_path / "s") as store:
+        source = fill(store, range(10))
+    described = next((tmp_path / "s").glob("predictions.zarr/source-*/zarr.json"))
+    text = described.read_bytes()
+    described.write_bytes(text[:40])
+    with Store(tmp_path / "s") as store:
+        with pytest.raises(StoreError, match="Nothing was changed"):
+            store.read(source, [digest(1)])
+        assert store.count() == 10
+    described.write_bytes(text)
+    with Store(tmp_path / "s") as store:
+
+        def refuse(*_args):
+            raise OSError(24, "Too many open files")
+
+        with monkeypatch.context() as patched:
+            patched.setattr("zarr.Array.__getitem__", refuse)
+            with pytest.raises(StoreError, match="Too many open files"):
+                store.read(source, [digest(1)])
+        assert len(store.read(source, [digest(i) for i in range(10)])) == 10
+
+
+def test_an_index_opened_with_another_directory_loses_nothing(tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
+    with Store(tmp_path / "right", index_url=url) as store:
+        source = fill(store, range(10))
+    with (
+        Store(tmp_path / "wrong", index_url=url) as store,
+        pytest.raises(StoreError, match="belongs to this index"),
+    ):
+        store.read(source, [digest(1)])
+    with Store(tmp_path / "right", index_url=url) as store:
+        assert len(store.read(source, [digest(i) for i in range(10)])) == 10
+
+
+def test_the_callers_array_may_change_afterwards(tmp_path):
+    with Store(tmp_path / "s") as store:
+        source = store.source("ab" * 32, SHAPE)
+        values = value(3)[None].copy()
+        store.write(source, [digest(3)], values)
+        values[:] = 99
+        assert np.array_equal(store.read(source, [digest(3)])[digest(3)], value(3))
+
+
 def test_another_schema_version_is_refused_untouched(tmp_path):
     with Store(tmp_path / "s") as store:
         fill(store, range(3))

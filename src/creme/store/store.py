@@ -19,7 +19,7 @@ import numpy as np
 import sqlalchemy as sa
 import zarr
 from numpy.typing import NDArray
-from zarr.errors import ContainsArrayError
+from zarr.errors import ContainsArrayError, ContainsGroupError
 
 from creme.errors import CremeWarning, StoreError
 from creme.store.schema import (
@@ -103,7 +103,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
         self._engine = open_index(self.path, index_url)
-        self._root = zarr.open_group(self.path / "predictions.zarr", mode="a", zarr_format=3)
+        self._root = self._open_root()
         self._arrays: dict[int, zarr.Array] = {}
         self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._own_chunks: set[int] = set()
@@ -202,7 +202,8 @@ class Store:
         StoreError
             If a value is not finite or the shape is another one; nothing is stored then.
         """
-        values = np.ascontiguousarray(values, dtype="<f4")
+        # A copy: what is remembered for reading must not change with the caller's array.
+        values = np.array(values, dtype="<f4", order="C")
         if values.shape != (len(digests), *source.shape):
             raise StoreError(
                 f"an array of shape {values.shape} was to be stored for {len(digests)} sequences; "
@@ -290,10 +291,17 @@ class Store:
         values = None
         if line is not None and line.rows is not None:
             first = chunk_id * source.chunk_rows
+            array = self._array(source, create=False)
             try:
-                read = np.asarray(self._array(source)[first : first + line.rows], dtype="<f4")
+                read = np.asarray(array[first : first + line.rows], dtype="<f4")
                 if _checksum(read) == line.checksum:
                     values = read
+            except OSError as error:
+                # Too many open files, say: the chunk may be whole, so nothing is forgotten.
+                raise StoreError(
+                    f"chunk {chunk_id} of store {self.path} cannot be read now: {error}; nothing "
+                    f"was changed"
+                ) from error
             except Exception:  # whatever a codec raises on damaged bytes
                 values = None
         if values is None:
@@ -324,13 +332,33 @@ class Store:
         while size > _CACHE_BYTES and len(self._decoded) > 1:
             size -= self._decoded.popitem(last=False)[1].nbytes
 
-    def _array(self, source: Source) -> zarr.Array:
-        """The source's array; its length is virtual, so it is never resized."""
+    def _open_root(self) -> zarr.Group:
+        path = self.path / "predictions.zarr"
+        try:
+            # Another process may be making it now: then that one's description stands.
+            with suppress(ContainsGroupError):
+                zarr.create_group(path, zarr_format=3)
+            return zarr.open_group(path, mode="r+", zarr_format=3)
+        except (OSError, ValueError) as error:
+            raise StoreError(
+                f"{path} cannot be opened: {error}; its zarr.json may be damaged, and no "
+                f"prediction was dropped"
+            ) from error
+
+    def _array(self, source: Source, *, create: bool = True) -> zarr.Array:
+        """The source's array; its length is virtual, so it is never resized.
+
+        Raises
+        ------
+        StoreError
+            If its description is damaged, or it is missing and `create` is false.
+        """
         with self._lock:
-            array = self._arrays.get(source.id)
-            if array is None:
-                name = _array_name(source)
-                if name not in self._root:
+            if source.id in self._arrays:
+                return self._arrays[source.id]
+            name = _array_name(source)
+            try:
+                if create and name not in self._root:
                     # Another process may be making it now: then that one's description stands.
                     with suppress(ContainsArrayError):
                         self._root.create_array(
@@ -341,7 +369,13 @@ class Store:
                             fill_value=float("nan"),
                         )
                 array = cast(zarr.Array, self._root[name])
-                self._arrays[source.id] = array
+            except (OSError, ValueError, KeyError) as error:
+                raise StoreError(
+                    f"{self.path / 'predictions.zarr' / name} is missing or its zarr.json is "
+                    f"damaged, though the index lists predictions of it: is {self.path} the "
+                    f"directory that belongs to this index? Nothing was changed"
+                ) from error
+            self._arrays[source.id] = array
             return array
 
     def _sync(self, source: Source, chunk_id: int) -> None:
