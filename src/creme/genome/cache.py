@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from creme.durable import sync
 from creme.errors import GenomeError
 
 _MAKING = ".making-"
@@ -67,9 +68,9 @@ def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -
             if identity(source) != before:
                 raise GenomeError(f"{source} changed while it was read: run again once it is whole")
             for part, file in zip(parts, files, strict=True):
-                _sync(part)
+                sync(part)
                 part.replace(file)
-        _sync(folder)
+        sync(folder)
     except OSError as error:
         raise GenomeError(
             f"cannot write to the cache folder {folder} ({error}); set CREME_CACHE_DIR to a folder "
@@ -82,17 +83,6 @@ def identity(path: Path) -> tuple[str, int, int]:
     """Absolute path without links, size in bytes and time of modification in ns."""
     status = path.stat()
     return (str(path.resolve()), status.st_size, status.st_mtime_ns)
-
-
-def _sync(path: Path) -> None:
-    """Make a file, or the names in a folder, durable."""
-    if path.is_dir() and os.name == "nt":
-        return
-    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(folder: Path) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from creme.models.grammar import KINDS, MOTIFS, WIDTH, find_motifs
+from creme.durable import write_text
+from creme.models.grammar import MOTIFS, WIDTH, find_motifs
 from creme.seeds import derive
 from creme.sequence import Sequence, encode
 
@@ -128,7 +126,10 @@ def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> Synthetic
         + "".join("\t".join(map(str, vars(element).values())) + "\n" for element in elements),
     }
     for name, text in texts.items():
-        _replace(folder / name, text)
+        path = folder / name
+        # What stands already is left as it is, and so is any index that was made from it.
+        if not path.exists() or path.read_text() != text:
+            write_text(path, text)
     return SyntheticGenome(
         fasta=folder / "genome.fa",
         gtf=folder / "annotation.gtf",
@@ -196,17 +197,3 @@ def _gtf(gene: str, contig: str, tss: int, strand: str) -> str:
         f"{head}\tgene\t{tail}\t{ids}\n"
         f'{head}\ttranscript\t{tail}\t{ids} transcript_id "{gene}.1"; tag "Ensembl_canonical";\n'
     )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step; one that stands already with this text is left as it is."""
-    if path.exists() and path.read_text() == text:
-        return
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    shutil.copymode(__file__, temporary)
-    Path(temporary).replace(path)
-
-
-__all__ = ["KINDS", "Element", "SyntheticGenome", "write_genome"]

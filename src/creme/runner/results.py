@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creme.durable import write_text
 from creme.errors import ResultsError, listing, nearest
 
 if TYPE_CHECKING:
@@ -150,17 +151,6 @@ class Results:
             )
         with xr.open_zarr(self.path / f"{label}.zarr", consolidated=False, chunks=None) as dataset:
             return dataset.load()
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file in one step: whole, or as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).chmod(0o644)
-    Path(temporary).replace(path)
 
 
 def _now() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from creme.store.store import Source, Store
+from creme.store.arrays import Source
+from creme.store.store import Store
 
 __all__ = ["Source", "Store"]

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import sqlalchemy as sa
-import zarr
 from numpy.typing import NDArray
-from zarr.errors import ContainsArrayError, ContainsGroupError
 
 from creme.errors import CremeWarning, StoreError
+from creme.store.arrays import Arrays, Source
 from creme.store.schema import (
     SCHEMA_VERSION,
     chunks,
@@ -35,17 +32,6 @@ _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
 _CACHE_BYTES = 64 * 2**20
 _DIGESTS_A_QUERY = 500
-
-
-@dataclass(frozen=True)
-class Source:
-    """A registered source of predictions: a model with what is kept of its output."""
-
-    id: int
-    fingerprint: str
-    shape: tuple[int, int]
-    chunk_rows: int
-    description: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -103,9 +89,9 @@ class Store:
         except OSError as error:
             raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
         self._engine = open_index(self.path, index_url)
-        self._root = self._open_root()
-        self._arrays: dict[int, zarr.Array] = {}
+        self._arrays = Arrays(self.path)
         self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
+        self._decoded_bytes = 0
         self._own_chunks: set[int] = set()
         self._lock = threading.RLock()
 
@@ -166,21 +152,31 @@ class Store:
         self, source: Source, digests: Iterable[bytes]
     ) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
         """As `read`, with each one whether this object wrote it, or it stood here before."""
-        lines: list[tuple[bytes, int, int]] = []
         wanted = list(dict.fromkeys(digests))
         if not wanted:
             return {}
-        query = sa.select(predictions.c.digest, predictions.c.chunk_id, predictions.c.row).where(
-            predictions.c.source_id == source.id,
-            predictions.c.digest.in_(sa.bindparam("digests", expanding=True)),
+        lines: list[Any] = []
+        query = (
+            sa.select(
+                predictions.c.digest,
+                predictions.c.row,
+                predictions.c.chunk_id,
+                chunks.c.rows,
+                chunks.c.checksum,
+            )
+            .outerjoin_from(predictions, chunks, predictions.c.chunk_id == chunks.c.id)
+            .where(
+                predictions.c.source_id == source.id,
+                predictions.c.digest.in_(sa.bindparam("digests", expanding=True)),
+            )
         )
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), _DIGESTS_A_QUERY):
                 some = wanted[start : start + _DIGESTS_A_QUERY]
-                lines += [tuple(line) for line in connection.execute(query, {"digests": some})]
+                lines += connection.execute(query, {"digests": some})
         found = {}
-        for digest, chunk_id, row in lines:
-            values = self._chunk(source, chunk_id)
+        for digest, row, chunk_id, rows, checksum in lines:
+            values = self._chunk(source, chunk_id, rows, checksum)
             if values is not None:
                 found[bytes(digest)] = (values[row], chunk_id in self._own_chunks)
         return found
@@ -239,7 +235,7 @@ class Store:
                 source=source,
                 predictions=self.count(source),
                 chunks=n_chunks.get(source.id, 0),
-                bytes=_size(self.path / "predictions.zarr" / _array_name(source)),
+                bytes=self._arrays.size(source),
             )
             for source in known
         ]
@@ -255,11 +251,7 @@ class Store:
         with self._engine.begin() as connection:
             result = connection.execute(chunks.insert().values(source_id=source.id))
             chunk_id = int(result.inserted_primary_key[0])  # type: ignore[index]
-        whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
-        whole[: len(values)] = values
-        first = chunk_id * source.chunk_rows
-        self._array(source)[first : first + source.chunk_rows] = whole
-        self._sync(source, chunk_id)
+        self._arrays.write(source, chunk_id, values)
         with self._engine.begin() as connection:
             connection.execute(
                 chunks.update()
@@ -278,33 +270,16 @@ class Store:
             self._own_chunks.add(chunk_id)
             self._remember(chunk_id, values)
 
-    def _chunk(self, source: Source, chunk_id: int) -> NDArray[np.float32] | None:
+    def _chunk(
+        self, source: Source, chunk_id: int, rows: int | None, checksum: str | None
+    ) -> NDArray[np.float32] | None:
         """The rows of a chunk, checked once while they are remembered; None if it is damaged."""
         with self._lock:
             if chunk_id in self._decoded:
                 self._decoded.move_to_end(chunk_id)
                 return self._decoded[chunk_id]
-        with self._engine.connect() as connection:
-            line = connection.execute(
-                sa.select(chunks.c.rows, chunks.c.checksum).where(chunks.c.id == chunk_id)
-            ).one_or_none()
-        values = None
-        if line is not None and line.rows is not None:
-            first = chunk_id * source.chunk_rows
-            array = self._array(source, create=False)
-            try:
-                read = np.asarray(array[first : first + line.rows], dtype="<f4")
-                if _checksum(read) == line.checksum:
-                    values = read
-            except OSError as error:
-                # Too many open files, say: the chunk may be whole, so nothing is forgotten.
-                raise StoreError(
-                    f"chunk {chunk_id} of store {self.path} cannot be read now: {error}; nothing "
-                    f"was changed"
-                ) from error
-            except Exception:  # whatever a codec raises on damaged bytes
-                values = None
-        if values is None:
+        values = None if rows is None else self._arrays.read(source, chunk_id, rows)
+        if values is None or _checksum(values) != checksum:
             self._drop(source, chunk_id)
             return None
         values.flags.writeable = False
@@ -320,77 +295,18 @@ class Store:
             ).rowcount
         if gone:
             warnings.warn(
-                f"store {self.path}: chunk {chunk_id} of {_array_name(source)} is missing or "
+                f"store {self.path}: chunk {chunk_id} of {source.array} is missing or "
                 f"damaged; its {gone} predictions will be made again",
                 CremeWarning,
                 stacklevel=2,
             )
 
     def _remember(self, chunk_id: int, values: NDArray[np.float32]) -> None:
+        # Another thread may have read the same chunk in the meantime.
+        self._decoded_bytes += 0 if chunk_id in self._decoded else values.nbytes
         self._decoded[chunk_id] = values
-        size = sum(array.nbytes for array in self._decoded.values())
-        while size > _CACHE_BYTES and len(self._decoded) > 1:
-            size -= self._decoded.popitem(last=False)[1].nbytes
-
-    def _open_root(self) -> zarr.Group:
-        path = self.path / "predictions.zarr"
-        try:
-            # Another process may be making it now: then that one's description stands.
-            with suppress(ContainsGroupError):
-                zarr.create_group(path, zarr_format=3)
-            return zarr.open_group(path, mode="r+", zarr_format=3)
-        except (OSError, ValueError) as error:
-            raise StoreError(
-                f"{path} cannot be opened: {error}; its zarr.json may be damaged, and no "
-                f"prediction was dropped"
-            ) from error
-
-    def _array(self, source: Source, *, create: bool = True) -> zarr.Array:
-        """The source's array; its length is virtual, so it is never resized.
-
-        Raises
-        ------
-        StoreError
-            If its description is damaged, or it is missing and `create` is false.
-        """
-        with self._lock:
-            if source.id in self._arrays:
-                return self._arrays[source.id]
-            name = _array_name(source)
-            try:
-                if create and name not in self._root:
-                    # Another process may be making it now: then that one's description stands.
-                    with suppress(ContainsArrayError):
-                        self._root.create_array(
-                            name,
-                            shape=(2**40, *source.shape),
-                            chunks=(source.chunk_rows, *source.shape),
-                            dtype="float32",
-                            fill_value=float("nan"),
-                        )
-                array = cast(zarr.Array, self._root[name])
-            except (OSError, ValueError, KeyError) as error:
-                raise StoreError(
-                    f"{self.path / 'predictions.zarr' / name} is missing or its zarr.json is "
-                    f"damaged, though the index lists predictions of it: is {self.path} the "
-                    f"directory that belongs to this index? Nothing was changed"
-                ) from error
-            self._arrays[source.id] = array
-            return array
-
-    def _sync(self, source: Source, chunk_id: int) -> None:
-        """Make a chunk durable: Zarr replaces it in one step, but does not fsync."""
-        folder = self.path / "predictions.zarr" / _array_name(source) / "c" / str(chunk_id) / "0"
-        for place in (folder / "0", folder):
-            descriptor = os.open(place, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-
-
-def _array_name(source: Source) -> str:
-    return f"source-{source.fingerprint[:16]}"
+        while self._decoded_bytes > _CACHE_BYTES and len(self._decoded) > 1:
+            self._decoded_bytes -= self._decoded.popitem(last=False)[1].nbytes
 
 
 def _source(line: Any) -> Source:
@@ -404,8 +320,4 @@ def _source(line: Any) -> Source:
 
 
 def _checksum(values: NDArray[np.float32]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values, dtype="<f4").data).hexdigest()
-
-
-def _size(folder: Path) -> int:
-    return sum(entry.stat().st_size for entry in folder.rglob("*") if entry.is_file())
+    return hashlib.sha256(values.data).hexdigest()
