@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,6 @@ from pydantic import Field
 
 from creme.errors import ConfigError, ModelError, listing, nearest
 from creme.parameters import Parameters
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +59,6 @@ class TrackTable:
 
     def __getitem__(self, index: int) -> Track:
         return self.tracks[index]
-
-    def frame(self) -> pd.DataFrame:
-        """The table with one row a track, its index being the track's."""
-        import pandas as pd
-
-        columns = ["name", "description", "assay", "cell_type", "strand", "pair"]
-        rows = [[getattr(track, column) for column in columns] for track in self.tracks]
-        return pd.DataFrame(rows, columns=columns)
 
     def select(self, choices: Iterable[int | str], strand: str | None = None) -> tuple[int, ...]:
         """Indices of the chosen tracks, ascending, each once.

@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 import small
-
-CREME = [sys.executable, "-c", "from creme.cli import main; main()"]
+from command import CREME
 
 
 def creme(*args: object, status: int = 0) -> str:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from command import CREME
 from creme.registry import plugins
 from creme.runner.experiment import parse
 from creme.runner.results import Results
 from creme.runner.run import Plan
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-CREME = [sys.executable, "-c", "from creme.cli import main; main()"]
 
 
 @pytest.fixture

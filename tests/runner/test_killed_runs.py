@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,10 +13,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from command import CREME
 from creme.runner.results import Results
 from creme.store import Store
-
-CREME = [sys.executable, "-c", "from creme.cli import main; main()"]
+from small import text
 
 
 def creme(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -33,8 +32,6 @@ def load(directory: Path) -> dict[str, xr.Dataset]:
 @pytest.fixture(scope="module")
 def uninterrupted(genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    from small import text
-
     file = folder / "small.toml"
     file.write_text(text(genome))
     done = creme("run", file)
@@ -93,8 +90,8 @@ def test_a_finished_run_predicts_nothing_and_a_second_test_reuses(uninterrupted,
 
 def test_ctrl_c_stops_cleanly(uninterrupted, tmp_path):
     file = tmp_path / "small.toml"
-    text = (uninterrupted / "small.toml").read_text()
-    file.write_text(text.replace("replicates = 3", "replicates = 200"))
+    whole = (uninterrupted / "small.toml").read_text()
+    file.write_text(whole.replace("replicates = 3", "replicates = 200"))
     process = subprocess.Popen(
         [*CREME, "run", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

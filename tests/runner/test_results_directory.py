@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -50,7 +52,5 @@ def test_a_dead_run_is_called_stopped(tmp_path):
     assert results.state()["state"] == "running"
     path = results.path / "run.json"
     text = path.read_text()
-    import json
-
     path.write_text(json.dumps({**json.loads(text), "pid": 2**22 + 1}))
     assert results.state()["state"] == "stopped"

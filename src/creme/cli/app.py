@@ -41,7 +41,7 @@ def init(
     """Write a commented experiment file."""
     from creme.cli.template import TEMPLATE
     from creme.cli.terminal import out
-    from creme.runner.results import write_text
+    from creme.durable import write_text
 
     if file.exists():
         raise ConfigError(f"{file} exists: give another name, or remove it first")
@@ -60,10 +60,9 @@ def run(
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
-    from creme.runner.experiment import read
+    from creme.runner.experiment import read_text
 
-    read(file)
-    raise typer.Exit(execute(file.read_text(encoding="utf-8"), file.parent, str(file), output))
+    raise typer.Exit(execute(read_text(file), file.parent, str(file), output))
 
 
 @app.command()
@@ -108,16 +107,14 @@ def results(
 @app.command()
 def plugins() -> None:
     """List the installed models, perturbations and tests; imports none of them."""
-    from rich.console import Console
-
+    from creme.cli.terminal import out
     from creme.registry import KINDS
     from creme.registry import plugins as installed
 
-    console = Console(soft_wrap=True)
     for kind in KINDS:
-        console.print(kind, style="bold")
+        out.print(kind, style="bold")
         for plugin in installed(kind).values():
-            console.print(
+            out.print(
                 f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}",
                 markup=False,
                 highlight=False,

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from creme.cli.execute import execute
 from creme.cli.terminal import out, table
+from creme.durable import write_text
 from creme.models.synthetic_genome import Element, write_genome
 from creme.runner.combine import tidy
-from creme.runner.results import Results, write_text
+from creme.runner.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXPERIMENT = """\
 # Written by `creme demo`: a synthetic model on a synthetic genome; nothing here is biology.
@@ -50,7 +57,8 @@ def run_demo(folder: Path, genes: int) -> int:
     status = execute(_EXPERIMENT, folder, str(file), output)
     if status:
         return status
-    rows, recovered = compare(Results(output), genome.elements)
+    frame = tidy(Results(output).load("necessity"))
+    rows, recovered = compare(frame, genome.elements)
     out.print(
         table(
             ["gene", "context", "planted", "genome interval", "distance", "necessity", "found as"],
@@ -58,7 +66,7 @@ def run_demo(folder: Path, genes: int) -> int:
             title="planted elements, and what the necessity test found (synthetic)",
         )
     )
-    false = false_elements(Results(output), genome.elements)
+    false = false_elements(frame, genome.elements)
     out.print(
         f"Recovered {recovered} of {len(rows)} planted elements; {false} tiles without an element "
         f"look like one. Truth: {genome.truth}",
@@ -67,17 +75,20 @@ def run_demo(folder: Path, genes: int) -> int:
     return 0 if recovered == len(rows) and not false else 1
 
 
-def compare(results: Results, elements: tuple[Element, ...]) -> tuple[list[list[object]], int]:
+def _holds(frame: pd.DataFrame, element: Element) -> pd.Series:
+    """Which rows are the tile that a planted element lies in."""
+    return (
+        (frame["locus"] == element.gene)
+        & (frame["genomic_start"] <= element.start)
+        & (frame["genomic_end"] >= element.end)
+    )
+
+
+def compare(frame: pd.DataFrame, elements: tuple[Element, ...]) -> tuple[list[list[object]], int]:
     """A row for each planted element, strongest first, and how many were recovered."""
-    frame = tidy(results.load("necessity"))
     rows: list[list[object]] = []
     for element in elements:
-        inside = (
-            (frame["locus"] == element.gene)
-            & (frame["genomic_start"] <= element.start)
-            & (frame["genomic_end"] >= element.end)
-        )
-        effect = float(frame.loc[inside, "effect"].iloc[0])
+        effect = float(frame.loc[_holds(frame, element), "effect"].iloc[0])
         found = "enhancer" if effect > 0 else "silencer"
         rows.append(
             [
@@ -94,17 +105,7 @@ def compare(results: Results, elements: tuple[Element, ...]) -> tuple[list[list[
     return rows, sum(row[2] == row[6] for row in rows)
 
 
-def false_elements(results: Results, elements: tuple[Element, ...]) -> int:
+def false_elements(frame: pd.DataFrame, elements: tuple[Element, ...]) -> int:
     """Tiles with an effect but no planted element."""
-    frame = tidy(results.load("necessity"))
-    true = {
-        index
-        for element in elements
-        for index in frame.index[
-            (frame["locus"] == element.gene)
-            & (frame["genomic_start"] <= element.start)
-            & (frame["genomic_end"] >= element.end)
-        ]
-    }
-    strong = frame.index[frame["effect"].abs() > NEGLIGIBLE]
-    return len(set(strong) - true)
+    true = np.any([_holds(frame, element) for element in elements], axis=0)
+    return int(((frame["effect"].abs() > NEGLIGIBLE) & ~true).sum())

@@ -6,16 +6,19 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from creme.errors import CremeWarning
-from creme.runner.run import Plan
-from creme.runner.scheduler import Progress, Scheduler
+
+if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
+    from creme.runner.run import Plan
+    from creme.runner.scheduler import Progress, Scheduler
 
 out = Console(soft_wrap=True)
 if not out.is_terminal:
@@ -36,12 +39,8 @@ def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -
         numeric = all(isinstance(row[place], (int, float)) for row in rows)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else _plain(v) for v in row])
+        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row])
     return made
-
-
-def _plain(value: Any) -> str:
-    return str(value).replace("[", r"\[")
 
 
 @contextmanager
@@ -52,6 +51,7 @@ def progress(
 
     Where standard error is no terminal, a line every half minute takes the bar's place.
     """
+    total = plan.size()
     bar = Bar(
         SpinnerColumn(),
         BarColumn(),
@@ -62,7 +62,7 @@ def progress(
         console=err,
         disable=not err.is_terminal,
     )
-    job = bar.add_task("run", total=plan.size(), rate=0.0, reused=0)
+    job = bar.add_task("run", total=total, rate=0.0, reused=0)
     began = told = time.monotonic()
 
     def on_progress(now: Progress) -> None:
@@ -76,8 +76,7 @@ def progress(
         bar.update(job, completed=now.asked, rate=rate, reused=reused)
         if not err.is_terminal:
             err.print(
-                f"{now.asked} of {plan.size()} sequences, {rate:.1f} predictions/s, "
-                f"{reused} cache hits"
+                f"{now.asked} of {total} sequences, {rate:.1f} predictions/s, {reused} cache hits"
             )
 
     def on_start(scheduler: Scheduler) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from creme.perturbations.interval import IntervalPerturbation
-from creme.sequence import Edit, Mutant, Sequence
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.perturbations.shuffle import Shuffle
+from creme.sequence import Codes
 
 
-class DinucleotideShuffle(IntervalPerturbation):
+class DinucleotideShuffle(Shuffle):
     """Rearrange an interval so that the counts of all dinucleotides stay exactly as they are.
 
     Its first and last base stay too. N is a fifth letter. All distinct arrangements are equally
@@ -18,14 +21,9 @@ class DinucleotideShuffle(IntervalPerturbation):
 
     name: ClassVar[str] = "dinucleotide_shuffle"
 
-    def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
-        """Shuffle the interval; the same seed gives the same bases everywhere."""
-        return self.many(sequence, [seed])[0]
-
-    def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
-        """A shuffle for each seed, in one call of the kernel."""
+    def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
+        """See `creme.kernels.shuffle.dinucleotide_shuffles`."""
+        # numba takes half a second to import: only who shuffles pays.
         from creme.kernels.shuffle import dinucleotide_shuffles
 
-        tile = self.interval(sequence)
-        rows = dinucleotide_shuffles(tile.of(sequence).codes, seeds)
-        return [Mutant(sequence, [Edit(tile.start, row)]) for row in rows]
+        return dinucleotide_shuffles(codes, seeds)

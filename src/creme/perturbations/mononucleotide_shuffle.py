@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from creme.perturbations.interval import IntervalPerturbation
-from creme.sequence import Edit, Mutant, Sequence
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.perturbations.shuffle import Shuffle
+from creme.sequence import Codes
 
 
-class MononucleotideShuffle(IntervalPerturbation):
+class MononucleotideShuffle(Shuffle):
     """Rearrange an interval so that the counts of all letters stay as they are.
 
     N is a fifth letter. All distinct arrangements are equally likely.
@@ -17,14 +20,9 @@ class MononucleotideShuffle(IntervalPerturbation):
 
     name: ClassVar[str] = "mononucleotide_shuffle"
 
-    def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
-        """Shuffle the interval; the same seed gives the same bases everywhere."""
-        return self.many(sequence, [seed])[0]
-
-    def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
-        """A shuffle for each seed, in one call of the kernel."""
+    def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
+        """See `creme.kernels.shuffle.mononucleotide_shuffles`."""
+        # numba takes half a second to import: only who shuffles pays.
         from creme.kernels.shuffle import mononucleotide_shuffles
 
-        tile = self.interval(sequence)
-        rows = mononucleotide_shuffles(tile.of(sequence).codes, seeds)
-        return [Mutant(sequence, [Edit(tile.start, row)]) for row in rows]
+        return mononucleotide_shuffles(codes, seeds)

@@ -16,6 +16,8 @@ from creme.model import Model, Readout, Selection
 from creme.parameters import Parameters
 from creme.test import Test
 
+_FILE_NAME = re.compile(r"[\w][\w.+-]*")
+
 
 class Experiment(Parameters):
     """An experiment as its file describes it.
@@ -41,7 +43,7 @@ class Experiment(Parameters):
     @field_validator("name")
     @classmethod
     def _a_folder_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[\w][\w.+-]*", name):
+        if not _FILE_NAME.fullmatch(name):
             raise ValueError("use letters, digits, and . _ + - only: it names a folder")
         return name
 
@@ -58,15 +60,19 @@ def read(path: Path) -> Experiment:
     ConfigError
         If the file is missing, is not TOML, or holds a key or a value that is not allowed.
     """
+    return parse(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of an experiment file; a ConfigError if it is missing or cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"no experiment file {path}; 'creme init {path}' writes a commented one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-    return parse(text, str(path))
 
 
 def parse(text: str, title: str = "experiment") -> Experiment:
@@ -150,7 +156,7 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
             test = registry.create("tests", table)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
-        if not isinstance(label, str) or not re.fullmatch(r"[\w][\w.+-]*", label):
+        if not isinstance(label, str) or not _FILE_NAME.fullmatch(label):
             raise ConfigError(
                 f"{where}: label = {label!r} is not allowed: use letters, digits, "
                 f"and . _ + - only, since it names a file"

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ModelError, SequenceError
-from creme.model import BoundReadout
 from creme.runner.device import Device
 from creme.sequence import Sequenceable
 from creme.test import Profiles, Request, Steps, Test, Unit
@@ -127,7 +126,7 @@ class Scheduler:
     def __init__(
         self,
         device: Device,
-        readout: Callable[[NDArray[np.float32]], NDArray[np.float32]] | BoundReadout,
+        readout: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         cache: Cache,
         *,
         batch_size: int,
@@ -316,10 +315,7 @@ class Scheduler:
     def _advance(self, active: _Active, answer: NDArray[np.float32] | None) -> None:
         """Let a generator go on to its next request, or to its end."""
         try:
-            while True:
-                request = active.steps.send(answer)  # type: ignore[arg-type]
-                active.accept(request)
-                return
+            active.accept(active.steps.send(answer))  # type: ignore[arg-type]
         except StopIteration as stop:
             self._active.remove(active)
             self.progress.finished += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from creme.genome import Locus
-from creme.suite.tiled import TiledTest, keep, relative, result
+from creme.suite.tiled import TiledTest, relative, result
 from creme.test import Steps
 
 
@@ -31,10 +31,8 @@ class ContextDependence(TiledTest):
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``mutant`` is (replicate, track)."""
-        tss = self.tiling(unit).tss
-        wild = unit.sequence
-        (wild_type,) = yield [wild]
-        mutant = yield (keep(tss, wild, background) for background in self.backgrounds(unit))
+        (wild_type,) = yield [unit.sequence]
+        mutant = yield self.controls(self.tiling(unit).tss, unit)
         return result(
             relative(wild_type - mutant, wild_type),
             ("replicate", "track"),

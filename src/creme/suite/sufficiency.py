@@ -9,7 +9,7 @@ from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence
-from creme.suite.tiled import TiledTest, keep, relative, result, tile_coords
+from creme.suite.tiled import TiledTest, relative, result, tile_coords
 from creme.test import Steps
 from creme.tiling import Tile, Tiling
 
@@ -44,7 +44,7 @@ class Sufficiency(TiledTest):
         tiling = self.tiling(unit)
         (wild_type,) = yield [unit.sequence]
         if self.backgrounds_of == "locus":
-            shared = self._controls(tiling, unit)
+            shared = self.controls(tiling.tss, unit)
             control = yield shared
             mutant = yield (m for tile in tiling for m in _with_tile(tile, unit, shared))
             dims: tuple[str, ...] = ("replicate", "track")
@@ -66,16 +66,9 @@ class Sufficiency(TiledTest):
             tile_coords(tiling, unit),
         )
 
-    def _controls(self, tiling: Tiling, locus: Locus, *names: str | int) -> list[Sequence]:
-        """Backgrounds with the TSS tile in place."""
-        return [
-            keep(tiling.tss, locus.sequence, background)
-            for background in self.backgrounds(locus, *names)
-        ]
-
     def _independent(self, tiling: Tiling, locus: Locus) -> Iterator[Sequence | Mutant]:
         for tile in tiling:
-            controls = self._controls(tiling, locus, self.name, tile.start, tile.end)
+            controls = self.controls(tiling.tss, locus, self.name, tile.start, tile.end)
             yield from controls
             yield from _with_tile(tile, locus, controls)
 

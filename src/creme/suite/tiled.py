@@ -62,6 +62,13 @@ class TiledTest(Test):
         seeds = (derive(self.seed, locus.key, "background", *names, k) for k in self._replicates)
         return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
 
+    def controls(self, tss: Tile, locus: Locus, *names: Name) -> list[Sequence]:
+        """The backgrounds with the locus's own TSS tile put back in its place."""
+        return [
+            Mutant(background, [Edit(tss.start, tss.of(locus.sequence))]).sequence
+            for background in self.backgrounds(locus, *names)
+        ]
+
     def shuffles(self, sequence: Sequence, tile: Tile, locus: Locus) -> Iterator[Mutant]:
         """`sequence` with the tile shuffled, once a replicate."""
         seeds = (
@@ -73,11 +80,6 @@ class TiledTest(Test):
     @property
     def _replicates(self) -> range:
         return range(self.replicates)
-
-
-def keep(tile: Tile, of: Sequence, in_: Sequence) -> Sequence:
-    """`in_` with the bases of `of` in the tile: a tile inserted at its own position."""
-    return Mutant(in_, [Edit(tile.start, tile.of(of))]).sequence
 
 
 def tile_coords(tiling: Tiling, locus: Locus) -> dict[str, tuple[str, list[int]]]:

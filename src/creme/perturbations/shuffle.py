@@ -1,0 +1,30 @@
+"""What the shuffles share."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.perturbations.interval import IntervalPerturbation
+from creme.sequence import Codes, Edit, Mutant, Sequence
+
+
+class Shuffle(IntervalPerturbation):
+    """A rearrangement of an interval, drawn by a kernel that makes many at once."""
+
+    @abstractmethod
+    def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
+        """A row of rearranged codes for each seed."""
+
+    def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
+        """Shuffle the interval; the same seed gives the same bases everywhere."""
+        return self.many(sequence, [seed])[0]
+
+    def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
+        """A shuffle for each seed, in one call of the kernel."""
+        tile = self.interval(sequence)
+        rows = self.arrangements(tile.of(sequence).codes, seeds)
+        return [Mutant(sequence, [Edit(tile.start, row)]) for row in rows]
