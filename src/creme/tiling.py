@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,6 +25,25 @@ class Tile:
 
     def __len__(self) -> int:
         return self.end - self.start
+
+    @classmethod
+    def centred(cls, at: int, size: int, length: int) -> Tile:
+        """The tile of `size` bp around position `at`, which is the first base of its right half.
+
+        Raises
+        ------
+        ConfigError
+            If it has no bases, or does not fit into a sequence of `length` bp.
+        """
+        start = at - size // 2
+        if size < 1:
+            raise ConfigError(f"tile = {size}: a tile has at least 1 bp")
+        if start < 0 or start + size > length:
+            raise ConfigError(
+                f"a TSS tile of {size} bp around position {at} does not fit into a sequence of "
+                f"{length} bp"
+            )
+        return cls(start, start + size)
 
     def overlaps(self, other: Tile) -> bool:
         """Whether the two share a base."""
@@ -83,16 +102,10 @@ class Tiling:
         Section "CREME investigation of Enformer". For 196,608 bp and 5,000 bp there are 38 context
         tiles, which start at 804 + 5000 i; the TSS tile is [95,804, 100,804).
         """
-        centre = tile if tss_tile is None else tss_tile
-        start = tss - centre // 2
-        end = start + centre
-        if tile < 1 or centre < 1:
-            raise ConfigError(f"tile = {min(tile, centre)}: a tile has at least 1 bp")
-        if start < 0 or end > length:
-            raise ConfigError(
-                f"a TSS tile of {centre} bp around position {tss} does not fit into a sequence of "
-                f"{length} bp"
-            )
+        if tile < 1:
+            raise ConfigError(f"tile = {tile}: a tile has at least 1 bp")
+        centre = Tile.centred(tss, tile if tss_tile is None else tss_tile, length)
+        start, end = centre.start, centre.end
         left = (Tile(s, s + tile) for s in range(start % tile, start, tile))
         right = (Tile(s, s + tile) for s in range(end, length - tile + 1, tile))
         context = (*left, *right)
@@ -101,7 +114,7 @@ class Tiling:
                 f"tile = {tile}: no whole tile fits beside the TSS tile [{start}, {end}) of a "
                 f"sequence of {length} bp"
             )
-        return cls(length, Tile(start, end), context)
+        return cls(length, centre, context)
 
     @classmethod
     def of(cls, length: int, tss: Tile, context: tuple[Tile, ...]) -> Tiling:
@@ -112,22 +125,13 @@ class Tiling:
         ConfigError
             If a tile overlaps the TSS tile or another tile, or lies outside the sequence.
         """
-        tiles = tuple(sorted(context))
-        for tile in (tss, *tiles):
-            if tile.end > length:
-                raise ConfigError(
-                    f"tile [{tile.start}, {tile.end}) lies outside the sequence of {length} bp"
-                )
+        tiles = disjoint(context, length)
+        disjoint([tss], length)
         for tile in tiles:
             if tile.overlaps(tss):
                 raise ConfigError(
                     f"tile [{tile.start}, {tile.end}) overlaps the TSS tile "
                     f"[{tss.start}, {tss.end}); choose tiles outside it"
-                )
-        for one, other in pairwise(tiles):
-            if one.overlaps(other):
-                raise ConfigError(
-                    f"tiles [{one.start}, {one.end}) and [{other.start}, {other.end}) overlap"
                 )
         return cls(length, tss, tiles)
 
@@ -136,3 +140,25 @@ class Tiling:
 
     def __len__(self) -> int:
         return len(self.context)
+
+
+def disjoint(tiles: Iterable[Tile], length: int) -> tuple[Tile, ...]:
+    """The tiles sorted by start.
+
+    Raises
+    ------
+    ConfigError
+        If two overlap, or one lies outside a sequence of `length` bp.
+    """
+    ordered = tuple(sorted(tiles))
+    for tile in ordered:
+        if tile.end > length:
+            raise ConfigError(
+                f"tile [{tile.start}, {tile.end}) lies outside the sequence of {length} bp"
+            )
+    for one, other in pairwise(ordered):
+        if one.overlaps(other):
+            raise ConfigError(
+                f"tiles [{one.start}, {one.end}) and [{other.start}, {other.end}) overlap"
+            )
+    return ordered

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from creme.genome import Locus
-from creme.suite.tiled import TiledTest, relative, result, tile_coords
+from creme.suite.statistics import averaged, relative, result
+from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
 
 
@@ -35,8 +36,7 @@ class Necessity(TiledTest):
         shuffled = shuffled.reshape(len(tiling), self.replicates, -1)
         dims = ("tile", "replicate", "track")
         return result(
-            relative(wild_type - shuffled, wild_type),
-            dims,
+            averaged("effect", dims, relative(wild_type - shuffled, wild_type)),
             {"wild_type": (("track",), wild_type), "shuffled": (dims, shuffled)},
             tile_coords(tiling, unit),
         )

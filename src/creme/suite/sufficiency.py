@@ -9,7 +9,8 @@ from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence
-from creme.suite.tiled import TiledTest, relative, result, tile_coords
+from creme.suite.statistics import averaged, relative, result
+from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
 from creme.tiling import Tile, Tiling
 
@@ -44,7 +45,7 @@ class Sufficiency(TiledTest):
         tiling = self.tiling(unit)
         (wild_type,) = yield [unit.sequence]
         if self.backgrounds_of == "locus":
-            shared = self.controls(tiling.tss, unit)
+            shared = self.controls(unit)
             control = yield shared
             mutant = yield (m for tile in tiling for m in _with_tile(tile, unit, shared))
             dims: tuple[str, ...] = ("replicate", "track")
@@ -56,8 +57,7 @@ class Sufficiency(TiledTest):
         mutant = mutant.reshape(len(tiling), self.replicates, -1)
         effect_dims = ("tile", "replicate", "track")
         return result(
-            relative(mutant - control, wild_type),
-            effect_dims,
+            averaged("effect", effect_dims, relative(mutant - control, wild_type)),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (dims, control),
@@ -68,7 +68,7 @@ class Sufficiency(TiledTest):
 
     def _independent(self, tiling: Tiling, locus: Locus) -> Iterator[Sequence | Mutant]:
         for tile in tiling:
-            controls = self.controls(tiling.tss, locus, self.name, tile.start, tile.end)
+            controls = self.controls(locus, self.name, tile.start, tile.end)
             yield from controls
             yield from _with_tile(tile, locus, controls)
 

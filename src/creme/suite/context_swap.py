@@ -1,0 +1,133 @@
+"""TSS Context Swap Test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import xarray as xr
+from pydantic import Field
+
+from creme.errors import ConfigError, nearest
+from creme.genome import Locus
+from creme.sequence import Edit, Mutant, Sequenceable
+from creme.suite.background import BackgroundTest
+from creme.suite.statistics import averaged, relative, result
+from creme.test import Steps
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A TSS tile and the context that it is put into."""
+
+    source: Locus
+    target: Locus
+    source_category: str
+    target_category: str
+
+    @property
+    def name(self) -> str:
+        """``SOURCE in TARGET``."""
+        return f"{self.source.name} in {self.target.name}"
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Those of the source's locus, with both loci and their categories."""
+        return {
+            **self.source.labels,
+            "source": self.source.name,
+            "target": self.target.name,
+            "source_category": self.source_category,
+            "target_category": self.target_category,
+        }
+
+
+class ContextSwap(BackgroundTest):
+    """How a TSS does in the contexts of other TSSs.
+
+    The source's TSS tile replaces the target's; the effect is (MUTANT - UNPERTURBED) / WT, with the
+    target's sequence UNPERTURBED and the source's WT. In the control, ``dinuc_effect``, the same is
+    done in the target's context shuffled: (MUTANT - DINUC) / WT. All are put into all, each into
+    its own context too (effect 0).
+
+    Notes
+    -----
+    Section "TSS Context Swap Test". DINUC is the context dependence test's mutant of the target.
+    """
+
+    name: ClassVar[str] = "context_swap"
+
+    groups: dict[str, list[str]] | None = Field(
+        None,
+        min_length=1,
+        description="names of the loci of each category, such as those that the context dependence "
+        "test gives; all loci as one category unless given",
+    )
+
+    def units(self, loci: SequenceOf[Locus]) -> Iterator[Pair]:
+        """Each source in each target.
+
+        Raises
+        ------
+        ConfigError
+            If `groups` names a locus that is not there, or one twice.
+        """
+        named = {locus.name: locus for locus in loci}
+        groups = {"all": list(named)} if self.groups is None else self.groups
+        members: dict[str, str] = {}
+        for category, names in groups.items():
+            for name in names:
+                if name not in named:
+                    raise ConfigError(
+                        f"test {self.name}: groups.{category} names locus {name!r}, which the "
+                        f"experiment does not have{nearest(name, named)}"
+                    )
+                if name in members:
+                    raise ConfigError(
+                        f"test {self.name}: locus {name!r} stands in groups.{category} and "
+                        f"groups.{members[name]}; a locus has one category"
+                    )
+                members[name] = category
+        return (
+            Pair(named[source], named[target], members[source], members[target])
+            for source in members
+            for target in members
+        )
+
+    def size(self, unit: Pair) -> int:
+        """Wild type, target, mutant, and two sequences a replicate of the control."""
+        self.tss(unit.source)
+        self.tss(unit.target)
+        return 3 + 2 * self.replicates
+
+    def run(self, unit: Pair) -> Steps:
+        """Measure a pair; ``dinuc`` and ``dinuc_mutant`` are (replicate, track)."""
+        source, target = unit.source, unit.target
+        cut, place = self.tss(source), self.tss(target)
+        insert = Edit(place.start, cut.of(source.sequence))
+
+        def swapped(sequence: Sequenceable) -> Mutant:
+            return Mutant(sequence, [insert])
+
+        wild_type, unperturbed, mutant = yield [
+            source.sequence,
+            target.sequence,
+            swapped(target.sequence),
+        ]
+        controls = self.controls(target)
+        dinuc = yield controls
+        dinuc_mutant = yield (swapped(control) for control in controls)
+        dims = ("replicate", "track")
+        effect = xr.Dataset({"effect": (("track",), relative(mutant - unperturbed, wild_type))})
+        return result(
+            effect.merge(averaged("dinuc_effect", dims, relative(dinuc_mutant - dinuc, wild_type))),
+            {
+                "wild_type": (("track",), wild_type),
+                "unperturbed": (("track",), unperturbed),
+                "mutant": (("track",), mutant),
+                "dinuc": (dims, dinuc),
+                "dinuc_mutant": (dims, dinuc_mutant),
+            },
+        )

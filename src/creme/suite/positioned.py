@@ -1,0 +1,75 @@
+"""What the tests share that move or copy a tile: where it may stand."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from creme.errors import ConfigError
+from creme.genome import Locus
+from creme.sequence import Edit, Mutant, Sequenceable
+from creme.suite.tiled import TiledTest
+from creme.tiling import Tile, Tiling
+
+
+class PositionedTest(TiledTest):
+    """A test that puts chosen tiles at other positions, in random context."""
+
+    positions: list[int] | None = Field(
+        None,
+        min_length=1,
+        description="where a tile may start in the locus sequence; wherever the tiling has a tile "
+        "unless given",
+    )
+
+    def tiling(self, locus: Locus) -> Tiling:
+        """The TSS tile and the tiles to test; all are `tile` bp long, to fit the positions."""
+        tiling = super().tiling(locus)
+        for tile in tiling:
+            if len(tile) != self.tile:
+                raise ConfigError(
+                    f"tiles has [{tile.start}, {tile.end}) of {len(tile)} bp: those of test "
+                    f"{self.name} are as long as tile = {self.tile}"
+                )
+        return tiling
+
+    def places(self, locus: Locus) -> tuple[Tile, ...]:
+        """Where a tile may stand, by start; never over the TSS tile.
+
+        Raises
+        ------
+        ConfigError
+            If a position is given twice, overlaps the TSS tile, or leaves the sequence.
+        """
+        around = Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
+        if self.positions is None:
+            return around.context
+        places: list[Tile] = []
+        for start in sorted(self.positions):
+            if start < 0 or start + self.tile > locus.length:
+                raise ConfigError(
+                    f"positions has {start}: a tile of {self.tile} bp starts between 0 and "
+                    f"{locus.length - self.tile} in a sequence of {locus.length} bp"
+                )
+            place = Tile(start, start + self.tile)
+            if place.overlaps(around.tss):
+                raise ConfigError(
+                    f"positions has {start}: a tile there would overlap the TSS tile "
+                    f"[{around.tss.start}, {around.tss.end})"
+                )
+            if places and places[-1] == place:
+                raise ConfigError(f"positions has {start} twice")
+            places.append(place)
+        return tuple(places)
+
+
+def put(sequence: Sequenceable, tile: Tile, locus: Locus, at: int) -> Mutant:
+    """`sequence` with the locus's bases of a tile placed at position `at`."""
+    return Mutant(sequence, [Edit(at, tile.of(locus.sequence))])
+
+
+def place_coords(places: tuple[Tile, ...], locus: Locus) -> dict[str, tuple[str, list[int]]]:
+    """Coordinates of the dimension `position`; the distance is as for tiles."""
+    return {
+        "position_start": ("position", [place.start for place in places]),
+        "position_distance": ("position", [locus.distance(place) for place in places]),
+    }
