@@ -51,11 +51,13 @@ def progress(
 
     Where standard error is no terminal, a line every half minute takes the bar's place.
     """
+    # Searches decide on their way how much they ask for.
     total = plan.size()
+    of_all = "" if total is None else f" of {total}"
     bar = Bar(
         SpinnerColumn(),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} sequences"),
+        TextColumn(f"{{task.completed}}{of_all} sequences"),
         TextColumn("{task.fields[rate]:.1f} predictions/s"),
         TextColumn("{task.fields[reused]} cache hits"),
         TimeRemainingColumn(),
@@ -76,7 +78,7 @@ def progress(
         bar.update(job, completed=now.asked, rate=rate, reused=reused)
         if not err.is_terminal:
             err.print(
-                f"{now.asked} of {total} sequences, {rate:.1f} predictions/s, {reused} cache hits"
+                f"{now.asked}{of_all} sequences, {rate:.1f} predictions/s, {reused} cache hits"
             )
 
     def on_start(scheduler: Scheduler) -> None:

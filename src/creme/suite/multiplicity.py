@@ -136,7 +136,7 @@ class Multiplicity(PositionedTest):
         for copy in range(self.copies):
             free = [place for place in range(len(places)) if place not in selected]
             answer = yield Ask(
-                (tile, tuple(selected)),
+                (tile, frozenset(selected)),
                 (put(state, tile, unit, places[place].start) for place in free for state in states),
             )
             activities = answer[:, track].reshape(len(free), self.replicates)
