@@ -64,6 +64,7 @@ def test_positions_are_on_the_genes_strand(genome, tmp_path):
         one = got.sel(locus=locus.name)
         for place in range(20):
             at = int(one.genomic_start[place])
+            assert locus.genome is not None
             assert str(locus.genome.fetch(locus.contig, at, at + 1, locus.strand)) == str(
                 one.reference.values[place]
             )
@@ -85,7 +86,7 @@ def test_regions_are_checked():
     with pytest.raises(ConfigError, match="outside the sequence"):
         SaturationMutagenesis(regions=[(0, LENGTH + 1)]).size(locus)
     with pytest.raises(ConfigError, match="'regions' is required"):
-        SaturationMutagenesis()
+        SaturationMutagenesis()  # type: ignore[call-arg]
     with pytest.raises(ConfigError, match="regions names locus"):
         SaturationMutagenesis(regions={"other": [(0, 1)]}).units([locus])
 

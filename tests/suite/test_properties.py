@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from toy import MODEL, toy_loci
 
 LOCI = toy_loci(3)
 TILES = [(100, 300), (700, 900), (2000, 2200)]
-SUITE = {
+SUITE: dict[str, dict[str, Any]] = {
     "context_dependence": {},
     "context_swap": {},
     "necessity": {"tiles": TILES},

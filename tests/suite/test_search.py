@@ -17,7 +17,8 @@ def asked(text: str) -> Sequence:
 
 def drive(steps):
     """Answers each request with its sequences' lengths; returns the requests and the result."""
-    requests, answer = [], None
+    requests: list[list[str]] = []
+    answer = None
     while True:
         try:
             request = [str(sequence) for sequence in steps.send(answer)]
