@@ -1,0 +1,216 @@
+"""Categories of contexts, classes of CREs, and which loci and tiles belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from creme.errors import ConfigError, listing
+
+CONTEXTS = ("enhancing", "neutral", "silencing")
+CRE_CLASSES = ("strong enhancer", "weak enhancer", "weak silencer", "strong silencer")
+
+
+def context_categories(
+    dataset: xr.Dataset,
+    *,
+    enhancing: float = 0.95,
+    neutral: float = 0.2,
+    silencing: float = -0.5,
+) -> xr.DataArray:
+    """Category of each locus's context, by the context dependence test's effect.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the context dependence test.
+    enhancing, neutral, silencing : float
+        Enhancing above, neutral within plus and minus, silencing below; the paper's unless given.
+
+    Returns
+    -------
+    DataArray of text, (locus, track)
+        ``enhancing``, ``neutral``, ``silencing``; empty where none, or where the effect is NaN.
+
+    Raises
+    ------
+    ConfigError
+        If the categories would overlap.
+
+    Notes
+    -----
+    Section "TSS Context Dependence Test", Analysis.
+    """
+    if not silencing <= -neutral <= neutral <= enhancing:
+        raise ConfigError(
+            f"enhancing = {enhancing}, neutral = {neutral}, silencing = {silencing}: the "
+            f"categories overlap; silencing <= -neutral <= neutral <= enhancing is needed"
+        )
+    effect = dataset["effect"]
+    chosen = np.select(
+        [effect > enhancing, np.abs(effect) < neutral, effect < silencing], CONTEXTS, ""
+    )
+    return _text(effect, chosen, "category")
+
+
+def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) -> xr.DataArray:
+    """Class of each tile, by the sufficiency test's effect.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the sufficiency test.
+    weak, strong : float
+        A weak enhancer has an effect above `weak` and below `strong`, a strong one `strong` and
+        above; a weak silencer between -`strong` and below -`weak`, a strong one below -`strong`.
+
+    Returns
+    -------
+    DataArray of text, (locus, tile, track)
+        One of `CRE_CLASSES`; empty where none, or where the effect is NaN.
+
+    Notes
+    -----
+    Section "CRE Sufficiency Test", Analysis, and the legend of Figure 3d for the weak edges.
+    """
+    if not 0 <= weak <= strong:
+        raise ConfigError(f"weak = {weak}, strong = {strong}: 0 <= weak <= strong is needed")
+    effect = dataset["effect"]
+    conditions = [
+        (effect > weak) & (effect >= strong),
+        effect > weak,
+        (effect < -weak) & (effect >= -strong),
+        effect < -weak,
+    ]
+    return _text(effect, np.select(conditions, CRE_CLASSES, ""), "cre_class")
+
+
+def kind_of(classes: xr.DataArray) -> xr.DataArray:
+    """``enhancer`` or ``silencer``, weak and strong together; empty where none."""
+    values = classes.values.astype(str)
+    kinds = np.where(values == "", "", np.char.rpartition(values, " ")[..., 2])
+    return _text(classes, kinds, "kind")
+
+
+def members(categories: xr.DataArray, track: str | None = None) -> dict[str, list[str]]:
+    """Names of the loci of each category: what the context swap test takes as ``groups``.
+
+    Parameters
+    ----------
+    categories : DataArray of text, (locus, track) or (locus,)
+    track : str, optional
+        Needed where there are several.
+    """
+    chosen = _of_track(categories, track)
+    found: dict[str, list[str]] = {}
+    for locus, category in zip(chosen["locus"].values, chosen.values, strict=True):
+        if category:
+            found.setdefault(str(category), []).append(str(locus))
+    return dict(sorted(found.items()))
+
+
+def tiles_of(
+    classes: xr.DataArray, wanted: Collection[str] = CRE_CLASSES, track: str | None = None
+) -> dict[str, list[tuple[int, int]]]:
+    """The tiles of some classes by locus: what a test takes as ``tiles``.
+
+    Parameters
+    ----------
+    classes : DataArray of text, (locus, tile, track) or (locus, tile)
+        With the coordinates ``tile_start`` and ``tile_end``.
+    wanted : collection of str
+        Classes.
+    track : str, optional
+        Needed where there are several.
+
+    Returns
+    -------
+    dict of locus to list of (start, end)
+        Without loci that have no such tile.
+    """
+    unknown = set(wanted) - {*CRE_CLASSES, "enhancer", "silencer"}
+    if unknown:
+        raise ConfigError(
+            f"there is no CRE class {listing(sorted(unknown))}; choose of "
+            f"{listing([*CRE_CLASSES, 'enhancer', 'silencer'])}"
+        )
+    chosen = _of_track(classes, track).transpose("locus", "tile")
+    starts = chosen["tile_start"].broadcast_like(chosen).transpose("locus", "tile").values
+    ends = chosen["tile_end"].broadcast_like(chosen).transpose("locus", "tile").values
+    found: dict[str, list[tuple[int, int]]] = {}
+    for row, locus in enumerate(chosen["locus"].values):
+        places = np.flatnonzero(np.isin(chosen.values[row].astype(str), list(wanted)))
+        if places.size:
+            found[str(locus)] = [(int(starts[row, at]), int(ends[row, at])) for at in places]
+    return found
+
+
+def housekeeping_share(categories: xr.DataArray, genes: Iterable[str]) -> xr.Dataset:
+    """How many loci of each category are housekeeping genes.
+
+    Parameters
+    ----------
+    categories : DataArray of text, (locus, track)
+        With the coordinate ``gene``.
+    genes : iterable of str
+        Names of housekeeping genes; see `read_genes`.
+
+    Returns
+    -------
+    Dataset, (category, track)
+        ``housekeeping`` and ``n``, counts of loci, and ``share``; NaN where a category is empty.
+
+    Notes
+    -----
+    Section "Do CREs yield similar effects on non-target genes?": 49 % of the neutral contexts.
+    """
+    known = np.isin(categories["gene"].values.astype(str), list(genes))
+    housekeeping = xr.DataArray(known, dims="locus")
+    inside = xr.concat(
+        [categories == name for name in CONTEXTS], dim=pd.Index(CONTEXTS, name="category")
+    )
+    n = inside.sum("locus")
+    count = (inside & housekeeping).sum("locus")
+    return xr.Dataset({"housekeeping": count, "n": n, "share": count / n.where(n > 0)})
+
+
+def read_genes(path: str | Path) -> set[str]:
+    """Gene names of a list, one a line, or of a table with a column ``Gene.name`` or ``gene``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such column in a table.
+    """
+    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    separator = next((mark for mark in (";", "\t", ",") if lines and mark in lines[0]), None)
+    if separator is None:
+        return {line.strip() for line in lines if line.strip()}
+    header = [name.strip().strip('"') for name in lines[0].split(separator)]
+    column = next((at for at, name in enumerate(header) if name in ("Gene.name", "gene")), None)
+    if column is None:
+        raise ConfigError(f"{path}: no column 'Gene.name' or 'gene' among {listing(header)}")
+    rows = (line.split(separator) for line in lines[1:] if line.strip())
+    return {row[column].strip().strip('"') for row in rows}
+
+
+def _text(like: xr.DataArray, values: np.ndarray, name: str) -> xr.DataArray:
+    return like.copy(data=np.asarray(values, dtype=object)).rename(name)
+
+
+def _of_track(values: xr.DataArray, track: str | None) -> xr.DataArray:
+    if "track" not in values.dims:
+        return values
+    if track is None:
+        if values.sizes["track"] > 1:
+            raise ConfigError(
+                f"choose one of the tracks {listing(values['track'].values)}: they may differ"
+            )
+        return values.isel(track=0)
+    if track not in values["track"].values:
+        raise ConfigError(f"there is no track {track!r}: {listing(values['track'].values)}")
+    return values.sel(track=track)

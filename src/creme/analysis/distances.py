@@ -1,0 +1,107 @@
+"""Where CREs lie, and how their effect changes with distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from creme.analysis.categories import cre_classes, kind_of
+from creme.analysis.statistics import mean_over
+from creme.errors import ConfigError
+
+
+def distance_histogram(
+    dataset: xr.Dataset,
+    *,
+    weak: float = 0.3,
+    bin_width: int = 5000,
+    signed: bool = False,
+    **options: Any,
+) -> xr.Dataset:
+    """How many enhancers and silencers lie at each distance from their TSS.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the sufficiency test.
+    weak : float
+        Enhancers have an effect above it, silencers one below its negative.
+    bin_width : int
+        Of distances, bp; bins are centred on its multiples.
+    signed : bool
+        Tell upstream (negative) from downstream.
+    **options
+        Of `creme.analysis.statistics.mean_over`.
+
+    Returns
+    -------
+    Dataset, (kind, distance, track)
+        ``count`` over all loci; ``mean``, ``se``, ``low`` and ``high`` of the count a locus; ``n``,
+        the number of loci. ``kind`` is ``enhancer`` or ``silencer``.
+
+    Notes
+    -----
+    Figure 3d.
+    """
+    if bin_width < 1:
+        raise ConfigError(f"bin_width = {bin_width}: a bin has at least 1 bp")
+    kinds = kind_of(cre_classes(dataset, weak=weak, strong=np.inf))
+    distance = dataset["distance"].broadcast_like(kinds)
+    distance = distance if signed else abs(distance)
+    there = dataset["effect"].notnull()
+    bins = (distance / bin_width).round().where(there)
+    places = np.unique(bins.values[np.isfinite(bins.values)])
+    counts = xr.concat(
+        [
+            xr.concat(
+                [((kinds == kind) & (bins == place)).sum("tile") for place in places],
+                dim=xr.DataArray(
+                    (places * bin_width).astype(int), dims="distance", name="distance"
+                ),
+            )
+            for kind in ("enhancer", "silencer")
+        ],
+        dim=xr.DataArray(["enhancer", "silencer"], dims="kind", name="kind"),
+    )
+    found = mean_over(counts.where(there.any("tile")), **options)
+    return found.assign(count=counts.sum("locus"))
+
+
+def folded(dataset: xr.Dataset) -> xr.DataArray:
+    """Fold change by distance without its sign: the 5' and the 3' side averaged.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the distance test.
+
+    Returns
+    -------
+    DataArray, (locus, tile, distance, track)
+        ``distance`` in bp. Where a side has no position at a distance, it is the other side alone.
+
+    Notes
+    -----
+    Figure 3e: "the distance towards the 5' end and 3' end were averaged together for each CRE".
+    """
+    change = dataset["fold_change"].astype(np.float64)
+    away = np.abs(dataset["position_distance"].values)
+    if away.ndim != 1:
+        raise ConfigError("the loci have different positions: take them one by one")
+    sides = [
+        change.isel(position=np.flatnonzero(away == distance)).mean("position")
+        for distance in np.unique(away)
+    ]
+    place = xr.DataArray(np.unique(away), dims="distance", name="distance")
+    kept = [side.drop_vars("distance", errors="ignore") for side in sides]
+    return xr.concat(kept, dim=place).transpose("locus", "tile", "distance", ...)
+
+
+def distance_curve(dataset: xr.Dataset, **options: Any) -> xr.Dataset:
+    """Mean folded fold change over CREs, with the band and the interval of `mean_over`.
+
+    A locus with several CREs counts once, with their mean: CREs of a locus are not independent.
+    """
+    return mean_over(folded(dataset).mean("tile"), **options)
