@@ -51,7 +51,7 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
     alone = dataset["tile_fold_change"].astype(np.float64).isel(round=0, drop=True)
     # One tile a round is the selected one; where a search has ended none is, and NaN is left.
     place = xr.DataArray(np.arange(alone.sizes["tile"]), dims="tile")
-    alone = alone.drop_vars(["tile", *(n for n, c in alone.coords.items() if "tile" in c.dims)])
+    alone = alone.drop_vars([n for n, c in alone.coords.items() if "tile" in c.dims])
     alone = alone.where(place == dataset["selected"]).max("tile")
     additive = (1 + (alone - 1).cumsum("round", skipna=False)).transpose(*observed.dims)
     away = observed - additive
