@@ -85,7 +85,13 @@ def copies(curve, spread=0.0, replicates=4, start=0.5):
             "tss_control": (("locus", "replicate", "track"), np.full((1, replicates, 1), start)),
             "control": (("locus", "tile", "replicate", "track"), np.ones((1, 1, replicates, 1))),
         },
-        {"copies": ("copy", n), "search": ["enhancers"], "locus": ["a"], "track": ["one"]},
+        {
+            "copies": ("copy", n),
+            "start": ("locus", [7]),
+            "search": ["enhancers"],
+            "locus": ["a"],
+            "track": ["one"],
+        },
     )
 
 
@@ -94,7 +100,7 @@ def test_a_saturating_curve_is_recovered():
         return 0.5 + 5.5 * n / (n + 2.0)
 
     exact = saturation(copies(curve), resamples=20).squeeze()
-    np.testing.assert_allclose([exact.plateau, exact.half, exact.start], [6, 2, 0.5], rtol=1e-5)
+    np.testing.assert_allclose([exact.plateau, exact.half, exact.baseline], [6, 2, 0.5], rtol=1e-5)
     assert exact.saturates
     assert exact.rmse < 1e-6
     noisy = saturation(copies(curve, 0.05), resamples=200).squeeze()
@@ -121,7 +127,7 @@ def test_no_plateau_is_made_up():
         assert np.isnan(got.plateau)
         assert np.isnan(got.half)
         assert not got.saturates
-        assert got.start == 0.5
+        assert got.baseline == 0.5
     np.testing.assert_allclose(single.half, 1, rtol=1e-4)
     assert not single.saturates
     few = copies(lambda n: 0.5 + n / (n + 1)).isel(copy=slice(2))

@@ -34,7 +34,7 @@ def test_results_status_and_cache(finished):
     shown = creme("results", results)
     assert "tss_position" in shown
     assert "GENE1" in shown
-    assert "necessity: strongest effects" in shown
+    assert "necessity: strongest first" in shown
     assert "finished" in creme("status", results)
     assert "synthetic" in creme("cache", "info", finished / "predictions")
     assert "synthetic" in creme("cache", "info", finished / "small.toml")

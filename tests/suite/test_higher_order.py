@@ -57,6 +57,8 @@ def test_each_search_and_track_is_the_papers_greedy_search(measured):
                 expected = greedy(locus, track, lowest, 5, 3, 2)
                 paths.add(tuple(chosen for chosen, *_ in expected))
                 assert one.selected.values.tolist() == [chosen for chosen, *_ in expected]
+                starts = [TILES[chosen][0] for chosen, *_ in expected]
+                assert one.selected_start.values.tolist() == starts
                 assert one.kept.values.tolist() == [kept for _, kept, *_ in expected]
                 for number, (_, _, mean, start, means) in enumerate(expected):
                     here = one.isel(round=number)

@@ -66,6 +66,7 @@ def test_copies_go_where_they_do_most(measured):
                     expected = greedy(locus, tile, track, search == "enhancers", 3, 2, 6)
                     starts = got.position_start.values[one.selected.values]
                     assert starts.tolist() == [at for at, _ in expected]
+                    assert one.selected_start.values.tolist() == starts.tolist()
                     changes = np.array([change for _, change in expected])
                     np.testing.assert_allclose(one.fold_change_replicates, changes, rtol=1e-5)
                     np.testing.assert_allclose(one.fold_change, changes.mean(axis=1), rtol=1e-5)

@@ -32,7 +32,7 @@ def saturation(
     -------
     Dataset, (locus, tile, search, track)
         ``plateau``, a fold change, and ``half``, the copies that go half of the way, each with
-        ``_se``, ``_low`` and ``_high``; ``start``, y(0); ``rmse`` of the fit; and ``saturates``:
+        ``_se``, ``_low`` and ``_high``; ``baseline``, y(0); ``rmse`` of the fit; and ``saturates``:
         whether the upper end of `half` lies below the number of copies measured, so that the
         plateau is no extrapolation. NaN where `half` itself lies beyond them, where there are fewer
         than three copies, or where the curve does not leave y(0). One replicate has no interval,
@@ -66,7 +66,7 @@ def saturation(
 _FIELDS = (
     *("plateau", "plateau_se", "plateau_low", "plateau_high"),
     *("half", "half_se", "half_low", "half_high"),
-    *("start", "rmse"),
+    *("baseline", "rmse"),
 )
 
 
@@ -81,7 +81,7 @@ def _one(
     """One curve, (copy, replicate): the values of `_FIELDS`."""
     nothing = np.full(len(_FIELDS), np.nan)
     start = float(y0.mean())
-    nothing[_FIELDS.index("start")] = start
+    nothing[_FIELDS.index("baseline")] = start
     if len(copies) < 3 or not np.isfinite(y).all() or not np.isfinite(y0).all():
         return nothing
     best = _fit(copies, y.mean(axis=1), start)

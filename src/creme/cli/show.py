@@ -45,7 +45,7 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         if place == 0:
             out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
         columns, rows = _strongest(dataset, top)
-        out.print(table(columns, rows, title=f"{label}: strongest effects"))
+        out.print(table(columns, rows, title=f"{label}: strongest first"))
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
@@ -59,28 +59,35 @@ def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
     return names, rows
 
 
+# What a test is about, and what it is where nothing happens.
+_MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
+
+
 def _strongest(dataset: xr.Dataset, top: int) -> tuple[list[str], list[list[object]]]:
-    """Rows of the largest absolute effect; all rows if a test has no ``effect``."""
-    frame = tidy(dataset)
-    if "effect" in frame:
-        frame = frame.reindex(
-            frame["effect"].abs().sort_values(ascending=False, kind="stable").index
-        )
-    wanted = [
-        "locus",
-        "tile_start",
-        "tile_end",
-        "distance",
-        "track",
-        "wild_type",
-        "effect",
-        "effect_std",
-        "effect_se",
+    """Rows furthest from nothing happening; the first ones if a test has no such measure."""
+    measure = next((name for name in _MEASURES if name in dataset), None)
+    if measure is None:
+        frame = tidy(dataset)
+        columns = [str(name) for name in frame]
+        return columns, frame.head(top).to_numpy(dtype=object).tolist()
+    names = ["wild_type", measure, f"{measure}_std", f"{measure}_se"]
+    part = dataset[[name for name in names if name in dataset]]
+    frame = tidy(part).dropna(subset=[measure])
+    away = (frame[measure] - _MEASURES[measure]).abs()
+    frame = frame.reindex(away.sort_values(ascending=False, kind="stable").index)
+    columns = [
+        name for name in tidy_columns(part) if name in frame and name not in _ABOUT_THE_LOCUS
     ]
-    columns = [name for name in wanted if name in frame]
-    columns = columns if "effect" in frame else [str(name) for name in frame]
-    rows = frame[columns].head(top).to_numpy(dtype=object).tolist()
-    return columns, rows
+    columns = [*columns, *(name for name in names if name in frame and name not in columns)]
+    return columns, frame[columns].head(top).to_numpy(dtype=object).tolist()
+
+
+# In the table of the loci, and in columns that say the same more plainly.
+_ABOUT_THE_LOCUS = {
+    *("gene", "transcript", "contig", "tss_position", "strand", "start", "end"),
+    *("padding_left", "padding_right", "genomic_start", "genomic_end"),
+    *("tile", "copy", "position", "source", "target", "selected", "kept"),
+}
 
 
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:

@@ -57,9 +57,10 @@ class HigherOrder(TiledTest):
         """Measure a locus.
 
         ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles chosen before;
-        ``tile_fold_change`` its mean over replicates by the wild type; ``initial``, (search, round,
-        track), the activity that a round starts from; ``selected`` and ``kept`` the index of the
-        chosen tile and of its kept replicate; ``fold_change`` that of the chosen tile.
+        ``tile_fold_change`` its mean over replicates by the wild type. By (search, round, track):
+        ``initial``, the activity that a round starts from; ``selected`` and ``selected_start``, the
+        index and the start of the chosen tile; ``kept``, its kept replicate; ``fold_change``, that
+        of the chosen tile.
         """
         tiles = tuple(self.tiling(unit))
         (wild_type,) = yield [unit.sequence]
@@ -92,6 +93,7 @@ class HigherOrder(TiledTest):
                 "shuffled": (candidates, shuffled),
                 "initial": (rounds, gathered("initial")),
                 "selected": (rounds, selected),
+                "selected_start": (rounds, np.array([tile.start for tile in tiles])[selected]),
                 "kept": (rounds, gathered("kept")),
             },
             {**tile_coords(tiles, unit), "search": list(self.searches)},

@@ -74,7 +74,7 @@ class Multiplicity(PositionedTest):
         ``tss_control``, (replicate, track), has the TSS tile alone; ``control``, (tile, replicate,
         track), the tile at its own position too; ``placed``, (tile, search, copy, position,
         replicate, track), is NaN where a copy stands already; ``selected``, (tile, search, copy,
-        track), is the index of the chosen position.
+        track), is the index of the chosen position, and ``selected_start`` that position.
         """
         tiles, places = tuple(self.tiling(unit)), self.places(unit)
         (wild_type,) = yield [unit.sequence]
@@ -111,6 +111,10 @@ class Multiplicity(PositionedTest):
                 "control": (("tile", "replicate", "track"), control),
                 "placed": (("tile", "search", "copy", "position", "replicate", "track"), placed),
                 "selected": (("tile", "search", "copy", "track"), selected),
+                "selected_start": (
+                    ("tile", "search", "copy", "track"),
+                    np.array([place.start for place in places])[selected],
+                ),
             },
             {
                 **tile_coords(tiles, unit),
