@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The version that the plugin is tested with; any from 2.1 works.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-reference lint format clean
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -13,6 +13,17 @@ demo: $(VENV)/core
 test: $(VENV)/dev lint
 	$(BIN)/python -m pytest -q tests
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
+
+# Every function of the reference package against ours; it installs the same import name.
+test-reference: $(VENV)/dev $(VENV)-reference/done
+	CREME_REFERENCE_PYTHON=$(VENV)-reference/bin/python \
+	  $(BIN)/python -m pytest -q tests/reference
+
+$(VENV)-reference/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-reference
+	$(VENV)-reference/bin/python -m pip install -q --no-deps creme-nn==0.2.5
+	$(VENV)-reference/bin/python -m pip install -q numpy tqdm
+	@touch $@
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -41,4 +52,4 @@ $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml
 	@touch $@ $(VENV)/core
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) $(VENV)-reference demo

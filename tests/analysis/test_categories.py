@@ -114,8 +114,9 @@ def test_tiles_are_what_a_test_takes():
     assert enhancers == {"locus0": [(0, 100), (300, 400)]}
     assert tiles_of(kind_of(classes), ["silencer"]) == {"locus0": [(200, 300)]}
     assert tiles_of(cre_classes(cres(0.0))) == {}
-    (locus,) = Necessity(tile=100, tiles=enhancers).units(toy_loci(2))
-    assert len(Necessity(tile=100, tiles=enhancers).tiling(locus)) == 2
+    test, loci = Necessity(tile=100, tiles=enhancers), toy_loci(2)
+    assert [unit.name for unit in test.units(loci)] == ["locus0"]
+    assert len(test.tiling(loci[0])) == 2
 
 
 def test_of_several_tracks_one_is_chosen():

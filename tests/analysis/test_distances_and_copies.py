@@ -137,9 +137,9 @@ def test_no_plateau_is_made_up():
 def test_normalised_by_wild_type_or_control():
     results = xr.Dataset(
         {
-            "wild_type": ("track", np.float32([4, 0])),
-            "mutant": (("replicate", "track"), np.float32([[3, 1], [1, 1]])),
-            "control": (("replicate", "track"), np.float32([[1, 2], [2, 0]])),
+            "wild_type": ("track", np.array([4, 0], np.float32)),
+            "mutant": (("replicate", "track"), np.array([[3, 1], [1, 1]], np.float32)),
+            "control": (("replicate", "track"), np.array([[1, 2], [2, 0]], np.float32)),
         }
     )
     np.testing.assert_array_equal(

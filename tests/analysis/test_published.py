@@ -137,7 +137,7 @@ def test_distance_curves(table):
             .mean()
             .unstack()
         )
-        np.testing.assert_allclose(sides.values, expected.values)
+        np.testing.assert_allclose(sides.to_numpy(), expected.to_numpy())
         curve = distance_curve(results, resamples=100).squeeze()
         mean = curve["mean"].to_series()
         if kind == "Enhancer":
