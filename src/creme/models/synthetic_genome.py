@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from creme.durable import write_text
+from creme.errors import SequenceError
 from creme.models.grammar import MOTIFS, WIDTH, find_motifs
 from creme.seeds import derive
 from creme.sequence import Sequence, encode
@@ -140,33 +142,71 @@ def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> Synthetic
     )
 
 
-def _segment(
-    seed: int, gene: str, context: str
-) -> tuple[NDArray[np.uint8], list[tuple[str, int, int, int]]]:
-    """Codes around a gene, 5' to 3', and its elements as (kind, start, end, instances)."""
-    bits = np.random.Philox(derive(seed, "synthetic genome", gene) % 2**64)
-    codes = _markov(bits.random_raw(SEGMENT), (_TRANSITIONS * 2**32).astype(np.uint64))
+def plant(
+    promoter: str,
+    elements: Iterable[tuple[str, int, int]],
+    *,
+    length: int = SEGMENT,
+    seed: int = 0,
+    name: str = "planted",
+) -> Sequence:
+    """A random sequence with a promoter in its middle and elements at given places.
+
+    Parameters
+    ----------
+    promoter : str
+        A promoter of `creme.models.grammar`; it starts at the TSS base, ``length // 2``.
+    elements : iterable of (kind, start, instances)
+        Kind is ``enhancer`` or ``silencer``; an instance every 40 bp from `start` on.
+    length : int
+        Of the sequence, bp.
+    seed, name : int, str
+        The other bases come from them; they hold no motif by chance.
+
+    Raises
+    ------
+    SequenceError
+        If an element does not fit, or covers the promoter or another element.
+    """
+    bits = np.random.Philox(derive(seed, "synthetic genome", name) % 2**64)
+    codes = _markov(bits.random_raw(length), (_TRANSITIONS * 2**32).astype(np.uint64))
     # Chance matches would be elements that the truth does not know.
     while (chance := find_motifs(codes)[0]).size:
         middle = chance + WIDTH // 2
         codes[middle] = (codes[middle] + 1) % 4
         codes[middle + 1] = (codes[middle + 1] + 1) % 4
+    places = [(promoter, length // 2)]
+    for kind, start, instances in elements:
+        places += [(kind, start + instance * _PITCH) for instance in range(instances)]
+    for kind, start in places:
+        codes[start : start + WIDTH] = encode(MOTIFS[kind])
+    found = find_motifs(codes)[0].tolist()
+    if found != sorted(start for _, start in places):
+        raise SequenceError(
+            f"{name}: elements cover one another or the promoter, or leave the {length} bp: "
+            f"motifs stand at {found}"
+        )
+    return Sequence(codes)
+
+
+def element_end(start: int, instances: int) -> int:
+    """Position after an element's last motif."""
+    return start + (instances - 1) * _PITCH + WIDTH
+
+
+def _segment(
+    seed: int, gene: str, context: str
+) -> tuple[NDArray[np.uint8], list[tuple[str, int, int, int]]]:
+    """Codes around a gene, 5' to 3', and its elements as (kind, start, end, instances)."""
     promoter, plan = _PLANS[context]
-    tss = SEGMENT // 2
-    codes[tss : tss + WIDTH] = encode(MOTIFS[promoter])
-    planted = []
+    elements = []
     for kind, outwards, instances in plan:
         # Tile k downstream starts at the TSS tile's end + (k - 1) tiles, and mirrored upstream.
-        first = _TILE // 2 + (abs(outwards) - 1) * _TILE
-        centre = tss + first + _TILE // 2 if outwards > 0 else tss - first - _TILE // 2
-        start = centre - instances * _PITCH // 2
-        for instance in range(instances):
-            at = start + instance * _PITCH
-            codes[at : at + WIDTH] = encode(MOTIFS[kind])
-        planted.append((kind, start, start + (instances - 1) * _PITCH + WIDTH, instances))
-    expected = 1 + sum(instances for *_, instances in plan)
-    assert len(find_motifs(codes)[0]) == expected, "planting made or broke a motif"
-    return codes, planted
+        away = _TILE // 2 + (abs(outwards) - 1) * _TILE + _TILE // 2
+        centre = SEGMENT // 2 + (away if outwards > 0 else -away)
+        elements.append((kind, centre - instances * _PITCH // 2, instances))
+    codes = plant(promoter, elements, seed=seed, name=gene).codes
+    return codes, [(kind, start, element_end(start, n), n) for kind, start, n in elements]
 
 
 @njit(cache=True)
