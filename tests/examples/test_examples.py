@@ -12,6 +12,7 @@ from creme.registry import plugins
 from creme.runner.experiment import parse
 from creme.runner.results import Results
 from creme.runner.run import Plan
+from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
@@ -33,6 +34,21 @@ def test_the_chr20_experiment_is_ready_to_run(chr20):
     assert positions["FKBP1A"] == 373_816
     assert len(plan.selection.tracks) == 12
     assert plan.readout()[1] == ["two_bins", "six_bins"]
+
+
+def test_the_suite_experiment_is_ready_to_run(chr20):
+    _, folder = chr20
+    plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text()), folder)
+    own = {n for n, p in plugins("tests").items() if p.target.startswith("creme.suite.")}
+    assert set(plan.tests) == own
+    assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
+    assert plan.readout()[1] == ["six_bins"]
+    distance = plan.tests["distance"]
+    assert isinstance(distance, Distance)
+    assert [locus.distance(tile) for locus in plan.loci for tile in distance.tiling(locus)] == [
+        *(5000, 45_000),
+        *(10_000, 20_000),
+    ]
 
 
 def test_two_tiles_of_psmf1_on_the_real_network(chr20):
