@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,23 +11,10 @@ from tempfile import TemporaryDirectory
 
 from creme.durable import sync
 from creme.errors import GenomeError
+from creme.folders import cache_folder
 
 _MAKING = ".making-"
 _ABANDONED_AFTER = 24 * 3600.0
-
-
-def cache_folder() -> Path:
-    """``$CREME_CACHE_DIR``, else the folder ``creme`` in the platform's user cache."""
-    chosen = os.environ.get("CREME_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "creme"
 
 
 def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -> tuple[Path, ...]:

@@ -170,11 +170,19 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
 def _resolved(cls: type[Model], table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Parameters whose fields are paths, taken from the experiment file's folder."""
     return {
-        key: folder / Path(value).expanduser()
-        if isinstance(value, str) and key in cls.model_fields and _is_path(cls.model_fields[key])
+        key: _from(folder, value)
+        if key in cls.model_fields and _is_path(cls.model_fields[key])
         else value
         for key, value in table.items()
     }
+
+
+def _from(folder: Path, value: Any) -> Any:
+    if isinstance(value, str):
+        return folder / Path(value).expanduser()
+    if isinstance(value, dict):
+        return {key: _from(folder, part) for key, part in value.items()}
+    return value
 
 
 def _is_path(info: Any) -> bool:

@@ -6,13 +6,14 @@ import hashlib
 import json
 import threading
 from contextlib import nullcontext
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from creme.errors import ModelError
 from creme.model import Model, Selection, Track, TrackTable
+from creme.weights import digest
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, field_validator
 
@@ -146,7 +147,7 @@ class SeqNN(Model):
     @cached_property
     def weights_digest(self) -> str:
         """SHA-256 of the weights file."""
-        return _digest(self.weights)
+        return digest(self.weights)
 
     def identity(self) -> dict[str, Any]:
         """Digests of weights and description, the head, and the precision."""
@@ -222,7 +223,7 @@ class SeqNN(Model):
         with loaded.lock:
             if loaded.network is None or loaded.device is None:
                 # In a worker, the file may be another than the one that was fingerprinted.
-                if _digest(self.weights) != self.weights_digest:
+                if digest(self.weights) != self.weights_digest:
                     raise ModelError(
                         f"model seqnn: the weights file {str(self.weights)!r} is not the one that"
                         " the model was set up with"
@@ -246,18 +247,3 @@ class SeqNN(Model):
                 f" {torch.cuda.device_count()} CUDA devices"
             )
         return device
-
-
-def _digest(path: Path) -> str:
-    try:
-        status = path.stat()
-        return _digest_of_version(path, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise ModelError(f"The weights file {str(path)!r} cannot be read: {error}.") from None
-
-
-@lru_cache
-def _digest_of_version(path: Path, size: int, changed: int) -> str:
-    """The digest of a file; its size and time of change tell one version from the next."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,221 @@
+"""Checks of a model."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+
+import numpy as np
+
+from creme.errors import ModelError
+from creme.model import Model, Selection
+from creme.sequence import Sequence
+from creme.testing.checks import Check, ensure, run_all
+
+Make = Callable[[], Model]
+
+TOLERANCE = 1e-4
+"""Of differences between batches, as a share of the largest value: float32 rounding, and no more.
+
+What a network's numbers differ by from one batch size to another is what a resumed run may differ
+by; `batch_difference` measures it.
+"""
+
+
+def sequences(model: Model, n: int, seed: int = 0) -> np.ndarray:
+    """One-hot batch of random sequences with a stretch of N, (n, input_length, 4) float32."""
+    codes = np.random.default_rng(seed).integers(0, 4, (n, model.input_length), dtype=np.uint8)
+    codes[:, : model.input_length // 50] = 4
+    return np.stack([Sequence(row).onehot(model.n_value) for row in codes])
+
+
+def batch_difference(model: Model, n: int = 3) -> float:
+    """Largest difference between a batch of `n` and one by one, as a share of the largest value."""
+    onehot = sequences(model, n)
+    together = model.predict(onehot)
+    alone = np.concatenate([model.predict(onehot[k : k + 1]) for k in range(n)])
+    return float(np.abs(together - alone).max() / max(np.abs(alone).max(), 1e-30))
+
+
+def grid(make: Make) -> None:
+    """The output grid lies inside the input, and the TSS inside the output."""
+    model = make()
+    for name in ("input_length", "bin_size", "n_bins"):
+        value = getattr(model, name)
+        ensure(isinstance(value, int) and value > 0, f"{name} = {value!r} is no positive int")
+    end = model.output_start + model.n_bins * model.bin_size
+    ensure(
+        model.output_start >= 0 and end <= model.input_length,
+        f"the output [{model.output_start}, {end}) leaves the input of {model.input_length} bp",
+    )
+    ensure(0 <= model.tss < model.input_length, f"tss = {model.tss} lies outside the input")
+    model.tss_bin()
+
+
+def tracks(make: Make) -> None:
+    """Track names differ, and pairs point at each other."""
+    table = make().tracks
+    names = [track.name for track in table]
+    ensure(len(names) > 0, "there are no tracks")
+    ensure(len(set(names)) == len(names), "two tracks have the same name")
+    for index, track in enumerate(table):
+        if track.pair is None:
+            continue
+        ensure(0 <= track.pair < len(table), f"track {track.name}: pair {track.pair} is no index")
+        other = table[track.pair]
+        ensure(
+            track.pair == index or other.pair == index,
+            f"track {track.name} has pair {other.name}, whose pair it is not",
+        )
+
+
+def shape_and_dtype(make: Make) -> None:
+    """A batch of two gives (2, n_bins, tracks) finite float32."""
+    model = make()
+    got = model.predict(sequences(model, 2))
+    expected = (2, model.n_bins, len(model.tracks))
+    ensure(isinstance(got, np.ndarray), f"predict returned {type(got).__name__}, not an array")
+    ensure(got.shape == expected, f"predict returned shape {got.shape}, not {expected}")
+    ensure(got.dtype == np.float32, f"predict returned {got.dtype}, not float32")
+    ensure(bool(np.isfinite(got).all()), "predict returned NaN or infinity")
+
+
+def input_not_modified(make: Make) -> None:
+    """The input is left as it is, and may be read-only."""
+    model = make()
+    onehot = sequences(model, 1)
+    before = onehot.copy()
+    model.predict(onehot)
+    ensure(np.array_equal(onehot, before), "predict changed its input")
+    onehot.flags.writeable = False
+    model.predict(onehot)
+
+
+def output_not_reused(make: Make) -> None:
+    """What was returned does not change with the next prediction."""
+    model = make()
+    first = model.predict(sequences(model, 1, seed=1))
+    kept = first.copy()
+    model.predict(sequences(model, 1, seed=2))
+    ensure(np.array_equal(first, kept), "a prediction changed when the next one was made")
+
+
+def deterministic(make: Make) -> None:
+    """The same input gives the same numbers, bit for bit, also from a model made anew."""
+    model = make()
+    onehot = sequences(model, 1)
+    first, again = model.predict(onehot), model.predict(onehot)
+    ensure(np.array_equal(first, again), "two predictions of the same input differ")
+    other = make().predict(onehot)
+    ensure(np.array_equal(first, other), "a model made anew predicts otherwise")
+
+
+def batch_size(make: Make) -> None:
+    """A sequence's prediction does not depend on its batch, up to rounding."""
+    model = make()
+    difference = batch_difference(model)
+    ensure(
+        difference <= TOLERANCE,
+        f"predictions in a batch differ from those one by one by {difference:.1e} of the largest "
+        f"value; {TOLERANCE:.0e} is allowed",
+    )
+
+
+def empty_batch(make: Make) -> None:
+    """No sequences give no predictions."""
+    model = make()
+    got = model.predict(np.empty((0, model.input_length, 4), np.float32))
+    expected = (0, model.n_bins, len(model.tracks))
+    ensure(got.shape == expected, f"an empty batch gave shape {got.shape}, not {expected}")
+
+
+def selection(make: Make) -> None:
+    """`predict_selected` equals the chosen part of `predict`."""
+    model = make()
+    onehot = sequences(model, 1)
+    whole = model.predict(onehot)
+    bins = sorted({0, model.tss_bin(), model.n_bins - 1})
+    last = len(model.tracks) - 1
+    for chosen in (
+        Selection(tuple(bins), tuple(sorted({0, last}))),
+        Selection((bins[0],), (last,)),
+    ):
+        got = model.predict_selected(onehot, chosen)
+        expected = chosen.take(whole)
+        ensure(
+            got.shape == expected.shape,
+            f"predict_selected returned shape {got.shape}, not {expected.shape}",
+        )
+        away = float(np.abs(got - expected).max() / max(np.abs(whole).max(), 1e-30))
+        ensure(away <= TOLERANCE, f"predict_selected differs from predict by {away:.1e}")
+
+
+def wrong_length(make: Make) -> None:
+    """An input of another length is a ModelError that says both."""
+    model = make()
+    wrong = np.zeros((1, model.input_length + 1, 4), np.float32)
+    try:
+        model.predict(wrong)
+    except ModelError as error:
+        ensure(
+            str(model.input_length) in str(error),
+            f"the error does not name the length {model.input_length}: {error}",
+        )
+        return
+    ensure(False, "an input of another length was predicted")
+
+
+def pickles(make: Make) -> None:
+    """A model that has predicted can be sent to a worker."""
+    model = make()
+    onehot = sequences(model, 1)
+    before = model.predict(onehot)
+    again = pickle.loads(pickle.dumps(model))
+    ensure(again.fingerprint == model.fingerprint, "the fingerprint changes by pickling")
+    away = np.abs(again.predict(onehot) - before).max() / max(np.abs(before).max(), 1e-30)
+    ensure(bool(away <= TOLERANCE), f"predictions change by {away:.1e} by pickling")
+
+
+def fingerprint(make: Make) -> None:
+    """The fingerprint is the same each time, and the identity is plain JSON."""
+    one, other = make(), make()
+    ensure(one.fingerprint == other.fingerprint, "two equal models have different fingerprints")
+    text = json.dumps(one.identity(), sort_keys=True)
+    ensure(json.loads(text) == one.identity(), "identity() is changed by being written as JSON")
+
+
+_CHECKS = (
+    *(grid, tracks, shape_and_dtype, input_not_modified, output_not_reused, deterministic),
+    *(batch_size, empty_batch, selection, wrong_length, pickles, fingerprint),
+)
+
+
+def model_checks() -> list[Check]:
+    """All checks of a model; each takes a function that makes the model anew."""
+    return [Check(function) for function in _CHECKS]
+
+
+def check_model(make: Make) -> None:
+    """Run all checks of a model; see `model_checks`.
+
+    Raises
+    ------
+    ConformanceError
+        If any failed; it names them all.
+    """
+    run_all(model_checks(), make)
+
+
+def check_fingerprints(*variants: Model) -> None:
+    """Models that differ in a setting that changes predictions have different fingerprints.
+
+    Raises
+    ------
+    ConformanceError
+        If two have the same one.
+    """
+    seen: dict[str, Model] = {}
+    for model in variants:
+        twin = seen.setdefault(model.fingerprint, model)
+        ensure(twin is model, f"{twin!r} and {model!r} have the same fingerprint")

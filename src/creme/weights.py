@@ -1,0 +1,61 @@
+"""Files of weights: where they are, and digests that identify them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+
+from creme.durable import write_text
+from creme.errors import ModelError
+from creme.folders import cache_folder
+
+_SETTLED = 2.0
+"""Seconds after which a file's time of change tells a later version from this one."""
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, or of all files of a folder with their names; hexadecimal.
+
+    A file's digest is remembered in the cache folder by its path, size and time of change, so that
+    gigabytes are read once and not at every start.
+
+    Raises
+    ------
+    ModelError
+        If the path is not there or cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            return _of_file(path)
+        files = sorted(file for file in path.rglob("*") if file.is_file())
+        named = [(file.relative_to(path).as_posix(), _of_file(file)) for file in files]
+    except OSError as error:
+        raise ModelError(f"weights {str(path)!r} cannot be read: {error}") from None
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def _of_file(path: Path) -> str:
+    status = path.stat()
+    version = [str(path.absolute()), status.st_size, status.st_mtime_ns]
+    name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
+    note = cache_folder() / "digests" / f"{name}.json"
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+        if known["version"] == version:
+            return str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not there, or not ours: computed again
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    after = path.stat()
+    unchanged = version[1:] == [after.st_size, after.st_mtime_ns]
+    if unchanged and time.time() - after.st_mtime > _SETTLED:
+        try:
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(note, json.dumps({"version": version, "sha256": found}))
+        except OSError:
+            pass  # a cache that cannot be written is no reason not to work
+    return found
