@@ -1,0 +1,159 @@
+"""The model plugin ``onnx``: any network that was exported to an ONNX file."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from creme.errors import ModelError
+from creme.models.described import DescribedModel, Description
+from creme.weights import digest
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, model_validator
+
+
+class OnnxModel(DescribedModel):
+    """A network in an ONNX file, run by ONNX Runtime on the CPU or a CUDA GPU.
+
+    A TOML file beside it, ``NAME.toml`` for ``NAME.onnx`` unless given, says what the network takes
+    and gives; see `creme.models.described.Description`. Weights that the exporter has put into
+    files of their own (``NAME.onnx.data``) belong to the fingerprint as well.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing, or the description is malformed.
+    ModelError
+        At the first prediction, if ONNX Runtime is missing, or the network is not as described.
+    """
+
+    name: ClassVar[str] = "onnx"
+    version: ClassVar[str] = "1"
+
+    network: Path = Field(description="ONNX file")
+    description: Path | None = Field(
+        None, description="TOML that describes it; NAME.toml beside NAME.onnx unless given"
+    )
+    output: str | None = Field(
+        None, description="name of the output to read; the first unless given"
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs")
+
+    _session: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        if not self.network.is_file():
+            raise ValueError(f"there is no file {str(self.network)!r}")
+        if not self._description_file.is_file():
+            raise ValueError(
+                f"there is no description {str(self._description_file)!r}: write one that says "
+                f"input_length, bin_size, n_bins and tracks"
+            )
+        _ = self.described
+        return self
+
+    @property
+    def _description_file(self) -> Path:
+        return self.description or self.network.with_suffix(".toml")
+
+    @cached_property
+    def described(self) -> Description:
+        """The network's description, read from its file."""
+        return Description.read(self._description_file)
+
+    def identity(self) -> dict[str, Any]:
+        """Digests of the file and of its external data, the output, and the layouts."""
+        beside = sorted(self.network.parent.glob(f"{self.network.name}[._]*"))
+        return {
+            "network": digest(self.network),
+            "data": [digest(path) for path in beside if path.is_file()],
+            "output": self.output,
+            "layouts": self.layouts(),
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A session belongs to a process.
+        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+
+    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's output, one sequence at a time if it was exported with a batch of one."""
+        session = self._load()
+        place = session.get_inputs()[0]
+        outputs = [self.output or session.get_outputs()[0].name]
+        size = place.shape[0] if isinstance(place.shape[0], int) else len(batch)
+        parts = []
+        for start in range(0, len(batch), size):
+            part = batch[start : start + size]
+            short = size - len(part)
+            if short:  # the last part of a batch, of a network with a fixed batch size
+                part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
+            (values,) = session.run(outputs, {place.name: part})
+            parts.append(np.asarray(values)[: size - short])
+        return np.concatenate(parts)
+
+    def _load(self) -> Any:
+        if self._session is not None:
+            return self._session
+        try:
+            import onnxruntime
+        except ImportError:
+            raise ModelError(
+                "model onnx needs ONNX Runtime: pip install onnxruntime, or onnxruntime-gpu"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.use_deterministic_compute = True
+        try:
+            session = onnxruntime.InferenceSession(
+                str(self.network), options, providers=self._providers(onnxruntime)
+            )
+        except ModelError:
+            raise
+        except Exception as error:
+            raise ModelError(f"{self.network} cannot be loaded: {error}") from None
+        self._check(session)
+        self._session = session
+        return session
+
+    def _providers(self, onnxruntime: Any) -> list[Any]:
+        there = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+        if self.device == "cpu" or (self.device == "auto" and not there):
+            return ["CPUExecutionProvider"]
+        if not there:
+            raise ModelError(
+                f"model onnx: there is no device {self.device!r}; ONNX Runtime offers "
+                f"{', '.join(onnxruntime.get_available_providers())}"
+            )
+        number = self.device.partition(":")[2] or "0"
+        # TF32 would leave 10 bits of precision.
+        cuda = {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
+        return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
+
+    def _check(self, session: Any) -> None:
+        """Whether the network's input and outputs are what the description says."""
+        inputs, outputs = session.get_inputs(), [out.name for out in session.get_outputs()]
+        if len(inputs) != 1:
+            names = ", ".join(place.name for place in inputs)
+            raise ModelError(f"{self.network} has {len(inputs)} inputs ({names}), and one is used")
+        length = self.input_length
+        expected = [length, 4] if self.described.input_layout == "L4" else [4, length]
+        found = list(inputs[0].shape)
+        fits = len(found) == 3 and all(
+            not isinstance(size, int) or size == wanted
+            for size, wanted in zip(found[1:], expected, strict=True)
+        )
+        if not fits or inputs[0].type != "tensor(float)":
+            raise ModelError(
+                f"{self.network} takes {inputs[0].type} of shape {found}, and its description "
+                f"says tensor(float) of [batch, {expected[0]}, {expected[1]}]"
+            )
+        if self.output is not None and self.output not in outputs:
+            raise ModelError(
+                f"{self.network} has no output {self.output!r}: it has {', '.join(outputs)}"
+            )
+
+
+def _again(cls: type[OnnxModel], fields: dict[str, Any]) -> OnnxModel:
+    return cls(**fields)

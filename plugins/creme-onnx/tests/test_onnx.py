@@ -1,0 +1,149 @@
+"""ONNX networks: small ones made here, and a real one that was exported from PyTorch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from creme.errors import ConfigError, ModelError
+from creme.testing import model_checks
+from creme.testing.models import check_fingerprints, sequences
+from creme_onnx.model import OnnxModel
+
+onnx = pytest.importorskip("onnx")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+
+LENGTH, BINS, TRACKS = 512, 4, 3
+DESCRIPTION = f"""
+input_length = {LENGTH}
+bin_size = 64
+n_bins = {BINS}
+tracks = ["a", "b", "c"]
+"""
+
+
+def small(path: Path, *, batch: str | int = "batch", layout: str = "L4", seed: int = 0) -> Path:
+    """A network of one convolution over bins, and two outputs: it, and its negative."""
+    random = np.random.default_rng(seed)
+    kernel = random.normal(size=(TRACKS, 4, LENGTH // BINS)).astype(np.float32) / 10
+    shape = [batch, LENGTH, 4] if layout == "L4" else [batch, 4, LENGTH]
+    nodes = []
+    if layout == "L4":
+        nodes.append(helper.make_node("Transpose", ["x"], ["t"], perm=[0, 2, 1]))
+    nodes += [
+        helper.make_node(
+            "Conv", ["t" if layout == "L4" else "x", "w"], ["c"], strides=[LENGTH // BINS]
+        ),
+        helper.make_node("Softplus", ["c"], ["s"]),
+        helper.make_node("Transpose", ["s"], ["y"], perm=[0, 2, 1]),
+        helper.make_node("Neg", ["y"], ["minus"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, BINS, TRACKS])
+            for name in ("y", "minus")
+        ],
+        [numpy_helper.from_array(kernel, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(model, path)
+    path.with_suffix(".toml").write_text(DESCRIPTION + f'input_layout = "{layout}"\n')
+    return path
+
+
+@pytest.fixture
+def network(tmp_path):
+    return small(tmp_path / "small.onnx")
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+@pytest.mark.parametrize(("batch", "layout"), [("batch", "L4"), (2, "4L")])
+def test_small_networks_conform(check, batch, layout, tmp_path):
+    path = small(tmp_path / "small.onnx", batch=batch, layout=layout)
+    check(lambda: OnnxModel(network=path))
+
+
+def test_numbers_are_the_networks(network, tmp_path):
+    model = OnnxModel(network=network)
+    onehot = sequences(model, 3)
+    kernel = numpy_helper.to_array(onnx.load(network).graph.initializer[0])
+    windows = onehot.reshape(3, BINS, LENGTH // BINS, 4)
+    expected = np.log1p(np.exp(np.einsum("nbic,tci->nbt", windows, kernel)))
+    np.testing.assert_allclose(model.predict(onehot), expected, rtol=1e-5)
+    minus = OnnxModel(network=network, output="minus").predict(onehot)
+    np.testing.assert_allclose(minus, -expected, rtol=1e-5)
+    turned = OnnxModel(network=small(tmp_path / "4l.onnx", layout="4L", batch=2))
+    np.testing.assert_allclose(turned.predict(onehot), expected, rtol=1e-5)
+
+
+def test_fingerprints(network, tmp_path):
+    other = small(tmp_path / "other.onnx", seed=1)
+    check_fingerprints(
+        OnnxModel(network=network), OnnxModel(network=other), OnnxModel(network=network, output="y")
+    )
+    before = OnnxModel(network=network).fingerprint
+    (tmp_path / "small.onnx.data").write_bytes(b"weights")
+    assert OnnxModel(network=network).fingerprint != before
+
+
+def test_errors_say_what_is_wrong(network, tmp_path):
+    with pytest.raises(ConfigError, match="there is no file"):
+        OnnxModel(network=tmp_path / "absent.onnx")
+    with pytest.raises(ModelError, match="no output 'z': it has y, minus"):
+        OnnxModel(network=network, output="z").predict(np.zeros((1, LENGTH, 4), np.float32))
+    (tmp_path / "small.toml").write_text(DESCRIPTION + 'input_layout = "4L"\n')
+    with pytest.raises(ModelError, match=r"of shape \['batch', 512, 4\], and its description says"):
+        OnnxModel(network=network).predict(np.zeros((1, LENGTH, 4), np.float32))
+    (tmp_path / "small.toml").unlink()
+    with pytest.raises(ConfigError, match="there is no description"):
+        OnnxModel(network=network)
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"not a network")
+    (tmp_path / "bad.toml").write_text(DESCRIPTION)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        OnnxModel(network=bad).predict(np.zeros((1, LENGTH, 4), np.float32))
+
+
+def test_no_gpu_is_said(network):
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there is a GPU")
+    with pytest.raises(ModelError, match="no device 'cuda:1'; ONNX Runtime offers"):
+        OnnxModel(network=network, device="cuda:1").predict(np.zeros((1, LENGTH, 4), np.float32))
+
+
+def test_a_real_network_agrees_with_its_original(tmp_path):
+    torch = pytest.importorskip("torch")
+    seqnn = pytest.importorskip("creme_seqnn.model")
+    here = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+    data = Path(os.environ.get("CREME_TEST_DATA", here))
+    folder = data / "models" / "seqnn_mini"
+    if not folder.is_dir():
+        pytest.skip(f"no real network at {folder}; set CREME_TEST_DATA")
+    original = seqnn.SeqNN(
+        params=folder / "params.json", weights=folder / "model.h5", targets=folder / "targets.txt"
+    )
+    network, _ = original._load()
+
+    class Whole(torch.nn.Module):
+        def forward(self, x):
+            return network(x, None, None)
+
+    path = tmp_path / "seqnn.onnx"
+    onehot = sequences(original, 2)
+    torch.onnx.export(Whole(), (torch.from_numpy(onehot[:1]),), path, dynamo=True)
+    names = [track.name for track in original.tracks]
+    path.with_suffix(".toml").write_text(
+        f"input_length = 131072\nbin_size = 32\nn_bins = 2048\nn_value = 0\ntracks = {names}\n"
+    )
+    model = OnnxModel(network=path)
+    assert model.output_start == original.output_start
+    assert model.tss_bin() == original.tss_bin() == 1024
+    got, expected = model.predict(onehot), original.predict(onehot)
+    assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
