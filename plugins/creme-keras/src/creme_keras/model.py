@@ -1,0 +1,178 @@
+"""The model plugin ``keras``: networks saved by Keras 3 (``.keras``) or before (``.h5``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+from creme.errors import ModelError
+from creme.models.described import DescribedModel, Description
+from creme.weights import digest
+from numpy.typing import NDArray
+from pydantic import Field, PrivateAttr, model_validator
+
+
+class KerasModel(DescribedModel):
+    """A network in a Keras file, run by Keras 3 on PyTorch, TensorFlow or JAX.
+
+    A TOML file beside it, ``NAME.toml`` unless given, says what the network takes and gives; see
+    `creme.models.described.Description`. Inputs beside the sequence get constant values.
+
+    Files with layers that hold Python code (Lambda) are refused, as Keras does unless told
+    otherwise: they would run it.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing, or the description is malformed.
+    ModelError
+        At the first prediction, if Keras or its backend is missing, or the network is not as
+        described.
+    """
+
+    name: ClassVar[str] = "keras"
+    version: ClassVar[str] = "1"
+
+    network: Path = Field(description="file of the whole network, .keras or .h5")
+    description: Path | None = Field(
+        None, description="TOML that describes it; NAME.toml beside the network unless given"
+    )
+    sequence_input: str | None = Field(
+        None, description="name of the input that takes the sequence; needed if there are several"
+    )
+    constants: dict[str, list[float]] = Field({}, description="values of the other inputs, by name")
+    backend: Literal["torch", "tensorflow", "jax"] = Field(
+        "torch", description="what Keras computes with"
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs")
+
+    _network: Any = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        for path, what in ((self.network, "file"), (self._description_file, "description")):
+            if not path.is_file():
+                raise ValueError(f"there is no {what} {str(path)!r}")
+        _ = self.described
+        return self
+
+    @property
+    def _description_file(self) -> Path:
+        return self.description or self.network.with_suffix(".toml")
+
+    @cached_property
+    def described(self) -> Description:
+        """The network's description, read from its file."""
+        return Description.read(self._description_file)
+
+    def identity(self) -> dict[str, Any]:
+        """Digest of the file, what its inputs get, the layouts, and the backend."""
+        return {
+            "network": digest(self.network),
+            "sequence_input": self.sequence_input,
+            "constants": self.constants,
+            "layouts": self.layouts(),
+            "backend": self.backend,
+        }
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A loaded network belongs to a process.
+        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+
+    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The network's output, as it predicts (without dropout)."""
+        network = self._load()
+        inputs = []
+        for place in network.inputs:
+            if place.name == self._sequence_name(network):
+                inputs.append(batch)
+            else:
+                values = np.asarray(self.constants[place.name], dtype=np.float32)
+                inputs.append(np.broadcast_to(values, (len(batch), *values.shape)).copy())
+        import keras
+
+        number = self.device.partition(":")[2] or "0"
+        on = {"auto": None, "cpu": "cpu:0"}.get(self.device, f"gpu:{number}")
+        with keras.device(on) if on else nullcontext(), self._without_gradients():
+            output = network(inputs if len(inputs) > 1 else inputs[0], training=False)
+            return np.asarray(keras.ops.convert_to_numpy(output))
+
+    def _without_gradients(self) -> Any:
+        if self.backend == "torch":
+            import torch
+
+            return torch.no_grad()
+        return nullcontext()
+
+    def _load(self) -> Any:
+        if self._network is not None:
+            return self._network
+        keras = self._keras()
+        try:
+            network = keras.models.load_model(self.network, compile=False)
+        except Exception as error:
+            raise ModelError(f"{self.network} cannot be loaded: {error}") from None
+        self._check(network)
+        self._network = network
+        return network
+
+    def _keras(self) -> Any:
+        if "keras" not in sys.modules:
+            os.environ["KERAS_BACKEND"] = self.backend
+        try:
+            import keras
+        except ImportError as error:
+            raise ModelError(
+                f"model keras needs Keras 3 and its backend: pip install keras {self.backend} "
+                f"({error})"
+            ) from None
+        if keras.backend.backend() != self.backend:
+            raise ModelError(
+                f"model keras: Keras is already running on {keras.backend.backend()} in this "
+                f"process, and backend = {self.backend!r} was asked for"
+            )
+        return keras
+
+    def _sequence_name(self, network: Any) -> str:
+        names = [place.name for place in network.inputs]
+        return self.sequence_input if self.sequence_input is not None else names[0]
+
+    def _check(self, network: Any) -> None:
+        """Whether the inputs are those that the parameters and the description speak of."""
+        names = [place.name for place in network.inputs]
+        if self.sequence_input is None and len(names) > 1:
+            raise ModelError(
+                f"{self.network} has the inputs {', '.join(names)}: say with sequence_input which "
+                f"one takes the sequence, and give the others' values as constants"
+            )
+        sequence = self._sequence_name(network)
+        if sequence not in names:
+            raise ModelError(f"{self.network} has no input {sequence!r}: it has {', '.join(names)}")
+        others = set(names) - {sequence}
+        if others != set(self.constants):
+            raise ModelError(
+                f"{self.network}: constants are needed for {sorted(others) or 'no input'}, and "
+                f"given for {sorted(self.constants) or 'none'}"
+            )
+        length = self.input_length
+        expected = (length, 4) if self.described.input_layout == "L4" else (4, length)
+        for place in network.inputs:
+            values = np.shape(self.constants.get(place.name, []))
+            wanted = expected if place.name == sequence else values
+            if len(place.shape) != len(wanted) + 1 or any(
+                size not in (None, given)
+                for size, given in zip(place.shape[1:], wanted, strict=True)
+            ):
+                raise ModelError(
+                    f"{self.network}: input {place.name} has the shape {tuple(place.shape[1:])}, "
+                    f"and {tuple(wanted)} is given"
+                )
+
+
+def _again(cls: type[KerasModel], fields: dict[str, Any]) -> KerasModel:
+    return cls(**fields)

@@ -1,0 +1,146 @@
+"""Keras networks: small ones made here, and Xpresso."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from creme.errors import ConfigError, ModelError
+from creme.genome import Annotation, Genome, select_loci
+from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
+from creme.testing import model_checks
+from creme.testing.models import check_fingerprints, sequences
+from creme_keras.model import KerasModel
+
+os.environ["KERAS_BACKEND"] = "torch"
+keras = pytest.importorskip("keras")
+
+DESCRIPTION = """
+input_length = 512
+n_value = 0
+bin_size = 64
+n_bins = 4
+tracks = ["a", "b", "c"]
+"""
+XPRESSO = 'input_length = 10500\nn_value = 0\ntss = 7000\ntracks = ["expression"]\n'
+
+
+def small(path: Path, *, layers=(), extra: bool = False) -> Path:
+    keras.utils.set_random_seed(1)
+    inputs = [keras.Input((512, 4), name="dna")]
+    x = keras.layers.Conv1D(3, 128, strides=128, activation="softplus")(inputs[0])
+    if extra:
+        inputs.append(keras.Input((3,), name="dose"))
+        x = keras.layers.Multiply()([x, keras.layers.Reshape((1, 3))(inputs[1])])
+    for layer in (keras.layers.Dropout(0.5), *layers):
+        x = layer(x)
+    keras.Model(inputs if extra else inputs[0], x).save(path)
+    path.with_suffix(".toml").write_text(DESCRIPTION)
+    return path
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    here = Path(__file__).resolve().parents[3].parent / "shared" / "data"
+    folder = Path(os.environ.get("CREME_TEST_DATA", here))
+    if not (folder / "models" / "xpresso").is_dir():
+        pytest.skip(f"no real network at {folder}; set CREME_TEST_DATA")
+    return folder
+
+
+@pytest.fixture
+def xpresso(data, tmp_path):
+    (tmp_path / "xpresso.toml").write_text(XPRESSO)
+
+    def make(**changes):
+        return KerasModel(
+            **{
+                "network": data / "models" / "xpresso" / "human_trainepoch.11-0.426.h5",
+                "description": tmp_path / "xpresso.toml",
+                "sequence_input": "promoter",
+                "constants": {"halflife": [0.0] * 6},
+                **changes,
+            }
+        )
+
+    return make
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_small_networks_conform(check, suffix, tmp_path):
+    path = small(tmp_path / f"small{suffix}")
+    check(lambda: KerasModel(network=path))
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+def test_xpresso_conforms(check, xpresso):
+    check(xpresso)
+
+
+def test_numbers_are_the_networks(tmp_path):
+    path = small(tmp_path / "small.keras", extra=True)
+    given = {"network": path, "sequence_input": "dna"}
+    model = KerasModel(**given, constants={"dose": [1.0, 2.0, 3.0]})
+    onehot = sequences(model, 2)
+    (conv,) = [x for x in keras.models.load_model(path).layers if "conv" in x.name]
+    kernel, bias = conv.get_weights()
+    drive = np.einsum("nbic,ict->nbt", onehot.reshape(2, 4, 128, 4), kernel) + bias
+    expected = np.log1p(np.exp(drive)) * [1, 2, 3]
+    np.testing.assert_allclose(model.predict(onehot), expected, rtol=1e-5)
+
+
+def test_promoters_score_above_their_shuffles(xpresso, data):
+    model = xpresso()
+    assert (model.tss, model.n_bins, model.bin_size, model.tss_bin()) == (7000, 1, 10500, 0)
+    loci = select_loci(
+        Genome(data / "sequence" / "chr20_hg19_1Mb.fa.gz"),
+        Annotation.from_bed(data / "annotation" / "chr20_hg19_1Mb.tss.bed"),
+        ["PSMF1", "FKBP1A", "NSFL1C"],
+        model.input_length,
+        model.tss,
+    )
+    shuffle = DinucleotideShuffle()
+    for locus in loci:
+        assert locus.tss == 7000
+        own = model.predict(locus.sequence.onehot(0.0)[None]).item()
+        mutants = shuffle.many(locus.sequence, range(10))
+        scores = model.predict(np.stack([m.sequence.onehot(0.0) for m in mutants])).ravel()
+        assert own > scores.max(), f"{locus.name}: {own:.2f}, shuffled up to {scores.max():.2f}"
+
+
+def test_fingerprints(xpresso):
+    check_fingerprints(
+        xpresso(), xpresso(constants={"halflife": [1.0] * 6}), xpresso(backend="tensorflow")
+    )
+
+
+def test_errors_say_what_is_wrong(xpresso, tmp_path):
+    onehot = np.zeros((1, 10500, 4), np.float32)
+    for changes, message in (
+        ({"sequence_input": None}, "has the inputs promoter, halflife: say with sequence_input"),
+        ({"sequence_input": "dna"}, "no input 'dna': it has promoter, halflife"),
+        ({"constants": {}}, r"needed for \['halflife'\], and given for none"),
+        ({"constants": {"halflife": [0.0]}}, r"halflife has the shape \(6,\), and \(1,\) is given"),
+        ({"backend": "jax"}, "already running on torch"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            xpresso(**changes).predict(onehot)
+    with pytest.raises(ConfigError, match="there is no file"):
+        xpresso(network=tmp_path / "absent.h5")
+    bad = tmp_path / "bad.keras"
+    bad.write_bytes(b"not a network")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        xpresso(network=bad).predict(onehot)
+    (tmp_path / "xpresso.toml").write_text(XPRESSO.replace("10500", "9000").replace("7000", "1"))
+    with pytest.raises(ModelError, match=r"promoter has the shape \(10500, 4\), and \(9000, 4\)"):
+        xpresso().predict(onehot[:, :9000])
+
+
+def test_code_in_a_file_is_not_run(tmp_path):
+    path = small(tmp_path / "small.keras", layers=[keras.layers.Lambda(lambda x: x * 2)])
+    with pytest.raises(ModelError, match=r"(?i)lambda"):
+        KerasModel(network=path).predict(np.zeros((1, 512, 4), np.float32))
