@@ -96,7 +96,7 @@ def test_layouts_are_turned(module):
     onehot = sequences(model, 2)
     assert (onehot[:, 0] == 0).all(), "an N is 0 in all channels here"
     got = model.predict(onehot)
-    net = model._built
+    net, _ = model.network
     with torch.inference_mode():
         expected = net(torch.from_numpy(onehot.transpose(0, 2, 1).copy())).numpy()
     np.testing.assert_array_equal(got, expected.transpose(0, 2, 1))

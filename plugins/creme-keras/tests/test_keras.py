@@ -12,6 +12,7 @@ from creme.genome import Annotation, Genome, select_loci
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
+
 from creme_keras.model import KerasModel
 
 os.environ["KERAS_BACKEND"] = "torch"
@@ -57,7 +58,7 @@ def xpresso(data, tmp_path):
     def make(**changes):
         return KerasModel(
             **{
-                "network": data / "models" / "xpresso" / "human_trainepoch.11-0.426.h5",
+                "file": data / "models" / "xpresso" / "human_trainepoch.11-0.426.h5",
                 "description": tmp_path / "xpresso.toml",
                 "sequence_input": "promoter",
                 "constants": {"halflife": [0.0] * 6},
@@ -73,7 +74,7 @@ def xpresso(data, tmp_path):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_small_networks_conform(check, suffix, tmp_path):
     path = small(tmp_path / f"small{suffix}")
-    check(lambda: KerasModel(network=path))
+    check(lambda: KerasModel(file=path))
 
 
 @pytest.mark.parametrize("check", model_checks(), ids=str)
@@ -83,7 +84,7 @@ def test_xpresso_conforms(check, xpresso):
 
 def test_numbers_are_the_networks(tmp_path):
     path = small(tmp_path / "small.keras", extra=True)
-    given = {"network": path, "sequence_input": "dna"}
+    given = {"file": path, "sequence_input": "dna"}
     model = KerasModel(**given, constants={"dose": [1.0, 2.0, 3.0]})
     onehot = sequences(model, 2)
     (conv,) = [x for x in keras.models.load_model(path).layers if "conv" in x.name]
@@ -130,11 +131,11 @@ def test_errors_say_what_is_wrong(xpresso, tmp_path):
         with pytest.raises(ModelError, match=message):
             xpresso(**changes).predict(onehot)
     with pytest.raises(ConfigError, match="there is no file"):
-        xpresso(network=tmp_path / "absent.h5")
+        xpresso(file=tmp_path / "absent.h5")
     bad = tmp_path / "bad.keras"
     bad.write_bytes(b"not a network")
     with pytest.raises(ModelError, match="cannot be loaded"):
-        xpresso(network=bad).predict(onehot)
+        xpresso(file=bad).predict(onehot)
     (tmp_path / "xpresso.toml").write_text(XPRESSO.replace("10500", "9000").replace("7000", "1"))
     with pytest.raises(ModelError, match=r"promoter has the shape \(10500, 4\), and \(9000, 4\)"):
         xpresso().predict(onehot[:, :9000])
@@ -143,4 +144,4 @@ def test_errors_say_what_is_wrong(xpresso, tmp_path):
 def test_code_in_a_file_is_not_run(tmp_path):
     path = small(tmp_path / "small.keras", layers=[keras.layers.Lambda(lambda x: x * 2)])
     with pytest.raises(ModelError, match=r"(?i)lambda"):
-        KerasModel(network=path).predict(np.zeros((1, 512, 4), np.float32))
+        KerasModel(file=path).predict(np.zeros((1, 512, 4), np.float32))

@@ -10,6 +10,7 @@ import pytest
 from creme.errors import ConfigError, ModelError
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
+
 from creme_onnx.model import OnnxModel
 
 onnx = pytest.importorskip("onnx")
@@ -65,48 +66,48 @@ def network(tmp_path):
 @pytest.mark.parametrize(("batch", "layout"), [("batch", "L4"), (2, "4L")])
 def test_small_networks_conform(check, batch, layout, tmp_path):
     path = small(tmp_path / "small.onnx", batch=batch, layout=layout)
-    check(lambda: OnnxModel(network=path))
+    check(lambda: OnnxModel(file=path))
 
 
 def test_numbers_are_the_networks(network, tmp_path):
-    model = OnnxModel(network=network)
+    model = OnnxModel(file=network)
     onehot = sequences(model, 3)
     kernel = numpy_helper.to_array(onnx.load(network).graph.initializer[0])
     windows = onehot.reshape(3, BINS, LENGTH // BINS, 4)
     expected = np.log1p(np.exp(np.einsum("nbic,tci->nbt", windows, kernel)))
     np.testing.assert_allclose(model.predict(onehot), expected, rtol=1e-5)
-    minus = OnnxModel(network=network, output="minus").predict(onehot)
+    minus = OnnxModel(file=network, output="minus").predict(onehot)
     np.testing.assert_allclose(minus, -expected, rtol=1e-5)
-    turned = OnnxModel(network=small(tmp_path / "4l.onnx", layout="4L", batch=2))
+    turned = OnnxModel(file=small(tmp_path / "4l.onnx", layout="4L", batch=2))
     np.testing.assert_allclose(turned.predict(onehot), expected, rtol=1e-5)
 
 
 def test_fingerprints(network, tmp_path):
     other = small(tmp_path / "other.onnx", seed=1)
     check_fingerprints(
-        OnnxModel(network=network), OnnxModel(network=other), OnnxModel(network=network, output="y")
+        OnnxModel(file=network), OnnxModel(file=other), OnnxModel(file=network, output="y")
     )
-    before = OnnxModel(network=network).fingerprint
+    before = OnnxModel(file=network).fingerprint
     (tmp_path / "small.onnx.data").write_bytes(b"weights")
-    assert OnnxModel(network=network).fingerprint != before
+    assert OnnxModel(file=network).fingerprint != before
 
 
 def test_errors_say_what_is_wrong(network, tmp_path):
     with pytest.raises(ConfigError, match="there is no file"):
-        OnnxModel(network=tmp_path / "absent.onnx")
+        OnnxModel(file=tmp_path / "absent.onnx")
     with pytest.raises(ModelError, match="no output 'z': it has y, minus"):
-        OnnxModel(network=network, output="z").predict(np.zeros((1, LENGTH, 4), np.float32))
+        OnnxModel(file=network, output="z").predict(np.zeros((1, LENGTH, 4), np.float32))
     (tmp_path / "small.toml").write_text(DESCRIPTION + 'input_layout = "4L"\n')
     with pytest.raises(ModelError, match=r"of shape \['batch', 512, 4\], and its description says"):
-        OnnxModel(network=network).predict(np.zeros((1, LENGTH, 4), np.float32))
+        OnnxModel(file=network).predict(np.zeros((1, LENGTH, 4), np.float32))
     (tmp_path / "small.toml").unlink()
     with pytest.raises(ConfigError, match="there is no description"):
-        OnnxModel(network=network)
+        OnnxModel(file=network)
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(b"not a network")
     (tmp_path / "bad.toml").write_text(DESCRIPTION)
     with pytest.raises(ModelError, match="cannot be loaded"):
-        OnnxModel(network=bad).predict(np.zeros((1, LENGTH, 4), np.float32))
+        OnnxModel(file=bad).predict(np.zeros((1, LENGTH, 4), np.float32))
 
 
 def test_no_gpu_is_said(network):
@@ -114,8 +115,8 @@ def test_no_gpu_is_said(network):
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("there is a GPU")
-    with pytest.raises(ModelError, match="no device 'cuda:1'; ONNX Runtime offers"):
-        OnnxModel(network=network, device="cuda:1").predict(np.zeros((1, LENGTH, 4), np.float32))
+    with pytest.raises(ModelError, match="no device 'cuda:1'; ONNX Runtime finds 0"):
+        OnnxModel(file=network, device="cuda:1").predict(np.zeros((1, LENGTH, 4), np.float32))
 
 
 def test_a_real_network_agrees_with_its_original(tmp_path):
@@ -142,7 +143,7 @@ def test_a_real_network_agrees_with_its_original(tmp_path):
     path.with_suffix(".toml").write_text(
         f"input_length = 131072\nbin_size = 32\nn_bins = 2048\nn_value = 0\ntracks = {names}\n"
     )
-    model = OnnxModel(network=path)
+    model = OnnxModel(file=path)
     assert model.output_start == original.output_start
     assert model.tss_bin() == original.tss_bin() == 1024
     got, expected = model.predict(onehot), original.predict(onehot)

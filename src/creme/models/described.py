@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from creme.errors import ConfigError, ModelError
-from creme.model import Model, Track, TrackTable
+from creme.model import Track, TrackTable
+from creme.models.loaded import LoadedModel
 from creme.parameters import Parameters
 
 
@@ -100,10 +101,10 @@ class Description(Parameters):
             raise ConfigError(f"{path}: {error}") from None
 
 
-class DescribedModel(Model):
+class DescribedModel(LoadedModel):
     """A model whose grid stands in a `Description`.
 
-    A subclass gives `described` and `forward`; layouts are seen to here.
+    A subclass gives `described`, `load` and `forward`; layouts are seen to here.
     """
 
     @property

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 from creme.errors import ConfigError, ModelError
 from creme.models.described import DescribedModel, Description
@@ -40,9 +39,6 @@ class PythonModel(DescribedModel):
         {}, description="further files it is built from; given to it as arguments of these names"
     )
     grid: Description = Field(description="what the model takes and gives")
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="for PyTorch")
-
-    _built: Any = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _there(self) -> Self:
@@ -81,34 +77,25 @@ class PythonModel(DescribedModel):
             "layouts": self.layouts(),
         }
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # What was built belongs to a process and a device.
-        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
-
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The object's answer to a batch."""
-        if self._built is None:
-            self._built = self._build()
-        if self._torch_device is None:
-            return np.asarray(self._built(batch))
+        built, device = self.network
+        if device is None:
+            return np.asarray(built(batch))
         import torch
 
         with torch.inference_mode():
-            output = self._built(torch.from_numpy(batch).to(self._torch_device))
-            return output.float().cpu().numpy()
+            return built(torch.from_numpy(batch).to(device)).float().cpu().numpy()
 
-    @cached_property
-    def _torch_device(self) -> Any:
-        """The device, if a PyTorch module was built; PyTorch is imported only by such a file."""
+    def load(self) -> tuple[Any, str | None]:
+        """What was built, and its device if it is a PyTorch module."""
+        built = self._build()
+        # PyTorch is imported only by a file that uses it.
         torch = sys.modules.get("torch")
-        if torch is None or not isinstance(self._built, torch.nn.Module):
-            return None
-        available = torch.cuda.is_available()
-        device = self.device if self.device != "auto" else ("cuda:0" if available else "cpu")
-        if device != "cpu" and not available:
-            raise ModelError(f"model python: there is no device {device!r}; PyTorch finds no GPU")
-        self._built.to(device).eval()
-        return device
+        if torch is None or not isinstance(built, torch.nn.Module):
+            return built, None
+        device = self.place(torch.cuda.device_count(), "PyTorch")
+        return built.to(device).eval(), device
 
     def _build(self) -> Any:
         maker = self._maker()
@@ -146,7 +133,3 @@ class PythonModel(DescribedModel):
             raise ConfigError(
                 f"{self.file} has no {self.builder!r}: it has {', '.join(known) or 'nothing'}"
             ) from None
-
-
-def _again(cls: type[PythonModel], fields: dict[str, Any]) -> PythonModel:
-    return cls(**fields)

@@ -14,7 +14,7 @@ from creme.errors import ModelError
 from creme.models.described import DescribedModel, Description
 from creme.weights import digest
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 
 class KerasModel(DescribedModel):
@@ -38,7 +38,7 @@ class KerasModel(DescribedModel):
     name: ClassVar[str] = "keras"
     version: ClassVar[str] = "1"
 
-    network: Path = Field(description="file of the whole network, .keras or .h5")
+    file: Path = Field(description="file of the whole network, .keras or .h5")
     description: Path | None = Field(
         None, description="TOML that describes it; NAME.toml beside the network unless given"
     )
@@ -49,13 +49,10 @@ class KerasModel(DescribedModel):
     backend: Literal["torch", "tensorflow", "jax"] = Field(
         "torch", description="what Keras computes with"
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs")
-
-    _network: Any = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _there(self) -> Self:
-        for path, what in ((self.network, "file"), (self._description_file, "description")):
+        for path, what in ((self.file, "file"), (self._description_file, "description")):
             if not path.is_file():
                 raise ValueError(f"there is no {what} {str(path)!r}")
         _ = self.described
@@ -63,7 +60,7 @@ class KerasModel(DescribedModel):
 
     @property
     def _description_file(self) -> Path:
-        return self.description or self.network.with_suffix(".toml")
+        return self.description or self.file.with_suffix(".toml")
 
     @cached_property
     def described(self) -> Description:
@@ -73,20 +70,16 @@ class KerasModel(DescribedModel):
     def identity(self) -> dict[str, Any]:
         """Digest of the file, what its inputs get, the layouts, and the backend."""
         return {
-            "network": digest(self.network),
+            "network": digest(self.file),
             "sequence_input": self.sequence_input,
             "constants": self.constants,
             "layouts": self.layouts(),
             "backend": self.backend,
         }
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A loaded network belongs to a process.
-        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
-
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's output, as it predicts (without dropout)."""
-        network = self._load()
+        network = self.network
         inputs = []
         for place in network.inputs:
             if place.name == self._sequence_name(network):
@@ -109,16 +102,14 @@ class KerasModel(DescribedModel):
             return torch.no_grad()
         return nullcontext()
 
-    def _load(self) -> Any:
-        if self._network is not None:
-            return self._network
+    def load(self) -> Any:
+        """The network, without its training configuration."""
         keras = self._keras()
         try:
-            network = keras.models.load_model(self.network, compile=False)
+            network = keras.models.load_model(self.file, compile=False)
         except Exception as error:
-            raise ModelError(f"{self.network} cannot be loaded: {error}") from None
+            raise ModelError(f"{self.file} cannot be loaded: {error}") from None
         self._check(network)
-        self._network = network
         return network
 
     def _keras(self) -> Any:
@@ -147,16 +138,16 @@ class KerasModel(DescribedModel):
         names = [place.name for place in network.inputs]
         if self.sequence_input is None and len(names) > 1:
             raise ModelError(
-                f"{self.network} has the inputs {', '.join(names)}: say with sequence_input which "
+                f"{self.file} has the inputs {', '.join(names)}: say with sequence_input which "
                 f"one takes the sequence, and give the others' values as constants"
             )
         sequence = self._sequence_name(network)
         if sequence not in names:
-            raise ModelError(f"{self.network} has no input {sequence!r}: it has {', '.join(names)}")
+            raise ModelError(f"{self.file} has no input {sequence!r}: it has {', '.join(names)}")
         others = set(names) - {sequence}
         if others != set(self.constants):
             raise ModelError(
-                f"{self.network}: constants are needed for {sorted(others) or 'no input'}, and "
+                f"{self.file}: constants are needed for {sorted(others) or 'no input'}, and "
                 f"given for {sorted(self.constants) or 'none'}"
             )
         length = self.input_length
@@ -169,10 +160,6 @@ class KerasModel(DescribedModel):
                 for size, given in zip(place.shape[1:], wanted, strict=True)
             ):
                 raise ModelError(
-                    f"{self.network}: input {place.name} has the shape {tuple(place.shape[1:])}, "
+                    f"{self.file}: input {place.name} has the shape {tuple(place.shape[1:])}, "
                     f"and {tuple(wanted)} is given"
                 )
-
-
-def _again(cls: type[KerasModel], fields: dict[str, Any]) -> KerasModel:
-    return cls(**fields)

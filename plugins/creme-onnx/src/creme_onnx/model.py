@@ -11,7 +11,7 @@ from creme.errors import ModelError
 from creme.models.described import DescribedModel, Description
 from creme.weights import digest
 from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
 
 class OnnxModel(DescribedModel):
@@ -32,21 +32,18 @@ class OnnxModel(DescribedModel):
     name: ClassVar[str] = "onnx"
     version: ClassVar[str] = "1"
 
-    network: Path = Field(description="ONNX file")
+    file: Path = Field(description="ONNX file")
     description: Path | None = Field(
         None, description="TOML that describes it; NAME.toml beside NAME.onnx unless given"
     )
     output: str | None = Field(
         None, description="name of the output to read; the first unless given"
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="where it runs")
-
-    _session: Any = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _there(self) -> Self:
-        if not self.network.is_file():
-            raise ValueError(f"there is no file {str(self.network)!r}")
+        if not self.file.is_file():
+            raise ValueError(f"there is no file {str(self.file)!r}")
         if not self._description_file.is_file():
             raise ValueError(
                 f"there is no description {str(self._description_file)!r}: write one that says "
@@ -57,7 +54,7 @@ class OnnxModel(DescribedModel):
 
     @property
     def _description_file(self) -> Path:
-        return self.description or self.network.with_suffix(".toml")
+        return self.description or self.file.with_suffix(".toml")
 
     @cached_property
     def described(self) -> Description:
@@ -66,21 +63,17 @@ class OnnxModel(DescribedModel):
 
     def identity(self) -> dict[str, Any]:
         """Digests of the file and of its external data, the output, and the layouts."""
-        beside = sorted(self.network.parent.glob(f"{self.network.name}[._]*"))
+        beside = sorted(self.file.parent.glob(f"{self.file.name}[._]*"))
         return {
-            "network": digest(self.network),
+            "network": digest(self.file),
             "data": [digest(path) for path in beside if path.is_file()],
             "output": self.output,
             "layouts": self.layouts(),
         }
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A session belongs to a process.
-        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
-
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's output, one sequence at a time if it was exported with a batch of one."""
-        session = self._load()
+        session = self.network
         place = session.get_inputs()[0]
         outputs = [self.output or session.get_outputs()[0].name]
         size = place.shape[0] if isinstance(place.shape[0], int) else len(batch)
@@ -94,9 +87,8 @@ class OnnxModel(DescribedModel):
             parts.append(np.asarray(values)[: size - short])
         return np.concatenate(parts)
 
-    def _load(self) -> Any:
-        if self._session is not None:
-            return self._session
+    def load(self) -> Any:
+        """A session of ONNX Runtime."""
         try:
             import onnxruntime
         except ImportError:
@@ -107,26 +99,22 @@ class OnnxModel(DescribedModel):
         options.use_deterministic_compute = True
         try:
             session = onnxruntime.InferenceSession(
-                str(self.network), options, providers=self._providers(onnxruntime)
+                str(self.file), options, providers=self._providers(onnxruntime)
             )
         except ModelError:
             raise
         except Exception as error:
-            raise ModelError(f"{self.network} cannot be loaded: {error}") from None
+            raise ModelError(f"{self.file} cannot be loaded: {error}") from None
         self._check(session)
-        self._session = session
         return session
 
     def _providers(self, onnxruntime: Any) -> list[Any]:
+        # ONNX Runtime does not count GPUs: it fails when it is given one that is not there.
         there = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-        if self.device == "cpu" or (self.device == "auto" and not there):
+        device = self.place(1024 if there else 0, "ONNX Runtime")
+        if device == "cpu":
             return ["CPUExecutionProvider"]
-        if not there:
-            raise ModelError(
-                f"model onnx: there is no device {self.device!r}; ONNX Runtime offers "
-                f"{', '.join(onnxruntime.get_available_providers())}"
-            )
-        number = self.device.partition(":")[2] or "0"
+        number = device.partition(":")[2]
         # TF32 would leave 10 bits of precision.
         cuda = {"device_id": number, "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
         return [("CUDAExecutionProvider", cuda), "CPUExecutionProvider"]
@@ -136,7 +124,7 @@ class OnnxModel(DescribedModel):
         inputs, outputs = session.get_inputs(), [out.name for out in session.get_outputs()]
         if len(inputs) != 1:
             names = ", ".join(place.name for place in inputs)
-            raise ModelError(f"{self.network} has {len(inputs)} inputs ({names}), and one is used")
+            raise ModelError(f"{self.file} has {len(inputs)} inputs ({names}), and one is used")
         length = self.input_length
         expected = [length, 4] if self.described.input_layout == "L4" else [4, length]
         found = list(inputs[0].shape)
@@ -146,14 +134,10 @@ class OnnxModel(DescribedModel):
         )
         if not fits or inputs[0].type != "tensor(float)":
             raise ModelError(
-                f"{self.network} takes {inputs[0].type} of shape {found}, and its description "
+                f"{self.file} takes {inputs[0].type} of shape {found}, and its description "
                 f"says tensor(float) of [batch, {expected[0]}, {expected[1]}]"
             )
         if self.output is not None and self.output not in outputs:
             raise ModelError(
-                f"{self.network} has no output {self.output!r}: it has {', '.join(outputs)}"
+                f"{self.file} has no output {self.output!r}: it has {', '.join(outputs)}"
             )
-
-
-def _again(cls: type[OnnxModel], fields: dict[str, Any]) -> OnnxModel:
-    return cls(**fields)
