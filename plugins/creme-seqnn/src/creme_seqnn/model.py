@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from creme.errors import ModelError
 from creme.model import Model, Selection, Track, TrackTable
+from creme.models.targets import read_targets
 from creme.weights import digest
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, field_validator
 
 from creme_seqnn.params import Architecture, Head, read_architecture
-from creme_seqnn.targets import read_targets
 
 if TYPE_CHECKING:
     import torch

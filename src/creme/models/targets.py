@@ -1,10 +1,11 @@
-"""``targets.txt``: the table of a model's tracks."""
+"""Published tables of a model's tracks: ``targets.txt`` of Basenji, Enformer and Borzoi."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from creme.errors import ConfigError, listing
 from creme.model import Track, TrackTable
@@ -13,9 +14,10 @@ from creme.model import Track, TrackTable
 def read_targets(path: Path, n_tracks: int) -> TrackTable:
     """Read a table of tracks.
 
-    It is tab-separated with a header; its first column is the track's index, and the columns
-    ``identifier``, ``description`` and (for stranded tracks) ``strand_pair`` are used. A track with
-    another as its pair is stranded, and the last letter of its identifier says on which strand.
+    It is tab-separated with a header, and may be gzipped; its first column is the track's index,
+    and the columns ``identifier``, ``description`` and (for stranded tracks) ``strand_pair`` are
+    used. A track with another as its pair is stranded, and the last letter of its identifier says
+    on which strand.
 
     Parameters
     ----------
@@ -30,11 +32,11 @@ def read_targets(path: Path, n_tracks: int) -> TrackTable:
         Where the file is missing or malformed, or has another number of tracks.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with _open(path) as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             columns = list(reader.fieldnames or ())
             rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"The table of tracks {str(path)!r} cannot be read: {error}.") from None
     missing = [name for name in ("identifier", "description") if name not in columns]
     if missing:
@@ -97,3 +99,9 @@ def _check_pairs(path: Path, tracks: list[Track]) -> None:
                 f"{path}: tracks {place} ({track.name}) and {track.pair} ({other.name}) are not"
                 " each other's pair on opposite strands."
             )
+
+
+def _open(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")

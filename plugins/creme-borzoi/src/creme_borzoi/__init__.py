@@ -1,0 +1,1 @@
+"""Borzoi and Flashzoi in PyTorch, for creme-toolkit."""

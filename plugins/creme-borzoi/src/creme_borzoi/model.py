@@ -1,0 +1,83 @@
+"""The model plugin ``borzoi``: Borzoi and Flashzoi through borzoi-pytorch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, ClassVar
+
+from creme.errors import ConfigError, ModelError
+from creme.model import TrackTable
+from creme.models.pretrained import PretrainedModel
+from pydantic import Field
+
+_TRACKS = {"human": 7611, "mouse": 2608}
+
+
+class Borzoi(PretrainedModel):
+    """Borzoi in PyTorch: 524,288 bp in, 6,144 bins of 32 bp out, 7,611 human tracks.
+
+    The published networks predict squashed coverage (x^0.75, and a square root above a limit);
+    `unsquash` undoes that as borzoi-pytorch does, and belongs to the fingerprint. Flashzoi needs a
+    GPU and flash-attn. The replicates of a network are models of their own.
+    """
+
+    name: ClassVar[str] = "borzoi"
+    version: ClassVar[str] = "1"
+    # As the family is trained: an N is no base at all.
+    n_value: ClassVar[float] = 0.0
+
+    length: int = Field(
+        524_288,
+        ge=4096,
+        multiple_of=128,
+        description="length of the input, bp",
+    )
+    head: str = Field("human", pattern="^(human|mouse)$", description="human or mouse")
+    unsquash: bool = Field(False, description="undo the squashing of the coverage")
+
+    @property
+    def bin_size(self) -> int:
+        """32 bp."""
+        return 32
+
+    @property
+    def n_bins(self) -> int:
+        """6,144, as published."""
+        centre = self.config.get("return_center_bins_only", True)
+        return self.fitting(self.config.get("bins_to_return", 6144) if centre else 16_352, 32)
+
+    @cached_property
+    def tracks(self) -> TrackTable:
+        """The head's tracks: 7,611 (human) or 2,608 (mouse)."""
+        there = {"human": True, "mouse": False}
+        heads = [h for h, usual in there.items() if self.config.get(f"enable_{h}_head", usual)]
+        if self.head not in heads:
+            raise ConfigError(f"head = {self.head!r}: the network has {', '.join(heads) or 'none'}")
+        return self.table(_TRACKS[self.head])
+
+    def identity(self) -> dict[str, Any]:
+        """Digests of the weights, the head, and the transform."""
+        return {**super().identity(), "head": self.head, "unsquash": self.unsquash}
+
+    def load(self) -> Any:
+        """The network."""
+        try:
+            from borzoi_pytorch import Borzoi as Network
+        except ImportError as error:
+            raise ModelError(
+                f"model borzoi needs borzoi-pytorch: pip install borzoi-pytorch ({error})"
+            ) from None
+        try:
+            network = Network.from_pretrained(self.folder, local_files_only=True)
+        except Exception as error:
+            raise ModelError(f"the network in {self.folder} cannot be loaded: {error}") from None
+        return self.into_place(network)
+
+    def outputs(self, network: Any, batch: Any) -> Any:
+        """The chosen head's output, bins before tracks."""
+        output = network(batch.transpose(1, 2), is_human=self.head == "human")
+        if self.unsquash:
+            from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
+
+            output = undo_squashed_scale(output)
+        return output.transpose(1, 2)

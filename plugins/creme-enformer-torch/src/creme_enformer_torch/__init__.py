@@ -1,0 +1,1 @@
+"""Enformer in PyTorch, for creme-toolkit."""
