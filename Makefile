@@ -5,14 +5,30 @@ BIN := $(VENV)/bin
 # The version that the plugin is tested with; any from 2.1 works.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test test-reference lint format clean
+# Each of these has an environment of its own: what they need does not go together.
+PLUGINS := creme-onnx creme-keras creme-enformer-torch creme-borzoi
+
+.PHONY: demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
 
-test: $(VENV)/dev lint
+test: test-core test-plugins
+
+test-core: $(VENV)/dev lint
 	$(BIN)/python -m pytest -q tests
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
+
+test-plugins: $(PLUGINS:%=test-%)
+
+$(PLUGINS:%=test-%): test-%: $(VENV)-%/done
+	$(VENV)-$*/bin/python -m pytest -q -c plugins/$*/pyproject.toml plugins/$*/tests
+
+$(PLUGINS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install -q "$(TORCH)"
+	$(VENV)-$*/bin/python -m pip install -q -e . -e plugins/creme-seqnn -e "plugins/$*[test]"
+	@touch $@
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done
@@ -52,4 +68,4 @@ $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml
 	@touch $@ $(VENV)/core
 
 clean:
-	rm -rf $(VENV) $(VENV)-reference demo
+	rm -rf $(VENV) $(VENV)-* demo

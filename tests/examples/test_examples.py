@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from command import CREME
+from creme.errors import ModelError, PluginError
 from creme.registry import plugins
-from creme.runner.experiment import parse
+from creme.runner.experiment import build_tests, parse
 from creme.runner.results import Results
 from creme.runner.run import Plan
 from creme.suite.distance import Distance
@@ -71,3 +72,37 @@ def test_two_tiles_of_psmf1_on_the_real_network(chr20):
     necessity = results.load("necessity").sel(track="six_bins").effect.values[0]
     assert necessity[1] > 0.15
     assert abs(necessity[0]) < 0.05
+
+
+@pytest.mark.parametrize("name", ["enformer_k562", "borzoi_k562"])
+def test_examples_without_their_weights_are_valid(name):
+    experiment = parse((EXAMPLES / f"{name}.toml").read_text(), name)
+    assert list(build_tests(experiment.tests, experiment.seed)) == [
+        "context_dependence",
+        "necessity",
+        "sufficiency",
+    ]
+    plugin = experiment.model["plugin"]
+    if plugin in plugins("models"):
+        with pytest.raises(ModelError, match="huggingface-cli download"):
+            Plan.of(experiment, EXAMPLES)
+    else:
+        with pytest.raises(PluginError, match=plugin):
+            Plan.of(experiment, EXAMPLES)
+
+
+def test_a_network_of_ones_own(data, tmp_path):
+    pytest.importorskip("torch")
+    (tmp_path / "data").symlink_to(data.resolve())
+    for name in ("own_model.py", "own_model.toml"):
+        (tmp_path / name).write_text((EXAMPLES / name).read_text())
+    done = subprocess.run(
+        [*CREME, "run", str(tmp_path / "own_model.toml")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    necessity = Results.existing(tmp_path / "own-model.results").load("necessity")
+    assert necessity.sizes["tile"] == 8
+    assert necessity.track.values.tolist() == ["one", "two"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
-from creme.runner.experiment import select
+from creme.runner.experiment import build_model, select
 from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
@@ -125,6 +125,16 @@ def test_old_checkpoints_are_read(weights, tmp_path):
     folder = checkpoint(tmp_path / "old", safe=False)
     onehot = sequences(small(folder), 1)
     np.testing.assert_array_equal(small(folder).predict(onehot), small(weights).predict(onehot))
+
+
+def test_a_folder_beside_the_experiment_file(tmp_path):
+    checkpoint(tmp_path / "net")
+    table = {"plugin": "enformer-torch", "length": LENGTH, "tf_gamma": False}
+    model, _ = build_model({**table, "weights": "net"}, tmp_path)
+    assert model.fingerprint == small(tmp_path / "net").fingerprint
+    # A name on the hub stays one.
+    with pytest.raises(ModelError, match="huggingface-cli download EleutherAI/absent"):
+        build_model({**table, "weights": "EleutherAI/absent"}, tmp_path)
 
 
 def test_errors_say_what_is_missing(weights, tmp_path, monkeypatch):

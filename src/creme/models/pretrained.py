@@ -31,7 +31,7 @@ class PretrainedModel(LoadedModel):
     time, which costs nothing there and makes a prediction independent of its batch.
     """
 
-    weights: str = Field(
+    weights: Path | str = Field(
         description="folder with config.json and weights, or a name on the Hugging Face hub that "
         "was downloaded before"
     )
@@ -60,7 +60,7 @@ class PretrainedModel(LoadedModel):
     def _downloaded(self) -> Path:
         """The folder of a name on the hub, from the local cache alone."""
         missing = (
-            f"model {self.name}: there is no folder {self.weights!r}, and no network of this name "
+            f"model {self.name}: there is no folder {str(self.weights)!r}, and no network of this name "
             f"in the Hugging Face cache; on a machine with network: huggingface-cli download "
             f"{self.weights}"
         )
@@ -73,7 +73,7 @@ class PretrainedModel(LoadedModel):
         except ImportError:
             raise ModelError(f"{missing} (huggingface_hub is not installed)") from None
         try:
-            return Path(snapshot_download(self.weights, local_files_only=True))
+            return Path(snapshot_download(str(self.weights), local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
             raise ModelError(missing) from None
 

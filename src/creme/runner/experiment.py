@@ -169,22 +169,21 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
 
 def _resolved(cls: type[Model], table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Parameters whose fields are paths, taken from the experiment file's folder."""
+    kinds = {
+        name: {info.annotation, *getattr(info.annotation, "__args__", ())}
+        for name, info in cls.model_fields.items()
+    }
     return {
-        key: _from(folder, value)
-        if key in cls.model_fields and _is_path(cls.model_fields[key])
-        else value
+        key: _from(folder, value, maybe=str in kinds[key]) if Path in kinds.get(key, ()) else value
         for key, value in table.items()
     }
 
 
-def _from(folder: Path, value: Any) -> Any:
-    if isinstance(value, str):
-        return folder / Path(value).expanduser()
+def _from(folder: Path, value: Any, *, maybe: bool) -> Any:
+    """A path from a folder; a field that is a path or a name is one where something is there."""
     if isinstance(value, dict):
-        return {key: _from(folder, part) for key, part in value.items()}
-    return value
-
-
-def _is_path(info: Any) -> bool:
-    kinds = [info.annotation, *getattr(info.annotation, "__args__", ())]
-    return Path in kinds
+        return {key: _from(folder, part, maybe=False) for key, part in value.items()}
+    if not isinstance(value, str):
+        return value
+    path = folder / Path(value).expanduser()
+    return path if path.exists() or not maybe else value
