@@ -60,8 +60,8 @@ class PretrainedModel(LoadedModel):
     def _downloaded(self) -> Path:
         """The folder of a name on the hub, from the local cache alone."""
         missing = (
-            f"model {self.name}: there is no folder {str(self.weights)!r}, and no network of this name "
-            f"in the Hugging Face cache; on a machine with network: huggingface-cli download "
+            f"model {self.name}: there is no folder {str(self.weights)!r}, and no network of this "
+            f"name in the Hugging Face cache; on a machine with network: huggingface-cli download "
             f"{self.weights}"
         )
         try:
