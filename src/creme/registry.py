@@ -6,11 +6,18 @@ program down.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import (
+    EntryPoint,
+    PackageNotFoundError,
+    entry_points,
+    requires,
+    version,
+)
 from typing import Any
 
 from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
@@ -42,6 +49,16 @@ class Plugin:
     version: str
     target: str
 
+    def missing(self) -> list[str]:
+        """Packages that its distribution needs and that are not installed; imports nothing."""
+        try:
+            required = requires(self.distribution) or []
+        except PackageNotFoundError:
+            return []
+        # What has a marker is for an extra, or for another platform.
+        names = [re.split(r"[ <>=!~\[(]", line)[0] for line in required if ";" not in line]
+        return [name for name in names if not _installed(name)]
+
     def load(self) -> type[Any]:
         """Import the class.
 
@@ -63,6 +80,15 @@ class Plugin:
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
             raise PluginError(f"{where} is not a subclass of creme.{base.__name__}")
         return loaded
+
+
+@cache
+def _installed(distribution: str) -> bool:
+    try:
+        version(distribution)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 @cache

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -211,3 +212,26 @@ def test_import_is_quick_and_free_of_frameworks():
     seconds, modules = done.stdout.split(maxsplit=1)
     assert float(seconds) < 0.5
     assert modules.strip() == "[]"
+
+
+def test_plugins_say_what_they_lack(tmp_path):
+    """A distribution whose requirement is not installed; nothing is imported to find out."""
+    info = tmp_path / "half_there-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: half-there\nVersion: 1.0\nRequires-Dist: numpy>=1\n"
+        "Requires-Dist: no-such-framework>=2.1\nRequires-Dist: not-that; extra == 'gpu'\n"
+    )
+    (info / "entry_points.txt").write_text("[creme.models]\nhalf = half_there:Half\n")
+    done = subprocess.run(
+        [*CREME, "plugins"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"},
+    )
+    (line,) = [line for line in done.stdout.splitlines() if "half_there:Half" in line]
+    assert line.endswith("needs: pip install no-such-framework")
+    assert "synthetic_genome" not in done.stdout
+    (own,) = [line for line in done.stdout.splitlines() if "creme.models.synthetic:" in line]
+    assert "needs" not in own

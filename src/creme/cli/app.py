@@ -106,7 +106,7 @@ def results(
 
 @app.command()
 def plugins() -> None:
-    """List the installed models, perturbations and tests; imports none of them."""
+    """List the installed models, perturbations and tests, and what they lack; imports none."""
     from creme.cli.terminal import out
     from creme.registry import KINDS
     from creme.registry import plugins as installed
@@ -114,8 +114,11 @@ def plugins() -> None:
     for kind in KINDS:
         out.print(kind, style="bold")
         for plugin in installed(kind).values():
+            missing = plugin.missing()
+            lacks = f"  needs: pip install {' '.join(missing)}" if missing else ""
             out.print(
-                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}",
+                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}"
+                f"{lacks}",
                 markup=False,
                 highlight=False,
             )

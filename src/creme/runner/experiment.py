@@ -102,9 +102,20 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
             f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
         )
     kept = {key: table.pop(key) for key in KEPT if key in table}
+    variants = table.pop("ensemble", None)
     cls = registry.load("models", plugin)
     try:
         model: Model = cls(**_resolved(cls, table, folder))
+    except ConfigError as error:
+        raise ConfigError(f"[model]: {error}") from None
+    if variants is not None:
+        from creme.models.ensemble import Ensemble
+
+        try:
+            model = Ensemble(of=model, **variants)
+        except (ConfigError, TypeError) as error:
+            raise ConfigError(f"[model] ensemble: {error}") from None
+    try:
         return model, select(model, **kept)
     except ConfigError as error:
         raise ConfigError(f"[model]: {error}") from None
