@@ -1,0 +1,1 @@
+"""Enformer as published in TensorFlow, for creme-toolkit."""

@@ -1,0 +1,169 @@
+"""The model plugin ``enformer``: the network as published on TensorFlow Hub."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from creme.errors import ModelError
+from creme.model import Selection, Track, TrackTable
+from creme.models.loaded import LoadedModel
+from creme.models.targets import read_targets
+from creme.weights import digest
+from numpy.typing import NDArray
+from pydantic import Field
+
+HANDLE = "https://tfhub.dev/deepmind/enformer/1"
+_TRACKS = {"human": 5313, "mouse": 1643}
+_TAKES = 393_216
+
+
+class Enformer(LoadedModel):
+    """Enformer in TensorFlow: 196,608 bp in, 896 bins of 128 bp out, 5,313 human tracks.
+
+    The published network takes 393,216 bp, of which the outer half does not reach the output; it is
+    given zeros there. On the CPU sequences are predicted one at a time, so that a prediction does
+    not depend on its batch.
+
+    Notes
+    -----
+    Section "Enformer": TSS activity is bin 448 of track 5,111 of the human head. Loading a
+    SavedModel runs the graph that stands in it: use only those that you trust.
+    """
+
+    name: ClassVar[str] = "enformer"
+    version: ClassVar[str] = "1"
+
+    weights: Path | str = Field(
+        HANDLE, description="folder of the SavedModel, or its handle on TensorFlow Hub"
+    )
+    targets: Path | None = Field(None, description="published table of the head's tracks")
+    head: str = Field("human", pattern="^(human|mouse)$", description="human or mouse")
+    deterministic: bool = Field(
+        True, description="make TensorFlow's kernels deterministic; only before it has started"
+    )
+
+    @property
+    def input_length(self) -> int:
+        """196,608 bp."""
+        return 196_608
+
+    @property
+    def bin_size(self) -> int:
+        """128 bp."""
+        return 128
+
+    @property
+    def n_bins(self) -> int:
+        """896; the TSS base is the first one of bin 448."""
+        return 896
+
+    @cached_property
+    def tracks(self) -> TrackTable:
+        """5,313 tracks (human) or 1,643 (mouse)."""
+        n_tracks = _TRACKS[self.head]
+        if self.targets is None:
+            return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
+        return read_targets(self.targets, n_tracks)
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where the SavedModel is; a download that was cut short counts as none.
+
+        Raises
+        ------
+        ModelError
+            If it is not there; it says where it was looked for.
+        """
+        given = Path(self.weights).expanduser()
+        places = [given]
+        if not given.is_dir():
+            cache = os.environ.get("TFHUB_CACHE_DIR") or Path(
+                tempfile.gettempdir(), "tfhub_modules"
+            )
+            places.append(Path(cache) / hashlib.sha1(str(self.weights).encode()).hexdigest())
+        for place in places:
+            if (place / "saved_model.pb").is_file() and (
+                place / "variables" / "variables.index"
+            ).is_file():
+                return place
+        raise ModelError(
+            f"model enformer: no whole SavedModel {str(self.weights)!r} in "
+            f"{' or '.join(map(str, places))}; download it on a machine with network (with "
+            f"tensorflow_hub or kagglehub), and give its folder as weights"
+        )
+
+    def identity(self) -> dict[str, Any]:
+        """Digest of the SavedModel, the head, and what the outer half is filled with."""
+        return {
+            "weights": digest(self.folder),
+            "head": self.head,
+            "padding": "zeros",
+            "deterministic": self.deterministic,
+        }
+
+    def load(self) -> Any:
+        """The network's ``model`` and its device."""
+        if self.deterministic and "tensorflow" not in sys.modules:
+            os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+        try:
+            import tensorflow as tf
+        except ImportError as error:
+            raise ModelError(
+                f"model enformer needs TensorFlow: pip install tensorflow ({error})"
+            ) from None
+        gpus = len(tf.config.list_physical_devices("GPU"))
+        place = self.place(gpus, "TensorFlow").replace("cuda", "GPU")
+        # On a GPU convolutions would otherwise run in TF32, with 10 bits of precision.
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        try:
+            with tf.device(place):
+                loaded = tf.saved_model.load(str(self.folder))
+            return loaded.model, place
+        except Exception as error:
+            raise ModelError(f"the SavedModel in {self.folder} cannot be loaded: {error}") from None
+
+    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict all bins and tracks; see `creme.model.Model.predict`."""
+        return self._run(onehot, None)
+
+    def predict_selected(
+        self, onehot: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict all, and bring only the chosen bins and tracks back from the device."""
+        return self._run(onehot, selection)
+
+    def _run(self, onehot: NDArray[np.float32], selection: Selection | None) -> NDArray[np.float32]:
+        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
+            raise ModelError(
+                f"model enformer: the input has shape {onehot.shape}, and (B, 196608, 4) is needed"
+            )
+        shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
+        if not len(onehot):
+            return np.empty((0, *shape), dtype=np.float32)
+        network, place = self.network
+        import tensorflow as tf
+
+        size = 1 if place == "cpu" else len(onehot)
+        side = (_TAKES - self.input_length) // 2
+        parts = []
+        with tf.device(place):
+            for start in range(0, len(onehot), size):
+                padded = np.pad(onehot[start : start + size], ((0, 0), (side, side), (0, 0)))
+                output = network.predict_on_batch(tf.constant(padded))[self.head]
+                if output.shape[1:] != (self.n_bins, len(self.tracks)):
+                    raise ModelError(
+                        f"the SavedModel in {self.folder} gives {tuple(output.shape[1:])} for the "
+                        f"{self.head} head, and ({self.n_bins}, {len(self.tracks)}) are expected"
+                    )
+                if selection is not None:
+                    output = tf.gather(output, selection.bins, axis=1)
+                    output = tf.gather(output, selection.tracks, axis=2)
+                parts.append(output.numpy())
+        return np.ascontiguousarray(np.concatenate(parts), dtype=np.float32)
