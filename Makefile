@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
 # Each of these has an environment of its own: what they need does not go together.
-PLUGINS := creme-onnx creme-keras creme-enformer-torch creme-borzoi
+PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi
 
 .PHONY: demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
 

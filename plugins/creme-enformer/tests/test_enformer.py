@@ -64,7 +64,8 @@ def test_numbers_are_the_networks_with_zeros_around(weights):
     onehot = sequences(model, 1)
     padded = np.zeros((1, 393_216, 4), np.float32)
     padded[:, 98_304:294_912] = onehot
-    expected = tf.saved_model.load(str(weights)).model.predict_on_batch(padded)["human"].numpy()
+    loaded = tf.saved_model.load(str(weights))
+    expected = loaded.model.predict_on_batch(padded)["human"].numpy()
     np.testing.assert_array_equal(model.predict(onehot), expected)
 
 
@@ -109,7 +110,7 @@ def test_the_hubs_cache_is_looked_into_and_partial_downloads_are_not_taken(
 ):
     monkeypatch.setenv("TFHUB_CACHE_DIR", str(tmp_path))
     place = tmp_path / hashlib.sha1(HANDLE.encode()).hexdigest()
-    with pytest.raises(ModelError, match="no whole SavedModel 'https://tfhub.dev/.*download it"):
+    with pytest.raises(ModelError, match=r"no whole SavedModel 'https://tfhub\.dev/.*download it"):
         _ = Enformer().fingerprint
     shutil.copytree(weights, place)
     assert Enformer().fingerprint == Enformer(weights=weights).fingerprint

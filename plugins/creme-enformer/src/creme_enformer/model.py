@@ -84,9 +84,8 @@ class Enformer(LoadedModel):
         given = Path(self.weights).expanduser()
         places = [given]
         if not given.is_dir():
-            cache = os.environ.get("TFHUB_CACHE_DIR") or Path(
-                tempfile.gettempdir(), "tfhub_modules"
-            )
+            usual = Path(tempfile.gettempdir()) / "tfhub_modules"
+            cache = os.environ.get("TFHUB_CACHE_DIR", usual)
             places.append(Path(cache) / hashlib.sha1(str(self.weights).encode()).hexdigest())
         for place in places:
             if (place / "saved_model.pb").is_file() and (
@@ -109,7 +108,7 @@ class Enformer(LoadedModel):
         }
 
     def load(self) -> Any:
-        """The network's ``model`` and its device."""
+        """The SavedModel and its device."""
         if self.deterministic and "tensorflow" not in sys.modules:
             os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
         try:
@@ -125,7 +124,8 @@ class Enformer(LoadedModel):
         try:
             with tf.device(place):
                 loaded = tf.saved_model.load(str(self.folder))
-            return loaded.model, place
+            # All of it is kept: variables may belong to its root.
+            return loaded, place
         except Exception as error:
             raise ModelError(f"the SavedModel in {self.folder} cannot be loaded: {error}") from None
 
@@ -156,7 +156,7 @@ class Enformer(LoadedModel):
         with tf.device(place):
             for start in range(0, len(onehot), size):
                 padded = np.pad(onehot[start : start + size], ((0, 0), (side, side), (0, 0)))
-                output = network.predict_on_batch(tf.constant(padded))[self.head]
+                output = network.model.predict_on_batch(tf.constant(padded))[self.head]
                 if output.shape[1:] != (self.n_bins, len(self.tracks)):
                     raise ModelError(
                         f"the SavedModel in {self.folder} gives {tuple(output.shape[1:])} for the "
