@@ -195,3 +195,39 @@ class DescribedModel(LoadedModel):
                 )
             output = output.reshape(axes)
         return np.ascontiguousarray(output.transpose(0, 2, 1)) if swapped else output
+
+
+class FileModel(DescribedModel):
+    """A network in a file, with its description in a TOML file beside it.
+
+    Raises
+    ------
+    ConfigError
+        If a file is missing, or the description is malformed.
+    """
+
+    file: Path = Field(description="file of the whole network")
+    description: Path | None = Field(
+        None, description="TOML that describes it; of the network's name beside it unless given"
+    )
+
+    @model_validator(mode="after")
+    def _there(self) -> Self:
+        if not self.file.is_file():
+            raise ValueError(f"there is no file {str(self.file)!r}")
+        if not self._beside.is_file():
+            raise ValueError(
+                f"there is no description {str(self._beside)!r}: write one that says "
+                f"input_length, bin_size, n_bins and tracks"
+            )
+        _ = self.described
+        return self
+
+    @property
+    def _beside(self) -> Path:
+        return self.description or self.file.with_suffix(".toml")
+
+    @cached_property
+    def described(self) -> Description:
+        """The network's description, read from its file."""
+        return Description.read(self._beside)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import nullcontext
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from creme.errors import ModelError
-from creme.models.described import DescribedModel, Description
+from creme.models.described import FileModel
 from creme.weights import digest
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 
-class KerasModel(DescribedModel):
+class KerasModel(FileModel):
     """A network in a Keras file, run by Keras 3 on PyTorch, TensorFlow or JAX.
 
     A TOML file beside it, ``NAME.toml`` unless given, says what the network takes and gives; see
@@ -38,10 +36,6 @@ class KerasModel(DescribedModel):
     name: ClassVar[str] = "keras"
     version: ClassVar[str] = "1"
 
-    file: Path = Field(description="file of the whole network, .keras or .h5")
-    description: Path | None = Field(
-        None, description="TOML that describes it; NAME.toml beside the network unless given"
-    )
     sequence_input: str | None = Field(
         None, description="name of the input that takes the sequence; needed if there are several"
     )
@@ -49,23 +43,6 @@ class KerasModel(DescribedModel):
     backend: Literal["torch", "tensorflow", "jax"] = Field(
         "torch", description="what Keras computes with"
     )
-
-    @model_validator(mode="after")
-    def _there(self) -> Self:
-        for path, what in ((self.file, "file"), (self._description_file, "description")):
-            if not path.is_file():
-                raise ValueError(f"there is no {what} {str(path)!r}")
-        _ = self.described
-        return self
-
-    @property
-    def _description_file(self) -> Path:
-        return self.description or self.file.with_suffix(".toml")
-
-    @cached_property
-    def described(self) -> Description:
-        """The network's description, read from its file."""
-        return Description.read(self._description_file)
 
     def identity(self) -> dict[str, Any]:
         """Digest of the file, what its inputs get, the layouts, and the backend."""

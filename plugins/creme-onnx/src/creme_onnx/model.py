@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from creme.errors import ModelError
-from creme.models.described import DescribedModel, Description
+from creme.models.described import FileModel
 from creme.weights import digest
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field
 
 
-class OnnxModel(DescribedModel):
+class OnnxModel(FileModel):
     """A network in an ONNX file, run by ONNX Runtime on the CPU or a CUDA GPU.
 
     A TOML file beside it, ``NAME.toml`` for ``NAME.onnx`` unless given, says what the network takes
@@ -32,34 +30,9 @@ class OnnxModel(DescribedModel):
     name: ClassVar[str] = "onnx"
     version: ClassVar[str] = "1"
 
-    file: Path = Field(description="ONNX file")
-    description: Path | None = Field(
-        None, description="TOML that describes it; NAME.toml beside NAME.onnx unless given"
-    )
     output: str | None = Field(
         None, description="name of the output to read; the first unless given"
     )
-
-    @model_validator(mode="after")
-    def _there(self) -> Self:
-        if not self.file.is_file():
-            raise ValueError(f"there is no file {str(self.file)!r}")
-        if not self._description_file.is_file():
-            raise ValueError(
-                f"there is no description {str(self._description_file)!r}: write one that says "
-                f"input_length, bin_size, n_bins and tracks"
-            )
-        _ = self.described
-        return self
-
-    @property
-    def _description_file(self) -> Path:
-        return self.description or self.file.with_suffix(".toml")
-
-    @cached_property
-    def described(self) -> Description:
-        """The network's description, read from its file."""
-        return Description.read(self._description_file)
 
     def identity(self) -> dict[str, Any]:
         """Digests of the file and of its external data, the output, and the layouts."""
