@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import hashlib
 import math
 import pickle
 
 import numpy as np
 import pytest
 
-from creme.errors import ModelError
+from creme.errors import ModelError, SequenceError
 from creme.model import Selection
 from creme.models import grammar
 from creme.models.synthetic import SyntheticModel
+from creme.models.synthetic_genome import element_end, plant, write_genome
 from creme.sequence import Edit, Mutant, Sequence
 
 LENGTH = 3072
@@ -99,10 +101,74 @@ def test_fingerprint_and_errors():
 
 
 def test_genome_is_the_same_for_a_seed(genome, tmp_path):
-    from creme.models.synthetic_genome import write_genome
-
     again = write_genome(tmp_path / "a", genes=3)
     assert again.fasta.read_bytes() == genome.fasta.read_bytes()
     assert again.truth.read_bytes() == genome.truth.read_bytes()
     other = write_genome(tmp_path / "b", seed=1, genes=3)
     assert other.fasta.read_bytes() != genome.fasta.read_bytes()
+
+
+def test_genome_is_the_published_one(tmp_path):
+    """Results on it are compared between versions: its bytes stay."""
+    written = write_genome(tmp_path)
+    digests = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        for path in (written.fasta, written.gtf, written.bed, written.truth)
+    }
+    assert digests == {
+        "genome.fa": "ac5b0db2dbc25f4c",
+        "annotation.gtf": "5d6e962a15901cb4",
+        "tss.bed": "40f9637f001f0552",
+        "truth.tsv": "f060a0cc7f368156",
+    }
+
+
+def test_planted_motifs_stand_where_they_were_asked_for_and_nowhere_else():
+    sequence = plant("medium_promoter", [("silencer", 1800, 2), ("enhancer", 7, 3)], length=2048)
+    starts, kinds = grammar.find_motifs(sequence.codes)
+    assert [(grammar.KINDS[kind], start) for kind, start in zip(kinds, starts, strict=True)] == [
+        *(("enhancer", start) for start in (7, 47, 87)),
+        ("medium_promoter", 1024),
+        *(("silencer", start) for start in (1800, 1840)),
+    ]
+    assert element_end(7, 3) == 87 + grammar.WIDTH
+
+
+def test_a_planted_sequence_is_the_same_for_a_name_and_seed():
+    made = [
+        str(plant("weak_promoter", [], length=2048, seed=seed, name=name))
+        for seed, name in [(0, "a"), (0, "a"), (1, "a"), (0, "b")]
+    ]
+    assert made[0] == made[1]
+    assert len(set(made)) == 3
+
+
+def test_no_chance_motif_is_left():
+    for seed in range(3):
+        codes = plant("weak_promoter", [], length=3_000_000, seed=seed).codes
+        assert grammar.find_motifs(codes)[0].tolist() == [1_500_000]
+
+
+@pytest.mark.parametrize("start", [0, 2048 - grammar.WIDTH])
+def test_elements_may_stand_at_either_end(start):
+    codes = plant("weak_promoter", [("enhancer", start, 1)], length=2048).codes
+    assert start in grammar.find_motifs(codes)[0]
+
+
+@pytest.mark.parametrize(
+    ("promoter", "elements", "message"),
+    [
+        ("weak_promoter", [("enhancer", 2048 - 13, 1)], "at 2035 does not fit into 2048 bp"),
+        ("weak_promoter", [("enhancer", 2000, 2)], "at 2040 does not fit into 2048 bp"),
+        ("weak_promoter", [("enhancer", -5, 1)], "at -5 does not fit"),
+        ("weak_promoter", [("enhancr", 5, 1)], "'enhancr' cannot stand at 5: .* motifs are weak_"),
+        ("weak_promoter", [("strong_promoter", 5, 1)], "'strong_promoter' cannot stand at 5"),
+        ("promoter", [], "'promoter' cannot stand at 1024"),
+        ("enhancer", [], "'enhancer' cannot stand at 1024"),
+        ("weak_promoter", [("enhancer", 100, 2), ("enhancer", 105, 1)], "cover one another"),
+        ("weak_promoter", [("enhancer", 1029, 1)], "cover one another or the promoter"),
+    ],
+)
+def test_what_cannot_be_planted(promoter, elements, message):
+    with pytest.raises(SequenceError, match=message):
+        plant(promoter, elements, length=2048)

@@ -166,8 +166,22 @@ def plant(
     Raises
     ------
     SequenceError
-        If an element does not fit, or covers the promoter or another element.
+        If there is no such motif, or an element does not fit, or covers the promoter or another
+        element.
     """
+    places = [(promoter, length // 2)]
+    for kind, start, instances in elements:
+        places += [(kind, start + instance * _PITCH) for instance in range(instances)]
+    for kind, start in places:
+        if kind not in MOTIFS or ("promoter" in kind) != (start == length // 2):
+            raise SequenceError(
+                f"{name}: {kind!r} cannot stand at {start}: a promoter stands in the middle, "
+                f"enhancer and silencer elsewhere; motifs are {', '.join(MOTIFS)}"
+            )
+        if not 0 <= start <= length - WIDTH:
+            raise SequenceError(
+                f"{name}: a motif of {WIDTH} bp at {start} does not fit into {length} bp"
+            )
     bits = np.random.Philox(derive(seed, "synthetic genome", name) % 2**64)
     codes = _markov(bits.random_raw(length), (_TRANSITIONS * 2**32).astype(np.uint64))
     # Chance matches would be elements that the truth does not know.
@@ -175,16 +189,12 @@ def plant(
         middle = chance + WIDTH // 2
         codes[middle] = (codes[middle] + 1) % 4
         codes[middle + 1] = (codes[middle + 1] + 1) % 4
-    places = [(promoter, length // 2)]
-    for kind, start, instances in elements:
-        places += [(kind, start + instance * _PITCH) for instance in range(instances)]
     for kind, start in places:
         codes[start : start + WIDTH] = encode(MOTIFS[kind])
     found = find_motifs(codes)[0].tolist()
     if found != sorted(start for _, start in places):
         raise SequenceError(
-            f"{name}: elements cover one another or the promoter, or leave the {length} bp: "
-            f"motifs stand at {found}"
+            f"{name}: elements cover one another or the promoter: motifs stand at {found}"
         )
     return Sequence(codes)
 
