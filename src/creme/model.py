@@ -278,14 +278,17 @@ class Model(Parameters, ABC):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (hexadecimal) of all that changes a prediction."""
-        described = {
+        text = json.dumps(self._fingerprinted(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _fingerprinted(self) -> dict[str, Any]:
+        return {
             "model": self.name,
             "version": self.version,
             "n_value": self.n_value,
             "grid": [self.input_length, self.output_start, self.bin_size, self.n_bins],
             "identity": self.identity(),
         }
-        return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
     def tss_bin(self) -> int:
         """The bin that holds the TSS base.
