@@ -14,6 +14,7 @@ from creme.errors import ConfigError, ModelError
 from creme.runner.experiment import select
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
+from creme.testing.split import check_split
 
 from creme_borzoi.model import Borzoi
 
@@ -50,6 +51,12 @@ def small(weights, **changes):
 @pytest.mark.parametrize("check", model_checks(), ids=str)
 def test_conforms(check, weights):
     check(lambda: small(weights))
+
+
+@pytest.mark.parametrize(("depth", "head"), [(1, "mouse"), (2, "human")])
+def test_windows_give_the_librarys_numbers(depth, head, tmp_path):
+    folder = checkpoint(tmp_path / "net", depth=depth)
+    check_split(lambda: small(folder, head=head))
 
 
 def test_numbers_are_the_networks(weights):

@@ -14,6 +14,7 @@ from creme.runner.experiment import build_model, select
 from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
+from creme.testing.split import check_split
 from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import Attention
 from safetensors.torch import save_file
@@ -62,6 +63,12 @@ def small(weights, **changes):
 @pytest.mark.parametrize("check", model_checks(), ids=str)
 def test_conforms(check, weights):
     check(lambda: small(weights))
+
+
+@pytest.mark.parametrize(("depth", "head"), [(1, "mouse"), (2, "human")])
+def test_windows_give_the_librarys_numbers(depth, head, tmp_path):
+    folder = checkpoint(tmp_path / "net", depth=depth)
+    check_split(lambda: small(folder, head=head))
 
 
 def test_numbers_are_the_networks(weights):

@@ -13,6 +13,7 @@ from creme import registry
 from creme.errors import ConfigError, ModelError
 from creme.genome import Genome
 from creme.model import Selection
+from creme.testing.split import check_split
 
 from creme_seqnn.model import SeqNN
 
@@ -76,6 +77,13 @@ def test_a_selection_is_a_part_of_the_whole(model, onehot, predicted):
     selection = Selection((0, 1023, 1024, 2047), (0, 5, 73))
     got = model.predict_selected(onehot, selection)
     np.testing.assert_allclose(got, selection.take(predicted), atol=1e-5)
+
+
+def test_windows_give_what_a_full_forward_pass_gives(model):
+    assert model.strides == (32, 64, 128)
+    # 7 bp first, then 5 positions at each stride from 2 on.
+    assert model.radius == 3 + 2 * (2 + 4 + 8 + 16 + 32 + 64)
+    check_split(lambda: model)
 
 
 def test_batch_pickle_and_input(model, onehot, predicted):

@@ -1,7 +1,4 @@
-"""Published PyTorch networks: a folder of weights, or a name on the Hugging Face hub.
-
-PyTorch is imported when a network is loaded; the packages that need it bring it along.
-"""
+"""Published PyTorch networks: a folder of weights, or a name on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -11,24 +8,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from creme.errors import ConfigError, ModelError
-from creme.model import Selection, Track, TrackTable
-from creme.models.loaded import LoadedModel
+from creme.model import Track, TrackTable
 from creme.models.targets import read_targets
+from creme.models.torch_model import TorchModel
 from creme.weights import digest
 
 _FILES = ("config.json", "*.safetensors", "pytorch_model*.bin")
 
 
-class PretrainedModel(LoadedModel):
+class PretrainedModel(TorchModel):
     """A network that was saved as ``config.json`` and weights.
 
-    A subclass gives the grid, `load` and `outputs`. On the CPU sequences are predicted one at a
-    time, which costs nothing there and makes a prediction independent of its batch.
+    A subclass gives the grid, `load` and `outputs`.
     """
 
     weights: Path | str = Field(
@@ -81,7 +75,7 @@ class PretrainedModel(LoadedModel):
         """Digests of the configuration and the weights, and the precision."""
         files = {path.name: digest(path) for path in self._files(self.folder)}
         text = repr(sorted(files.items()))
-        return {"weights": hashlib.sha256(text.encode()).hexdigest(), "precision": "float32"}
+        return {"weights": hashlib.sha256(text.encode()).hexdigest(), "precision": self.precision}
 
     @staticmethod
     def _files(folder: Path) -> list[Path]:
@@ -123,51 +117,3 @@ class PretrainedModel(LoadedModel):
         if self.targets is None:
             return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
         return read_targets(self.targets, n_tracks)
-
-    def outputs(self, network: Any, batch: Any) -> Any:
-        """The network's output, (B, n_bins, tracks), as tensors; `batch` is (B, length, 4)."""
-        raise NotImplementedError
-
-    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predict all bins and tracks; see `creme.model.Model.predict`."""
-        return self._run(onehot, None)
-
-    def predict_selected(
-        self, onehot: NDArray[np.float32], selection: Selection
-    ) -> NDArray[np.float32]:
-        """Predict all, and bring only the chosen bins and tracks back from the device."""
-        return self._run(onehot, selection)
-
-    def _run(self, onehot: NDArray[np.float32], selection: Selection | None) -> NDArray[np.float32]:
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
-            raise ModelError(
-                f"model {self.name}: the input has shape {onehot.shape}, and "
-                f"(B, {self.input_length}, 4) is needed"
-            )
-        shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
-        if not len(onehot):
-            return np.empty((0, *shape), dtype=np.float32)
-        network = self.network
-        import torch
-
-        device = next(network.parameters()).device
-        size = 1 if device.type == "cpu" else len(onehot)
-        parts = []
-        # On a GPU convolutions would otherwise run in TF32, with 10 bits of precision.
-        exact = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        )
-        with torch.inference_mode(), exact:
-            for start in range(0, len(onehot), size):
-                batch = torch.tensor(onehot[start : start + size], device=device)
-                output = self.outputs(network, batch)
-                if selection is not None:
-                    output = output[:, list(selection.bins)][:, :, list(selection.tracks)]
-                parts.append(output.float().cpu().numpy())
-        return np.ascontiguousarray(np.concatenate(parts))
-
-    def into_place(self, network: Any) -> Any:
-        """A loaded network on its device, ready to predict."""
-        import torch
-
-        return network.to(self.place(torch.cuda.device_count(), "PyTorch")).float().eval()

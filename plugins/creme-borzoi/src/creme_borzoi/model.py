@@ -6,14 +6,15 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from creme.errors import ConfigError, ModelError
-from creme.model import TrackTable
+from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
+from creme.models.torch_model import SplitTorchModel
 from pydantic import Field
 
 _TRACKS = {"human": 7611, "mouse": 2608}
 
 
-class Borzoi(PretrainedModel):
+class Borzoi(SplitTorchModel, PretrainedModel):
     """Borzoi in PyTorch: 524,288 bp in, 6,144 bins of 32 bp out, 7,611 human tracks.
 
     The published networks predict squashed coverage (x^0.75, and a square root above a limit);
@@ -73,11 +74,38 @@ class Borzoi(PretrainedModel):
             raise ModelError(f"the network in {self.folder} cannot be loaded: {error}") from None
         return self.into_place(network)
 
-    def outputs(self, network: Any, batch: Any) -> Any:
-        """The chosen head's output, bins before tracks."""
-        output = network(batch.transpose(1, 2), is_human=self.head == "human")
-        if self.unsquash:
-            from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
+    def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
+        """The chosen head's output, as the library computes it, bins before tracks."""
+        output = network(batch.transpose(1, 2), is_human=self.head == "human").transpose(1, 2)
+        if selection is not None:
+            output = output[:, list(selection.bins)][:, :, list(selection.tracks)]
+        return self._transformed(output)
 
-            output = undo_squashed_scale(output)
-        return output.transpose(1, 2)
+    def _transformed(self, output: Any) -> Any:
+        if not self.unsquash:
+            return output
+        from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
+
+        return undo_squashed_scale(output)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The U-Net's two branches, 32 and 64 bp a position, and the transformer's input."""
+        return (32, 64, 128)
+
+    @property
+    def radius(self) -> int:
+        """Kernels of 15 bp, and then of 5 positions at 2, 4, 8, 16, 32 and 64 bp."""
+        return 7 + 2 * (2 + 4 + 8 + 16 + 32 + 64)
+
+    def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
+        """The convolutions."""
+        from creme_borzoi.network import encode
+
+        return encode(network, batch)
+
+    def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
+        """The transformer, the way up, and the head for the chosen bins and tracks."""
+        from creme_borzoi.network import decode
+
+        return self._transformed(decode(network, features, self.head, selection, self.n_bins))

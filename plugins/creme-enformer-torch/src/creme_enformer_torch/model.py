@@ -6,12 +6,13 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from creme.errors import ConfigError, ModelError
-from creme.model import TrackTable
+from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
+from creme.models.torch_model import SplitTorchModel
 from pydantic import Field, model_validator
 
 
-class EnformerTorch(PretrainedModel):
+class EnformerTorch(SplitTorchModel, PretrainedModel):
     """Enformer in PyTorch: 196,608 bp in, 896 bins of 128 bp out, 5,313 human tracks.
 
     Its numbers are close to those of the network as published in TensorFlow, and not the same: the
@@ -82,6 +83,30 @@ class EnformerTorch(PretrainedModel):
             raise ModelError(f"the network in {self.folder} cannot be loaded: {error}") from None
         return self.into_place(network)
 
-    def outputs(self, network: Any, batch: Any) -> Any:
-        """The chosen head's output."""
-        return network(batch, head=self.head)
+    def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
+        """The chosen head's output, as the library computes it."""
+        output = network(batch, head=self.head)
+        if selection is None:
+            return output
+        return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The convolutions' output, 128 bp a position as published."""
+        return (self.bin_size,)
+
+    @property
+    def radius(self) -> int:
+        """259 bp as published: kernels of 15 bp, and then of 5 positions at 2, 4, ... 64 bp."""
+        return 7 + 2 * (self.bin_size - 2)
+
+    def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
+        """Stem and convolutions."""
+        features = network.conv_tower(network.stem(batch.transpose(1, 2)))
+        return (features.transpose(1, 2).contiguous(),)
+
+    def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
+        """The transformer, and the head for the chosen bins and tracks."""
+        from creme_enformer_torch.network import decode
+
+        return decode(network, features[0], self.head, selection)

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
+from creme.models.relative_attention import heads_of, relative_attention
 from torch import Tensor, nn
 
 from creme_seqnn.layers import Linear, tensor
-
-# Queries are taken in blocks: it bounds the memory (a full matrix of logits takes gigabytes in
-# large models), and a block needs fewer relative positions than all queries together.
-QUERY_BLOCK = 512
 
 
 def positional_features(length: int, features: int, scale: int) -> np.ndarray:
@@ -31,28 +27,6 @@ def positional_features(length: int, features: int, scale: int) -> np.ndarray:
     positions = np.arange(-length + 1, length, dtype=np.float32)
     inside = (widths > np.abs(positions)[:, None]).astype(np.float32)
     return np.concatenate([inside, np.sign(positions)[:, None] * inside], axis=1)
-
-
-def relative_shift(logits: Tensor) -> Tensor:
-    """Logits by relative position turned into logits by key, without a copy.
-
-    Parameters
-    ----------
-    logits : Tensor
-        ``(batch, heads, queries, keys + queries - 1)``, contiguous: entry ``r`` of query ``i`` is
-        for the key ``j = r + i - (queries - 1)``.
-
-    Returns
-    -------
-    Tensor
-        A view ``(batch, heads, queries, keys)``.
-    """
-    batch, heads, queries, width = logits.shape
-    return logits.as_strided(
-        (batch, heads, queries, width - queries + 1),
-        (heads * queries * width, queries * width, width - 1, 1),
-        logits.storage_offset() + queries - 1,
-    )
 
 
 class RelativeAttention(nn.Module):
@@ -99,24 +73,12 @@ class RelativeAttention(nn.Module):
         relative_keys = (features @ relative_key).reshape(len(features), self.heads, key_size)
         self.register_buffer("relative_keys", tensor(relative_keys.transpose(1, 2, 0)))
 
-    def _split(self, x: Tensor) -> Tensor:
-        batch, length, channels = x.shape
-        return x.view(batch, length, self.heads, channels // self.heads).transpose(1, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        batch, length, _ = x.shape
-        queries = self._split(self.query(x))
-        keys = self._split(self.key(x)).transpose(2, 3)
-        values = self._split(self.value(x))
-        blocks = []
-        for start in range(0, length, QUERY_BLOCK):
-            stop = min(start + QUERY_BLOCK, length)
-            block = queries[:, :, start:stop]
-            # The positions that these queries see their keys at, from -(stop - 1) on.
-            positions = self.relative_keys[:, :, length - stop : 2 * length - 1 - start]
-            relative = torch.matmul(block + self.position_bias, positions)
-            logits = torch.matmul(block + self.content_bias, keys)
-            logits += relative_shift(relative)
-            blocks.append(torch.matmul(torch.softmax(logits, dim=-1), values))
-        attended = torch.cat(blocks, dim=2).transpose(1, 2).reshape(batch, length, -1)
-        return self.output(attended)
+    def forward(self, x: Tensor, first: int = 0, last: int | None = None) -> Tensor:
+        """What the positions from `first` to before `last` make of all."""
+        queries = heads_of(self.query(x[:, first:last]), self.heads)
+        keys = heads_of(self.key(x), self.heads).transpose(2, 3)
+        values = heads_of(self.value(x), self.heads)
+        biases = (self.content_bias, self.position_bias)
+        return self.output(
+            relative_attention(queries, keys, values, self.relative_keys, *biases, first)
+        )

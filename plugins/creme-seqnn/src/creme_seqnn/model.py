@@ -4,47 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-from contextlib import nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 from creme.errors import ModelError
-from creme.model import Model, Selection, Track, TrackTable
+from creme.model import Selection, Track, TrackTable
 from creme.models.targets import read_targets
+from creme.models.torch_model import SplitTorchModel
 from creme.weights import digest
-from numpy.typing import NDArray
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, field_validator
 
+from creme_seqnn.locality import Split, split
 from creme_seqnn.params import Architecture, Head, read_architecture
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
     from creme_seqnn.network import Network
 
 
-class _Loaded:
-    """The network once loaded, and its device; pickles and copies start without it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.network: Network | None = None
-        self.device: torch.device | None = None
-
-    def __reduce__(self) -> tuple[type[_Loaded], tuple[()]]:
-        return _Loaded, ()
-
-    def __eq__(self, other: object) -> bool:
-        # Two models are equal by their parameters, loaded or not.
-        return isinstance(other, _Loaded)
-
-    __hash__ = None  # type: ignore[assignment]
-
-
-class SeqNN(Model):
+class SeqNN(SplitTorchModel):
     """A network of the Borzoi family: ``params.json`` and Keras weights, run in PyTorch.
 
     A locus sequence runs 5' to 3' along its gene, so of a pair of stranded tracks the plus one is
@@ -85,11 +65,6 @@ class SeqNN(Model):
     weights: Path = Field(description="Keras weights, .h5")
     targets: Path | None = Field(None, description="table of the head's tracks, targets.txt")
     head: str = Field("human", description="which head of the network to predict with")
-    device: str = Field(
-        "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
-    )
-
-    _loaded: _Loaded = PrivateAttr(default_factory=_Loaded)
 
     @field_validator("params", "weights", "targets")
     @classmethod
@@ -157,93 +132,55 @@ class SeqNN(Model):
             "weights": self.weights_digest,
             "params": hashlib.sha256(text.encode()).hexdigest(),
             "head": self.head,
-            "precision": "float32",
+            "precision": self.precision,
         }
 
-    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Predict all bins and tracks; see :meth:`creme.model.Model.predict`.
-
-        Raises
-        ------
-        ModelError
-            If the input has not the network's shape, or the network cannot be loaded.
-        """
-        return self._run(onehot, None)
-
-    def predict_selected(
-        self, onehot: NDArray[np.float32], selection: Selection
-    ) -> NDArray[np.float32]:
-        """Predict some bins and tracks; the layers that see one bin each skip the others.
-
-        Raises
-        ------
-        ModelError
-            If the input has not the network's shape, or the network cannot be loaded.
-        """
-        return self._run(onehot, selection)
-
-    def _run(self, onehot: NDArray[np.float32], selection: Selection | None) -> NDArray[np.float32]:
-        expected = (self.input_length, 4)
-        if onehot.ndim != 3 or onehot.shape[1:] != expected:
-            raise ModelError(
-                f"model seqnn: the input has the shape {onehot.shape}; it must be"
-                f" (sequences, {expected[0]}, {expected[1]})"
-            )
-        import torch
-
-        network, device = self._load()
-        on_cpu = device.type == "cpu"
-        bins = tracks = None
-        if selection is not None:
-            bins = torch.tensor(selection.bins, device=device)
-            tracks = torch.tensor(selection.tracks, device=device)
-        # On a GPU convolutions would otherwise run in TF32, with 10 bits of precision.
-        exact = (
-            nullcontext()
-            if on_cpu
-            else torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-            )
-        )
-        size = 1 if on_cpu else max(1, len(onehot))
-        parts = []
-        with torch.inference_mode(), exact:
-            for start in range(0, len(onehot), size):
-                batch = torch.tensor(onehot[start : start + size], dtype=torch.float32)
-                parts.append(network(batch.to(device), bins, tracks).cpu().numpy())
-        shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
-        return np.concatenate(parts) if parts else np.empty((0, *shape), np.float32)
-
-    def _load(self) -> tuple[Network, torch.device]:
-
+    def load(self) -> Network:
+        """The network; see `creme.models.loaded.LoadedModel.load`."""
         from creme_seqnn.network import build_network
         from creme_seqnn.weights import WeightFile
 
-        loaded = self._loaded
-        with loaded.lock:
-            if loaded.network is None or loaded.device is None:
-                # In a worker, the file may be another than the one that was fingerprinted.
-                if digest(self.weights) != self.weights_digest:
-                    raise ModelError(
-                        f"model seqnn: the weights file {str(self.weights)!r} is not the one that"
-                        " the model was set up with"
-                    )
-                device = self._device()
-                with WeightFile(self.weights) as weights:
-                    network = build_network(self.architecture, self.head, weights)
-                loaded.network, loaded.device = network.to(device), device
-            return loaded.network, loaded.device
-
-    def _device(self) -> torch.device:
-        import torch
-
-        available = torch.cuda.is_available()
-        if self.device == "auto":
-            return torch.device("cuda:0" if available else "cpu")
-        device = torch.device(self.device)
-        if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        # In a worker, the file may be another than the one that was fingerprinted.
+        if digest(self.weights) != self.weights_digest:
             raise ModelError(
-                f"model seqnn: there is no device {self.device!r}; PyTorch finds"
-                f" {torch.cuda.device_count()} CUDA devices"
+                f"model seqnn: the weights file {str(self.weights)!r} is not the one that the"
+                " model was set up with"
             )
-        return device
+        with WeightFile(self.weights) as weights:
+            return self.into_place(build_network(self.architecture, self.head, weights))
+
+    def outputs(self, network: Network, batch: Tensor, selection: Selection | None) -> Tensor:
+        """The head's output; the layers that see one bin each skip those not selected."""
+        return network(batch) if selection is None else network(batch, *_indices(batch, selection))
+
+    @cached_property
+    def _split(self) -> Split:
+        return split([*self.architecture.trunk, *self._head.steps])
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Of the skip branches that are saved before the first attention, and of its input."""
+        return self._split.strides
+
+    @property
+    def radius(self) -> int:
+        """What the convolutions before the first attention reach, bp."""
+        return self._split.radius
+
+    def trunk(self, network: Network, batch: Tensor) -> tuple[Tensor, ...]:
+        """What lies before the first attention."""
+        return network.encode(batch)
+
+    def rest(self, network: Network, features: tuple[Tensor, ...], selection: Selection) -> Tensor:
+        """What follows, for the chosen bins and tracks."""
+        return network.decode(features, *_indices(features[0], selection))
+
+
+def _indices(like: Tensor, selection: Selection) -> tuple[Tensor, Tensor]:
+    """Bins and tracks as tensors on the same device."""
+    import torch
+
+    return (
+        torch.tensor(selection.bins, device=like.device),
+        torch.tensor(selection.tracks, device=like.device),
+    )

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from creme_seqnn import steps as description
 from creme_seqnn.attention import RelativeAttention, positional_features
 from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool, tensor
+from creme_seqnn.locality import split
 from creme_seqnn.params import Architecture
 from creme_seqnn.steps import Step, is_pointwise
 from creme_seqnn.weights import Shapes
@@ -88,6 +89,8 @@ class Network(nn.Module):
         What treats each bin by itself, up to the last dense layer.
     dense, activation : Module
         The last dense layer and what follows it.
+    local : int
+        How many modules of the body are its local first part.
     """
 
     def __init__(
@@ -96,8 +99,10 @@ class Network(nn.Module):
         tail: Iterable[nn.Module],
         dense: Linear,
         activation: nn.Module,
+        local: int,
     ) -> None:
         super().__init__()
+        self.local = local
         self.body = nn.ModuleList(body)
         self.tail = nn.Sequential(*tail)
         self.dense = dense
@@ -120,8 +125,29 @@ class Network(nn.Module):
         Tensor
             ``(batch, bins, tracks)``.
         """
-        saved: dict[int, Tensor] = {}
-        for module in self.body:
+        return self.decode(self.encode(x), bins, tracks)
+
+    def encode(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The local first part: its saved activations, and its output."""
+        saved = []
+        for module in self.body[: self.local]:
+            if isinstance(module, Save):
+                saved.append(x)
+            else:
+                x = module(x)
+        return (*saved, x)
+
+    def decode(
+        self,
+        features: tuple[Tensor, ...],
+        bins: Tensor | None = None,
+        tracks: Tensor | None = None,
+    ) -> Tensor:
+        """What follows; see `forward`."""
+        *kept, x = features
+        slots = [module.slot for module in self.body[: self.local] if isinstance(module, Save)]
+        saved = dict(zip(slots, kept, strict=True))
+        for module in self.body[self.local :]:
             if isinstance(module, Save):
                 saved[module.slot] = x
             elif isinstance(module, UNet):
@@ -177,7 +203,11 @@ def build_network(architecture: Architecture, head: str, weights: WeightSource) 
     dense = modules[last]
     assert isinstance(dense, Linear)
     return Network(
-        modules[:border], modules[border:last], dense, nn.Sequential(*modules[last + 1 :])
+        modules[:border],
+        modules[border:last],
+        dense,
+        nn.Sequential(*modules[last + 1 :]),
+        local=min(split(steps).steps, border),
     ).eval()
 
 

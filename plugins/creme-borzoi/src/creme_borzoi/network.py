@@ -1,0 +1,97 @@
+"""borzoi-pytorch's network in two parts, the second for some bins and tracks only.
+
+The library's own modules and weights; another order of the same calculations.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from borzoi_pytorch.pytorch_borzoi_transformer import get_positional_embed
+from creme.model import Selection
+from creme.models.relative_attention import heads_of, relative_attention
+from torch import Tensor
+from torch.nn import functional as F
+
+_TRAINED_LENGTH = 4096
+"""Positions for which the library lays out its features of positions, whatever the input."""
+
+
+def encode(network: Any, batch: Tensor) -> tuple[Tensor, ...]:
+    """One-hot windows, (B, w, 4), to the U-Net's branches at 32 and 64 bp, and to 128 bp."""
+    fine = network.res_tower(network.conv_dna(batch.transpose(1, 2)))
+    middle = network.unet1(fine)
+    parts = (fine, middle, network._max_pool(middle))
+    return tuple(part.transpose(1, 2).contiguous() for part in parts)
+
+
+def decode(
+    network: Any, features: tuple[Tensor, ...], head: str, selection: Selection, n_bins: int
+) -> Tensor:
+    """From what `encode` gives to (B, bins, tracks).
+
+    On the way up only the positions that the chosen bins depend on are computed: one more on each
+    side at either stride, since the convolutions there are three wide.
+    """
+    fine, middle, coarse = features
+    crop = (fine.shape[1] - n_bins) // 2
+    first, last = selection.bins[0] + crop, selection.bins[-1] + crop + 1
+    low = _Span(first, last, fine.shape[1]).wider()
+    half = low.half().wider()
+    quarter = half.half()
+
+    x = coarse
+    for place, (attention, feed_forward) in enumerate(network.transformer):
+        some = quarter if place == len(network.transformer) - 1 else _Span(0, x.shape[1], 0)
+        norm, attend, _ = attention.fn
+        x = x[:, some.start : some.end] + _attended(network, attend, norm(x), some)
+        x = feed_forward(x)
+    if not len(network.transformer):
+        x = x[:, quarter.start : quarter.end]
+    x = network.upsampling_unet1(x.transpose(1, 2))
+    x = x[:, :, half.start - 2 * quarter.start :][:, :, : half.end - half.start]
+    x = x + network.horizontal_conv1(middle[:, half.start : half.end].transpose(1, 2))
+    x = network.upsampling_unet0(network.separable1(x))
+    x = x[:, :, low.start - 2 * half.start :][:, :, : low.end - low.start]
+    x = x + network.horizontal_conv0(fine[:, low.start : low.end].transpose(1, 2))
+    x = network.separable0(x)[:, :, [index + crop - low.start for index in selection.bins]]
+    x = network.final_joined_convs(x)
+    dense = network.human_head if head == "human" else network.mouse_head
+    tracks = list(selection.tracks)
+    with torch.autocast(x.device.type, enabled=False):  # as in the library
+        out = F.conv1d(x.float(), dense.weight[tracks], dense.bias[tracks])
+        return network.final_softplus(out).transpose(1, 2)
+
+
+class _Span:
+    """Positions from `start` to before `end` of `n`."""
+
+    def __init__(self, start: int, end: int, n: int) -> None:
+        self.start, self.end, self.n = start, end, n
+
+    def wider(self) -> _Span:
+        """One more position on each side, where there are any."""
+        return _Span(max(0, self.start - 1), min(self.n, self.end + 1), self.n)
+
+    def half(self) -> _Span:
+        """The positions of half as many that these stand on."""
+        return _Span(self.start // 2, -(-self.end // 2), self.n // 2)
+
+
+def _attended(network: Any, attend: Any, x: Tensor, some: _Span) -> Tensor:
+    """What the library's attention gives for some positions."""
+    if network.flashed:
+        return attend(x)[:, some.start : some.end]
+    h = attend.heads
+    queries = heads_of(attend.to_q(x[:, some.start : some.end]), h) * attend.scale
+    keys = heads_of(attend.to_k(x), h).transpose(2, 3)
+    values = heads_of(attend.to_v(x), h)
+    biases = (attend.rel_content_bias, attend.rel_pos_bias)
+    if attend.positions is None:
+        attend.positions = get_positional_embed(
+            x.shape[1], _TRAINED_LENGTH, attend.num_rel_pos_features, x.device
+        )
+    relative = attend.to_rel_k(attend.positions)
+    relative = relative.view(len(relative), h, -1).permute(1, 2, 0)
+    return attend.to_out(relative_attention(queries, keys, values, relative, *biases, some.start))

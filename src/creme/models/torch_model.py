@@ -1,0 +1,156 @@
+"""Networks in PyTorch: how a batch is run, and how a local trunk is run by windows.
+
+PyTorch is imported when a network is needed; the plugins that use this bring it along.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from creme.errors import ModelError
+from creme.model import Selection
+from creme.models.loaded import LoadedModel
+from creme.split import Features, SplitModel
+
+
+class TorchModel(LoadedModel):
+    """A PyTorch network, given a batch of one-hot sequences (B, length, 4) as a tensor.
+
+    On the CPU sequences are predicted one at a time, which costs nothing there and makes a
+    prediction independent of its batch.
+    """
+
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of the arithmetic; with the lower ones errors are as large as many effects",
+    )
+
+    @abstractmethod
+    def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
+        """The network's output as tensors, (B, bins, tracks): those selected, or all."""
+
+    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict all bins and tracks; see `creme.model.Model.predict`."""
+        return self._predict(onehot, None)
+
+    def predict_selected(
+        self, onehot: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict all, and bring only the chosen bins and tracks back from the device."""
+        return self._predict(onehot, selection)
+
+    def _predict(
+        self, onehot: NDArray[np.float32], selection: Selection | None
+    ) -> NDArray[np.float32]:
+        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
+            raise ModelError(
+                f"model {self.name}: the input has shape {onehot.shape}, and "
+                f"(B, {self.input_length}, 4) is needed"
+            )
+        shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
+        if not len(onehot):
+            return np.empty((0, *shape), dtype=np.float32)
+        network = self.network
+        parts = self._each(
+            onehot, lambda rows: self.outputs(network, rows, selection).float().cpu().numpy()
+        )
+        return np.ascontiguousarray(np.concatenate(parts))
+
+    def _each(self, onehot: NDArray[np.float32], run: Callable[[Any], Any]) -> list[Any]:
+        """What `run` makes of tensors on the device: of all rows together, on a CPU of each."""
+        import torch
+
+        device = _device(self.network)
+        size = 1 if device.type == "cpu" else len(onehot)
+        with self._computing():
+            return [
+                run(torch.tensor(onehot[start : start + size], device=device))
+                for start in range(0, len(onehot), size)
+            ]
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Inference at the chosen precision: by default PyTorch uses TF32 in convolutions."""
+        import torch
+
+        fast = self.precision == "tf32"
+        before = torch.backends.cuda.matmul.allow_tf32
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            stack.enter_context(
+                torch.backends.cudnn.flags(
+                    enabled=True, benchmark=False, deterministic=True, allow_tf32=fast
+                )
+            )
+            if self.precision == "bfloat16":
+                kind = _device(self.network).type
+                stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16))
+            torch.backends.cuda.matmul.allow_tf32 = fast
+            stack.callback(setattr, torch.backends.cuda.matmul, "allow_tf32", before)
+            yield
+
+    def into_place(self, network: Any) -> Any:
+        """A loaded network on its device, ready to predict."""
+        import torch
+
+        return network.to(self.place(torch.cuda.device_count(), "PyTorch")).float().eval()
+
+    def environment(self) -> dict[str, Any]:
+        """The device and PyTorch's version."""
+        import torch
+
+        device = _device(self.network)
+        named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return {"device": named, "torch": torch.__version__, "deterministic": True}
+
+
+class SplitTorchModel(SplitModel, TorchModel):
+    """A PyTorch network whose first part is local.
+
+    A subclass gives `outputs`, the whole network as its library runs it, and beside it `trunk` and
+    `rest`, which must come to the same numbers.
+    """
+
+    @abstractmethod
+    def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
+        """The trunk's outputs, each (B, positions, channels), of windows (B, w, 4)."""
+
+    @abstractmethod
+    def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
+        """What follows the trunk, (B, bins, tracks): no more than what is selected needs."""
+
+    def encode(self, onehot: NDArray[np.float32]) -> Features:
+        """The trunk's outputs, as tensors on the device; see `creme.split.SplitModel`."""
+        network = self.network
+        parts = self._each(onehot, lambda rows: self.trunk(network, rows))
+        return tuple(self.concatenate(list(each), 0) for each in zip(*parts, strict=True))
+
+    def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
+        """What follows the trunk, brought back from the device."""
+        network, rows = self.network, len(features[0])
+        size = 1 if features[0].device.type == "cpu" else rows
+        with self._computing():
+            parts = [
+                self.rest(network, tuple(each[row : row + size] for each in features), selection)
+                for row in range(0, rows, size)
+            ]
+            return np.concatenate([part.float().cpu().numpy() for part in parts])
+
+    def concatenate(self, arrays: list[Any], axis: int) -> Any:
+        """Tensors joined."""
+        import torch
+
+        with torch.inference_mode():
+            return torch.cat(arrays, dim=axis) if len(arrays) > 1 else arrays[0]
+
+
+def _device(network: Any) -> Any:
+    """Where a network is; its parameters or buffers tell."""
+    return next(iter([*network.parameters(), *network.buffers()])).device

@@ -1,0 +1,75 @@
+"""Check that a model predicted by windows gives what it gives in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from creme.model import Selection
+from creme.runner.windowed import Windowed, check_trunk
+from creme.sequence import Edit, Mutant, Sequence, Sequenceable
+from creme.split import SplitModel
+from creme.testing.checks import ensure
+
+
+def check_split(make: Callable[[], SplitModel], *, tolerance: float = 1e-5) -> None:
+    """Predict random mutants by windows, and in full, for several choices of bins and tracks.
+
+    Edits lie at both ends, across the middle, and in several places at once; a later mutant stands
+    on what an earlier one left.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the model; a small one, since each mutant takes a full forward pass as well.
+    tolerance : float
+        Of the largest value.
+
+    Raises
+    ------
+    ConformanceError
+        If they differ.
+    """
+    model = make()
+    check_trunk(model)
+    random = np.random.default_rng(0)
+    length = model.input_length
+    base = Sequence(random.integers(0, 4, length).astype(np.uint8))
+
+    def edit(start: int, size: int) -> Edit:
+        size = min(size, length - start)
+        return Edit(start, random.integers(0, 4, size).astype(np.uint8))
+
+    mutants: list[Sequenceable] = [
+        base,
+        Mutant(base, [edit(0, 1)]),
+        Mutant(base, [edit(length - 1, 1)]),
+        Mutant(base, [edit(length // 2, length // 16)]),
+        Mutant(base, [edit(length // 7, 3), edit(length // 2, 40), edit(length - 300, 300)]),
+        Mutant(base, [edit(0, length)]),
+        base,
+    ]
+    n, tracks = model.n_bins, len(model.tracks)
+    full = np.concatenate([model.predict(m.sequence.onehot(model.n_value)[None]) for m in mutants])
+    selections = {
+        Selection((n // 2,), (tracks - 1,)),
+        Selection((0, n - 1), (0,)),
+        Selection(tuple(range(n)), tuple(range(tracks))),
+    }
+    for selection in sorted(selections, key=repr):
+        windowed = Windowed(model, selection)
+        got = np.concatenate([windowed.predict(mutants[:3]), windowed.predict(mutants[3:])])
+        expected = selection.take(full)
+        largest = float(np.abs(expected).max())
+        apart = float(np.abs(got - expected).max())
+        ensure(
+            apart <= tolerance * largest,
+            f"bins {selection.bins[:3]}...: by windows {apart:.3g} away from the full forward "
+            f"pass, whose largest value is {largest:.3g}",
+        )
+        ensure(
+            windowed.computed < 3.5 * length,
+            f"{windowed.computed} bp went through the trunk for {len(mutants)} sequences of "
+            f"{length} bp",
+        )
