@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from pydantic import Field
 
 from creme.errors import ConfigError, ModelError, listing, nearest
 from creme.parameters import Parameters
+
+if TYPE_CHECKING:
+    from creme.fetch import Download
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +206,15 @@ class Model(Parameters, ABC):
         What the model expects in all four channels of an N.
     batch_size : int
         Sequences predicted at once unless the user says otherwise.
+    downloads : dict of str to tuple of `creme.fetch.Download`
+        Published weights and tables by the name of a set, for ``creme models fetch``.
     """
 
     name: ClassVar[str]
     version: ClassVar[str]
     n_value: ClassVar[float] = 0.25
     batch_size: ClassVar[int] = 1
+    downloads: ClassVar[dict[str, tuple[Download, ...]]] = {}
 
     @property
     @abstractmethod
@@ -274,6 +280,13 @@ class Model(Parameters, ABC):
             Equal to ``selection.take(self.predict(onehot))``.
         """
         return selection.take(self.predict(onehot))
+
+    def environment(self) -> dict[str, Any]:
+        """What the predictions of this process are computed with: device, versions.
+
+        JSON values for people to read, kept with the results; empty where nothing was predicted.
+        """
+        return {}
 
     @cached_property
     def fingerprint(self) -> str:

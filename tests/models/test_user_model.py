@@ -228,3 +228,14 @@ replicates = 2
         )
         assert done.returncode == 0, done.stderr
         assert f" {predicted} predicted" in done.stdout
+
+
+def test_the_environment_is_kept_with_the_results(function, tmp_path):
+    class Framed(PythonModel):
+        frameworks = ("numpy",)
+
+    model = function()
+    framed = Framed(object=model.object, grid=GRID)
+    assert framed.environment() == {}
+    framed.predict(sequences(framed, 1))
+    assert framed.environment() == {"device": "auto", "numpy": np.__version__}

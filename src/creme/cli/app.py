@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from creme.cli.models import models_app
 from creme.errors import ConfigError
 
 app = typer.Typer(
@@ -19,6 +20,7 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+app.add_typer(models_app, name="models")
 
 Directory = Annotated[Path, typer.Argument(help="a results directory")]
 

@@ -49,6 +49,10 @@ class Ensemble(Model):
                 )
         return self
 
+    def environment(self) -> dict[str, Any]:
+        """The model's."""
+        return self.of.environment()
+
     @property
     def n_value(self) -> float:  # type: ignore[override]
         """The model's."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from typing import Any
+from importlib.metadata import version
+from typing import Any, ClassVar
 
 from pydantic import Field, PrivateAttr
 
@@ -18,6 +19,9 @@ class LoadedModel(Model):
     The network belongs to a process and a device: a pickle holds the parameters alone, and a worker
     loads its own. A subclass implements `load`, and predicts with `network`.
     """
+
+    frameworks: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose versions are kept with the results."""
 
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
@@ -68,6 +72,12 @@ class LoadedModel(Model):
                 f"CUDA devices"
             )
         return f"cuda:{number}"
+
+    def environment(self) -> dict[str, Any]:
+        """The device and the frameworks' versions, once the network is loaded."""
+        if self._network is None:
+            return {}
+        return {"device": self.device, **{name: version(name) for name in self.frameworks}}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})

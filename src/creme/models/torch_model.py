@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class TorchModel(LoadedModel):
     On the CPU sequences are predicted one at a time, which costs nothing there and makes a
     prediction independent of its batch.
     """
+
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
 
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
@@ -103,12 +105,15 @@ class TorchModel(LoadedModel):
         return network.to(self.place(torch.cuda.device_count(), "PyTorch")).float().eval()
 
     def environment(self) -> dict[str, Any]:
-        """The device and PyTorch's version."""
+        """The device, and PyTorch's version, once the network is loaded."""
+        found = super().environment()
+        if not found:
+            return {}
         import torch
 
         device = _device(self.network)
         named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return {"device": named, "torch": torch.__version__, "deterministic": True}
+        return {**found, "device": named, "deterministic": True}
 
 
 class SplitTorchModel(SplitModel, TorchModel):

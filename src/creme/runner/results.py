@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import write_text
+from creme.durable import alive, write_text
 from creme.errors import ResultsError, listing, nearest
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Results:
         except (OSError, ValueError) as error:
             raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
         here = state.get("host") == socket.gethostname()
-        if state.get("state") == "running" and here and not _alive(state.get("pid", 0)):
+        if state.get("state") == "running" and here and not alive(state.get("pid", 0)):
             state["state"] = "stopped"
         return state
 
@@ -155,13 +155,3 @@ class Results:
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0

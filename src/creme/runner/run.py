@@ -281,6 +281,7 @@ def run_experiment(
                 "error": "",
                 "counts": {**vars(report.progress), "repeated": report.progress.repeated},
                 "failures": report.failures,
+                "environment": plan.model.environment() or results.state().get("environment", {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )

@@ -6,12 +6,24 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from creme.errors import ConfigError, ModelError
+from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
 from creme.models.torch_model import SplitTorchModel
 from pydantic import Field
 
 _TRACKS = {"human": 7611, "mouse": 2608}
+_TABLES = "https://raw.githubusercontent.com/calico/borzoi/main/examples"
+_NETWORKS = [f"{kind}-replicate-{number}" for kind in ("borzoi", "flashzoi") for number in range(4)]
+
+
+def _weights(name: str) -> tuple[Download, ...]:
+    """The files of a network on the Hugging Face hub."""
+    hub = f"https://huggingface.co/johahi/{name}/resolve/main"
+    return (
+        Download("config.json", f"{hub}/config.json", "description of the network"),
+        Download("model.safetensors", f"{hub}/model.safetensors", "weights"),
+    )
 
 
 class Borzoi(SplitTorchModel, PretrainedModel):
@@ -24,6 +36,13 @@ class Borzoi(SplitTorchModel, PretrainedModel):
 
     name: ClassVar[str] = "borzoi"
     version: ClassVar[str] = "1"
+    downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
+        **{name: _weights(name) for name in _NETWORKS},
+        "targets": (
+            Download("targets_human.txt", f"{_TABLES}/targets_human.txt", "7,611 human tracks"),
+            Download("targets_mouse.txt", f"{_TABLES}/targets_mouse.txt", "2,608 mouse tracks"),
+        ),
+    }
     # As the family is trained: an N is no base at all.
     n_value: ClassVar[float] = 0.0
 

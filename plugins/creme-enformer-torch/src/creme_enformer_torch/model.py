@@ -6,10 +6,14 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from creme.errors import ConfigError, ModelError
+from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
 from creme.models.torch_model import SplitTorchModel
 from pydantic import Field, model_validator
+
+_HUB = "https://huggingface.co/EleutherAI/enformer-official-rough/resolve/main"
+_TABLES = "https://raw.githubusercontent.com/calico/basenji/master/manuscripts/cross2020"
 
 
 class EnformerTorch(SplitTorchModel, PretrainedModel):
@@ -23,6 +27,16 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
 
     name: ClassVar[str] = "enformer-torch"
     version: ClassVar[str] = "1"
+    downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
+        "weights": (
+            Download("config.json", f"{_HUB}/config.json", "description of the network"),
+            Download("pytorch_model.bin", f"{_HUB}/pytorch_model.bin", "weights"),
+        ),
+        "targets": (
+            Download("targets_human.txt", f"{_TABLES}/targets_human.txt", "5,313 human tracks"),
+            Download("targets_mouse.txt", f"{_TABLES}/targets_mouse.txt", "1,643 mouse tracks"),
+        ),
+    }
 
     length: int = Field(
         196_608,

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from creme.errors import ModelError
+from creme.fetch import Download
 from creme.model import Selection, Track, TrackTable
 from creme.models.loaded import LoadedModel
 from creme.models.targets import read_targets
@@ -22,6 +23,8 @@ from pydantic import Field
 HANDLE = "https://tfhub.dev/deepmind/enformer/1"
 _TRACKS = {"human": 5313, "mouse": 1643}
 _TAKES = 393_216
+
+_TABLES = "https://raw.githubusercontent.com/calico/basenji/master/manuscripts/cross2020"
 
 
 class Enformer(LoadedModel):
@@ -39,6 +42,13 @@ class Enformer(LoadedModel):
 
     name: ClassVar[str] = "enformer"
     version: ClassVar[str] = "1"
+    frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
+    downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
+        "targets": (
+            Download("targets_human.txt", f"{_TABLES}/targets_human.txt", "5,313 human tracks"),
+            Download("targets_mouse.txt", f"{_TABLES}/targets_mouse.txt", "1,643 mouse tracks"),
+        ),
+    }
 
     weights: Path | str = Field(
         HANDLE, description="folder of the SavedModel, or its handle on TensorFlow Hub"

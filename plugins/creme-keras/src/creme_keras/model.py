@@ -35,6 +35,7 @@ class KerasModel(FileModel):
 
     name: ClassVar[str] = "keras"
     version: ClassVar[str] = "1"
+    frameworks: ClassVar[tuple[str, ...]] = ("keras",)
 
     sequence_input: str | None = Field(
         None, description="name of the input that takes the sequence; needed if there are several"

@@ -29,6 +29,7 @@ class OnnxModel(FileModel):
 
     name: ClassVar[str] = "onnx"
     version: ClassVar[str] = "1"
+    frameworks: ClassVar[tuple[str, ...]] = ("onnxruntime",)
 
     output: str | None = Field(
         None, description="name of the output to read; the first unless given"
