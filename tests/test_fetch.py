@@ -20,7 +20,24 @@ BODY = np.random.default_rng(0).bytes(3_000_000)
 DIGEST = hashlib.sha256(BODY).hexdigest()
 
 
+class Server(ThreadingHTTPServer):
+    """A server of one file, and what it is to do wrong."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.body, self.tag, self.ranges, self.slow = BODY, '"one"', True, 0.0
+        self.breaks: list[int] = []
+        self.answers: list[int] = []
+        self.asked: list[str | None] = []
+        self.sent = 0
+        self.url = f"http://127.0.0.1:{self.server_port}/file"
+
+
 class Handler(BaseHTTPRequestHandler):
+    server: Server
+
     def do_GET(self):
         server = self.server
         server.asked.append(self.headers.get("Range"))
@@ -36,7 +53,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = self.headers.get("Range")
         same = self.headers.get("If-Range") in (None, server.tag)
         partial = server.ranges and asked is not None and same
-        if partial:
+        if partial and asked is not None:
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, end = int(first), int(last) + 1 if last else len(server.body)
         self.send_response(206 if partial else 200)
@@ -59,11 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as made:
-        made.daemon_threads = True
-        made.body, made.tag, made.ranges, made.slow = BODY, '"one"', True, 0.0
-        made.breaks, made.answers, made.asked, made.sent = [], [], [], 0
-        made.url = f"http://127.0.0.1:{made.server_port}/file"
+    with Server() as made:
         thread = threading.Thread(target=made.serve_forever, daemon=True)
         thread.start()
         yield made

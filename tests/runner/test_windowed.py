@@ -177,7 +177,7 @@ def test_a_single_base_anywhere(start):
     model = Split()
     windowed = Windowed(model, SELECTION)
     base = sequence()
-    changed = Mutant(base, [Edit(start, [(int(base.codes[start]) + 1) % 4])])
+    changed = Mutant(base, [Edit(start, np.array([(int(base.codes[start]) + 1) % 4]))])
     windowed.predict([base])
     before = windowed.computed
     got = windowed.predict([changed])

@@ -256,8 +256,8 @@ def test_an_empty_tile_does_nothing_anywhere(tmp_path):
     assert np.isnan(got.final_score)
     assert got.sub_end - got.sub_start == 1000
     others = [tile for tile in SMALL.tiles if tile != SMALL.pair[1]][:4]
-    test = HigherOrder(**{**chosen, "tiles": intervals(*others)}, rounds=3)
-    got = run(test, locus, SMALL.model(), tmp_path / "higher_order")
+    higher = HigherOrder(**{**chosen, "tiles": intervals(*others)}, rounds=3)
+    got = run(higher, locus, SMALL.model(), tmp_path / "higher_order")
     assert (np.abs(got.fold_change - 1) <= 3 * got.fold_change_se).all()
 
 
