@@ -8,7 +8,9 @@ TORCH ?= torch==2.13.0
 # Each of these has an environment of its own: what they need does not go together.
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi
 
-.PHONY: demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
+PEERS := reference tangermeme ushuffle
+
+.PHONY: bench bench-quick demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -40,6 +42,32 @@ $(VENV)-reference/done: $(VENV)/python
 	$(VENV)-reference/bin/python -m pip install -q --no-deps creme-nn==0.2.5
 	$(VENV)-reference/bin/python -m pip install -q numpy tqdm
 	@touch $@
+
+# Beside the peers, each in an environment of its own; bench-quick runs the cases small and once.
+bench: $(VENV)/dev $(PEERS:%=.bench/%/done)
+	$(BIN)/python benchmarks/run.py --write docs/benchmarks.md
+
+bench-quick: $(VENV)/dev
+	$(BIN)/python benchmarks/run.py --quick
+
+.bench/reference/done:
+	$(PYTHON) -m venv .bench/reference
+	.bench/reference/bin/python -m pip install -q --no-deps creme-nn==0.2.5
+	.bench/reference/bin/python -m pip install -q numpy tqdm
+	touch $@
+
+.bench/tangermeme/done:
+	$(PYTHON) -m venv .bench/tangermeme
+	.bench/tangermeme/bin/python -m pip install -q "$(TORCH)"
+	.bench/tangermeme/bin/python -m pip install -q tangermeme
+	touch $@
+
+# Its C sources are translated anew: those it ships do not compile for newer Pythons.
+.bench/ushuffle/done:
+	$(PYTHON) -m venv .bench/ushuffle
+	.bench/ushuffle/bin/python -m pip install -q "cython<3" setuptools wheel numpy
+	.bench/ushuffle/bin/python -m pip install -q --no-build-isolation ushuffle
+	touch $@
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -30,6 +30,22 @@ def finished(genome, tmp_path_factory):
     return folder
 
 
+def test_a_profile_adds_up(genome, tmp_path):
+    (tmp_path / "small.toml").write_text(small.text(genome))
+    shown = creme("run", tmp_path / "small.toml", "--profile")
+    parts = ("perturb", "hash", "look-up", "model", "wait", "write", "tests")
+    assert all(re.search(rf"\b{part}\b", shown) for part in parts)
+    state = json.loads((tmp_path / "small.results" / "run.json").read_text())
+    assert set(state["seconds"]) == set(parts)
+    assert state["seconds"]["model"] > 0
+    # The driver waits only while the model works, and each part is within the run.
+    said = re.search(r"saved\. ([\d.]+) s", shown)
+    assert said is not None
+    whole = float(said[1])
+    assert state["seconds"]["wait"] <= state["seconds"]["model"] + 0.2
+    assert sum(state["seconds"].values()) - state["seconds"]["model"] <= whole
+
+
 def test_results_status_and_cache(finished):
     results = finished / "small.results"
     shown = creme("results", results)

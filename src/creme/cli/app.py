@@ -59,12 +59,14 @@ def run(
     output: Annotated[
         Path | None, typer.Option(help="results directory, instead of the file's")
     ] = None,
+    profile: Annotated[bool, typer.Option("--profile", help="say where the time went")] = False,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
     from creme.runner.experiment import read_text
 
-    raise typer.Exit(execute(read_text(file), file.parent, str(file), output))
+    text = read_text(file)
+    raise typer.Exit(execute(text, file.parent, str(file), output, profile=profile))
 
 
 @app.command()

@@ -5,12 +5,27 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from creme.cli.terminal import err, out, progress
+from creme.cli.terminal import err, out, progress, table
 from creme.runner.run import run_experiment
 
+_ABOUT = {
+    "perturb": "making mutants",
+    "hash": "digests of their sequences",
+    "look-up": "asking the store",
+    "model": "the model, beside all else",
+    "wait": "waiting for the model",
+    "write": "writing predictions",
+    "tests": "what the tests make of activities",
+}
 
-def execute(text: str, folder: Path, title: str, output: Path | None) -> int:
-    """Run an experiment's text; returns the exit status."""
+
+def execute(
+    text: str, folder: Path, title: str, output: Path | None, *, profile: bool = False
+) -> int:
+    """Run an experiment's text; returns the exit status.
+
+    With `profile`, a table says where the time went.
+    """
     began = time.monotonic()
     report, results = run_experiment(text, folder, title, output, progress=progress)
     counts = report.progress
@@ -21,6 +36,12 @@ def execute(text: str, folder: Path, title: str, output: Path | None) -> int:
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
         highlight=False,
     )
+    if profile:
+        rows = [
+            [what, _ABOUT[what], spent, f"{100 * spent / seconds:.1f} %"]
+            for what, spent in report.seconds.items()
+        ]
+        out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
     if report.interrupted:
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130

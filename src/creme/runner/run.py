@@ -144,6 +144,8 @@ class Report:
         Of the units that ended well.
     failures : list of (test, unit, message)
     progress : Progress
+    seconds : dict of str to float
+        Where the time went; see `creme.runner.scheduler.PROFILED`.
     interrupted : bool
         Stopped before its end; then there are no datasets.
     """
@@ -151,6 +153,7 @@ class Report:
     datasets: dict[str, xr.Dataset] = field(default_factory=dict)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
+    seconds: dict[str, float] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -187,7 +190,7 @@ def measure(
         on_progress=on_progress,
     )
     on_start(scheduler)
-    report = Report(progress=scheduler.progress)
+    report = Report(progress=scheduler.progress, seconds=scheduler.seconds)
     order: dict[tuple[str, str], int] = {}
     units: dict[str, dict[int, xr.Dataset]] = {name: {} for name in plan.tests}
 
@@ -280,6 +283,7 @@ def run_experiment(
                 "state": "interrupted" if report.interrupted else "finished",
                 "error": "",
                 "counts": {**vars(report.progress), "repeated": report.progress.repeated},
+                "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "failures": report.failures,
                 "environment": plan.model.environment() or results.state().get("environment", {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from creme.runner.cache import Cache
+
+PROFILED = ("perturb", "hash", "look-up", "model", "wait", "write", "tests")
+"""What time is spent on. All but ``model`` is the driver's thread, which works beside the model's:
+``wait`` is where it had nothing to do, so a GPU was busy for ``model`` of the whole time.
+"""
 
 LOOK_UP = 256
 """Sequences of one request that are looked up at once."""
@@ -121,6 +128,12 @@ class Scheduler:
         Generators that are open at the same time: enough to fill batches when each asks for few.
     on_progress : callable, optional
         Called with the `Progress` after each step.
+
+    Attributes
+    ----------
+    progress : Progress
+    seconds : dict of str to float
+        Where the time went, by `PROFILED`.
     """
 
     def __init__(
@@ -134,6 +147,7 @@ class Scheduler:
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self.progress = Progress()
+        self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
         self._readout = readout
         self._cache = cache
@@ -171,7 +185,7 @@ class Scheduler:
         pool = ThreadPoolExecutor(1, thread_name_prefix="creme-model")
         try:
             while not self._stopping:
-                self._admit(coming)
+                more = self._admit(coming)
                 self._fill()
                 yield from self._drain()
                 while self._queue and len(running) < 2:
@@ -180,10 +194,10 @@ class Scheduler:
                         break
                     batch = self._next_batch()
                     if batch:
-                        running[pool.submit(self._device.predict, batch)] = batch
+                        running[pool.submit(self._predict, batch)] = batch
                 if running:
                     self._collect(running)
-                elif not self._active and not self._queue:
+                elif not more and not self._active and not self._queue:
                     self._done = True
                     break
             while running:
@@ -193,21 +207,35 @@ class Scheduler:
             pool.shutdown(wait=True, cancel_futures=True)
             for active in self._active:
                 active.steps.close()
-            self._cache.flush()
+            with self._spent("write"):
+                self._cache.flush()
+
+    def _predict(self, batch: list[Sequenceable]) -> NDArray[np.float32]:
+        with self._spent("model"):
+            return self._device.predict(batch)
+
+    @contextmanager
+    def _spent(self, what: str) -> Iterator[None]:
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[what] += perf_counter() - began
 
     def _drain(self) -> Iterator[Outcome]:
         while self._outcomes:
             yield self._outcomes.popleft()
 
-    def _admit(self, coming: Iterator[Task]) -> None:
-        """Open generators until enough are in flight."""
+    def _admit(self, coming: Iterator[Task]) -> bool:
+        """Open generators until enough are in flight; returns whether there may be more."""
         while len(self._active) < self._in_flight and not self._stopping:
             task = next(coming, None)
             if task is None:
-                return
+                return False
             active = _Active(task, task.test.run(task.unit))
             self._active.append(active)
             self._advance(active, None)
+        return True
 
     def _fill(self) -> None:
         """Pull sequences, oldest generator first, until two batches are queued.
@@ -227,15 +255,18 @@ class Scheduler:
     def _pull(self, active: _Active) -> None:
         """Take some sequences of a request, with one look-up for all of them."""
         try:
-            some = list(islice(active.sequences, LOOK_UP))
+            with self._spent("perturb"):
+                some = list(islice(active.sequences, LOOK_UP))
             for sequence in some:
                 self._check(sequence)
-            digests = [sequence.digest for sequence in some]
+            with self._spent("hash"):
+                digests = [sequence.digest for sequence in some]
         except Exception as error:
             self._fail(active, error)
             return
         active.exhausted = len(some) < LOOK_UP
-        found = self._cache.read([d for d in digests if d not in self._waiting])
+        with self._spent("look-up"):
+            found = self._cache.read([d for d in digests if d not in self._waiting])
         self.progress.asked += len(some)
         for sequence, digest in zip(some, digests, strict=True):
             place = len(active.rows)
@@ -274,16 +305,18 @@ class Scheduler:
 
     def _collect(self, running: dict[Future[NDArray[np.float32]], list[Sequenceable]]) -> None:
         """Wait for a batch; store its values, then hand them to whoever waits for them."""
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
+        with self._spent("wait"):
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in done:
             batch = running.pop(future)
             values = future.result()
             self.progress.predicted += len(batch)
             finite = np.isfinite(values).all(axis=(1, 2))
             digests = [sequence.digest for sequence in batch]
-            self._cache.write(
-                [d for d, ok in zip(digests, finite, strict=True) if ok], values[finite]
-            )
+            with self._spent("write"):
+                self._cache.write(
+                    [d for d, ok in zip(digests, finite, strict=True) if ok], values[finite]
+                )
             activities = self._readout(values)
             for row, digest in enumerate(digests):
                 for active, place in self._waiting.pop(digest):
@@ -315,7 +348,8 @@ class Scheduler:
     def _advance(self, active: _Active, answer: NDArray[np.float32] | None) -> None:
         """Let a generator go on to its next request, or to its end."""
         try:
-            active.accept(active.steps.send(answer))  # type: ignore[arg-type]
+            with self._spent("tests"):
+                active.accept(active.steps.send(answer))  # type: ignore[arg-type]
         except StopIteration as stop:
             self._active.remove(active)
             self.progress.finished += 1
