@@ -1,0 +1,192 @@
+"""Where CREs lie, and what they do at other distances (Figure 3d, e)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
+
+from creme.report.marks import band, counted, legend, loci, name, note, offset, remark, zero
+from creme.report.select import finite, kilobases, only
+from creme.report.style import PALETTE, axes_of, colours, styled
+
+
+@styled
+def distance_bars(
+    histogram: xr.Dataset, *, track: str | None = None, ax: Axes | None = None
+) -> Axes:
+    """How many enhancers and silencers lie at each distance from their TSS.
+
+    Parameters
+    ----------
+    histogram : Dataset
+        Of `creme.analysis.distances.distance_histogram`, folded or signed.
+    track : str, optional
+        Needed where there are several.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Figure 3d. Bars of both kinds stand side by side in each bin.
+    """
+    part = only(histogram, track=track).sortby("distance")
+    ax = axes_of(ax)
+    distance = kilobases(part["distance"].values)
+    signed = bool((distance < 0).any())
+    ax.set_xlabel("distance from TSS (kb)" + (", negative upstream" if signed else ""))
+    ax.set_ylabel("tiles")
+    kinds = [str(kind) for kind in part["kind"].values]
+    total = int(finite(part["count"]).sum())
+    if not total:
+        note(ax, "no tile is an enhancer or a silencer at this threshold")
+        return ax
+    steps = np.diff(np.unique(distance))
+    width = 0.42 * (steps.min() if steps.size else 5.0)
+    entries: list[tuple[str, Artist]] = []
+    for place, kind in enumerate(kinds):
+        numbers = part["count"].sel(kind=kind).values.astype(float)
+        shift = (place - (len(kinds) - 1) / 2) * width
+        tint = PALETTE.get(kind, "0.5")
+        ax.bar(distance + shift, numbers, width, color=tint, linewidth=0, label=kind)
+        entries.append((f"{kind}s ({int(np.nansum(numbers)):,})", Patch(color=tint)))
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    if signed:
+        zero(ax, across=False)
+    legend(ax, entries, loc="upper right")
+    return ax
+
+
+@styled
+def distance_curves(
+    curves: xr.Dataset | Mapping[str, xr.Dataset],
+    *,
+    track: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Mean fold change of moved CREs by distance, with the standard deviation of the mean.
+
+    Parameters
+    ----------
+    curves : Dataset or mapping of str to Dataset
+        Of `creme.analysis.distances.distance_curve`; several by name, such as ``enhancers`` and
+        ``silencers``.
+    track : str, optional
+        Needed where there are several.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    Figure 3e. 1 is the activity with the CRE at its own position.
+    """
+    named = {"": curves} if isinstance(curves, xr.Dataset) else dict(curves)
+    tints = colours(named)
+    ax = axes_of(ax)
+    ax.set_xlabel("distance from TSS (kb)")
+    ax.set_ylabel("fold change over control")
+    entries: list[tuple[str, Artist]] = []
+    single = False
+    for label, curve in named.items():
+        part = only(curve, track=track).sortby("distance")
+        mean = part["mean"].values.astype(float)
+        if not np.isfinite(mean).any():
+            continue
+        n = int(part["n"].max())
+        single |= n < 2
+        line = band(
+            ax, kilobases(part["distance"].values), mean, part["se"].values, colour=tints[label]
+        )
+        entries.append((counted(label, loci(n)), line))
+    if not entries:
+        note(ax, "no fold change to draw: none is finite")
+        return ax
+    zero(ax, 1.0)
+    legend(ax, entries, loc="best")
+    if single:
+        remark(ax, "a single locus has no band")
+    return ax
+
+
+@styled
+def distance_profiles(
+    dataset: xr.Dataset,
+    *,
+    locus: str | None = None,
+    track: str | None = None,
+    most: int = 7,
+    ax: Axes | None = None,
+) -> Axes:
+    """Fold change of each CRE on both sides of the TSS, with its standard error.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the distance test.
+    locus : str, optional
+        The CREs of one locus; of all unless given.
+    track : str, optional
+        Needed where there are several.
+    most : int
+        How many CREs are drawn, the first ones.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Notes
+    -----
+    The paper folds the two sides (Figure 3e), which hides a side that does more than the other. A
+    diamond marks the CRE's own position, where the fold change is 1.
+    """
+    part = only(dataset, track=track)
+    if locus is not None:
+        part = part.isel(locus=[_place(part, locus)])
+    ax = axes_of(ax)
+    ax.set_xlabel("distance from TSS (kb), negative upstream")
+    ax.set_ylabel("fold change over control")
+    drawn = []
+    for row in range(part.sizes["locus"]):
+        for tile in range(part.sizes["tile"]):
+            one = part.isel(locus=row, tile=tile)
+            if np.isfinite(one["fold_change"].values.astype(float)).any():
+                drawn.append(one)
+    if not drawn:
+        note(ax, "no fold change to draw: none is finite")
+        return ax
+    labels = [
+        f"{name(one['locus'].item(), 18)}, {offset(float(one['distance']))}" for one in drawn[:most]
+    ]
+    tints = list(colours(f"cre {k}" for k in range(len(labels))).values())
+    entries: list[tuple[str, Artist]] = []
+    for one, label, tint in zip(drawn, labels, tints, strict=False):
+        order = np.argsort(one["position_distance"].values)
+        x = kilobases(one["position_distance"].values)[order]
+        y = one["fold_change"].values.astype(float)[order]
+        spread = one["fold_change_se"].values[order] if "fold_change_se" in one else None
+        line = band(ax, x, y, spread, colour=tint, marker=None, width=1.0)
+        ax.plot([float(one["distance"]) / 1000], [1.0], "D", color=tint, markersize=3.5, zorder=4)
+        entries.append((label, line))
+    zero(ax, 1.0)
+    zero(ax, across=False)
+    legend(ax, entries, loc="best", title="CRE from", title_fontsize=6)
+    if len(drawn) > most:
+        remark(ax, f"not drawn: {len(drawn) - most} more")
+    return ax
+
+
+def _place(dataset: xr.Dataset, locus: str) -> int:
+    only(dataset["locus"], locus=locus)  # an error that names the loci
+    return dataset["locus"].values.tolist().index(locus)

@@ -1,0 +1,207 @@
+"""The tiles of one locus along its sequence, with the genes around (Figure 3a)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+from matplotlib.transforms import ScaledTranslation
+
+from creme.errors import ConfigError
+from creme.genome.records import TSS
+from creme.report.marks import legend, name, note, size_of, text_width, zero
+from creme.report.select import kilobases, only
+from creme.report.style import BLACK, PALETTE, SMALL, axes_of, styled
+
+_ROWS = 4
+_ROW = 11.5  # pt
+_LIMIT = 18
+
+
+@styled
+def tile_map(
+    necessity: xr.Dataset | None = None,
+    sufficiency: xr.Dataset | None = None,
+    *,
+    locus: str | None = None,
+    track: str | None = None,
+    genes: Iterable[TSS] = (),
+    ax: Axes | None = None,
+) -> Axes:
+    """Necessity and sufficiency of the tiles of a locus, along its sequence.
+
+    Parameters
+    ----------
+    necessity, sufficiency : Dataset, optional
+        Results of the two tests; one may be left out.
+    locus, track : str, optional
+        Needed where there are several.
+    genes : iterable of TSS
+        Genes to draw above, as `creme.genome.records.read_gtf` gives their transcripts; those of
+        other contigs, or outside the tiles, are left out. A TSS without span is drawn as one.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+
+    Raises
+    ------
+    ConfigError
+        If neither test is given, or there is no such locus or track.
+
+    Notes
+    -----
+    The 5' end of the gene is at the left, on both strands. Error bars are standard errors over
+    replicates. Figure 3a is the scheme of this.
+    """
+    given = {
+        test: only(dataset, locus=locus, track=track)
+        for test, dataset in (("necessity", necessity), ("sufficiency", sufficiency))
+        if dataset is not None
+    }
+    if not given:
+        raise ConfigError("give the results of the necessity test, the sufficiency test, or both")
+    ax = axes_of(ax, height=55)
+    ax.set_xlabel("distance from TSS (kb), negative upstream")
+    ax.set_ylabel("effect of the tile")
+    drawn: list[tuple[str, Artist]] = []
+    ends: list[float] = []
+    for place, (test, part) in enumerate(given.items()):
+        effect = part["effect"].values.astype(float)
+        there = np.isfinite(effect)
+        middle = kilobases(part["distance"].values)
+        length = kilobases(part["tile_end"].values - part["tile_start"].values)
+        known = np.isfinite(middle) & np.isfinite(length)
+        ends += [*(middle - length / 2)[known], *(middle + length / 2)[known]]
+        if not there.any():
+            continue
+        width = 0.8 * length / len(given)
+        at = middle + (place - (len(given) - 1) / 2) * width
+        ax.bar(at[there], effect[there], width[there], color=PALETTE[test], linewidth=0, zorder=2)
+        if "effect_se" in part and np.isfinite(part["effect_se"].values).any():
+            spread = part["effect_se"].values.astype(float)[there]
+            ax.errorbar(
+                at[there], effect[there], spread, linestyle="none", ecolor="0.25", elinewidth=0.4,
+                zorder=3,
+            )  # fmt: skip
+        drawn.append((test, Patch(color=PALETTE[test])))
+    whose = name(locus or _only_name(necessity, sufficiency), 30)
+    ax.set_title(whose, pad=4)
+    if ends:
+        ax.set_xlim(min(ends), max(ends))
+    if not drawn:
+        note(ax, "no tile to draw: no effect is finite")
+        return ax
+    zero(ax)
+    zero(ax, across=False)
+    legend(ax, drawn, loc="best", handlelength=0.8, handleheight=0.7)
+    _draw_genes(ax, next(iter(given.values())), genes)
+    return ax
+
+
+def _only_name(*datasets: xr.Dataset | None) -> str:
+    return next(str(d["locus"].values.ravel()[0]) for d in datasets if d is not None)
+
+
+@dataclass(frozen=True)
+class _Gene:
+    """A gene in kb from the TSS, in the locus's orientation."""
+
+    name: str
+    low: float
+    high: float
+    along: bool  # whether it is read as the locus is
+
+
+def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
+    """Genes in rows above the Axes: a line from end to end, an arrow at the TSS, the name."""
+    low, high = ax.get_xlim()
+    found = _placed(list(genes), part, low, high)
+    if not found:
+        return
+    per_point = (high - low) / size_of(ax)[0]
+    rows, left_out = _rows(found, low, high, per_point)
+    for row, members in enumerate(rows):
+        line, letters = _above(ax, (row + 0.4) * _ROW), _above(ax, (row + 0.6) * _ROW)
+        for gene, at in members:
+            ends = max(gene.low, low), min(gene.high, high)
+            ax.plot(ends, (1, 1), linewidth=1.2, solid_capstyle="butt", gid="gene", **line)
+            start, marker = (gene.low, ">") if gene.along else (gene.high, "<")
+            if low <= start <= high:
+                ax.plot([start], [1], marker, markersize=3.5, gid="gene TSS", **line)
+            ax.text(
+                at, 1, name(gene.name, _LIMIT), ha="center", va="bottom", fontsize=SMALL,
+                parse_math=False, gid="gene name", **letters,
+            )  # fmt: skip
+    ax.set_xlim(low, high)
+    # The title goes above the genes.
+    more = f" ({left_out} more gene{'s' if left_out > 1 else ''} not drawn)" if left_out else ""
+    ax.set_title(ax.get_title() + more, pad=5 + _ROW * len(rows))
+
+
+def _above(ax: Axes, points: float) -> dict[str, Any]:
+    """Where x is in kb and y = 1 lies some points above the Axes, whatever their height."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    up = ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
+    return {"transform": ax.get_xaxis_transform() + up, "clip_on": False, "color": BLACK}
+
+
+def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list[_Gene]:
+    """The genes of the window; of several transcripts, from the first base to the last."""
+    if not genes:
+        return []
+    if "contig" not in part.coords:
+        raise ConfigError("genes cannot be placed: the results have no coordinate 'contig'")
+    contig, tss = str(part["contig"].item()), int(part["tss_position"])
+    sign = 1 if str(part["strand"].item()) == "+" else -1
+    spans: dict[str, list[_Gene]] = {}
+    for gene in genes:
+        if gene.contig != contig:
+            continue
+        forward = 1 if gene.strand == "+" else -1
+        ends = [
+            sign * (at - tss) / 1000 for at in (gene.position, gene.position + forward * gene.span)
+        ]
+        one = _Gene(gene.gene, min(ends), max(ends), forward == sign)
+        spans.setdefault(gene.gene, []).append(one)
+    found = [
+        _Gene(gene, min(o.low for o in each), max(o.high for o in each), each[0].along)
+        for gene, each in spans.items()
+    ]
+    return sorted(
+        (gene for gene in found if gene.high >= low and gene.low <= high),
+        key=lambda gene: (gene.low, gene.high, gene.name),
+    )
+
+
+def _rows(
+    genes: list[_Gene], low: float, high: float, per_point: float
+) -> tuple[list[list[tuple[_Gene, float]]], int]:
+    """Genes in as few rows as they and their names need, and how many found no place."""
+    rows: list[list[tuple[_Gene, float]]] = []
+    ends: list[float] = []
+    left_out = 0
+    for gene in genes:
+        shown = name(gene.name, _LIMIT)
+        half = text_width(shown, SMALL) * per_point / 2
+        middle = (max(gene.low, low) + min(gene.high, high)) / 2
+        at = float(np.clip(middle, low + half, max(low + half, high - half)))
+        first, last = min(gene.low, at - half), max(gene.high, at + half)
+        row = next((k for k, end in enumerate(ends) if end <= first), len(ends))
+        if row == _ROWS:
+            left_out += 1
+            continue
+        if row == len(ends):
+            ends.append(last)
+            rows.append([])
+        ends[row] = last + 4 * per_point
+        rows[row].append((gene, at))
+    return rows, left_out
