@@ -130,7 +130,7 @@ def test_a_real_network_agrees_with_its_original(tmp_path):
     original = seqnn.SeqNN(
         params=folder / "params.json", weights=folder / "model.h5", targets=folder / "targets.txt"
     )
-    network, _ = original._load()
+    network = original.network
 
     class Whole(torch.nn.Module):
         def forward(self, x):
