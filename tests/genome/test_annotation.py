@@ -531,3 +531,26 @@ def test_gene_goes_before_name(tmp_path: Path) -> None:
 )
 def test_bad_tables(tmp_path: Path, text: str, words: list[str]) -> None:
     fails(read_table, write(tmp_path / "a.csv", text), *words)
+
+
+def test_all_starts_of_a_gene(tmp_path: Path) -> None:
+    lines = [
+        "chr1\tx\ttranscript\t11\t900\t.\t+\t.\t"
+        'gene_id "ENSG00000000001.4"; gene_name "A"; transcript_id "ENST00000000001.1";',
+        "chr1\tx\ttranscript\t51\t900\t.\t+\t.\t"
+        'gene_id "ENSG00000000001.4"; gene_name "A"; transcript_id "ENST00000000002.1";',
+        "chr2\tx\ttranscript\t51\t900\t.\t-\t.\t"
+        'gene_id "ENSG00000000002.1"; gene_name "A"; transcript_id "ENST00000000003.1";',
+    ]
+    path = tmp_path / "a.gtf"
+    path.write_text("\n".join(lines) + "\n")
+    annotation = Annotation.from_gtf(path)
+    assert [site.place for site in annotation.starts("A")] == [
+        ("chr1", 10, "+"),
+        ("chr1", 50, "+"),
+        ("chr2", 899, "-"),
+    ]
+    assert [site.position for site in annotation.starts("ENSG00000000001")] == [10, 50]
+    assert [site.position for site in annotation.starts("ENST00000000002")] == [50]
+    with pytest.raises(GenomeError, match="has no gene 'B'"):
+        annotation.starts("B")

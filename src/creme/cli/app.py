@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from creme.cli.models import models_app
+from creme.cli.study import study
 from creme.errors import ConfigError
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
+app.command()(study)
 
 Directory = Annotated[Path, typer.Argument(help="a results directory")]
 
@@ -38,19 +40,23 @@ def demo(
 
 @app.command()
 def init(
-    file: Annotated[Path, typer.Argument(help="the file to write")] = Path("experiment.toml"),
+    file: Annotated[
+        Path | None, typer.Argument(help="the file to write; experiment.toml unless given")
+    ] = None,
+    study: Annotated[bool, typer.Option("--study", help="a study file: study.toml")] = False,
 ) -> None:
-    """Write a commented experiment file."""
-    from creme.cli.template import TEMPLATE
+    """Write a commented experiment file, or study file."""
+    from creme.cli.template import STUDY, TEMPLATE
     from creme.cli.terminal import out
     from creme.durable import write_text
 
+    file = file or Path("study.toml" if study else "experiment.toml")
     if file.exists():
         raise ConfigError(f"{file} exists: give another name, or remove it first")
     if not file.parent.is_dir():
         raise ConfigError(f"there is no folder {file.parent}: make it first")
-    write_text(file, TEMPLATE)
-    out.print(f"Wrote {file}; edit it, then: creme run {file}")
+    write_text(file, STUDY if study else TEMPLATE)
+    out.print(f"Wrote {file}; edit it, then: creme {'study' if study else 'run'} {file}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The experiment file that ``creme init`` writes."""
+"""The files that ``creme init`` writes."""
 
 TEMPLATE = """\
 # An experiment: everything that `creme run` needs. Relative paths start at this file's folder.
@@ -46,4 +46,70 @@ replicates = 10
 name = "sufficiency"
 tile = 5000
 replicates = 10
+"""
+
+STUDY = """\
+# A study: from a genome and an annotation to every test's tables. Everything that `creme study`
+# needs; relative paths start at this file's folder. What is left out has the value shown.
+
+name = "my-study"               # everything goes to my-study.study beside this file
+seed = 7                        # everything random derives from it
+store = "predictions"           # directory of predictions, shared by all stages and other studies
+# batch_size = 8                # sequences a forward pass; the model's default unless given
+# track = "cage"                # the activity that selects and classifies, where there are several
+# stages = ["loci", "context_dependence", "context_swap", "necessity", "sufficiency",
+#           "distance", "higher_order", "multiplicity", "fine_tile"]
+
+[model]
+plugin = "synthetic"            # `creme plugins` lists what is installed
+tracks = ["alpha"]              # indices, names or regular expressions: what is kept
+bins = "all"                    # kept of each prediction; the summit must be seen: "all", or a span
+
+# Activities are read from the TSS's bin of each kept track, unless readouts say otherwise.
+# [[readouts]]
+# name = "cage"
+# bins = "447-449"
+# over_tracks = "mean"          # one activity instead of one a track
+
+[loci]
+fasta = "genome.fa"             # plain, gzip or bgzip
+gtf = "annotation.gtf"          # TSSs of all transcripts; or bed = "tss.bed", or table = "loci.tsv"
+# genes = ["GENE1", "GENE2"]    # all genes of the annotation unless given
+
+[selection]
+activity = 30.0                 # predicted activity at the TSS, at least
+summit = "tss"                  # the highest bin has to be the TSS's; "any" does without
+within = 0                      # or this many bins from it
+recentre = 0                    # move the TSS to a summit at most this far away, bp
+per_gene = 1                    # most active TSSs of a gene; 0 keeps all
+max_n = 1.0                     # share of N in the window, at most
+transcripts = "all"             # or "representative": one a gene
+# contigs = ["chr1", "chr2"]    # only these
+# max_loci = 500                # the most active ones
+
+[categories]                    # by the context dependence test's effect
+enhancing = 0.95
+neutral = 0.2
+silencing = -0.5
+# at_most = 200                 # loci of each, the most typical ones
+
+[classes]                       # by the sufficiency test's effect
+weak = 0.3
+strong = 0.5
+additive = 0.3                  # mean squared error above which a set of tiles is not additive
+
+[common]                        # parameters of every test, unless its own table has them
+tile = 5000
+replicates = 10
+
+# Each stage takes the parameters of its test, and which loci or CREs it is run on:
+# [necessity]
+# categories = ["enhancing", "neutral", "silencing"]
+# [distance]
+# cres = { enhancing = ["enhancer"], silencing = ["silencer"] }
+# [higher_order]
+# rounds = 10
+# [multiplicity]
+# copies = 10
+# cres = { enhancing = ["strong enhancer", "weak enhancer"] }
 """

@@ -126,6 +126,22 @@ class Annotation:
             raise GenomeError(f"{self.source} has no gene {query!r}{self._nearest(query)}")
         return found
 
+    def starts(self, query: str) -> list[TSS]:
+        """The TSSs of all transcripts of a gene; see `find`, which chooses among them.
+
+        A name that several genes share stands for all of them.
+
+        Raises
+        ------
+        GenomeError
+            If nothing goes by that name.
+        """
+        found = self._by_gene.get(query) or _of_id(self._by_gene_id, query)
+        found = found or _of_id(self._by_transcript, query)
+        if not found:
+            raise GenomeError(f"{self.source} has no gene {query!r}{self._nearest(query)}")
+        return list(found)
+
     def representatives(self) -> list[TSS]:
         """What every gene stands for: as `find`, with genes of one name kept apart."""
         if not self.canonical:

@@ -170,13 +170,16 @@ class LociConfig(Parameters):
         GenomeError
             As `Genome`, `Annotation` and `select_loci`.
         """
+        annotation = self.annotation(base_dir)
+        genome = Genome(Path(base_dir) / self.fasta.expanduser())
+        return select_loci(genome, annotation, self.genes, length, tss)
+
+    def annotation(self, base_dir: str | os.PathLike[str] = ".") -> Annotation:
+        """The annotation alone; see `load`."""
         base = Path(base_dir)
         if self.gtf is not None:
-            annotation = Annotation.from_gtf(base / self.gtf.expanduser())
-        elif self.bed is not None:
-            annotation = Annotation.from_bed(base / self.bed.expanduser())
-        else:
-            assert self.table is not None
-            annotation = Annotation.from_table(base / self.table.expanduser())
-        genome = Genome(base / self.fasta.expanduser())
-        return select_loci(genome, annotation, self.genes, length, tss)
+            return Annotation.from_gtf(base / self.gtf.expanduser())
+        if self.bed is not None:
+            return Annotation.from_bed(base / self.bed.expanduser())
+        assert self.table is not None
+        return Annotation.from_table(base / self.table.expanduser())

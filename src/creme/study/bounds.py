@@ -1,0 +1,69 @@
+"""How many sequences the searches ask for: at most, or about.
+
+Each function returns two numbers for a locus: the sequences asked for, and those of them that
+earlier stages have not asked for.
+"""
+
+from __future__ import annotations
+
+import math
+
+from creme.genome import Locus
+from creme.suite.fine_tile import FineTile
+from creme.suite.higher_order import HigherOrder
+from creme.suite.multiplicity import Multiplicity
+
+
+def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
+    """At most: the first round is asked for once, later ones by each track and direction.
+
+    Parameters
+    ----------
+    test : HigherOrder
+    locus : Locus
+    tracks : int
+        Activities that are read.
+    shared : bool
+        Whether the necessity test has the same shuffles: the first round's.
+    """
+    tiles, paths = len(test.tiling(locus)), tracks * len(test.searches)
+    rounds = min(test.rounds or tiles, tiles)
+    later = sum(tiles - number for number in range(1, rounds))
+    asked = 1 + test.replicates * (tiles + paths * later)
+    return asked, asked - 1 - (test.replicates * tiles if shared else 0)
+
+
+def multiplicity(test: Multiplicity, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
+    """At most: the first copy is tried once for all, later ones by each track and direction.
+
+    `shared`: whether the sufficiency test has the same backgrounds: the controls.
+    """
+    tiles, places = len(test.tiling(locus)), len(test.places(locus))
+    paths = tracks * len(test.searches)
+    later = sum(places - copy for copy in range(1, test.copies))
+    controls = test.replicates * (1 + tiles)
+    asked = 1 + controls + test.replicates * tiles * (places + paths * later)
+    return asked, asked - 1 - (controls if shared else 0)
+
+
+def fine_tile(test: FineTile, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
+    """About: all windows but one of a stage are removed, and no step is taken back before that."""
+    tiles = tuple(test.tiling(locus))
+    controls = test.replicates * (1 + len(tiles))
+    groups = sum(_groups(test, len(tile)) for tile in tiles)
+    asked = 1 + controls + test.replicates * tracks * groups
+    return asked, asked - 1 - (controls if shared else 0)
+
+
+def _groups(test: FineTile, length: int) -> int:
+    """States of one tile that a search measures, each with all replicates."""
+    groups = 1  # what is left, at the end
+    for window, removed in zip(test.windows, test.removed, strict=True):
+        step = max(1, int(window * test.step))
+        left = max(1, math.ceil((length - window) / step) + 1)
+        while left > 1:
+            groups += left + 1
+            left = max(1, left - removed)
+        groups += 2 + max(0, math.ceil(math.log2(removed)))  # the last one cannot go
+        length = min(length, window)
+    return groups

@@ -1,0 +1,228 @@
+"""The TSSs that a study chooses among, as loci that are made when asked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import CremeWarning, GenomeError, listing
+from creme.genome import TSS, Annotation, Genome, LociConfig, Locus
+from creme.genome.records import standing
+from creme.study.config import Selection
+
+Numbers = NDArray[np.int64]
+"""Which sites, by their place among the candidates; or bp for each of some."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The distinct TSSs of an annotation, in its order.
+
+    Attributes
+    ----------
+    genome : Genome
+    sites : tuple of TSS
+        One for each contig, position and strand; the contig is as the annotation calls it.
+    starts : tuple of int
+        How many transcripts start at each.
+    transcripts : int
+        Of the annotation, or of the genes asked for.
+    kept : tuple of bool
+        Whether a site is on a contig that the FASTA has and that is wanted.
+    """
+
+    genome: Genome
+    sites: tuple[TSS, ...]
+    starts: tuple[int, ...]
+    transcripts: int
+    kept: tuple[bool, ...]
+
+    @classmethod
+    def load(cls, loci: LociConfig, selection: Selection, folder: Path) -> Candidates:
+        """Read the annotation and open the genome.
+
+        Parameters
+        ----------
+        loci : LociConfig
+        selection : Selection
+        folder : Path
+            Where relative paths start from.
+
+        Raises
+        ------
+        GenomeError
+            If a file is missing or damaged, a gene is unknown, no contig of the annotation is in
+            the FASTA, or a TSS lies outside its contig.
+        """
+        annotation = loci.annotation(folder)
+        genome = Genome(folder / loci.fasta.expanduser())
+        records = _records(annotation, loci.genes, selection)
+        places: dict[tuple[str, int, str], list[TSS]] = {}
+        for record in records:
+            places.setdefault(record.place, []).append(record)
+        sites = tuple(min(found, key=_preference) for found in places.values())
+        starts = tuple(len(found) for found in places.values())
+        return cls(
+            genome, sites, starts, len(records), _on_contigs(sites, genome, annotation, selection)
+        )
+
+    def __len__(self) -> int:
+        return len(self.sites)
+
+    def locus(self, number: int, length: int, tss: int, moved: int = 0) -> Locus:
+        """The locus of a site, with its TSS moved by some bp in gene orientation.
+
+        Its name is that of the site as annotated: ``contig:position:strand``.
+        """
+        site = self.sites[number]
+        position = site.position + (moved if site.strand == "+" else -moved)
+        contig = self.genome.resolve(site.contig)
+        return Locus(
+            name=f"{contig}:{site.position}:{site.strand}",
+            contig=contig,
+            position=position,
+            strand=site.strand,
+            length=length,
+            genome=self.genome,
+            tss=tss,
+            gene=gene_name(site),
+            transcript=site.transcript,
+        )
+
+    def fits(self, number: int, moved: int) -> bool:
+        """Whether a site, moved, is still on its contig."""
+        site = self.sites[number]
+        position = site.position + (moved if site.strand == "+" else -moved)
+        return 0 <= position < self.genome.contigs[self.genome.resolve(site.contig)]
+
+    def window(
+        self, numbers: Numbers, length: int, tss: int, moved: Numbers | None = None
+    ) -> Windows:
+        """The loci of some sites, made one by one."""
+        return Windows(self, numbers, length, tss, moved)
+
+
+class Windows(SequenceOf[Locus]):
+    """Loci that are made when asked for: hundreds of thousands need the room of few."""
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        numbers: Numbers,
+        length: int,
+        tss: int,
+        moved: Numbers | None = None,
+    ) -> None:
+        self.numbers = numbers
+        self._candidates = candidates
+        self._window = (length, tss)
+        self._moved = moved
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Locus: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Locus]: ...
+
+    def __getitem__(self, place: int | slice) -> Locus | list[Locus]:
+        if isinstance(place, slice):
+            return [self[k] for k in range(*place.indices(len(self)))]
+        moved = 0 if self._moved is None else int(self._moved[place])
+        return self._candidates.locus(int(self.numbers[place]), *self._window, moved)
+
+    def __iter__(self) -> Iterator[Locus]:
+        return (self[place] for place in range(len(self)))
+
+
+def gene_name(site: TSS) -> str:
+    """A gene's name as a table of loci can hold it; its place where it has none."""
+    name = site.gene.strip()
+    return name if name not in ("", ".") else f"{site.contig}:{site.position}:{site.strand}"
+
+
+def _records(
+    annotation: Annotation, genes: Iterable[str] | None, selection: Selection
+) -> tuple[TSS, ...]:
+    """What the annotation has: of all genes or of some, all transcripts or one a gene."""
+    if genes is None:
+        if selection.transcripts == "representative":
+            return tuple(annotation.representatives())
+        return annotation.records
+    problems, found = [], []
+    for gene in dict.fromkeys(genes):
+        try:
+            chosen = selection.transcripts == "representative"
+            found += annotation.find(gene) if chosen else annotation.starts(gene)
+        except GenomeError as error:
+            problems.append(str(error))
+    if problems:
+        raise GenomeError("; ".join(problems[:5]) + _more(len(problems) - 5))
+    return tuple(dict.fromkeys(found))
+
+
+def _more(count: int) -> str:
+    return f"; and so for {count} more" if count > 0 else ""
+
+
+def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:
+    """Of transcripts that start at one place the least stands for them, as in an annotation."""
+    return (standing(site.tag), -site.span, site.transcript)
+
+
+def _on_contigs(
+    sites: tuple[TSS, ...], genome: Genome, annotation: Annotation, selection: Selection
+) -> tuple[bool, ...]:
+    names: dict[str, str | None] = {}
+    for contig in dict.fromkeys(site.contig for site in sites):
+        try:
+            names[contig] = genome.resolve(contig)
+        except GenomeError:
+            names[contig] = None
+    if not any(names.values()):
+        raise GenomeError(
+            f"{genome.path} has none of the contigs of {annotation.source} "
+            f"({listing(names, 5)}); it has {listing(genome.contigs, 5)}: are they of the same "
+            f"genome build?"
+        )
+    wanted = set(names.values())
+    if selection.contigs is not None:
+        wanted = {genome.resolve(contig) for contig in selection.contigs}
+    lacking = Counter(site.contig for site in sites if names[site.contig] is None)
+    if lacking:
+        warnings.warn(
+            f"{genome.path} lacks {len(lacking)} of the {len(names)} contigs of "
+            f"{annotation.source}: {listing(lacking, 5)}; their {lacking.total()} TSSs are left "
+            f"out",
+            CremeWarning,
+            stacklevel=3,
+        )
+    kept = tuple(names[site.contig] is not None and names[site.contig] in wanted for site in sites)
+    if not any(kept):
+        raise GenomeError(
+            f"{annotation.source} has no TSS on the contigs of [selection] contigs "
+            f"({listing(selection.contigs or [], 5)})"
+        )
+    beyond = [
+        site
+        for site, on in zip(sites, kept, strict=True)
+        if on and site.position >= genome.contigs[names[site.contig] or ""]
+    ]
+    if beyond:
+        contig = names[beyond[0].contig] or ""
+        raise GenomeError(
+            f"{len(beyond)} TSSs of {annotation.source} lie past the end of their contig in "
+            f"{genome.path}, the first one at {':'.join(map(str, beyond[0].place))} where "
+            f"{contig} has {genome.contigs[contig]} bp: are they of the same genome build?"
+        )
+    return kept

@@ -1,0 +1,280 @@
+"""The folder of a study: what is in it, and its state.
+
+``NAME.study/``, beside the study file::
+
+    study.toml              the study file as it was run
+    study.json              identity, funnel, and the state of each stage; see below
+    loci.tsv                every distinct TSS of the annotation, and what became of it
+    selected.tsv            the loci of the study; an experiment file takes it as [loci] table
+    stages/STAGE/           a results directory of its own (`creme.runner.results.Results`):
+                            experiment.toml, run.json, loci.tsv and STAGE.zarr; of stage `loci`
+                            it is tss_activity.zarr, its dimension `locus` being all TSSs
+    tables/STAGE.csv        tidy: a row for each locus, tile, track and what else the test varies
+    tables/OTHER.csv        what analyses add; see below
+
+STAGE is one of `creme.study.config.STAGES`, in this order: ``loci``, ``context_dependence``,
+``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``, ``multiplicity``,
+``fine_tile``. Every file stands whole or not at all. A stage that had nothing to do has no folder
+below ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why.
+
+``study.json``::
+
+    name, folder, store     of the study; folder is where relative paths of study.toml start
+    track                   label of the activity that selects, categorises and classifies
+    source                  fingerprint of the model and of what is kept of its output
+    model                   name, version, fingerprint, bins, tracks, bin_size, configuration
+    identity                by stage: what made it, so that a changed study file is found out
+    funnel                  list of {step, left, removed, why}, from all transcripts on
+    categories              {enhancing, neutral, silencing, none: number of loci}
+    classes                 {category: {CRE class: number of tiles}}
+    stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
+                            began, ended, note, error, failures}}
+    versions, pid, host, updated
+
+``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
+run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
+finds its predictions ``stored``. ``failures`` is a list of [unit, message].
+
+``loci.tsv``, one row a TSS, tab-separated, in the order of the annotation: ``contig``, ``tss``
+(0-based, as annotated), ``strand``, ``gene``, ``transcript``, ``gene_id``, ``transcripts`` (how
+many start there), ``used`` (the TSS base that was used; another than ``tss`` where it was moved to
+the summit), ``n`` (share of N in the window), ``activity`` and ``summit_activity`` (at the TSS and
+at the summit of the profile), ``summit_distance`` (of the summit's bin from the TSS's, bp in gene
+orientation) and ``step``: ``selected``, or the step of the funnel that left the TSS out. Empty
+where unknown. ``selected.tsv`` has ``contig``, ``tss`` (as used), ``strand``, ``gene``,
+``transcript``, ``locus`` (the name in all results) and ``activity``.
+
+Tables beside those of the stages, of the deciding track alone unless there is a column ``track``:
+
+    funnel.csv              step, left, removed, why
+    categories.csv          locus, gene, effect, effect_se, category (empty: none), taken (whether
+                            later stages take it: [categories] at_most)
+    cre_classes.csv         the tiles with a class: locus, category, tile_start, tile_end,
+                            genomic_start, genomic_end, distance, effect, effect_se, cre_class
+    distance_curve.csv      category, kind, track, distance, mean, se, low, high, n
+    interactions.csv        locus, category, search, track, mse, difference, interaction
+    saturation.csv          locus, category, tile_start, search, track, plateau, half, ...
+    sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
+                            sub_genomic_start, sub_genomic_end: what is left of each tile
+
+Tables of stages after ``context_dependence`` have a column ``category``, those of tiles after
+``sufficiency`` a column ``cre_class``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creme.durable import write_text
+from creme.errors import ResultsError, listing, nearest
+from creme.runner.results import Results
+from creme.study.config import STAGES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STUDY = "study.toml"
+STATE = "study.json"
+LOCI = "loci.tsv"
+SELECTED = "selected.tsv"
+
+
+class Folder:
+    """A study's folder.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> Folder:
+        """A folder that a study made.
+
+        Raises
+        ------
+        ResultsError
+            If it is not one.
+        """
+        folder = cls(path)
+        if not (folder.path / STATE).is_file():
+            raise ResultsError(
+                f"{path} is not the folder of a study (it has no {STATE}); 'creme study FILE' "
+                f"makes one"
+            )
+        return folder
+
+    def claim(self, text: str, about: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+        """Make the folder this study's, or find that it is.
+
+        Parameters
+        ----------
+        text : str
+            The study file.
+        about : mapping
+            What ``study.json`` says of the study: JSON values.
+        identity : mapping of stage to mapping
+            JSON values, by section, that make each stage what it is.
+
+        Raises
+        ------
+        ResultsError
+            If a stage that has begun was another one; or if something else stands here. Nothing is
+            changed then.
+        """
+        if (self.path / STATE).is_file():
+            self._check(identity)
+        elif self.path.exists() and (not self.path.is_dir() or self._foreign()):
+            raise ResultsError(
+                f"{self.path} exists and is not the folder of a study: give another with --output"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        for name in ("stages", "tables"):
+            (self.path / name).mkdir(exist_ok=True)
+        write_text(self.path / STUDY, text)
+        stages = self.stages() if (self.path / STATE).is_file() else {}
+        waiting = {stage: {"state": "waiting"} for stage in identity}
+        self.update({**about, "stages": {**waiting, **stages}})
+
+    def _check(self, identity: Mapping[str, Any]) -> None:
+        known = self.state().get("identity", {})
+        differing = [
+            f"{stage}: {section}"
+            for stage in STAGES
+            if stage in known and stage in identity
+            for section in sorted({*known[stage], *identity[stage]})
+            if known[stage].get(section) != identity[stage].get(section)
+        ]
+        if differing:
+            raise ResultsError(
+                f"{self.path} holds another study (it differs in {listing(differing, 20)}): give "
+                f"another folder with --output; predictions that both need are reused from the "
+                f"store"
+            )
+
+    def _foreign(self) -> bool:
+        """Whether something stands here that no study, killed while it began, has left."""
+        ours = {STUDY, "stages", "tables"}
+        return any(
+            entry.name not in ours and not entry.name.startswith((f".{STUDY}", f".{STATE}"))
+            for entry in self.path.iterdir()
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What ``study.json`` says; a stage whose process is gone is called interrupted."""
+        try:
+            state: dict[str, Any] = json.loads((self.path / STATE).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
+        here = state.get("host") == socket.gethostname()
+        gone = here and not _alive(state.get("pid", 0))
+        for stage in state.get("stages", {}).values():
+            if stage["state"] == "running" and gone:
+                stage["state"] = "interrupted"
+        return state
+
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """State and counts of each stage, in their order."""
+        known = self.state().get("stages", {})
+        return {stage: known[stage] for stage in STAGES if stage in known}
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Change ``study.json`` in one step."""
+        path = self.path / STATE
+        state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        about = {"pid": os.getpid(), "host": socket.gethostname(), "updated": now()}
+        write_text(path, json.dumps({**state, **changes, **about}, indent=1))
+
+    def update_stage(self, stage: str, changes: Mapping[str, Any]) -> None:
+        """Change what ``study.json`` says of one stage, in one step."""
+        state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
+        stages = state.get("stages", {})
+        self.update({"stages": {**stages, stage: {**stages.get(stage, {}), **changes}}})
+
+    def begin(self, stage: str, identity: Mapping[str, Any]) -> None:
+        """A stage is running from here on, and stays what it is."""
+        known = self.state().get("identity", {})
+        self.update({"identity": {**known, stage: identity}})
+        counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
+        about = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
+        self.update_stage(stage, {"state": "running", **counts, **about})
+
+    def finished(self, stage: str) -> bool:
+        """Whether a stage has its tables."""
+        return self.stages().get(stage, {}).get("state") == "finished"
+
+    def results(self, stage: str) -> Results:
+        """The results directory of a stage, which need not be there yet."""
+        return Results(self.path / "stages" / stage)
+
+    def write(self, path: Path, table: pd.DataFrame, separator: str = ",") -> None:
+        """Write a table in one step."""
+        write_text(path, table.to_csv(index=False, sep=separator, lineterminator="\n"))
+
+    def write_table(self, name: str, table: pd.DataFrame) -> None:
+        """Write ``tables/NAME.csv``."""
+        self.write(self.path / "tables" / f"{name}.csv", table)
+
+    def tables(self) -> list[str]:
+        """Names of the tables that are there."""
+        return sorted(p.stem for p in (self.path / "tables").glob("[!.]*.csv"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table.
+
+        Raises
+        ------
+        ResultsError
+            If it is not there (yet).
+        """
+        import pandas as pd
+
+        if name not in self.tables():
+            raise ResultsError(
+                f"{self.path} has no table {name!r}{nearest(name, self.tables())}; it has "
+                f"{listing(self.tables(), 20)}"
+            )
+        # Names such as "NA" and "null" are names.
+        text = dict.fromkeys(TEXT, str)
+        return pd.read_csv(
+            self.path / "tables" / f"{name}.csv",
+            dtype=text,
+            keep_default_na=False,
+            na_values={c: [""] for c in self._columns(name) if c not in TEXT},
+        )
+
+    def _columns(self, name: str) -> list[str]:
+        with (self.path / "tables" / f"{name}.csv").open(encoding="utf-8") as file:
+            return file.readline().rstrip("\n").split(",")
+
+
+TEXT = (
+    *("locus", "gene", "gene_id", "transcript", "contig", "strand", "source", "target"),
+    *("source_category", "target_category", "category", "cre_class", "kind", "search", "track"),
+    *("interaction", "step", "why"),
+)
+"""Columns of tables that hold text, whatever it looks like."""
+
+
+def now() -> str:
+    """The time, for people."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return pid > 0

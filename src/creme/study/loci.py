@@ -1,0 +1,241 @@
+"""The first stage: the activity of every TSS, and the loci that a study is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Sequence as SequenceOf
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import ConfigError, CremeError
+from creme.runner.cache import Cache
+from creme.runner.device import Device
+from creme.runner.run import Plan
+from creme.runner.scheduler import Progress, Scheduler, Task
+from creme.store import Store
+from creme.study.candidates import Candidates
+from creme.study.config import Selection
+from creme.study.selection import Measured
+from creme.suite.tss_activity import TssActivity
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Hooks = tuple[Callable[[Progress], None], Callable[[Scheduler], None]]
+Watch = Callable[[Plan], AbstractContextManager[Hooks]]
+"""Makes, from a plan, what is called with its counts, and with its scheduler."""
+
+TEST = "tss_activity"
+
+
+@dataclass
+class Profiles:
+    """Everything measured, by site and track; grows by nothing while it is filled.
+
+    Attributes
+    ----------
+    wild_type, summit_activity, summit_distance : array of float32, (sites, tracks)
+    n : array of float32, (sites,)
+    moved : array of int64, (sites,)
+    failures : dict of number to message
+    """
+
+    wild_type: NDArray[np.float32]
+    summit_activity: NDArray[np.float32]
+    summit_distance: NDArray[np.float32]
+    n: NDArray[np.float32]
+    moved: NDArray[np.int64]
+    failures: dict[int, str]
+
+    @classmethod
+    def empty(cls, sites: int, tracks: int) -> Profiles:
+        """Nothing measured yet."""
+        values = [np.full((sites, tracks), np.nan, dtype=np.float32) for _ in range(3)]
+        n = np.full(sites, np.nan, dtype=np.float32)
+        return cls(values[0], values[1], values[2], n, np.zeros(sites, np.int64), {})
+
+    def take(self, number: int, dataset: xr.Dataset) -> None:
+        """Fill in what a site's test returned."""
+        self.n[number] = dataset["n"].item()
+        for name in ("wild_type", "summit_activity", "summit_distance"):
+            values = dataset[name].values if name in dataset else np.nan
+            getattr(self, name)[number] = values
+
+    def of(self, track: int) -> Measured:
+        """By one track."""
+        return Measured(
+            self.wild_type[:, track].astype(np.float64),
+            self.summit_activity[:, track].astype(np.float64),
+            self.summit_distance[:, track].astype(np.float64),
+            self.n.astype(np.float64),
+            self.moved,
+            self.failures,
+        )
+
+
+def activity_test(plan: Plan, selection: Selection, seed: int) -> TssActivity:
+    """The test of the first stage, for what the model keeps.
+
+    Raises
+    ------
+    ConfigError
+        If the bins that are kept do not show where the summit is.
+    """
+    model, kept = plan.model, set(plan.selection.bins)
+    tss = model.tss_bin()
+    reach = 0
+    if selection.summit == "tss" or selection.recentre:
+        # A summit is one only where what lies beyond it is seen as well.
+        reach = 1 + max(selection.within, -(-selection.recentre // model.bin_size))
+    first, last = max(0, tss - reach), min(model.n_bins - 1, tss + reach)
+    if not kept >= set(range(first, last + 1)):
+        raise ConfigError(
+            f"[model] bins keeps {len(kept)} of {model.n_bins} bins: to see where the summit is, "
+            f"keep 'all', or at least '{first}-{last}' around the TSS's bin {tss}; or set "
+            f"[selection] summit = 'any' and recentre = 0"
+        )
+    bound = [model.bind(readout, plan.selection) for readout in plan.readouts]
+    profiles: list[list[int]] = []
+    for each in bound:
+        mean = each.over_tracks == "mean"
+        profiles += [list(each.tracks)] if mean else [[track] for track in each.tracks]
+    return TssActivity(
+        bins=list(plan.selection.bins),
+        tss_bin=tss,
+        bin_size=model.bin_size,
+        profiles=profiles,
+        max_n=selection.max_n,
+        seed=seed,
+    )
+
+
+def measure_sites(
+    plan: Plan,
+    candidates: Candidates,
+    selection: Selection,
+    track: int,
+    store: Store,
+    watch: Watch,
+) -> tuple[Profiles, Progress, bool]:
+    """Predict the sites; those with a summit nearby once more, moved there.
+
+    Parameters
+    ----------
+    plan : Plan
+        Its tests are the first stage's, without loci.
+    candidates : Candidates
+    selection : Selection
+    track : int
+        The deciding one.
+    store : Store
+    watch : callable
+
+    Returns
+    -------
+    Profiles
+    Progress
+    bool
+        Whether it was stopped before its end.
+    """
+    found = Profiles.empty(len(candidates), len(plan.readout()[1]))
+    length, tss = plan.model.input_length, plan.model.tss
+    numbers = np.flatnonzero(candidates.kept)
+    total = Progress()
+    if _pass(plan, candidates.window(numbers, length, tss), numbers, found, store, total, watch):
+        return found, total, True
+    if selection.recentre:
+        before = found.of(track)
+        shift = np.nan_to_num(before.summit_distance).astype(np.int64)
+        near = (np.abs(shift) <= selection.recentre) & (np.abs(shift) > 0)
+        worth = before.summit_activity >= selection.activity
+        again = np.array(
+            [k for k in np.flatnonzero(near & worth) if candidates.fits(int(k), int(shift[k]))],
+            dtype=np.int64,
+        )
+        found.moved[again] = shift[again]
+        loci = candidates.window(again, length, tss, shift[again])
+        if again.size and _pass(plan, loci, again, found, store, total, watch):
+            return found, total, True
+    return found, total, False
+
+
+def _pass(
+    plan: Plan,
+    loci: Any,
+    numbers: NDArray[np.int64],
+    found: Profiles,
+    store: Store,
+    total: Progress,
+    watch: Watch,
+) -> bool:
+    """Measure some sites into `found`; returns whether it was stopped."""
+    ready = replace(plan, loci=loci)
+    readout, _ = ready.readout()
+    ((label, test),) = ready.tests.items()
+    flying: dict[int, int] = {}
+
+    def tasks() -> Iterator[Task]:
+        for number, locus in zip(numbers, loci, strict=True):
+            flying[id(locus)] = int(number)
+            yield Task(label, test, locus)
+
+    with watch(ready) as (on_progress, on_start):
+        scheduler = Scheduler(
+            Device(ready.model, ready.selection),
+            readout,
+            Cache(store, ready.model, ready.selection),
+            batch_size=ready.batch_size or ready.model.batch_size,
+            on_progress=on_progress,
+        )
+        on_start(scheduler)
+        for outcome in scheduler.run(tasks()):
+            number = flying.pop(id(outcome.task.unit))
+            if outcome.error is not None or outcome.dataset is None:
+                error = outcome.error
+                kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
+                found.failures[number] = f"{kind}{error}"
+            else:
+                found.take(number, outcome.dataset)
+    for name in vars(total):
+        setattr(total, name, getattr(total, name) + getattr(scheduler.progress, name))
+    return scheduler.stopped
+
+
+def dataset(
+    table: pd.DataFrame, found: Profiles, tracks: SequenceOf[str], attrs: dict[str, str]
+) -> xr.Dataset:
+    """What the stage stores: everything measured, along `locus` (all sites) and `track`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        ``loci.tsv``.
+    found : Profiles
+    tracks : sequence of str
+    attrs : dict
+    """
+    import xarray as xr
+
+    names = table["contig"] + ":" + table["tss"].astype(str) + ":" + table["strand"]
+    texts = ("gene", "transcript", "contig", "strand", "step")
+    by = ("locus", "track")
+    return xr.Dataset(
+        {
+            "wild_type": (by, found.wild_type),
+            "summit_activity": (by, found.summit_activity),
+            "summit_distance": (by, found.summit_distance),
+            "n": ("locus", found.n),
+        },
+        {
+            "locus": names.to_numpy(dtype=object),
+            "track": np.array(list(tracks), dtype=object),
+            **{name: ("locus", table[name].to_numpy(dtype=object)) for name in texts},
+            "tss_position": ("locus", table["used"].to_numpy(dtype=np.int64)),
+        },
+        attrs,
+    )

@@ -1,0 +1,279 @@
+"""A study made ready: everything that can be checked without a prediction is checked here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import creme
+from creme.errors import ConfigError, CremeError, listing, nearest
+from creme.genome import Genome, Locus
+from creme.genome.files import compression
+from creme.model import Readout
+from creme.runner.cache import source_description, source_fingerprint
+from creme.runner.experiment import build_model
+from creme.runner.run import Plan
+from creme.sequence import N, Sequence
+from creme.study.candidates import Candidates
+from creme.study.config import OF_CRES, TESTS, StudyFile, parse
+from creme.study.loci import activity_test
+from creme.suite.tiled import TiledTest
+from creme.suite.tss_activity import TssActivity
+from creme.test import Test
+from creme.weights import digest
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A study with its model.
+
+    Attributes
+    ----------
+    study : StudyFile
+    text : str
+        The file.
+    folder : Path
+        Where its relative paths start from.
+    plan : Plan
+        Model, selection and readouts; no tests and no loci.
+    tracks : list of str
+        Labels of all activities.
+    track : int
+        The deciding one.
+    """
+
+    study: StudyFile
+    text: str
+    folder: Path
+    plan: Plan
+    tracks: list[str]
+    track: int
+
+    @classmethod
+    def of(cls, text: str, folder: Path, title: str) -> Ready:
+        """Read a study file's text and check it against its model.
+
+        Raises
+        ------
+        CremeError
+            Whatever is wrong with the file, the model, the tests or the annotation.
+        """
+        study = parse(text, title)
+        try:
+            return cls._of(study, text, folder)
+        except ConfigError as error:
+            raise ConfigError(f"{title}: {error}") from None
+
+    @classmethod
+    def _of(cls, study: StudyFile, text: str, folder: Path) -> Ready:
+        model, selection = build_model(study.model, folder)
+        plan = Plan(
+            model=model,
+            selection=selection,
+            readouts=tuple(study.readouts) or (Readout(bins="tss"),),
+            tests={},
+            loci=[],
+            seed=study.seed,
+            batch_size=study.batch_size,
+        )
+        _, tracks = plan.readout()
+        ready = cls(study, text, folder, plan, tracks, _deciding(study.track, tracks))
+        ready.activity  # noqa: B018  # its check of the bins
+        ready._check_tiles()
+        for path in (study.loci.fasta, ready._annotation_path):
+            compression(folder / path.expanduser())
+        return ready
+
+    @cached_property
+    def activity(self) -> TssActivity:
+        """The first stage's test."""
+        return activity_test(self.plan, self.study.selection, self.study.seed)
+
+    @property
+    def label(self) -> str:
+        """The deciding track."""
+        return self.tracks[self.track]
+
+    @property
+    def store_path(self) -> Path:
+        """Where the predictions are."""
+        return self.folder / Path(self.study.store).expanduser()
+
+    @property
+    def output(self) -> Path:
+        """The study's folder, unless another is given."""
+        return self.folder / f"{self.study.name}.study"
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """All TSSs; reads the annotation."""
+        return Candidates.load(self.study.loci, self.study.selection, self.folder)
+
+    @cached_property
+    def genome(self) -> Genome:
+        """The genome alone."""
+        return Genome(self.folder / self.study.loci.fasta.expanduser())
+
+    def of_test(self, label: str, test: Test, loci: Any) -> Plan:
+        """The plan of one test."""
+        return replace(self.plan, tests={label: test}, loci=loci)
+
+    def about(self) -> dict[str, Any]:
+        """What ``study.json`` says of the study."""
+        description = source_description(self.plan.model, self.plan.selection)
+        return _plain(
+            {
+                "name": self.study.name,
+                "folder": str(self.folder.resolve()),
+                "store": str(self.store_path.resolve()),
+                "track": self.label,
+                "source": source_fingerprint(self.plan.model, self.plan.selection),
+                "model": {
+                    "name": description["model"],
+                    "fingerprint": description["model_fingerprint"],
+                    **{k: v for k, v in description.items() if not k.startswith("model")},
+                },
+                "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
+            }
+        )
+
+    def identity(self) -> dict[str, dict[str, Any]]:
+        """What makes each stage of the file what it is, by section: JSON values."""
+        study = self.study
+        described: dict[str, dict[str, Any]] = {
+            "loci": {
+                "seed": study.seed,
+                "model": source_fingerprint(self.plan.model, self.plan.selection),
+                "readouts": [readout.configuration() for readout in self.plan.readouts],
+                "track": self.label,
+                "fasta": digest(self.folder / study.loci.fasta.expanduser()),
+                "annotation": digest(self.folder / self._annotation_path.expanduser()),
+                "genes": study.loci.genes,
+                "selection": study.selection.configuration(),
+            }
+        }
+        thresholds: Mapping[str, Mapping[str, Any]] = {
+            "context_dependence": {"categories": study.categories.configuration()},
+            "sufficiency": {
+                "classes": {"weak": study.classes.weak, "strong": study.classes.strong}
+            },
+            "higher_order": {"additive": study.classes.additive},
+        }
+        for stage in TESTS:
+            takes: Any = study.cres(stage) if stage in OF_CRES else study.contexts(stage)
+            described[stage] = {
+                "parameters": study.test(stage).configuration(),
+                "takes": takes,
+                **thresholds.get(stage, {}),
+            }
+        return _plain({stage: described[stage] for stage in study.stages})
+
+    def selected(self, path: Path) -> list[Locus]:
+        """The loci of a ``selected.tsv``."""
+        import pandas as pd
+
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        model = self.plan.model
+        return [
+            Locus(
+                name=row["locus"],
+                contig=row["contig"],
+                position=int(row["tss"]),
+                strand=row["strand"],
+                length=model.input_length,
+                genome=self.genome,
+                tss=model.tss,
+                gene=row["gene"],
+                transcript=row["transcript"],
+            )
+            for row in table.to_dict("records")
+        ]
+
+    @property
+    def _annotation_path(self) -> Path:
+        loci = self.study.loci
+        path = loci.gtf or loci.bed or loci.table
+        assert path is not None
+        return path
+
+    def _check_tiles(self) -> None:
+        """Whether every test's tiles fit, on a sequence as long as the model's."""
+        model = self.plan.model
+        blank = Sequence(np.full(model.input_length, N, dtype=np.uint8))
+        locus = Locus.from_sequence(blank, "any", model.tss)
+        for stage in self.study.stages[1:]:
+            test = self.study.test(stage)
+            try:
+                if isinstance(test, TiledTest):
+                    test.tiling(locus)
+                if stage != "context_swap":
+                    test.size(locus)
+            except CremeError as error:
+                raise ConfigError(f"[{stage}]: {error}") from None
+
+
+def _deciding(wanted: str | None, tracks: list[str]) -> int:
+    if wanted is None and len(tracks) == 1:
+        return 0
+    if wanted is None:
+        raise ConfigError(
+            f"track: there are {len(tracks)} activities ({listing(tracks)}): say by which one loci "
+            f"are selected and classified, or make one of them with [[readouts]]"
+        )
+    if wanted not in tracks:
+        raise ConfigError(
+            f"track = {wanted!r} is not an activity{nearest(wanted, tracks)}: they are "
+            f"{listing(tracks)}"
+        )
+    return tracks.index(wanted)
+
+
+def _plain(values: Any) -> Any:
+    return json.loads(json.dumps(values))
+
+
+def experiment_text(ready: Ready, label: str, test: Test, table: str | None) -> str:
+    """A stage as an experiment file, for its results directory.
+
+    Parameters
+    ----------
+    ready : Ready
+    label : str
+        The stage.
+    test : Test
+    table : str, optional
+        Path of the stage's loci; the annotation unless given.
+    """
+    import tomli_w
+
+    study = ready.study
+    loci = {"fasta": str(study.loci.fasta), "table": table} if table else study.loci.configuration()
+    described = {
+        "name": f"{study.name}-{label}",
+        "seed": study.seed,
+        "store": study.store,
+        "index": study.index,
+        "batch_size": study.batch_size,
+        "model": study.model,
+        "loci": loci,
+        "readouts": [readout.configuration() for readout in ready.plan.readouts],
+        "tests": [{"name": test.name, **test.configuration()}],
+    }
+    note = (
+        f"# Stage {label!r} of study {study.name!r}, written by `creme study`; go on with the "
+        f"study.\n\n"
+    )
+    return note + tomli_w.dumps(_given(described))
+
+
+def _given(value: Any) -> Any:
+    """Without what is None, which TOML cannot say, and without empty lists."""
+    if isinstance(value, dict):
+        return {k: _given(v) for k, v in value.items() if v is not None and v != []}
+    return [_given(v) for v in value] if isinstance(value, list) else value

@@ -1,0 +1,115 @@
+"""A study that is killed in each of its stages, and started again, gives the same tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+import mini_study as mini
+from command import CREME
+from creme.store import Store
+from creme.study import Study
+from creme.study.config import STAGES
+
+
+def creme(*args: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*CREME, *map(str, args)], capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    mini.write(folder, genes=3)
+    done = creme("study", mini.study(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def begin(folder, stage):
+    """Start the study, and return once a stage is running."""
+    process = subprocess.Popen(
+        [*CREME, "study", str(folder / "study.toml")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    state = folder / "mini.study" / "study.json"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        if state.exists() and json.loads(state.read_text()).get("stages", {}).get(stage, {}).get(
+            "state"
+        ) in ("running", "finished"):
+            return process
+        time.sleep(0.002)
+    raise AssertionError(f"{stage} never ran: {process.communicate(timeout=5)}")
+
+
+def test_killed_in_every_stage(uninterrupted, tmp_path):
+    for name in ("genome.fa", "annotation.gtf", "study.toml"):
+        shutil.copy(uninterrupted / name, tmp_path)
+    random = np.random.Generator(np.random.Philox(5))
+    spent = {
+        stage: known["seconds"]
+        for stage, known in Study(uninterrupted / "mini.study").stages().items()
+    }
+    killed = 0
+    for stage in STAGES:
+        process = begin(tmp_path, stage)
+        time.sleep(random.uniform(0, spent[stage]))
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        process.communicate()
+        states = [known["state"] for known in Study(tmp_path / "mini.study").stages().values()]
+        assert "running" not in states
+    assert killed >= len(STAGES) - 1  # the last one may have come to its end
+    status = creme("study", tmp_path / "mini.study", "--status")
+    assert status.returncode == 0, status.stderr
+    done = creme("study", tmp_path / "mini.study")
+    assert done.returncode == 0, done.stderr
+    assert mini.tables(tmp_path / "mini.study") == mini.tables(uninterrupted / "mini.study")
+    with Store(tmp_path / "predictions") as one, Store(uninterrupted / "predictions") as other:
+        assert one.count() == other.count()
+
+
+def test_ctrl_c_stops_a_stage_and_the_next_run_goes_on(uninterrupted, tmp_path):
+    for name in ("genome.fa", "annotation.gtf"):
+        shutil.copy(uninterrupted / name, tmp_path)
+    mini.study(tmp_path, ("replicates = 2", "replicates = 100"))
+    process = begin(tmp_path, "necessity")
+    os.kill(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, (out, err)
+    assert "To continue: creme study" in out
+    assert "Traceback" not in err
+    known = Study(tmp_path / "mini.study").stages()
+    assert known["context_swap"]["state"] == "finished"
+    assert known["necessity"]["state"] == "interrupted"
+    assert known["sufficiency"]["state"] == "waiting"
+    shown = creme("study", tmp_path / "study.toml", "--status").stdout
+    assert "interrupted" in shown
+    again = creme("study", tmp_path / "mini.study", "--stage", "necessity")
+    assert again.returncode == 0, again.stderr
+    assert "necessity: 3 units" in again.stdout
+
+
+def test_the_command_says_what_it_did(uninterrupted, tmp_path):
+    done = creme("study", uninterrupted / "study.toml")
+    assert done.returncode == 0
+    assert done.stdout.count("finished before") == len(STAGES)
+    results = creme("results", uninterrupted / "mini.study" / "stages" / "necessity")
+    assert results.returncode == 0
+    assert "strongest first" in results.stdout
+    wrong = creme("study", uninterrupted / "study.toml", "--stage", "necesity")
+    assert wrong.returncode == 2
+    assert "'necesity' is no stage" in wrong.stderr
+    written = creme("init", "--study", tmp_path / "new.toml")
+    assert written.returncode == 0
+    assert f"creme study {tmp_path / 'new.toml'}" in written.stdout.replace("\n", "")
+    assert creme("init", "--study", tmp_path / "new.toml").returncode == 2
