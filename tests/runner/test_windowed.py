@@ -187,6 +187,16 @@ def test_a_single_base_anywhere(start):
     assert windowed.computed - before <= 4 * (6 + 2 * 2)
 
 
+def test_the_trunk_is_checked_once():
+    """Also where sequence after sequence is so far from the others that none is windowed."""
+    model = Split()
+    windowed = Windowed(model, SELECTION)
+    for seed in range(4):
+        windowed.predict([sequence(seed)])
+    assert sum(length == 3000 for _, length in model._encoded) == 4
+    assert len(model._encoded) == 4 + 2
+
+
 def test_what_was_seen_is_not_computed_again():
     windowed = Windowed(Split(), SELECTION)
     base = sequence()

@@ -58,7 +58,7 @@ def select_loci(
         For a gene that the annotation lacks or finds ambiguous; for a TSS on a contig that the
         FASTA lacks, or past the contig's end.
     """
-    sites = annotation.representatives() if genes is None else _found(annotation, genes)
+    sites = annotation.representatives() if genes is None else look_up(annotation, genes)
     distinct: dict[tuple[str, str], Locus] = {}
     for site in sites:
         locus = Locus(
@@ -82,8 +82,15 @@ def select_loci(
     return loci
 
 
-def _found(annotation: Annotation, genes: Iterable[str]) -> list[TSS]:
-    """The TSSs of the genes; the first few that cannot be found are told at once."""
+def look_up(annotation: Annotation, genes: Iterable[str], *, all_starts: bool = False) -> list[TSS]:
+    """The TSSs of the genes, or of all their transcripts.
+
+    Raises
+    ------
+    GenomeError
+        The first few that cannot be found are told at once.
+    """
+    find = annotation.starts if all_starts else annotation.find
     chosen: list[TSS] = []
     problems: list[str] = []
     more = 0
@@ -92,7 +99,7 @@ def _found(annotation: Annotation, genes: Iterable[str]) -> list[TSS]:
             more += 1  # looking for the nearest name takes a second
             continue
         try:
-            chosen.extend(annotation.find(gene))
+            chosen.extend(find(gene))
         except GenomeError as error:
             if len(problems) < _TOLD_ONE_BY_ONE:
                 problems.append(str(error))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,3 +87,55 @@ def heads_of(x: Tensor, heads: int) -> Tensor:
     """``(batch, length, heads * size)`` to ``(batch, heads, length, size)``."""
     batch, length, channels = x.shape
     return x.view(batch, length, heads, channels // heads).transpose(1, 2)
+
+
+def attended(attend: Any, x: Tensor, relative: Tensor, first: int, last: int) -> Tensor:
+    """What enformer-pytorch's attention, or borzoi-pytorch's copy of it, gives for some positions.
+
+    Parameters
+    ----------
+    attend : Module
+        The library's.
+    x : Tensor
+        ``(batch, length, channels)``.
+    relative : Tensor
+        Keys of the relative positions, ``(2 * length - 1, heads * key size)``.
+    first, last : int
+        Positions `first` to before `last`.
+    """
+    h = attend.heads
+    queries = heads_of(attend.to_q(x[:, first:last]), h) * attend.scale
+    keys = heads_of(attend.to_k(x), h).transpose(2, 3)
+    values = heads_of(attend.to_v(x), h)
+    shaped = relative.view(len(relative), h, -1).permute(1, 2, 0)
+    biases = (attend.rel_content_bias, attend.rel_pos_bias)
+    return attend.to_out(relative_attention(queries, keys, values, shaped, *biases, first))
+
+
+def transformed(
+    layers: Iterable[Any],
+    x: Tensor,
+    first: int,
+    last: int,
+    attention: Callable[[Any, Tensor, int, int], Tensor],
+) -> Tensor:
+    """Positions `first` to before `last` of what these libraries' transformer makes of x.
+
+    Earlier layers need all positions; the last one is asked for those alone.
+
+    Parameters
+    ----------
+    layers : iterable of Module
+        Each an attention and a feed-forward part, with what is added to their input.
+    x : Tensor
+        ``(batch, length, channels)``.
+    first, last : int
+    attention : callable
+        A layer's attention module, its input, and two positions, to `attended`.
+    """
+    layers = list(layers)
+    for place, (attends, feed_forward) in enumerate(layers, start=1):
+        span = (first, last) if place == len(layers) else (0, x.shape[1])
+        norm, attend, _ = attends.fn
+        x = feed_forward(x[:, slice(*span)] + attention(attend, norm(x), *span))
+    return x if layers else x[:, first:last]

@@ -36,7 +36,10 @@ class TorchModel(LoadedModel):
 
     @abstractmethod
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
-        """The network's output as tensors, (B, bins, tracks): those selected, or all."""
+        """The network's output as tensors, (B, bins, tracks): those selected, or all.
+
+        A network that computes all in any case gives `selected` of it.
+        """
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict all bins and tracks; see `creme.model.Model.predict`."""
@@ -70,11 +73,10 @@ class TorchModel(LoadedModel):
         import torch
 
         device = _device(self.network)
-        size = 1 if device.type == "cpu" else len(onehot)
         with self._computing():
             return [
-                run(torch.tensor(onehot[start : start + size], device=device))
-                for start in range(0, len(onehot), size)
+                run(torch.tensor(onehot[rows], device=device))
+                for rows in _together(len(onehot), device)
             ]
 
     @contextmanager
@@ -139,12 +141,11 @@ class SplitTorchModel(SplitModel, TorchModel):
 
     def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
         """What follows the trunk, brought back from the device."""
-        network, rows = self.network, len(features[0])
-        size = 1 if features[0].device.type == "cpu" else rows
+        network = self.network
         with self._computing():
             parts = [
-                self.rest(network, tuple(each[row : row + size] for each in features), selection)
-                for row in range(0, rows, size)
+                self.rest(network, tuple(each[rows] for each in features), selection)
+                for rows in _together(len(features[0]), features[0].device)
             ]
             return np.concatenate([part.float().cpu().numpy() for part in parts])
 
@@ -154,6 +155,19 @@ class SplitTorchModel(SplitModel, TorchModel):
 
         with torch.inference_mode():
             return torch.cat(arrays, dim=axis) if len(arrays) > 1 else arrays[0]
+
+
+def selected(output: Any, selection: Selection | None) -> Any:
+    """Some bins and tracks of a whole output, (B, bins, tracks); all of it without a selection."""
+    if selection is None:
+        return output
+    return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+
+
+def _together(rows: int, device: Any) -> list[slice]:
+    """Which rows are computed at a time: all, on a CPU one by one."""
+    size = 1 if device.type == "cpu" else rows
+    return [slice(row, row + size) for row in range(0, rows, size)]
 
 
 def _device(network: Any) -> Any:

@@ -11,8 +11,18 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from creme.report.marks import band, counted, legend, loci, name, note, offset, remark, zero
-from creme.report.select import finite, kilobases, only
+from creme.report.marks import (
+    band,
+    counted,
+    legend,
+    loci,
+    note,
+    remark,
+    remark_rest,
+    tile_label,
+    zero,
+)
+from creme.report.select import each_tile, finite, kilobases, only
 from creme.report.style import PALETTE, axes_of, colours, styled
 
 
@@ -157,18 +167,11 @@ def distance_profiles(
     ax = axes_of(ax)
     ax.set_xlabel("distance from TSS (kb), negative upstream")
     ax.set_ylabel("fold change over control")
-    drawn = []
-    for row in range(part.sizes["locus"]):
-        for tile in range(part.sizes["tile"]):
-            one = part.isel(locus=row, tile=tile)
-            if np.isfinite(one["fold_change"].values.astype(float)).any():
-                drawn.append(one)
+    drawn = each_tile(part, "fold_change")
     if not drawn:
         note(ax, "no fold change to draw: none is finite")
         return ax
-    labels = [
-        f"{name(one['locus'].item(), 18)}, {offset(float(one['distance']))}" for one in drawn[:most]
-    ]
+    labels = [tile_label(one) for one in drawn[:most]]
     tints = list(colours(f"cre {k}" for k in range(len(labels))).values())
     entries: list[tuple[str, Artist]] = []
     for one, label, tint in zip(drawn, labels, tints, strict=False):
@@ -182,8 +185,7 @@ def distance_profiles(
     zero(ax, 1.0)
     zero(ax, across=False)
     legend(ax, entries, loc="best", title="CRE from", title_fontsize=6)
-    if len(drawn) > most:
-        remark(ax, f"not drawn: {len(drawn) - most} more")
+    remark_rest(ax, len(drawn), most)
     return ax
 
 

@@ -8,8 +8,8 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from creme.report.marks import legend, name, note, offset, remark, zero
-from creme.report.select import kilobases, only
+from creme.report.marks import legend, note, remark_rest, tile_label, zero
+from creme.report.select import each_tile, kilobases, only
 from creme.report.style import GREY, SMALL, VERMILION, axes_of, colours, styled
 
 
@@ -42,7 +42,7 @@ def fine_tile_search(
     ax = axes_of(ax)
     ax.set_xlabel("bases left of the tile (bp)")
     ax.set_ylabel("score, share of the\ntile's whole effect")
-    tiles = _tiles(part)
+    tiles = each_tile(part, "score")
     if not tiles:
         note(ax, "no search to draw: no tile has a finite score")
         return ax
@@ -59,7 +59,7 @@ def fine_tile_search(
                 [kept[there][-1]], [final], "*", color=tint, markersize=7,
                 markeredgecolor="white", markeredgewidth=0.4, zorder=4,
             )  # fmt: skip
-        entries.append((_label(one), line))
+        entries.append((tile_label(one), line))
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
@@ -67,8 +67,7 @@ def fine_tile_search(
     ax.invert_xaxis()
     zero(ax, 1.0)
     legend(ax, entries, loc="best")
-    if len(tiles) > most:
-        remark(ax, f"not drawn: {len(tiles) - most} more")
+    remark_rest(ax, len(tiles), most)
     return ax
 
 
@@ -94,7 +93,7 @@ def fine_tile_map(
         A row a tile, from its first base to its last in gene orientation.
     """
     part = only(dataset, track=track)
-    found = _tiles(part)
+    found = each_tile(part, "score")
     tiles = found[:most]
     ax = axes_of(ax, height=22 + 7 * max(1, len(tiles)))
     ax.set_xlabel("position in the tile (kb)")
@@ -119,23 +118,8 @@ def fine_tile_map(
             f"{left:,.0f} bp", (length, row), xytext=(2, 0), textcoords="offset points",
             va="center", ha="left", fontsize=SMALL, color=GREY, annotation_clip=False,
         )  # fmt: skip
-    ax.set_yticks(range(len(tiles)), [_label(one) for one in tiles], parse_math=False)
+    ax.set_yticks(range(len(tiles)), [tile_label(one) for one in tiles], parse_math=False)
     ax.set_ylim(len(tiles) - 0.4, -0.6)
     ax.set_xlim(0, longest)
-    if len(found) > most:
-        remark(ax, f"not drawn: {len(found) - most} more")
+    remark_rest(ax, len(found), most)
     return ax
-
-
-def _tiles(part: xr.Dataset) -> list[xr.Dataset]:
-    """A Dataset for each locus and tile that has a score."""
-    each = [
-        part.isel(locus=row, tile=tile)
-        for row in range(part.sizes["locus"])
-        for tile in range(part.sizes["tile"])
-    ]
-    return [one for one in each if np.isfinite(one["score"].values.astype(float)).any()]
-
-
-def _label(one: xr.Dataset) -> str:
-    return f"{name(one['locus'].item(), 18)}, {offset(float(one['distance']))}"

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
@@ -66,6 +67,11 @@ def offset(distance: float) -> str:
     return f"{number(distance / 1000, '+.4g')} kb"
 
 
+def tile_label(one: xr.Dataset) -> str:
+    """A tile by its locus and its distance from the TSS."""
+    return f"{name(one['locus'].item(), 18)}, {offset(float(one['distance']))}"
+
+
 def note(ax: Axes, text: str) -> None:
     """Say in the middle of the Axes what they cannot show; scales that mean nothing go."""
     # A character of the font is about 0.6 of its size wide.
@@ -103,6 +109,12 @@ def remark(ax: Axes, text: str, *, gid: str = "remark") -> None:
     )
     if ax.get_title():
         ax.set_title(ax.get_title(), pad=12)
+
+
+def remark_rest(ax: Axes, found: int, most: int) -> None:
+    """Say how many were found beyond the `most` that are drawn."""
+    if found > most:
+        remark(ax, f"not drawn: {found - most} more")
 
 
 def size_of(ax: Axes) -> tuple[float, float]:

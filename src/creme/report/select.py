@@ -63,6 +63,16 @@ def texts(values: xr.DataArray) -> np.ndarray:
     return np.array([str(value) for value in values.values.ravel()], dtype=object)
 
 
+def each_tile(part: xr.Dataset, measure: str) -> list[xr.Dataset]:
+    """A Dataset for each locus and tile that has a finite value of `measure`."""
+    each = [
+        part.isel(locus=row, tile=tile)
+        for row in range(part.sizes["locus"])
+        for tile in range(part.sizes["tile"])
+    ]
+    return [one for one in each if finite(one[measure]).size]
+
+
 def in_order(names: Iterable[object]) -> list[str]:
     """Distinct names that are not empty: the paper's categories first, then the others, sorted."""
     found = {str(name) for name in names} - {"", "nan", "None"}

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import wraps
@@ -13,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from creme.durable import sync
+from creme.durable import sync, write_bytes
 from creme.errors import ConfigError, PluginError, listing
 
 try:
@@ -194,20 +192,6 @@ def save(figure: Figure | Axes, path: str | Path, formats: Iterable[str] = FORMA
         with settings():
             whole.savefig(buffer, format=name, metadata=_METADATA[name])
         files.append(Path(f"{path}.{name}"))
-        _write(files[-1], buffer.getvalue())
+        write_bytes(files[-1], buffer.getvalue())
+        sync(files[-1].parent)
     return files
-
-
-def _write(path: Path, content: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync(path.parent)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from creme import registry
 from creme.errors import ConfigError
@@ -19,13 +19,22 @@ from creme.test import Test
 _FILE_NAME = re.compile(r"[\w][\w.+-]*")
 
 
+def _a_folder_name(name: str) -> str:
+    if not _FILE_NAME.fullmatch(name):
+        raise ValueError("use letters, digits, and . _ + - only: it names a folder")
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_a_folder_name)]
+
+
 class Experiment(Parameters):
     """An experiment as its file describes it.
 
     Relative paths are relative to the folder of the file.
     """
 
-    name: str = Field(description="names the results directory")
+    name: FolderName = Field(description="names the results directory")
     seed: int = Field(0, ge=0, description="seed of everything random")
     store: str = Field("predictions", description="directory of predictions, shared by experiments")
     index: str | None = Field(
@@ -39,13 +48,6 @@ class Experiment(Parameters):
     loci: LociConfig
     readouts: list[Readout] = Field(default=[], description="activities that are read")
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
-
-    @field_validator("name")
-    @classmethod
-    def _a_folder_name(cls, name: str) -> str:
-        if not _FILE_NAME.fullmatch(name):
-            raise ValueError("use letters, digits, and . _ + - only: it names a folder")
-        return name
 
 
 KEPT = ("tracks", "strand", "bins")
@@ -77,14 +79,19 @@ def read_text(path: Path) -> str:
 
 def parse(text: str, title: str = "experiment") -> Experiment:
     """An experiment from the text of a file; `title` names it in errors."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{title} is not valid TOML: {error}") from None
+    table = parse_toml(text, title)
     try:
         return Experiment(**table)
     except ConfigError as error:
         raise ConfigError(f"{title}: {str(error).removeprefix('Experiment: ')}") from None
+
+
+def parse_toml(text: str, title: str) -> dict[str, Any]:
+    """The table of a TOML text; a ConfigError if it is not TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{title} is not valid TOML: {error}") from None
 
 
 def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:

@@ -103,8 +103,7 @@ class Results:
             state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
-        here = state.get("host") == socket.gethostname()
-        if state.get("state") == "running" and here and not alive(state.get("pid", 0)):
+        if state.get("state") == "running" and gone(state):
             state["state"] = "stopped"
         return state
 
@@ -112,8 +111,7 @@ class Results:
         """Change ``run.json`` in one step."""
         path = self.path / STATE
         state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        about = {"pid": os.getpid(), "host": socket.gethostname(), "updated": _now()}
-        write_text(path, json.dumps({**state, **changes, **about}, indent=1))
+        write_text(path, json.dumps({**state, **changes, **about()}, indent=1))
 
     def save(self, label: str, dataset: xr.Dataset) -> None:
         """Write a test's Dataset beside its place, then move it there whole."""
@@ -153,5 +151,16 @@ class Results:
             return dataset.load()
 
 
-def _now() -> str:
+def about() -> dict[str, Any]:
+    """Which process writes a state, and when."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "updated": now()}
+
+
+def gone(state: dict[str, Any]) -> bool:
+    """Whether the process that wrote a state was one of this machine, and is no more."""
+    return state.get("host") == socket.gethostname() and not alive(state.get("pid", 0))
+
+
+def now() -> str:
+    """The time, for people."""
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -119,6 +119,16 @@ class Plan:
             total = None if size is None or total is None else total + size
         return total
 
+    def scheduler(self, store: Store, on_progress: Callable[[Progress], None]) -> Scheduler:
+        """What runs tasks of this plan through a store."""
+        return Scheduler(
+            Device(self.model, self.selection),
+            self.readout()[0],
+            Cache(store, self.model, self.selection),
+            batch_size=self.batch_size or self.model.batch_size,
+            on_progress=on_progress,
+        )
+
     def identity(self) -> dict[str, Any]:
         """What makes this experiment: JSON values by section."""
         described = {
@@ -181,14 +191,8 @@ def measure(
     """
     from creme.runner.combine import join, label
 
-    readout, tracks = plan.readout()
-    scheduler = Scheduler(
-        Device(plan.model, plan.selection),
-        readout,
-        Cache(store, plan.model, plan.selection),
-        batch_size=plan.batch_size or plan.model.batch_size,
-        on_progress=on_progress,
-    )
+    _, tracks = plan.readout()
+    scheduler = plan.scheduler(store, on_progress)
     on_start(scheduler)
     report = Report(progress=scheduler.progress, seconds=scheduler.seconds)
     order: dict[tuple[str, str], int] = {}
@@ -209,8 +213,7 @@ def measure(
             except CremeError as mistake:
                 error = mistake
         if error is not None:
-            kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
-            report.failures.append((task.label, task.unit.name, f"{kind}{error}"))
+            report.failures.append((task.label, task.unit.name, told(error)))
     report.interrupted = scheduler.stopped
     if not report.interrupted:
         for name, found in units.items():
@@ -290,6 +293,12 @@ def run_experiment(
             }
         )
     return report, results
+
+
+def told(error: Exception | None) -> str:
+    """Why a unit failed; a fault that nobody foresaw with its kind."""
+    kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
+    return f"{kind}{error}"
 
 
 def _provenance(plan: Plan, label: str) -> dict[str, str]:

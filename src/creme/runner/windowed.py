@@ -75,7 +75,7 @@ class Windowed:
         self._table = onehot_table(model.n_value)
         self._stride = model.strides[-1]
         self._n = model.input_length // self._stride
-        self._checked = False
+        self._trunk_checked = self._checked = False
 
     def predict(self, batch: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
@@ -85,8 +85,9 @@ class Windowed:
         ModelError
             If the model's parts do not make its whole: its strides or its radius are wrong.
         """
-        if not self._checked:
+        if not self._trunk_checked:
             check_trunk(self.model)
+            self._trunk_checked = True
         parts = [self._run(wave) for wave in self._waves(batch)]
         return np.concatenate(parts)
 
@@ -108,8 +109,8 @@ class Windowed:
         least = WORTH * self._n
         for known in self._known.values():
             changed = np.flatnonzero(known.codes != codes)
-            if best is not None and changed.size > least * self._stride:
-                continue
+            if changed.size > least * self._stride:
+                continue  # its windows are at least as long
             some = windows(changed, codes.size, self._stride, self.model.radius)
             if size(some) < least:
                 best, parts, least = known, some, size(some)

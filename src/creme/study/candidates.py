@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, GenomeError, listing
 from creme.genome import TSS, Annotation, Genome, LociConfig, Locus
+from creme.genome.loci import look_up
 from creme.genome.records import standing
 from creme.study.config import Selection
 
@@ -159,20 +160,8 @@ def _records(
         if selection.transcripts == "representative":
             return tuple(annotation.representatives())
         return annotation.records
-    problems, found = [], []
-    for gene in dict.fromkeys(genes):
-        try:
-            chosen = selection.transcripts == "representative"
-            found += annotation.find(gene) if chosen else annotation.starts(gene)
-        except GenomeError as error:
-            problems.append(str(error))
-    if problems:
-        raise GenomeError("; ".join(problems[:5]) + _more(len(problems) - 5))
-    return tuple(dict.fromkeys(found))
-
-
-def _more(count: int) -> str:
-    return f"; and so for {count} more" if count > 0 else ""
+    every = selection.transcripts == "all"
+    return tuple(dict.fromkeys(look_up(annotation, genes, all_starts=every)))
 
 
 def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
@@ -15,6 +13,7 @@ from creme.errors import ConfigError, listing
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
+from creme.runner.experiment import FolderName, parse_toml
 from creme.test import Test
 
 Context = Literal["enhancing", "neutral", "silencing"]
@@ -140,7 +139,7 @@ class StudyFile(Parameters):
     Relative paths are relative to the folder of the file.
     """
 
-    name: str = Field(description="names the study's folder")
+    name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
     store: str = Field("predictions", description="directory of predictions, shared by all stages")
     index: str | None = Field(None, description="SQLAlchemy URL of the store's index")
@@ -168,13 +167,6 @@ class StudyFile(Parameters):
     higher_order: dict[str, Any] = {}
     multiplicity: dict[str, Any] = {}
     fine_tile: dict[str, Any] = {}
-
-    @field_validator("name")
-    @classmethod
-    def _a_folder_name(cls, name: str) -> str:
-        if not re.fullmatch(r"[\w][\w.+-]*", name):
-            raise ValueError("use letters, digits, and . _ + - only: it names a folder")
-        return name
 
     @field_validator("stages")
     @classmethod
@@ -275,10 +267,7 @@ def parse(text: str, title: str = "study") -> StudyFile:
     ConfigError
         If it is not TOML, or holds a key or a value that is not allowed.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{title} is not valid TOML: {error}") from None
+    table = parse_toml(text, title)
     parts: dict[str, type[Parameters]] = {
         "loci": LociConfig,
         "selection": Selection,

@@ -64,16 +64,13 @@ Tables of stages after ``context_dependence`` have a column ``category``, those 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.durable import write_text
 from creme.errors import ResultsError, listing, nearest
-from creme.runner.results import Results
+from creme.runner.results import Results, about, gone, now
 from creme.study.config import STAGES
 
 if TYPE_CHECKING:
@@ -113,14 +110,14 @@ class Folder:
             )
         return folder
 
-    def claim(self, text: str, about: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    def claim(self, text: str, said: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
         """Make the folder this study's, or find that it is.
 
         Parameters
         ----------
         text : str
             The study file.
-        about : mapping
+        said : mapping
             What ``study.json`` says of the study: JSON values.
         identity : mapping of stage to mapping
             JSON values, by section, that make each stage what it is.
@@ -143,7 +140,7 @@ class Folder:
         write_text(self.path / STUDY, text)
         stages = self.stages() if (self.path / STATE).is_file() else {}
         waiting = {stage: {"state": "waiting"} for stage in identity}
-        self.update({**about, "stages": {**waiting, **stages}})
+        self.update({**said, "stages": {**waiting, **stages}})
 
     def _check(self, identity: Mapping[str, Any]) -> None:
         known = self.state().get("identity", {})
@@ -175,10 +172,8 @@ class Folder:
             state: dict[str, Any] = json.loads((self.path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
-        here = state.get("host") == socket.gethostname()
-        gone = here and not _alive(state.get("pid", 0))
         for stage in state.get("stages", {}).values():
-            if stage["state"] == "running" and gone:
+            if stage["state"] == "running" and gone(state):
                 stage["state"] = "interrupted"
         return state
 
@@ -191,8 +186,7 @@ class Folder:
         """Change ``study.json`` in one step."""
         path = self.path / STATE
         state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        about = {"pid": os.getpid(), "host": socket.gethostname(), "updated": now()}
-        write_text(path, json.dumps({**state, **changes, **about}, indent=1))
+        write_text(path, json.dumps({**state, **changes, **about()}, indent=1))
 
     def update_stage(self, stage: str, changes: Mapping[str, Any]) -> None:
         """Change what ``study.json`` says of one stage, in one step."""
@@ -205,8 +199,8 @@ class Folder:
         known = self.state().get("identity", {})
         self.update({"identity": {**known, stage: identity}})
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
-        about = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
-        self.update_stage(stage, {"state": "running", **counts, **about})
+        said = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
+        self.update_stage(stage, {"state": "running", **counts, **said})
 
     def finished(self, stage: str) -> bool:
         """Whether a stage has its tables."""
@@ -263,18 +257,3 @@ TEXT = (
     *("interaction", "step", "why"),
 )
 """Columns of tables that hold text, whatever it looks like."""
-
-
-def now() -> str:
-    """The time, for people."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return pid > 0

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, CremeError
-from creme.runner.cache import Cache
-from creme.runner.device import Device
-from creme.runner.run import Plan
+from creme.errors import ConfigError
+from creme.runner.run import Plan, told
 from creme.runner.scheduler import Progress, Scheduler, Task
 from creme.store import Store
 from creme.study.candidates import Candidates
@@ -175,7 +173,6 @@ def _pass(
 ) -> bool:
     """Measure some sites into `found`; returns whether it was stopped."""
     ready = replace(plan, loci=loci)
-    readout, _ = ready.readout()
     ((label, test),) = ready.tests.items()
     flying: dict[int, int] = {}
 
@@ -185,20 +182,12 @@ def _pass(
             yield Task(label, test, locus)
 
     with watch(ready) as (on_progress, on_start):
-        scheduler = Scheduler(
-            Device(ready.model, ready.selection),
-            readout,
-            Cache(store, ready.model, ready.selection),
-            batch_size=ready.batch_size or ready.model.batch_size,
-            on_progress=on_progress,
-        )
+        scheduler = ready.scheduler(store, on_progress)
         on_start(scheduler)
         for outcome in scheduler.run(tasks()):
             number = flying.pop(id(outcome.task.unit))
             if outcome.error is not None or outcome.dataset is None:
-                error = outcome.error
-                kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
-                found.failures[number] = f"{kind}{error}"
+                found.failures[number] = told(outcome.error)
             else:
                 found.take(number, outcome.dataset)
     for name in vars(total):

@@ -23,13 +23,13 @@ from creme.study.bounds import fine_tile, higher_order, multiplicity
 from creme.study.config import OF_CATEGORIES, OF_CRES, StudyFile
 from creme.study.folder import SELECTED, STATE, Folder
 from creme.study.ready import Ready
-from creme.study.work import categorised, classified, work
+from creme.study.work import work
 from creme.suite.context_swap import ContextSwap
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
 from creme.suite.multiplicity import Multiplicity
 from creme.suite.tiled import TiledTest
-from creme.test import Profiles, Test, Unit
+from creme.test import Profiles, Test
 
 LOOKED_AT = 5000
 """Sequences of a stage that are made and looked up; a larger stage is judged by a part of it."""
@@ -131,12 +131,7 @@ class _Planner:
             self.loci = ready.selected(folder.path / SELECTED)
         self.categories: dict[str, list[str]] | None = None
         if self._finished("context_dependence"):
-            found = folder.results("context_dependence")
-            self.categories = {}
-            if found.labels():
-                self.categories = categorised(
-                    found.load("context_dependence"), self.study.categories, ready.label
-                )
+            self.categories = ready.categories(folder)
         self.stand_ins = _stand_ins(ready, self.loci)
 
     def close(self) -> None:
@@ -175,17 +170,14 @@ class _Planner:
 
     def _of_known(self, stage: str) -> Forecast:
         loci = self.loci or []
-        classes = None
-        if stage in OF_CRES and self.folder.results("sufficiency").labels():
-            found = self.folder.results("sufficiency").load("sufficiency")
-            classes = classified(found, self.study, self.ready.label)
+        classes = self.ready.classes(self.folder) if stage in OF_CRES else None
         todo = work(self.study, stage, loci, self.categories or {}, classes)
         if todo.test is None:
             return Forecast(stage, notes=(f"nothing to do: {todo.note}",))
         adaptive = self._adaptive(stage, todo.test, todo.loci)
         if adaptive is not None:
             return replace(adaptive, units=todo.units)
-        units = _Units(todo.test, todo.loci)
+        units = list(todo.test.units(todo.loci))
         counted = self._count(todo.test, units)
         kind: Kind = "exact" if counted.whole else "estimate"
         return self._forecast(stage, len(units), counted, kind)
@@ -344,19 +336,6 @@ class _Planner:
             for one in earlier
             for sequence in _asked(self.ready, one, locus)
         }
-
-
-class _Units(SequenceOf[Unit]):
-    """The units of a test."""
-
-    def __init__(self, test: Test, loci: SequenceOf[Locus]) -> None:
-        self._units: list[Any] = list(test.units(loci))
-
-    def __len__(self) -> int:
-        return len(self._units)
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._units[place]
 
 
 def _asked(ready: Ready, test: Test, unit: Any) -> Iterator[Sequenceable]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,11 +22,16 @@ from creme.runner.run import Plan
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
 from creme.study.config import OF_CRES, TESTS, StudyFile, parse
+from creme.study.folder import Folder
 from creme.study.loci import activity_test
+from creme.study.work import categorised, classified
 from creme.suite.tiled import TiledTest
 from creme.suite.tss_activity import TssActivity
 from creme.test import Test
 from creme.weights import digest
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -173,6 +178,20 @@ class Ready:
                 **thresholds.get(stage, {}),
             }
         return _plain({stage: described[stage] for stage in study.stages})
+
+    def categories(self, folder: Folder) -> dict[str, list[str]]:
+        """Names of the loci of each category, where the context dependence stage has results."""
+        results = folder.results("context_dependence")
+        if "context_dependence" not in results.labels():
+            return {}
+        return categorised(results.load("context_dependence"), self.study.categories, self.label)
+
+    def classes(self, folder: Folder) -> xr.DataArray | None:
+        """Class of each tile, (locus, tile), where the sufficiency stage has results."""
+        results = folder.results("sufficiency")
+        if "sufficiency" not in results.labels():
+            return None
+        return classified(results.load("sufficiency"), self.study, self.label)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""

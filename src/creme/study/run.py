@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import creme
 from creme.errors import ConfigError, ModelError, ResultsError, listing
 from creme.runner.experiment import read_text
-from creme.runner.results import STATE, Results
+from creme.runner.results import STATE, Results, now
 from creme.runner.run import Plan, measure
 from creme.runner.scheduler import Progress
 from creme.store import Store
 from creme.study.config import NEEDS, STAGES
-from creme.study.folder import LOCI, SELECTED, STUDY, Folder, now
+from creme.study.folder import LOCI, SELECTED, STUDY, Folder
 from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
 from creme.study.ready import Ready, experiment_text
 from creme.study.results import Study
 from creme.study.selection import chosen, select, table
 from creme.study.tables import BESIDE, Found, class_counts, counts, empty, tables
-from creme.study.work import Work, categorised, category_of, classified, work
+from creme.study.work import Work, category_of, work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -249,9 +249,9 @@ class _Runner:
         categories: dict[str, list[str]] = {}
         classes: xr.DataArray | None = None
         if stage != "context_dependence":
-            categories = self._categories()
+            categories = ready.categories(self.folder)
         if "sufficiency" in NEEDS[stage]:
-            classes = self._classes()
+            classes = ready.classes(self.folder)
         todo = work(ready.study, stage, loci, categories, classes)
         if todo.test is None:
             for name, frame in empty(stage).items():
@@ -304,19 +304,6 @@ class _Runner:
             self.folder.update({"categories": counts(made["categories"])})
         if stage == "sufficiency" and len(made["cre_classes"]):
             self.folder.update({"classes": class_counts(made["cre_classes"])})
-
-    def _categories(self) -> dict[str, list[str]]:
-        results = self.folder.results("context_dependence")
-        if "context_dependence" not in results.labels():
-            return {}
-        found = results.load("context_dependence")
-        return categorised(found, self.ready.study.categories, self.ready.label)
-
-    def _classes(self) -> xr.DataArray | None:
-        results = self.folder.results("sufficiency")
-        if "sufficiency" not in results.labels():
-            return None
-        return classified(results.load("sufficiency"), self.ready.study, self.ready.label)
 
 
 def _counts(progress: Progress) -> dict[str, int]:

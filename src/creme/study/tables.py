@@ -10,12 +10,12 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.additive import additive_comparison
-from creme.analysis.categories import CONTEXTS, context_categories
+from creme.analysis.categories import CONTEXTS
 from creme.analysis.distances import distance_curve
 from creme.analysis.saturation import saturation
 from creme.runner.combine import tidy
 from creme.study.config import StudyFile
-from creme.study.work import categorised, category_of, classified
+from creme.study.work import categorised, category_of, classified, labelled
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,7 @@ def _statistics(name: str) -> tuple[str, ...]:
 def _context_dependence(found: Found) -> dict[str, pd.DataFrame]:
     study, track = found.study, found.track
     limits = study.categories
-    by_all = context_categories(
-        found.dataset,
-        enhancing=limits.enhancing,
-        neutral=limits.neutral,
-        silencing=limits.silencing,
-    )
+    by_all = labelled(found.dataset, limits)
     names = [str(name) for name in found.dataset["locus"].values]
     category = by_all.sel(track=track).values.astype(str)
     taken = category_of(categorised(found.dataset, limits, track))

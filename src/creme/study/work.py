@@ -36,6 +36,16 @@ class Work:
         return 0 if self.test is None else sum(1 for _ in self.test.units(self.loci))
 
 
+def labelled(dataset: xr.Dataset, thresholds: Categories) -> xr.DataArray:
+    """Category of each locus, (locus, track), by the context dependence test's effect."""
+    return context_categories(
+        dataset,
+        enhancing=thresholds.enhancing,
+        neutral=thresholds.neutral,
+        silencing=thresholds.silencing,
+    )
+
+
 def categorised(dataset: xr.Dataset, thresholds: Categories, track: str) -> dict[str, list[str]]:
     """Names of the loci of each category, in the order of the selection.
 
@@ -46,13 +56,7 @@ def categorised(dataset: xr.Dataset, thresholds: Categories, track: str) -> dict
     thresholds : Categories
     track : str
     """
-    categories = context_categories(
-        dataset,
-        enhancing=thresholds.enhancing,
-        neutral=thresholds.neutral,
-        silencing=thresholds.silencing,
-    )
-    found = members(categories, track)
+    found = members(labelled(dataset, thresholds), track)
     if thresholds.at_most is None:
         return found
     effect = dataset["effect"].sel(track=track)

@@ -9,7 +9,7 @@ from creme.errors import ConfigError, ModelError
 from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
-from creme.models.torch_model import SplitTorchModel
+from creme.models.torch_model import SplitTorchModel, selected
 from pydantic import Field
 
 _TRACKS = {"human": 7611, "mouse": 2608}
@@ -96,9 +96,7 @@ class Borzoi(SplitTorchModel, PretrainedModel):
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The chosen head's output, as the library computes it, bins before tracks."""
         output = network(batch.transpose(1, 2), is_human=self.head == "human").transpose(1, 2)
-        if selection is not None:
-            output = output[:, list(selection.bins)][:, :, list(selection.tracks)]
-        return self._transformed(output)
+        return self._transformed(selected(output, selection))
 
     def _transformed(self, output: Any) -> Any:
         if not self.unsquash:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from borzoi_pytorch.pytorch_borzoi_transformer import get_positional_embed
 from creme.model import Selection
-from creme.models.relative_attention import heads_of, relative_attention
+from creme.models.relative_attention import attended, transformed
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -41,14 +41,10 @@ def decode(
     half = low.half().wider()
     quarter = half.half()
 
-    x = coarse
-    for place, (attention, feed_forward) in enumerate(network.transformer):
-        some = quarter if place == len(network.transformer) - 1 else _Span(0, x.shape[1], 0)
-        norm, attend, _ = attention.fn
-        x = x[:, some.start : some.end] + _attended(network, attend, norm(x), some)
-        x = feed_forward(x)
-    if not len(network.transformer):
-        x = x[:, quarter.start : quarter.end]
+    def attention(attend: Any, x: Tensor, start: int, end: int) -> Tensor:
+        return attend(x)[:, start:end] if network.flashed else _attended(attend, x, start, end)
+
+    x = transformed(network.transformer, coarse, quarter.start, quarter.end, attention)
     x = network.upsampling_unet1(x.transpose(1, 2))
     x = x[:, :, half.start - 2 * quarter.start :][:, :, : half.end - half.start]
     x = x + network.horizontal_conv1(middle[:, half.start : half.end].transpose(1, 2))
@@ -79,19 +75,10 @@ class _Span:
         return _Span(self.start // 2, -(-self.end // 2), self.n // 2)
 
 
-def _attended(network: Any, attend: Any, x: Tensor, some: _Span) -> Tensor:
-    """What the library's attention gives for some positions."""
-    if network.flashed:
-        return attend(x)[:, some.start : some.end]
-    h = attend.heads
-    queries = heads_of(attend.to_q(x[:, some.start : some.end]), h) * attend.scale
-    keys = heads_of(attend.to_k(x), h).transpose(2, 3)
-    values = heads_of(attend.to_v(x), h)
-    biases = (attend.rel_content_bias, attend.rel_pos_bias)
+def _attended(attend: Any, x: Tensor, first: int, last: int) -> Tensor:
+    """What the library's attention gives for positions `first` to before `last`."""
     if attend.positions is None:
         attend.positions = get_positional_embed(
             x.shape[1], _TRAINED_LENGTH, attend.num_rel_pos_features, x.device
         )
-    relative = attend.to_rel_k(attend.positions)
-    relative = relative.view(len(relative), h, -1).permute(1, 2, 0)
-    return attend.to_out(relative_attention(queries, keys, values, relative, *biases, some.start))
+    return attended(attend, x, attend.to_rel_k(attend.positions), first, last)

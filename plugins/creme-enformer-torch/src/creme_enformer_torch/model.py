@@ -9,7 +9,7 @@ from creme.errors import ConfigError, ModelError
 from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
-from creme.models.torch_model import SplitTorchModel
+from creme.models.torch_model import SplitTorchModel, selected
 from pydantic import Field, model_validator
 
 _HUB = "https://huggingface.co/EleutherAI/enformer-official-rough/resolve/main"
@@ -99,10 +99,7 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
 
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The chosen head's output, as the library computes it."""
-        output = network(batch, head=self.head)
-        if selection is None:
-            return output
-        return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+        return selected(network(batch, head=self.head), selection)
 
     @property
     def strides(self) -> tuple[int, ...]:
