@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 import small
+
+# A shell ignores Ctrl-C in what it starts in the background, and so would the commands that are
+# interrupted here: what ignores a signal hands that on, what handles it does not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
