@@ -18,7 +18,7 @@ demo: $(VENV)/core
 test: test-core test-plugins
 
 test-core: $(VENV)/dev lint
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
 
 test-plugins: $(PLUGINS:%=test-%)
