@@ -6,31 +6,46 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+import sys
+import tarfile
+import warnings
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 
-from creme.durable import alive, sync, write_text
-from creme.errors import CremeError
+from creme.durable import sync, write_text
+from creme.errors import CremeWarning
+from creme.remote import (
+    ATTEMPTS,
+    FetchError,
+    InterruptedFetch,
+    OutOfRangeError,
+    Remote,
+    ask,
+    open_range,
+    pause,
+    received,
+    said,
+    starts_at,
+)
 
-ATTEMPTS = 6
-"""Attempts without a single new byte before a download is given up."""
+__all__ = [
+    "Download",
+    "FetchError",
+    "Remote",
+    "ask",
+    "fetch",
+    "file_digest",
+    "free_space",
+    "kept",
+    "noted_digest",
+    "place",
+]
 
-WAIT = 1.0
-"""Seconds before the second attempt; each further one waits twice as long."""
-
-_BLOCK = 2**20
-_TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
-
-
-class FetchError(CremeError):
-    """A file cannot be fetched, or is not the one that was expected."""
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -45,60 +60,66 @@ class Download:
     about : str
         What it is, in a few words.
     sha256 : str, optional
-        Its digest (hexadecimal) where it was published; otherwise that of the first fetch is
-        written beside it, and holds from then on.
+        Its digest (hexadecimal) where it is known; otherwise that of the first fetch is written
+        beside it, and holds from then on.
+    unpack : str, optional
+        The folder that a tar archive is unpacked into; the archive itself is not kept.
     """
 
     file: str
     url: str
     about: str
     sha256: str | None = None
+    unpack: str | None = None
 
 
-@dataclass(frozen=True)
-class Remote:
-    """What a server says of a file.
-
-    Attributes
-    ----------
-    size : int, optional
-        Bytes.
-    tag : str
-        What changes with its contents; empty where the server does not say.
-    resumable : bool
-    """
-
-    size: int | None
-    tag: str
-    resumable: bool
+class _ChangedError(Exception):
+    """The file on the server is not the one that a fetch began with."""
 
 
-def ask(url: str) -> Remote:
-    """Ask a server what a file is, without fetching it.
+def place(download: Download, folder: Path) -> Path:
+    """Where a download is once it is whole: a file, or the folder of an archive."""
+    return folder / (download.unpack or download.file)
+
+
+def kept(download: Download, folder: Path) -> int:
+    """Bytes of an unfinished fetch that are in the folder."""
+    part = _part(folder, download)
+    return part.stat().st_size if part.is_file() else 0
+
+
+def free_space(folder: Path) -> int:
+    """Bytes left on the disk of a folder, which need not be there yet."""
+    existing = next(path for path in (folder, *folder.parents) if path.is_dir())
+    return shutil.disk_usage(existing).free
+
+
+def noted_digest(download: Download, folder: Path) -> str | None:
+    """The digest that a download has to have: the known one, or that of the first fetch.
 
     Raises
     ------
     FetchError
-        If it is not there, or the server does not answer.
+        If the note of the first fetch is damaged.
     """
-    with _patiently(lambda: _open(url, {"Range": "bytes=0-0"}), url) as answer:
-        headers = answer.headers
-        partial = answer.status == 206
-        text = headers.get("Content-Range", "").rpartition("/")[2] if partial else ""
-        text = text or ("" if partial else headers.get("Content-Length", ""))
-        return Remote(int(text) if text.isdigit() else None, _tag(headers), partial)
+    if download.sha256 is not None:
+        return download.sha256
+    note = _note(folder, download)
+    if not note.is_file():
+        return None
+    words = note.read_text(encoding="utf-8", errors="replace").split()
+    if not words or not re.fullmatch("[0-9a-f]{64}", words[0]):
+        raise FetchError(f"{note} holds no SHA-256: remove it, or write the digest into it")
+    return words[0]
 
 
 def fetch(
-    download: Download,
-    folder: Path,
-    *,
-    on_progress: Callable[[int, int | None], None] = lambda done, size: None,
+    download: Download, folder: Path, *, on_progress: Progress = lambda done, size: None
 ) -> Path:
     """Fetch a file into a folder, unless it is there.
 
     Bytes that an interrupted fetch has left are not fetched again, if the server still has the same
-    file. Two processes may fetch the same file: the second waits for nothing and says so.
+    file. Of two processes that fetch the same file into one folder, the second is refused.
 
     Parameters
     ----------
@@ -108,42 +129,82 @@ def fetch(
     on_progress : callable
         Called with the bytes that are here and the size, if it is known.
 
+    Returns
+    -------
+    Path
+        See `place`.
+
     Raises
     ------
     FetchError
         If the file cannot be fetched, is not the expected one, or does not fit on the disk. Nothing
         of it then has its name; what can be resumed stays as ``.NAME.part``.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    final = folder / download.file
-    known = _known_digest(download, final)
-    if final.is_file():
-        if known is not None and file_digest(final) != known:
-            raise FetchError(
-                f"{final} is not the file that {_whose(download)}; remove it to fetch it again"
-            )
-        return final
-    part, notes = folder / f".{download.file}.part", folder / f".{download.file}.part.json"
-    with _locked(folder / f".{download.file}.lock", final):
-        remote = ask(download.url)
-        _resumable(part, notes, download, remote)
-        _check_space(folder, part, remote, final)
-        _receive(download, part, remote, on_progress)
-        found = file_digest(part)
-        if known is not None and found != known:
-            part.unlink()
-            notes.unlink(missing_ok=True)
-            raise FetchError(
-                f"{download.url} has the SHA-256 {found}, and not {known}, which "
-                f"{_whose(download)}; it was not kept"
-            )
-        sync(part)
-        if known is None:
-            write_text(_digest_file(final), f"{found}  {download.file}\n")
-        part.replace(final)
-        notes.unlink(missing_ok=True)
-        sync(folder)
+    final = place(download, folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if _present(download, folder):
+            return final
+        with _locked(folder / f".{download.file}.lock", final):
+            # Another process may have fetched it before this one held the lock.
+            if not _present(download, folder):
+                if not (folder / download.file).is_file():
+                    _fetch_file(download, folder, on_progress)
+                if download.unpack is not None:
+                    _unpack(folder / download.file, _note(folder, download), final)
+    except OSError as error:
+        # What the network does wrong is no OSError any more.
+        raise FetchError(f"{final} cannot be written: {error}") from None
     return final
+
+
+def _present(download: Download, folder: Path) -> bool:
+    """Whether all is there; a file that is there must have the digest that it has to have."""
+    if download.unpack is not None and (folder / download.unpack).is_dir():
+        return True
+    file = folder / download.file
+    if not file.is_file():
+        return False
+    known = noted_digest(download, folder)
+    if known is not None and file_digest(file) != known:
+        raise FetchError(
+            f"{file} is not the file that {_whose(download)}; remove it to fetch it again"
+        )
+    return download.unpack is None
+
+
+def _fetch_file(download: Download, folder: Path, on_progress: Progress) -> None:
+    part, notes = _part(folder, download), folder / f".{download.file}.part.json"
+    for _ in range(ATTEMPTS):
+        remote = ask(download.url)
+        _keep_only_a_beginning(part, notes, download, remote)
+        _check_space(folder, part, remote, folder / download.file)
+        try:
+            _receive(download.url, part, remote, on_progress)
+            break
+        except _ChangedError:
+            part.unlink(missing_ok=True)
+    else:
+        raise FetchError(f"{download.url} changes again and again while it is fetched")
+    found = file_digest(part)
+    known, whose = noted_digest(download, folder), _whose(download)
+    if known is None:
+        known, whose = remote.sha256, "the server announces"
+    if known is not None and found != known:
+        part.unlink()
+        notes.unlink(missing_ok=True)
+        note = _note(folder, download)
+        anew = f"; to take the new one, remove {note}" if note.exists() else ""
+        raise FetchError(
+            f"{download.url} has the SHA-256 {found}, and not {known}, which {whose}; it was not "
+            f"kept{anew}"
+        )
+    sync(part)
+    if download.sha256 is None:
+        write_text(_note(folder, download), f"{found}  {download.file}\n")
+    part.replace(folder / download.file)
+    notes.unlink(missing_ok=True)
+    sync(folder)
 
 
 def file_digest(path: Path) -> str:
@@ -152,15 +213,12 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _digest_file(final: Path) -> Path:
-    return final.with_name(final.name + ".sha256")
+def _part(folder: Path, download: Download) -> Path:
+    return folder / f".{download.file}.part"
 
 
-def _known_digest(download: Download, final: Path) -> str | None:
-    if download.sha256 is not None:
-        return download.sha256
-    beside = _digest_file(final)
-    return beside.read_text(encoding="utf-8").split()[0] if beside.is_file() else None
+def _note(folder: Path, download: Download) -> Path:
+    return folder / f"{download.file}.sha256"
 
 
 def _whose(download: Download) -> str:
@@ -168,33 +226,54 @@ def _whose(download: Download) -> str:
 
 
 @contextlib.contextmanager
-def _locked(lock: Path, final: Path) -> Any:
-    """Hold a lock file; one whose process is gone is taken over."""
-    for _ in range(2):
+def _locked(lock: Path, final: Path) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when a process ends, however it ends."""
+    while True:
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
         try:
-            descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            break
-        except FileExistsError:
-            with contextlib.suppress(OSError, ValueError):
-                if not alive(int(lock.read_text())):
-                    lock.unlink()
-    else:
-        raise FetchError(f"{final} is being fetched by another process ({lock} exists)")
-    try:
-        os.write(descriptor, str(os.getpid()).encode())
+            _take(descriptor)
+        except (BlockingIOError, PermissionError):
+            os.close(descriptor)
+            raise FetchError(f"{final} is being fetched by another process") from None
+        except OSError as error:
+            # Some file systems of clusters have no locks.
+            warnings.warn(
+                f"{lock.parent} has no locks ({error}): do not fetch into it twice at once",
+                CremeWarning,
+                stacklevel=2,
+            )
+        with contextlib.suppress(OSError):
+            # The holder before may have removed the name since it was opened.
+            if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                break
         os.close(descriptor)
+    try:
         yield
     finally:
-        lock.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # Windows removes no open file: it stays, and is empty
+            lock.unlink()
+        os.close(descriptor)
 
 
-def _resumable(part: Path, notes: Path, download: Download, remote: Remote) -> None:
+def _take(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _keep_only_a_beginning(part: Path, notes: Path, download: Download, remote: Remote) -> None:
     """Keep what an earlier fetch left only if it is a beginning of this very file."""
     now = {"url": download.url, "tag": remote.tag, "size": remote.size}
     before = None
     with contextlib.suppress(OSError, ValueError):
         before = json.loads(notes.read_text(encoding="utf-8"))
-    if before != now or not remote.tag or not remote.resumable:
+    too_long = remote.size is not None and part.exists() and part.stat().st_size > remote.size
+    if before != now or not remote.tag or not remote.resumable or too_long:
         part.unlink(missing_ok=True)
     write_text(notes, json.dumps(now))
 
@@ -202,99 +281,86 @@ def _resumable(part: Path, notes: Path, download: Download, remote: Remote) -> N
 def _check_space(folder: Path, part: Path, remote: Remote, final: Path) -> None:
     if remote.size is None:
         return
-    needed = remote.size - (part.stat().st_size if part.exists() else 0)
-    free = shutil.disk_usage(folder).free
+    needed, free = remote.size - _size(part), free_space(folder)
     if needed > free:
         raise FetchError(f"{final} needs {needed} more bytes, and {folder} has {free} left")
 
 
-def _receive(
-    download: Download,
-    part: Path,
-    remote: Remote,
-    on_progress: Callable[[int, int | None], None],
-) -> None:
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _receive(url: str, part: Path, remote: Remote, on_progress: Progress) -> None:
     """Fetch until all bytes are here; gives up when attempt after attempt brings none."""
-    fruitless = 0
-    while True:
-        before = part.stat().st_size if part.exists() else 0
-        if remote.size is not None and before == remote.size and before:
-            return
-        problem = "the connection broke off"
+    fruitless, furthest = 0, _size(part)
+    while remote.size is None or _size(part) != remote.size or not part.exists():
+        problem = InterruptedFetch("the connection broke off")
         try:
-            if _attempt(download.url, part, before, remote, on_progress):
+            if _attempt(url, part, remote, on_progress):
                 return
-        except (OSError, HTTPException) as error:
-            problem = _reason(error, download.url)
-        now = part.stat().st_size if part.exists() else 0
-        fruitless = 0 if now > before else fruitless + 1
+        except OutOfRangeError as error:
+            part.unlink(missing_ok=True)
+            problem = error
+        except InterruptedFetch as error:
+            problem = error
+        # A server that begins anew each time may come as far again and again.
+        fruitless = 0 if _size(part) > furthest else fruitless + 1
+        furthest = max(furthest, _size(part))
         if fruitless == ATTEMPTS:
             raise FetchError(
-                f"{download.url} could not be fetched whole: {problem}; {now} bytes are kept, "
+                f"{url} could not be fetched whole: {problem}; {_size(part)} bytes are kept, "
                 f"fetch again to go on from there"
             )
-        time.sleep(WAIT * 2**fruitless if fruitless else 0)
+        if fruitless or problem.wait:
+            pause(fruitless, problem.wait)
 
 
-def _attempt(
-    url: str,
-    part: Path,
-    at: int,
-    remote: Remote,
-    on_progress: Callable[[int, int | None], None],
-) -> bool:
+def _attempt(url: str, part: Path, remote: Remote, on_progress: Progress) -> bool:
     """Append what one connection brings; whether that is all."""
-    headers = {"Range": f"bytes={at}-", "If-Range": remote.tag} if at else {}
-    with _open(url, headers) as answer:
-        if _tag(answer.headers) != remote.tag:
-            part.unlink(missing_ok=True)
-            raise FetchError(f"{url} changed while it was fetched; fetch it again")
-        if at and answer.status != 206:
+    # Without a tag, nothing says that two connections bring parts of the same file.
+    at = _size(part) if remote.tag and remote.resumable else 0
+    with open_range(url, f"bytes={at}-" if at else "", remote.tag if at else "") as answer:
+        now = said(answer)
+        # A part's answer need not repeat the tag: the server has compared it.
+        if now.tag != remote.tag and not (at and answer.status == 206 and not now.tag):
+            raise _ChangedError
+        if now.size is not None and remote.size is not None and now.size != remote.size:
+            raise _ChangedError
+        if starts_at(answer) != at:
+            if starts_at(answer) != 0:
+                raise FetchError(f"{url}: the server sent another part than bytes {at} and on")
             at = 0  # the server sends it from its beginning
         with part.open("r+b" if at else "wb") as file:
             file.seek(at)
             file.truncate()
-            while block := answer.read(_BLOCK):
+            for block in received(answer):
                 file.write(block)
                 at += len(block)
                 on_progress(at, remote.size)
-    if remote.size is not None and at > remote.size:
-        part.unlink()
-        raise FetchError(f"{url} has more than the {remote.size} bytes that its server announced")
-    return remote.size is None or at == remote.size
+    return now.size is None or at == now.size
 
 
-def _open(url: str, headers: dict[str, str]) -> Any:
-    # Compressed on the way, a range would be of other bytes.
-    sent = {"Accept-Encoding": "identity", "User-Agent": "creme-toolkit", **headers}
-    return urllib.request.urlopen(urllib.request.Request(url, headers=sent), timeout=60)
-
-
-def _patiently(action: Callable[[], Any], url: str) -> Any:
-    """Try an action until the server is no longer busy."""
-    for attempt in range(ATTEMPTS):
-        try:
-            return action()
-        except (OSError, HTTPException) as error:
-            problem = _reason(error, url)
-            if attempt + 1 < ATTEMPTS:
-                time.sleep(WAIT * 2**attempt)
-    raise FetchError(f"{url} cannot be fetched: {problem}")
-
-
-def _reason(error: Exception, url: str) -> str:
-    """Why, in words; an error that no further attempt would mend is raised at once."""
-    if isinstance(error, urllib.error.HTTPError):
-        error.close()
-        if error.code not in _TEMPORARY:
-            raise FetchError(f"{url} cannot be fetched: {error.code} {error.reason}") from None
-        return f"{error.code} {error.reason}"
-    if isinstance(error, urllib.error.URLError):
-        return str(error.reason)
-    return f"{type(error).__name__}: {error}"
-
-
-def _tag(headers: Any) -> str:
-    """A strong ETag, else the date of the last change."""
-    tag = headers.get("ETag") or ""
-    return headers.get("Last-Modified") or "" if not tag or tag.startswith("W/") else tag
+def _unpack(archive: Path, note: Path, final: Path) -> None:
+    """Unpack a tar archive into a folder of its own, which appears whole."""
+    if not hasattr(tarfile, "data_filter"):
+        raise FetchError(f"{archive} was not unpacked: that needs Python 3.11.4 or later")
+    temporary = final.with_name(f".{final.name}.unpacked")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        # What would be written outside of the folder, links that leave it and devices are refused.
+        with tarfile.open(archive) as tar:
+            tar.extractall(temporary, filter="data")
+            # The checksum of gzip stands at the very end, behind the archive's.
+            while tar.fileobj is not None and tar.fileobj.read(2**20):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if getattr(error, "errno", None) is None:  # the archive's fault, and not the disk's
+            archive.unlink()
+            note.unlink(missing_ok=True)
+        raise FetchError(f"{archive} cannot be unpacked: {error}") from None
+    for path in [*temporary.rglob("*"), temporary]:
+        sync(path)
+    temporary.replace(final)
+    sync(final.parent)
+    archive.unlink()

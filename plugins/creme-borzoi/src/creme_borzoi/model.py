@@ -13,7 +13,10 @@ from creme.models.torch_model import SplitTorchModel, selected
 from pydantic import Field
 
 _TRACKS = {"human": 7611, "mouse": 2608}
-_TABLES = "https://raw.githubusercontent.com/calico/borzoi/main/examples"
+_TABLES = (
+    "https://raw.githubusercontent.com/calico/borzoi/5c9358222b5026abb733ed5fb84f3f6c77239b37"
+    "/examples"
+)
 _NETWORKS = [f"{kind}-replicate-{number}" for kind in ("borzoi", "flashzoi") for number in range(4)]
 
 
@@ -39,8 +42,18 @@ class Borzoi(SplitTorchModel, PretrainedModel):
     downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
         **{name: _weights(name) for name in _NETWORKS},
         "targets": (
-            Download("targets_human.txt", f"{_TABLES}/targets_human.txt", "7,611 human tracks"),
-            Download("targets_mouse.txt", f"{_TABLES}/targets_mouse.txt", "2,608 mouse tracks"),
+            Download(
+                "targets_human.txt",
+                f"{_TABLES}/targets_human.txt",
+                "7,611 human tracks",
+                "cb0c1d4baf514f44de458364b2ae0b85f722a80b72cbe66c56bd700faa481785",
+            ),
+            Download(
+                "targets_mouse.txt",
+                f"{_TABLES}/targets_mouse.txt",
+                "2,608 mouse tracks",
+                "b751060f82aa4ffe3cf818b49f9f066c37822cb86b88f8d736fc9a640ff5f854",
+            ),
         ),
     }
     # As the family is trained: an N is no base at all.

@@ -24,7 +24,10 @@ HANDLE = "https://tfhub.dev/deepmind/enformer/1"
 _TRACKS = {"human": 5313, "mouse": 1643}
 _TAKES = 393_216
 
-_TABLES = "https://raw.githubusercontent.com/calico/basenji/master/manuscripts/cross2020"
+_TABLES = (
+    "https://raw.githubusercontent.com/calico/basenji/74b867105a235a3e0eb663022cee2fbf430deaf0"
+    "/manuscripts/cross2020"
+)
 
 
 class Enformer(LoadedModel):
@@ -44,9 +47,27 @@ class Enformer(LoadedModel):
     version: ClassVar[str] = "1"
     frameworks: ClassVar[tuple[str, ...]] = ("tensorflow",)
     downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
+        "weights": (
+            Download(
+                "enformer_1.tar.gz",
+                f"{HANDLE}?tf-hub-format=compressed",
+                "the SavedModel",
+                unpack="enformer_1",
+            ),
+        ),
         "targets": (
-            Download("targets_human.txt", f"{_TABLES}/targets_human.txt", "5,313 human tracks"),
-            Download("targets_mouse.txt", f"{_TABLES}/targets_mouse.txt", "1,643 mouse tracks"),
+            Download(
+                "targets_human.txt",
+                f"{_TABLES}/targets_human.txt",
+                "5,313 human tracks",
+                "d90233175a9fec389e5ac04cc4aac8cfc08c4aa86217e2e5c10221de78023580",
+            ),
+            Download(
+                "targets_mouse.txt",
+                f"{_TABLES}/targets_mouse.txt",
+                "1,643 mouse tracks",
+                "f76c869a38bfc79690d7a43e86f155db9b8ac8085ff5a717f99358b3253cd230",
+            ),
         ),
     }
 
