@@ -1,6 +1,8 @@
-"""Necessity against sufficiency of the same tiles."""
+"""Two columns of the same tiles, such as necessity and sufficiency, against each other."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -53,11 +55,12 @@ def correlation(
     x: str = "necessity",
     y: str = "sufficiency",
     *,
+    method: Literal["spearman", "pearson"] = "spearman",
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Spearman's correlation of two columns, with a bootstrap interval over loci.
+    """The correlation of two columns, with a bootstrap interval over loci.
 
     The tiles of a locus are not independent: loci are drawn, with all their tiles.
 
@@ -66,25 +69,30 @@ def correlation(
     table : DataFrame
         With a column ``locus``.
     x, y : str
+    method : {'spearman', 'pearson'}
+        Of ranks, or of the values themselves.
     confidence : float
     resamples, seed : int
 
     Returns
     -------
     dict
-        ``correlation``, ``low``, ``high``, ``loci`` and ``n``; the interval is NaN for one locus.
+        ``correlation``, ``low``, ``high``, ``loci`` and ``n``; the interval is NaN for one locus,
+        and the correlation for constant values.
     """
     rows = [part.index.to_numpy() for _, part in table.reset_index(drop=True).groupby("locus")]
     values = table[[x, y]].to_numpy(dtype=np.float64)
+    correlate = _spearman if method == "spearman" else _pearson
     drawn = []
     random = np.random.default_rng(seed)
     for _ in range(resamples if len(rows) > 1 else 0):
         chosen = [rows[k] for k in random.integers(0, len(rows), len(rows))]
-        drawn.append(_spearman(values[np.concatenate(chosen)]))
+        drawn.append(correlate(values[np.concatenate(chosen)]))
     tail = (1 - confidence) / 2 * 100
-    low, high = np.nanpercentile(drawn, [tail, 100 - tail]) if drawn else (np.nan, np.nan)
+    known = np.array(drawn)[np.isfinite(drawn)]
+    low, high = np.percentile(known, [tail, 100 - tail]) if known.size else (np.nan, np.nan)
     return {
-        "correlation": _spearman(values),
+        "correlation": correlate(values),
         "low": float(low),
         "high": float(high),
         "loci": len(rows),
@@ -95,7 +103,11 @@ def correlation(
 def _spearman(values: np.ndarray) -> float:
     from scipy.stats import rankdata
 
-    ranks = rankdata(values, axis=0)
-    if len(values) < 2 or (ranks.std(axis=0) == 0).any():
+    return _pearson(rankdata(values, axis=0))
+
+
+def _pearson(values: np.ndarray) -> float:
+    # By equality: the deviation of equal values may be a rounding error instead of 0.
+    if len(values) < 2 or (values == values[0]).all(axis=0).any():
         return float("nan")
-    return float(np.corrcoef(ranks, rowvar=False)[0, 1])
+    return float(np.corrcoef(values, rowvar=False)[0, 1])

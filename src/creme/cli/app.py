@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from creme.cli.compare import compare
 from creme.cli.models import models_app
 from creme.cli.study import study
+from creme.cli.validate import validate_app
 from creme.errors import ConfigError
 
 app = typer.Typer(
@@ -22,6 +24,8 @@ app = typer.Typer(
 cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
+app.add_typer(validate_app, name="validate")
+app.command()(compare)
 app.command()(study)
 
 Directory = Annotated[Path, typer.Argument(help="a results directory")]

@@ -1,0 +1,39 @@
+"""Tables that the commands write, and values as they show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creme.errors import ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def check_ending(path: Path) -> None:
+    """Whether a table can be written there.
+
+    Raises
+    ------
+    ConfigError
+        If the ending is another than .csv and .tsv, or there is no such folder.
+    """
+    if path.suffix not in (".csv", ".tsv"):
+        raise ConfigError(f"{path}: the ending says the format; give .csv or .tsv")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}: make it first")
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """Write a table in one step, by its ending."""
+    from creme.durable import write_text
+
+    write_text(path, frame.to_csv(index=False, sep="," if path.suffix == ".csv" else "\t"))
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """A value and its interval, such as ``0.500 (0.400 to 0.600)``; NaN in words."""
+    if value != value:
+        return "undefined"
+    return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low == low else " (no interval)")

@@ -1,0 +1,249 @@
+"""Effects against measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creme.cli.tables import check_ending, with_interval, write_table
+from creme.errors import ConfigError, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from creme.analysis.crispri_table import Pairs
+    from creme.runner.results import Results
+
+validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is_help=True)
+
+
+@validate_app.command()
+def crispri(
+    table: Annotated[Path, typer.Argument(help="element-gene pairs: .tsv, .csv, or gzipped")],
+    results: Annotated[Path, typer.Argument(help="a results directory with a necessity test")],
+    test: Annotated[
+        list[str] | None, typer.Option(help="label of a necessity test; may be repeated")
+    ] = None,
+    track: Annotated[str | None, typer.Option(help="only this track")] = None,
+    export: Annotated[
+        Path, typer.Option(help="where the joined pairs are written, .csv or .tsv")
+    ] = Path("crispri_pairs.csv"),
+    elements: Annotated[
+        Path | None,
+        typer.Option(help="only write here the tests that measure the elements themselves (TOML)"),
+    ] = None,
+    build: Annotated[
+        str | None, typer.Option(help="genome build of the table, unless its name says it")
+    ] = None,
+    cell_type: Annotated[str | None, typer.Option(help="of the table, if it has several")] = None,
+    by: Annotated[str, typer.Option(help="what the bootstrap draws: gene or element")] = "gene",
+    distances: Annotated[
+        str, typer.Option(help="where distance bins begin, bp")
+    ] = "0,10000,30000,100000",
+    tss_gap: Annotated[
+        int, typer.Option(min=0, help="largest usual distance of a gene's TSS from the table's, bp")
+    ] = 10_000,
+    resamples: Annotated[int, typer.Option(min=1, help="of the bootstrap")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
+) -> None:
+    """Rank CRISPRi-regulated elements by their necessity, against distance alone."""
+    from creme.analysis.crispri import (
+        check_build,
+        element_tiles,
+        evaluate,
+        join,
+        place,
+        tss_tile_of,
+        windows,
+    )
+    from creme.analysis.crispri_table import read_pairs
+    from creme.cli.terminal import out
+    from creme.runner.results import Results
+
+    edges = _edges(distances)
+    check_ending(export)
+    found = Results.existing(results)
+    datasets = _necessity(found, test)
+    pairs = read_pairs(table, build=build, cell_type=cell_type)
+    placed = place(pairs, windows(datasets), tss_tile_of(datasets))
+    far, known = check_build(placed, pairs.build, tss_gap)
+    _say_what_was_matched(pairs, placed, datasets, far, known, tss_gap)
+    if elements is not None:
+        _write_elements(elements, element_tiles(placed), datasets[0])
+        return
+    joined = {name: join(datasets, placed, name) for name in _tracks(datasets, track)}
+    _say_what_is_missing(joined)
+    _write_pairs(export, list(joined.values()))
+    if all((part["missing"] != "").all() for part in joined.values()):
+        raise ConfigError(f"no pair of {table} is measured in {results}; the reasons stand above")
+    for name, part in joined.items():
+        scored = evaluate(part, by=by, edges=edges, resamples=resamples, seed=seed)
+        _print_scores(scored, name, by, resamples)
+    out.print(f"Wrote the pairs, joined and missing, to {export}", highlight=False)
+
+
+def _edges(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"--distances {text!r}: give whole numbers of bp with commas between them"
+        ) from None
+
+
+def _necessity(results: Results, wanted: list[str] | None) -> list[xr.Dataset]:
+    """The Datasets that were asked for, or the only one of the necessity test."""
+    tests = results.state()["identity"]["tests"]
+    labels = wanted or [
+        label for label in results.labels() if tests.get(label, {}).get("name") == "necessity"
+    ]
+    if not labels:
+        raise ConfigError(
+            f"{results.path} has no results of the test 'necessity'; it has "
+            f"{listing(results.labels())}"
+        )
+    if not wanted and len(labels) > 1:
+        raise ConfigError(
+            f"{results.path} has several necessity tests, {listing(labels)}: choose with --test, "
+            f"once for each that is to be used"
+        )
+    datasets = [results.load(label) for label in labels]
+    for label, dataset in zip(labels, datasets, strict=True):
+        if dataset.attrs.get("test") != "necessity":
+            raise ConfigError(
+                f"--test {label}: it is a test {dataset.attrs.get('test')!r}, not 'necessity'"
+            )
+    return datasets
+
+
+def _tracks(datasets: list[xr.Dataset], wanted: str | None) -> list[str]:
+    known = [str(name) for name in datasets[0]["track"].values]
+    if wanted is None:
+        return known
+    if wanted not in known:
+        raise ConfigError(f"there is no track {wanted!r}: {listing(known)}")
+    return [wanted]
+
+
+def _say_what_was_matched(
+    pairs: Pairs,
+    placed: pd.DataFrame,
+    datasets: list[xr.Dataset],
+    far: int,
+    known: int,
+    gap: int,
+) -> None:
+    from creme.cli.terminal import out
+
+    out.print(
+        f"{len(pairs.table)} pairs of {pairs.source}, {int(pairs.table['regulated'].sum())} "
+        f"regulated; genome build: {pairs.build or 'not stated (--build says it)'}.",
+        highlight=False,
+    )
+    contigs = {str(name) for name in datasets[0]["contig"].values}
+    in_table = set(placed.loc[placed["element_start"].notna(), "contig"])
+    if in_table - contigs:
+        one = sorted(in_table - contigs)[0]
+        out.print(
+            f"Contigs are matched with and without 'chr': {one!r} of the table is not called so in "
+            f"the results.",
+            highlight=False,
+        )
+    said = f"{far} of {known} genes have their TSS more than {gap} bp from the table's."
+    out.print(said if known else "The table and the results share no TSS to tell the build by.")
+
+
+def _say_what_is_missing(joined: dict[str, pd.DataFrame]) -> None:
+    """Once for tracks that miss the same; an effect may be undefined in some tracks only."""
+    from creme.analysis.crispri import missing_counts
+    from creme.cli.terminal import out, table
+
+    said: dict[tuple[str, ...], list[str]] = {}
+    for name, part in joined.items():
+        said.setdefault(tuple(part["missing"]), []).append(name)
+    for tracks in said.values():
+        part = joined[tracks[0]]
+        measured = part[part["missing"] == ""]
+        rows: list[list[object]] = [["measured", len(measured), int(measured["regulated"].sum())]]
+        rows += [[reason, *counts] for reason, counts in missing_counts(part).items()]
+        which = f" ({listing(tracks)})" if len(said) > 1 else ""
+        title = f"pairs, and why they are missing{which}"
+        out.print(table(["pairs", "n", "regulated"], rows, title=title))
+
+
+def _print_scores(scored: pd.DataFrame, track: str, by: str, resamples: int) -> None:
+    from creme.analysis.crispri import BASELINE
+    from creme.cli.terminal import out, table
+
+    rows = []
+    for (distances, metric), part in scored.groupby(["distances", "metric"], sort=False):
+        own = part[part["score"] != BASELINE].iloc[0]
+        other = part[part["score"] == BASELINE].iloc[0]
+        rows.append(
+            [
+                distances,
+                int(own.pairs),
+                int(own.regulated),
+                int(own.genes),
+                str(metric).upper(),
+                own.why or with_interval(own.value, own.low, own.high),
+                own.why or with_interval(other.value, other.low, other.high),
+                own.why or with_interval(other.gain, other.gain_low, other.gain_high),
+            ]
+        )
+    columns = ["distance, bp", "pairs", "regulated", "genes", "", "necessity", BASELINE, "gain"]
+    out.print(table(columns, rows, title=f"{track}: with 95 % intervals of a bootstrap over {by}s"))
+
+
+def _write_pairs(path: Path, parts: list[pd.DataFrame]) -> None:
+    import pandas as pd
+
+    columns = [str(name) for name in parts[0]]
+    whole = [n for n in columns if n.endswith(("_start", "_end")) or n == "distance"]
+    frame = pd.concat(parts, ignore_index=True).astype(dict.fromkeys([*whole, "tss"], "Int64"))
+    write_table(path, frame)
+
+
+def _write_elements(
+    path: Path, layers: list[dict[str, list[tuple[int, int]]]], dataset: xr.Dataset
+) -> None:
+    """Tests for an experiment file, with the settings of the one that was run."""
+    from creme.cli.terminal import out
+    from creme.durable import write_text
+
+    if not layers:
+        raise ConfigError("no element of the table can be measured in these loci")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}: make it first")
+    given: dict[str, Any] = json.loads(dataset.attrs["configuration"])
+    settings = ("tile", "tss_tile", "replicates", "perturbation")
+    kept = {key: given[key] for key in settings if given.get(key) is not None}
+    lines = ["# The elements of a CRISPRi table as tiles; those that overlap stand in other tests."]
+    for number, layer in enumerate(layers, start=1):
+        lines += ["", "[[tests]]", 'name = "necessity"', f'label = "elements_{number}"']
+        lines += [f"{key} = {_toml(value)}" for key, value in kept.items()]
+        lines.append("[tests.tiles]")
+        for locus, tiles in layer.items():
+            lines.append(f"{_toml(locus)} = {_toml(tiles)}")
+    write_text(path, "\n".join(lines) + "\n")
+    count = sum(len(tiles) for layer in layers for tiles in layer.values())
+    out.print(
+        f"Wrote {count} elements in {len(layers)} tests to {path}: add them to the experiment file "
+        f"under another name, run it, and validate with "
+        + " ".join(f"--test elements_{number}" for number in range(1, len(layers) + 1)),
+        highlight=False,
+    )
+
+
+def _toml(value: Any) -> str:
+    """A value on one line of TOML."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

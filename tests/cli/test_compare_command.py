@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+
+import in_process
+from creme.runner.run import run_experiment
+
+EXPERIMENT = """\
+name = "{name}"
+seed = 7
+
+[model]
+plugin = "synthetic"
+length = 65536
+decay = {decay}
+bins = "tss"
+
+[loci]
+fasta = "{fasta}"
+bed = "{bed}"
+{genes}
+"""
+TESTS = """
+[[tests]]
+name = "context_dependence"
+replicates = 2
+
+[[tests]]
+name = "necessity"
+replicates = 2
+
+[[tests]]
+name = "sufficiency"
+replicates = 2
+
+[[tests]]
+name = "higher_order"
+replicates = 2
+rounds = 3
+
+[[tests]]
+name = "saturation_mutagenesis"
+regions = [[32760, 32770]]
+"""
+
+
+@pytest.fixture
+def creme(monkeypatch, capsys):
+    return in_process.caller(monkeypatch, capsys)
+
+
+@pytest.fixture(scope="module")
+def folder(genome, tmp_path_factory):
+    """Results of two models, of fewer genes, and of another tile size."""
+    folder = tmp_path_factory.mktemp("compare")
+    for name, decay, genes, change in [
+        ("a", 30_000.0, "", None),
+        ("b", 10_000.0, "", None),
+        ("few", 30_000.0, 'genes = ["GENE1", "GENE3"]', ("rounds = 3", "rounds = 2")),
+        ("small", 30_000.0, 'genes = ["GENE1"]', ("necessity", 'necessity"\ntile = 2500#')),
+    ]:
+        text = EXPERIMENT.format(
+            name=name, decay=decay, genes=genes, fasta=genome.fasta, bed=genome.bed
+        )
+        tests = TESTS if change is None else TESTS.replace(*change)
+        report, _ = run_experiment(text + tests, folder, name)
+        assert not report.failures
+    return folder
+
+
+def test_an_experiment_agrees_with_itself(folder, creme):
+    shown = creme("compare", folder / "a.results", folder / "a.results", "--resamples", 50)
+    assert "the same experiment" in shown
+    perfect = r"1\.000 \(1\.000 to 1\.000\)"
+    for test, n in (("context_dependence", 3), ("necessity", 36), ("sufficiency", 36)):
+        row = rf"{test} +│ synthetic:alpha +│ +3 │ +{n} │ {perfect} │ {perfect}"
+        assert re.search(row, shown), test
+    row = rf"higher_order │ enhancers │ synthetic:beta +│ +3 │ 3 +│ {perfect} │ +0\.\d+ │ +1\.000"
+    assert re.search(row, shown)
+    assert "Not compared: saturation_mutagenesis" in shown
+    assert "only in" not in shown
+
+
+def test_two_models(folder, tmp_path, creme):
+    shown = creme(
+        *("compare", folder / "a.results", folder / "b.results"),
+        *("--resamples", 100, "--export", tmp_path / "effects.csv"),
+    )
+    assert "A and B differ in model." in shown
+    assert "context_dependence, synthetic:alpha: classes of A (down) and B (across)" in shown
+    frame = pd.read_csv(tmp_path / "effects.csv")
+    assert frame.groupby("test").size().to_dict() == {
+        "context_dependence": 6,
+        "necessity": 72,
+        "sufficiency": 72,
+    }
+    part = frame[(frame["test"] == "necessity") & (frame["track_a"] == "synthetic:alpha")]
+    (row,) = re.findall(r"necessity +│ synthetic:alpha +│ +3 │ +36 │ (\S+) .*?│ (\S+)", shown)
+    assert float(row[0]) == pytest.approx(part["a"].corr(part["b"]), abs=6e-4)
+    assert float(row[1]) == pytest.approx(part["a"].corr(part["b"], "spearman"), abs=6e-4)
+    # A shorter reach: the far enhancers are not what they were.
+    assert float(row[0]) < 0.99
+    again = creme(
+        *("compare", folder / "a.results", folder / "b.results"),
+        *("--resamples", 100, "--export", tmp_path / "effects.csv"),
+    )
+    assert again == shown
+
+
+def test_what_one_of_both_lacks_is_said(folder, creme):
+    shown = creme(
+        *("compare", folder / "a.results", folder / "few.results", "--resamples", 20),
+        *("--test", "necessity", "--test", "higher_order"),
+    )
+    assert "differ in loci, tests" in shown
+    assert "necessity: 1 loci only in A: GENE2." in shown
+    assert "higher_order: 1 loci only in A: GENE2." in shown
+    assert re.search(r"necessity +│ synthetic:alpha +│ +2 │ +24 ", shown)
+    # The shorter search decides.
+    assert re.search(r"enhancers │ synthetic:alpha +│ +2 │ 2 ", shown)
+    assert "context_dependence" not in shown
+
+
+def test_one_track_against_another(folder, creme):
+    shown = creme(
+        *("compare", folder / "a.results", folder / "a.results", "--resamples", 20),
+        *("--track-a", "synthetic:alpha", "--track-b", "synthetic:beta", "--test", "necessity"),
+    )
+    assert "synthetic:alpha / synthetic:beta" in shown
+    (value,) = re.findall(r"beta +│ +3 │ +36 │ (\S+)", shown)
+    assert 0 < float(value) < 1
+
+
+def test_mistakes_are_sentences(folder, tmp_path, creme):
+    def said(*args):
+        return creme("compare", folder / "a.results", *args, status=2)
+
+    shown = said(folder / "small.results")
+    assert "necessity: A has a tile of 5000 bp and B one of 2500 bp" in shown
+    assert "not a results directory" in said(tmp_path)
+    assert "did you mean 'necessity'" in said(folder / "b.results", "--test", "necesity")
+    assert "A has no track 'gamma'" in said(folder / "b.results", "--track-a", "gamma")
+    assert "give .csv or .tsv" in said(folder / "b.results", "--export", tmp_path / "x.xls")
+    only = ("--test", "saturation_mutagenesis")
+    assert "no test in common that can be compared" in said(folder / "b.results", *only)
+    assert "between 0 and 1" in said(folder / "b.results", "--persistence", 2)
