@@ -54,6 +54,9 @@ class Description(Parameters):
     tss: int | None = Field(
         None, ge=0, description="input position of the TSS base; the middle unless given"
     )
+    receptive_field: int | None = Field(
+        None, ge=0, description="bp on either side of a bin's own that it depends on, where known"
+    )
     tracks: list[str | Described] = Field(
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
@@ -150,6 +153,11 @@ class DescribedModel(LoadedModel):
     def tss(self) -> int:
         """Input position at which a locus's TSS base is put."""
         return self.input_length // 2 if self.described.tss is None else self.described.tss
+
+    @property
+    def receptive_field(self) -> int | None:
+        """How far beyond its own bases a bin sees, as the description says."""
+        return self.described.receptive_field
 
     @cached_property
     def tracks(self) -> TrackTable:

@@ -1,45 +1,115 @@
-"""One model's mean over strands and small shifts of the input."""
+"""The mean of several models' predictions, over strands and small shifts of the input."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
-from creme.model import Model, TrackTable
+from creme.errors import ConfigError
+from creme.model import Model, Selection, TrackTable
+from creme.split import Features, SplitModel
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """One of the predictions that a mean is taken of.
+
+    Attributes
+    ----------
+    member : Model
+    shift : int
+        Of the input, bp.
+    turned : bool
+        Whether the reverse complement is predicted.
+    """
+
+    member: Model
+    shift: int
+    turned: bool
+
+    def input(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What the member is given, (B, w, 4); N comes in where bases would have to."""
+        if self.shift:
+            moved = np.full_like(onehot, self.member.n_value)
+            to, of = (slice(self.shift, None), slice(None, -self.shift))
+            if self.shift < 0:
+                to, of = slice(None, self.shift), slice(-self.shift, None)
+            moved[:, to] = onehot[:, of]
+            onehot = moved
+        return np.ascontiguousarray(onehot[:, ::-1, ::-1]) if self.turned else onehot
+
+    def asked(self, selection: Selection) -> Selection:
+        """What the member has to predict for what is selected."""
+        if not self.turned:
+            return selection
+        last, tracks = self.member.n_bins - 1, self._exchanged(selection)
+        return Selection(
+            tuple(last - index for index in reversed(selection.bins)), tuple(sorted(tracks))
+        )
+
+    def output(self, values: NDArray[np.float32], selection: Selection) -> NDArray[np.float32]:
+        """The member's answer to `asked`, in the order of the selection."""
+        if not self.turned:
+            return values
+        tracks = self._exchanged(selection)
+        places = {index: place for place, index in enumerate(sorted(tracks))}
+        return values[:, ::-1][:, :, [places[index] for index in tracks]]
+
+    def _exchanged(self, selection: Selection) -> list[int]:
+        pairs = [self.member.tracks[index].pair for index in selection.tracks]
+        return [
+            index if pair is None else pair
+            for index, pair in zip(selection.tracks, pairs, strict=True)
+        ]
 
 
 class Ensemble(Model):
-    """The mean of a model's predictions over both strands, over shifts, or over both.
+    """The mean of predictions: of several models, over both strands, over shifts.
+
+    Several models are replicates of one another: the same input, bins and tracks, other weights.
+    Each one's prediction is whole before the mean is taken, with whatever it undoes of its training
+    (such as Borzoi's squashing). All stay on the device together.
 
     For the reverse complement the bins are turned around, and the tracks of a strand exchanged with
     their pairs, so that all predictions lie on the same bases. Shifts move the input by a few bp,
     with N where bases would have to come in; the output is not moved back, so they are meant to be
     shorter than a bin. Each prediction costs as many forward passes as there are variants.
+
+    `ensemble` makes one that is evaluated by windows where its models are.
     """
 
     name: ClassVar[str] = "ensemble"
     version: ClassVar[str] = "1"
 
-    of: SerializeAsAny[Model] = Field(description="the model")
+    of: tuple[SerializeAsAny[Model], ...] = Field(min_length=1, description="the models, or one")
     reverse_complement: bool = Field(False, description="predict both strands")
     shifts: tuple[int, ...] = Field((0,), min_length=1, description="of the input, bp")
+
+    @field_validator("of", mode="before")
+    @classmethod
+    def _several(cls, of: Any) -> Any:
+        return (of,) if isinstance(of, Model) else of
 
     @model_validator(mode="after")
     def _possible(self) -> Self:
         if len(set(self.shifts)) < len(self.shifts):
             raise ValueError(f"shifts = {list(self.shifts)}: each is given once")
-        if max(map(abs, self.shifts)) >= self.of.input_length:
+        if max(map(abs, self.shifts)) >= self.input_length:
             raise ValueError(f"shifts = {list(self.shifts)} leave nothing of the input")
+        for other in self.of[1:]:
+            self._alike(other)
         if not self.reverse_complement:
             return self
         end = self.output_start + self.n_bins * self.bin_size
         if self.output_start != self.input_length - end:
             raise ValueError(
                 f"reverse_complement needs bins that are centred on the input; those of model "
-                f"{self.of.name} cover [{self.output_start}, {end}) of {self.input_length} bp"
+                f"{self._first.name} cover [{self.output_start}, {end}) of {self.input_length} bp"
             )
         for track in self.tracks:
             if track.strand != "." and track.pair is None:
@@ -49,78 +119,230 @@ class Ensemble(Model):
                 )
         return self
 
+    def _alike(self, other: Model) -> None:
+        """Raise an error unless a model's numbers lie where the first one's do."""
+        for what in ("input_length", "output_start", "bin_size", "n_bins", "tss", "n_value"):
+            mine, its = getattr(self._first, what), getattr(other, what)
+            if mine != its:
+                raise ValueError(f"the models differ: {what} is {mine} of one and {its} of another")
+        if other.tracks != self._first.tracks:
+            raise ValueError("the models differ: they have not the same tracks")
+
+    @property
+    def _first(self) -> Model:
+        return self.of[0]
+
+    @property
+    def _variants(self) -> Iterator[_Variant]:
+        for member in self.of:
+            for shift in sorted(self.shifts):
+                yield _Variant(member, shift, False)
+                if self.reverse_complement:
+                    yield _Variant(member, shift, True)
+
     def environment(self) -> dict[str, Any]:
-        """The model's."""
-        return self.of.environment()
+        """The models'."""
+        return self._first.environment()
 
     @property
     def n_value(self) -> float:  # type: ignore[override]
-        """The model's."""
-        return self.of.n_value
+        """The models'."""
+        return self._first.n_value
+
+    @property
+    def batch_size(self) -> int:  # type: ignore[override]
+        """The models'."""
+        return self._first.batch_size
 
     @property
     def input_length(self) -> int:
-        """The model's."""
-        return self.of.input_length
+        """The models'."""
+        return self._first.input_length
 
     @property
     def bin_size(self) -> int:
-        """The model's."""
-        return self.of.bin_size
+        """The models'."""
+        return self._first.bin_size
 
     @property
     def n_bins(self) -> int:
-        """The model's."""
-        return self.of.n_bins
+        """The models'."""
+        return self._first.n_bins
 
     @property
     def output_start(self) -> int:
-        """The model's."""
-        return self.of.output_start
+        """The models'."""
+        return self._first.output_start
 
     @property
     def tss(self) -> int:
-        """The model's."""
-        return self.of.tss
+        """The models'."""
+        return self._first.tss
 
     @property
     def tracks(self) -> TrackTable:
-        """The model's."""
-        return self.of.tracks
+        """The models'."""
+        return self._first.tracks
 
     def identity(self) -> dict[str, Any]:
-        """The model's fingerprint, and the variants."""
+        """The models' fingerprints, in whatever order they are given, and the variants."""
         return {
-            "of": self.of.fingerprint,
+            "of": sorted(model.fingerprint for model in self.of),
             "reverse_complement": self.reverse_complement,
             "shifts": sorted(self.shifts),
         }
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """The mean over all variants, in float64; see `creme.model.Model.predict`."""
-        swapped = [
-            index if track.pair is None else track.pair for index, track in enumerate(self.tracks)
-        ]
-        total: NDArray[np.float64] | None = None
-        for shift in sorted(self.shifts):
-            moved = self._shifted(onehot, shift)
-            outputs = [self.of.predict(moved)]
-            if self.reverse_complement:
-                turned = np.ascontiguousarray(moved[:, ::-1, ::-1])
-                outputs.append(self.of.predict(turned)[:, ::-1][:, :, swapped])
-            for output in outputs:
-                values = output.astype(np.float64)
-                total = values if total is None else total + values
-        assert total is not None
-        variants = len(self.shifts) * (2 if self.reverse_complement else 1)
-        return (total / variants).astype(np.float32)
+        everything = Selection(tuple(range(self.n_bins)), tuple(range(len(self.tracks))))
+        return _mean(
+            variant.output(variant.member.predict(variant.input(onehot)), everything)
+            for variant in self._in_order()
+        )
 
-    def _shifted(self, onehot: NDArray[np.float32], shift: int) -> NDArray[np.float32]:
-        if shift == 0:
-            return onehot
-        moved = np.full_like(onehot, self.n_value)
-        if shift > 0:
-            moved[:, shift:] = onehot[:, :-shift]
-        else:
-            moved[:, :shift] = onehot[:, -shift:]
-        return moved
+    def predict_selected(
+        self, onehot: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """The mean over all variants, each asked only for what is selected."""
+        return _mean(
+            variant.output(
+                variant.member.predict_selected(variant.input(onehot), variant.asked(selection)),
+                selection,
+            )
+            for variant in self._in_order()
+        )
+
+    def _in_order(self) -> list[_Variant]:
+        """The variants in an order that does not depend on that of the models.
+
+        Sums round, and equal fingerprints are to mean equal numbers.
+        """
+        if len(self.of) == 1:
+            return list(self._variants)
+        return sorted(self._variants, key=lambda variant: variant.member.fingerprint)
+
+
+class SplitEnsemble(Ensemble, SplitModel):
+    """An ensemble of models whose first part is local: so is its own.
+
+    Its trunk is all trunks side by side, one for each variant, and `decode` takes them apart again.
+    """
+
+    @property
+    def _members(self) -> tuple[SplitModel, ...]:
+        return self.of  # type: ignore[return-value]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """The models', once for each variant."""
+        return tuple(self._members[0].strides) * len(self._in_order())
+
+    @property
+    def radius(self) -> int:
+        """The models', and as far as the input is moved."""
+        return max(model.radius for model in self._members) + max(map(abs, self.shifts))
+
+    def encode(self, onehot: NDArray[np.float32]) -> Features:
+        """The trunks of all variants, each turned as the input lies; see `SplitModel.encode`."""
+        features: list[Any] = []
+        for variant, member in self._split_variants():
+            found = member.encode(variant.input(onehot))
+            features += [_turned(each) for each in found] if variant.turned else found
+        return tuple(features)
+
+    def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
+        """The mean of what follows the trunks."""
+        parts = []
+        each = len(self._members[0].strides)
+        for place, (variant, member) in enumerate(self._split_variants()):
+            own = features[place * each : (place + 1) * each]
+            if variant.turned:
+                own = tuple(_turned(one) for one in own)
+            parts.append(variant.output(member.decode(own, variant.asked(selection)), selection))
+        return _mean(parts)
+
+    def concatenate(self, arrays: list[Any], axis: int) -> Any:
+        """As the models do."""
+        return self._members[0].concatenate(arrays, axis)
+
+    def _split_variants(self) -> Iterator[tuple[_Variant, SplitModel]]:
+        for variant in self._in_order():
+            assert isinstance(variant.member, SplitModel)
+            yield variant, variant.member
+
+
+def ensemble(models: Iterable[Model], **variants: Any) -> Ensemble:
+    """An ensemble of one or several models, by windows where all of them are.
+
+    Parameters
+    ----------
+    models : iterable of Model
+    **variants
+        Fields of `Ensemble`.
+
+    Raises
+    ------
+    ConfigError
+        If the models differ in more than their weights, or a variant is not possible.
+    """
+    for name in ("of", "exact"):
+        if name in variants:
+            raise ConfigError(f"ensemble: unknown key {name!r}")
+    of = tuple(models)
+    first = of[0] if of else None
+    windowed = isinstance(first, SplitModel) and all(
+        isinstance(model, SplitModel)
+        and model.exact == "windowed"
+        and model.strides == first.strides
+        for model in of
+    )
+    return (SplitEnsemble if windowed else Ensemble)(of=of, **variants)
+
+
+def replicates(table: dict[str, Any], varied: Any) -> list[dict[str, Any]]:
+    """The parameters of each replicate: a table in which some parameters take several values.
+
+    Parameters
+    ----------
+    table : dict
+        Parameters that all share.
+    varied : dict of str to list
+        The values of the others, one for each replicate.
+
+    Raises
+    ------
+    ConfigError
+        If a value is no list, lists differ in length or are empty, a parameter stands in both, or
+        two replicates are the same.
+    """
+    if not isinstance(varied, dict):
+        raise ConfigError(f"replicates = {varied!r}: give a table, as weights = [..., ...]")
+    for name, values in varied.items():
+        if not isinstance(values, list) or not values:
+            raise ConfigError(f"replicates: {name} = {values!r}: give a list, one for each")
+        if name in table:
+            raise ConfigError(f"replicates: {name} is given in [model] already: give it once")
+    lengths = {name: len(values) for name, values in varied.items()}
+    if len(set(lengths.values())) > 1:
+        raise ConfigError(f"replicates: the lists differ in length: {lengths}")
+    rows = list(zip(*varied.values(), strict=True)) if varied else [()]
+    if any(row in rows[:place] for place, row in enumerate(rows)):
+        raise ConfigError(f"replicates: {varied}: each is given once")
+    return [{**table, **dict(zip(varied, row, strict=True))} for row in rows]
+
+
+def _turned(array: Any) -> Any:
+    """An array (B, positions, channels) with its positions turned around."""
+    # PyTorch has no negative strides.
+    return array.flip(1) if hasattr(array, "flip") else array[:, ::-1]
+
+
+def _mean(parts: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The mean of arrays, summed in float64 one after the other."""
+    total: NDArray[np.float64] | None = None
+    number = 0
+    for part in parts:
+        total = part.astype(np.float64) if total is None else total + part
+        number += 1
+    assert total is not None
+    return (total / number).astype(np.float32)

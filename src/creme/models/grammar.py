@@ -69,11 +69,8 @@ def response(
 
 @njit(nogil=True, cache=True)
 def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
-    n = codes.size - WIDTH + 1
-    # Room for any number of matches; memory that is not touched costs nothing.
-    starts = np.empty(max(0, n) * packed.size, dtype=np.int64)
-    kinds = np.empty_like(starts)
-    found = 0
+    windows = np.empty(max(0, codes.size - WIDTH + 1), dtype=np.int32)
+    whole = np.empty(windows.size, dtype=np.bool_)
     window: Any = 0
     last_n = -1
     for i in range(codes.size):
@@ -82,16 +79,38 @@ def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
             last_n = i
             code = 0
         window = ((window << 2) | code) & _WINDOW
-        if i - last_n < WIDTH:
-            continue
-        for p in range(packed.size):
-            differing = window ^ packed[p]
-            bases = (differing | (differing >> 1)) & _LOW_BITS
-            if (bases & (bases - 1)) == 0:  # at most one bit is set: one base differs
-                starts[found] = i - WIDTH + 1
-                kinds[found] = kind_of[p]
-                found += 1
-    return starts[:found].copy(), kinds[:found].copy()
+        if i >= WIDTH - 1:
+            windows[i - WIDTH + 1] = window
+            whole[i - WIDTH + 1] = i - last_n >= WIDTH
+    # Matches are rare: one pattern at a time they are counted, which runs in vector instructions.
+    counts = np.zeros(packed.size, dtype=np.int64)
+    for p in range(packed.size):
+        pattern = np.int32(packed[p])
+        count = 0
+        for i in range(windows.size):
+            count += _matches(windows[i], pattern) & whole[i]
+        counts[p] = count
+    starts = np.empty(counts.sum(), dtype=np.int64)
+    kinds = np.empty_like(starts)
+    found = 0
+    for p in range(packed.size):
+        if counts[p]:
+            pattern = np.int32(packed[p])
+            for i in range(windows.size):
+                if whole[i] and _matches(windows[i], pattern):
+                    starts[found] = i
+                    kinds[found] = kind_of[p]
+                    found += 1
+    order = np.argsort(starts, kind="mergesort")
+    return starts[order], kinds[order]
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _matches(window, pattern):  # type: ignore[no-untyped-def]
+    """Whether at most one base differs."""
+    differing = window ^ pattern
+    bases = (differing | (differing >> np.int32(1))) & np.int32(_LOW_BITS)
+    return (bases & (bases - np.int32(1))) == 0
 
 
 @njit(nogil=True, cache=True)
@@ -99,8 +118,8 @@ def codes_of(onehot):  # type: ignore[no-untyped-def]
     """Codes of a one-hot sequence, (length, 4) to (length,) uint8; 4 where no channel is 1."""
     codes = np.empty(onehot.shape[0], dtype=np.uint8)
     for i in range(onehot.shape[0]):
-        codes[i] = 4
+        code = 4
         for channel in range(4):
-            if onehot[i, channel] > 0.5:
-                codes[i] = channel
+            code = channel if onehot[i, channel] > 0.5 else code
+        codes[i] = code
     return codes

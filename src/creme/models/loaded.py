@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from abc import abstractmethod
-from importlib.metadata import version
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from creme.errors import ModelError
@@ -21,7 +23,7 @@ class LoadedModel(Model):
     """
 
     frameworks: ClassVar[tuple[str, ...]] = ()
-    """Distributions whose versions are kept with the results."""
+    """Modules whose versions are kept with the results; `load` imports them."""
 
     device: str = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
@@ -73,11 +75,23 @@ class LoadedModel(Model):
             )
         return f"cuda:{number}"
 
+    def check_shape(self, onehot: NDArray[np.float32]) -> None:
+        """Raise `ModelError` where a batch is none of the model's inputs."""
+        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
+            raise ModelError(
+                f"model {self.name}: the input has shape {onehot.shape}, and "
+                f"(B, {self.input_length}, 4) is needed"
+            )
+
     def environment(self) -> dict[str, Any]:
         """The device and the frameworks' versions, once the network is loaded."""
         if self._network is None:
             return {}
-        return {"device": self.device, **{name: version(name) for name in self.frameworks}}
+        # Of the modules, since one module comes in several distributions (tensorflow-cpu).
+        found = {
+            name: getattr(sys.modules.get(name), "__version__", "") for name in self.frameworks
+        }
+        return {"device": self.device, **{name: str(v) for name, v in found.items()}}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})

@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import Field
 
-from creme.errors import ConfigError, ModelError
-from creme.model import Track, TrackTable
-from creme.models.targets import read_targets
+from creme.errors import ConfigError, ModelError, listing
+from creme.model import TrackTable
+from creme.models.targets import track_table
 from creme.models.torch_model import TorchModel
 from creme.weights import digest
 
-_FILES = ("config.json", "*.safetensors", "pytorch_model*.bin")
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 class PretrainedModel(TorchModel):
@@ -42,46 +42,52 @@ class PretrainedModel(TorchModel):
             If they are not there, or not whole; it says where they were looked for.
         """
         folder = Path(self.weights).expanduser()
-        if not folder.is_dir():
-            folder = self._downloaded()
-        if not (folder / "config.json").is_file() or len(self._files(folder)) < 2:
+        if folder.is_dir():
+            advice = ""
+        else:
+            folder, advice = self._downloaded()
+        _, lacking = _parts(folder)
+        if lacking:
             raise ModelError(
-                f"model {self.name}: {folder} is not a network's folder: it needs config.json and "
-                f"model.safetensors (or pytorch_model.bin)"
+                f"model {self.name}: {folder} is not a network's folder: it lacks "
+                f"{listing(lacking)}{advice}"
             )
         return folder
 
-    def _downloaded(self) -> Path:
-        """The folder of a name on the hub, from the local cache alone."""
-        missing = (
-            f"model {self.name}: there is no folder {str(self.weights)!r}, and no network of this "
-            f"name in the Hugging Face cache; on a machine with network: huggingface-cli download "
-            f"{self.weights}"
+    def _downloaded(self) -> tuple[Path, str]:
+        """The folder of a name on the hub, from the local cache alone; and how to complete it."""
+        advice = (
+            f"on a machine with network: creme models fetch {self.name}, or huggingface-cli "
+            f"download {self.weights}"
         )
+        missing = f"model {self.name}: there is no folder {str(self.weights)!r}, and no network of "
         try:
-            from huggingface_hub import snapshot_download  # type: ignore[import-not-found]
+            from huggingface_hub import (  # type: ignore[import-not-found]
+                constants,
+                snapshot_download,
+            )
             from huggingface_hub.errors import (  # type: ignore[import-not-found]
                 HFValidationError,
                 LocalEntryNotFoundError,
             )
         except ImportError:
-            raise ModelError(f"{missing} (huggingface_hub is not installed)") from None
+            raise ModelError(
+                f"{missing}this name can be looked for without huggingface_hub: pip install "
+                f"huggingface_hub; {advice}"
+            ) from None
         try:
-            return Path(snapshot_download(str(self.weights), local_files_only=True))
+            folder = Path(snapshot_download(str(self.weights), local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError):
-            raise ModelError(missing) from None
+            raise ModelError(
+                f"{missing}this name in the Hugging Face cache {constants.HF_HUB_CACHE}; {advice}"
+            ) from None
+        return folder, f", as after a download that broke off; {advice}"
 
     def identity(self) -> dict[str, Any]:
         """Digests of the configuration and the weights, and the precision."""
-        files = {path.name: digest(path) for path in self._files(self.folder)}
+        files = {name: digest(self.folder / name) for name in _parts(self.folder)[0]}
         text = repr(sorted(files.items()))
         return {"weights": hashlib.sha256(text.encode()).hexdigest(), "precision": self.precision}
-
-    @staticmethod
-    def _files(folder: Path) -> list[Path]:
-        """The files that a network is made of; of two sets of weights, safetensors are used."""
-        found = [sorted(folder.glob(pattern)) for pattern in _FILES]
-        return [*found[0], *(found[1] or found[2])]
 
     @property
     def input_length(self) -> int:
@@ -114,6 +120,28 @@ class PretrainedModel(TorchModel):
 
     def table(self, n_tracks: int) -> TrackTable:
         """The given table of tracks, or ``track0``, ``track1`` and so on."""
-        if self.targets is None:
-            return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
-        return read_targets(self.targets, n_tracks)
+        return track_table(self.targets, n_tracks)
+
+
+def _parts(folder: Path) -> tuple[list[str], list[str]]:
+    """The files that a network is made of, and those of them that are not there.
+
+    As transformers looks for them: safetensors first, whole or in parts that an index names.
+    """
+    for weights in _WEIGHTS:
+        index = folder / f"{weights}.index.json"
+        if (folder / weights).is_file():
+            parts = [weights]
+        elif index.is_file():
+            try:
+                named = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+                parts = [index.name, *sorted(set(named.values()))]
+            except (OSError, ValueError, KeyError, TypeError, AttributeError):
+                return [], [f"a readable {index.name}"]
+        else:
+            continue
+        files = ["config.json", *parts]
+        # In a cache these are links, which a download that broke off may leave without a file.
+        return files, [name for name in files if not (folder / name).is_file()]
+    config = [] if (folder / "config.json").is_file() else ["config.json"]
+    return [], [*config, " or ".join(_WEIGHTS)]

@@ -44,6 +44,21 @@ _PLANS = {
     "silencing": ("medium_promoter", [("silencer", 2, 6), ("silencer", -6, 6), ("enhancer", 9, 2)]),
 }
 
+# (kind, least and most elements, least and most instances of each, whether close to the TSS)
+_RANGES = {
+    "enhancing": [
+        ("enhancer", (2, 4), (4, 7), True),
+        ("enhancer", (0, 1), (2, 4), False),
+        ("silencer", (0, 2), (2, 4), False),
+    ],
+    "neutral": [("enhancer", (1, 2), (2, 4), True), ("silencer", (0, 2), (2, 4), True)],
+    "silencing": [("silencer", (2, 3), (4, 7), True), ("enhancer", (0, 1), (2, 3), False)],
+}
+_NEAR, _FAR = 6, 15
+"""Tiles away from the TSS tile, at most, of elements that are close and of others."""
+_OTHERS = ((2, 0), (3, 1200))
+"""Number and place (bp downstream of the TSS) of a varied gene's other transcripts."""
+
 
 @dataclass(frozen=True)
 class Element:
@@ -72,7 +87,9 @@ class SyntheticGenome:
     elements: tuple[Element, ...]
 
 
-def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> SyntheticGenome:
+def write_genome(
+    folder: str | Path, seed: int = 0, genes: int = 6, *, varied: bool = False
+) -> SyntheticGenome:
     """Write ``genome.fa``, ``annotation.gtf``, ``tss.bed`` and ``truth.tsv``.
 
     Genes of enhancing, neutral and silencing context take turns, on both strands. Each planted
@@ -86,6 +103,10 @@ def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> Synthetic
         Everything random comes from it.
     genes : int
         204,800 bp of genome each, four to a contig.
+    varied : bool
+        Whether each gene has elements of its own, in number, strength and place, instead of those
+        that all genes of its context have; and two more transcripts, of which one starts at the
+        same TSS and the other where there is no promoter.
     """
     contigs: dict[str, NDArray[np.uint8]] = {}
     elements: list[Element] = []
@@ -95,7 +116,7 @@ def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> Synthetic
         name = f"GENE{number + 1}"
         strand = "+" if number % 2 == 0 else "-"
         context = list(_PLANS)[number % len(_PLANS)]
-        codes, planted = _segment(seed, name, context)
+        codes, planted = _segment(seed, name, context, varied)
         offset = len(contigs.get(contig, ()))
         codes_forward = codes if strand == "+" else Sequence(codes).complemented.codes
         contigs[contig] = np.concatenate(
@@ -122,7 +143,7 @@ def write_genome(folder: str | Path, seed: int = 0, genes: int = 6) -> Synthetic
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "genome.fa": "".join(_fasta(name, codes) for name, codes in contigs.items()),
-        "annotation.gtf": "".join(_gtf(*site) for site in sites),
+        "annotation.gtf": "".join(_gtf(*site, others=varied) for site in sites),
         "tss.bed": "".join(f"{c}\t{p}\t{p + 1}\t{g}\t0\t{s}\n" for g, c, p, s in sites),
         "truth.tsv": "gene\tcontext\tkind\tcontig\tstart\tend\tstrand\tdistance\tinstances\n"
         + "".join("\t".join(map(str, vars(element).values())) + "\n" for element in elements),
@@ -205,10 +226,12 @@ def element_end(start: int, instances: int) -> int:
 
 
 def _segment(
-    seed: int, gene: str, context: str
+    seed: int, gene: str, context: str, varied: bool
 ) -> tuple[NDArray[np.uint8], list[tuple[str, int, int, int]]]:
     """Codes around a gene, 5' to 3', and its elements as (kind, start, end, instances)."""
     promoter, plan = _PLANS[context]
+    if varied:
+        plan = _drawn(context, derive(seed, "synthetic elements", gene))
     elements = []
     for kind, outwards, instances in plan:
         # Tile k downstream starts at the TSS tile's end + (k - 1) tiles, and mirrored upstream.
@@ -217,6 +240,20 @@ def _segment(
         elements.append((kind, centre - instances * _PITCH // 2, instances))
     codes = plant(promoter, elements, seed=seed, name=gene).codes
     return codes, [(kind, start, element_end(start, n), n) for kind, start, n in elements]
+
+
+def _drawn(context: str, seed: int) -> list[tuple[str, int, int]]:
+    """A gene's own plan: elements of the kinds that make its context, none in the same tile."""
+    random = np.random.Generator(np.random.Philox(seed % 2**64))
+    tiles = iter(random.permutation([k for k in range(-_FAR, _FAR + 1) if k]).tolist())
+    near = iter(random.permutation([k for k in range(-_NEAR, _NEAR + 1) if k]).tolist())
+    plan = []
+    for kind, (least, most), (weakest, strongest), close in _RANGES[context]:
+        for _ in range(random.integers(least, most + 1)):
+            taken = {tile for _, tile, _ in plan}
+            place = next(tile for tile in (near if close else tiles) if tile not in taken)
+            plan.append((kind, place, int(random.integers(weakest, strongest + 1))))
+    return plan
 
 
 @njit(cache=True)
@@ -238,12 +275,19 @@ def _fasta(name: str, codes: NDArray[np.uint8]) -> str:
     return f">{name}\n" + "".join(f"{text[i : i + 80]}\n" for i in range(0, len(text), 80))
 
 
-def _gtf(gene: str, contig: str, tss: int, strand: str) -> str:
-    start, end = (tss + 1, tss + 3000) if strand == "+" else (tss + 1 - 2999, tss + 1)
-    head = f"{contig}\tsynthetic"
-    tail = f"{start}\t{end}\t.\t{strand}\t."
-    ids = f'gene_id "{gene}"; gene_name "{gene}";'
-    return (
-        f"{head}\tgene\t{tail}\t{ids}\n"
-        f'{head}\ttranscript\t{tail}\t{ids} transcript_id "{gene}.1"; tag "Ensembl_canonical";\n'
-    )
+def _gtf(gene: str, contig: str, tss: int, strand: str, others: bool) -> str:
+    def line(feature: str, downstream: int, more: str) -> str:
+        first, last = (tss + downstream, tss + 2999)
+        if strand == "-":
+            first, last = (tss - 2999, tss - downstream)
+        where = f"{first + 1}\t{last + 1}\t.\t{strand}\t."
+        ids = f'gene_id "{gene}"; gene_name "{gene}";'
+        return f"{contig}\tsynthetic\t{feature}\t{where}\t{ids}{more}\n"
+
+    lines = [
+        line("gene", 0, ""),
+        line("transcript", 0, f' transcript_id "{gene}.1"; tag "Ensembl_canonical";'),
+    ]
+    if others:
+        lines += [line("transcript", at, f' transcript_id "{gene}.{n}";') for n, at in _OTHERS]
+    return "".join(lines)

@@ -8,7 +8,36 @@ from pathlib import Path
 from typing import IO, Literal
 
 from creme.errors import ConfigError, listing
+from creme.fetch import Download
 from creme.model import Track, TrackTable
+
+_BASENJI = (
+    "https://raw.githubusercontent.com/calico/basenji/74b867105a235a3e0eb663022cee2fbf430deaf0"
+    "/manuscripts/cross2020"
+)
+
+ENFORMER_TARGETS = (
+    Download(
+        "targets_human.txt",
+        f"{_BASENJI}/targets_human.txt",
+        "5,313 human tracks",
+        "d90233175a9fec389e5ac04cc4aac8cfc08c4aa86217e2e5c10221de78023580",
+    ),
+    Download(
+        "targets_mouse.txt",
+        f"{_BASENJI}/targets_mouse.txt",
+        "1,643 mouse tracks",
+        "f76c869a38bfc79690d7a43e86f155db9b8ac8085ff5a717f99358b3253cd230",
+    ),
+)
+"""The tables of Enformer's tracks as published; the same for every implementation."""
+
+
+def track_table(path: Path | None, n_tracks: int) -> TrackTable:
+    """A table of tracks as `read_targets`; without a file ``track0``, ``track1`` and so on."""
+    if path is None:
+        return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
+    return read_targets(path, n_tracks)
 
 
 def read_targets(path: Path, n_tracks: int) -> TrackTable:
@@ -31,28 +60,10 @@ def read_targets(path: Path, n_tracks: int) -> TrackTable:
     ConfigError
         Where the file is missing or malformed, or has another number of tracks.
     """
-    try:
-        with _open(path) as file:
-            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
-            columns = list(reader.fieldnames or ())
-            rows = list(reader)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"The table of tracks {str(path)!r} cannot be read: {error}.") from None
-    missing = [name for name in ("identifier", "description") if name not in columns]
-    if missing:
-        raise ConfigError(
-            f"{path} lacks the columns {listing(missing)}; a tab-separated table of tracks with a"
-            f" header is expected, and it has {listing(columns)}."
-        )
-    if len(rows) != n_tracks:
-        raise ConfigError(
-            f"{path} has {len(rows)} tracks, but the head of the network has {n_tracks} outputs."
-        )
+    columns, rows = _read(path, n_tracks, ("identifier", "description"))
     places = {row[columns[0]]: place for place, row in enumerate(rows)}
     tracks = []
     for place, row in enumerate(rows):
-        if None in row.values() or None in row:
-            raise ConfigError(f"{path}: the row of track {place} has not {len(columns)} columns.")
         pair = places.get(row.get("strand_pair", row[columns[0]]))
         if pair is None:
             raise ConfigError(
@@ -75,6 +86,45 @@ def read_targets(path: Path, n_tracks: int) -> TrackTable:
         )
     _check_pairs(path, tracks)
     return TrackTable(tuple(tracks))
+
+
+def read_columns(path: Path, n_tracks: int, names: tuple[str, ...]) -> dict[str, list[str]]:
+    """Further columns of a table of tracks, as text.
+
+    Raises
+    ------
+    ConfigError
+        As `read_targets`; also where the table lacks one of the columns.
+    """
+    _, rows = _read(path, n_tracks, names)
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _read(
+    path: Path, n_tracks: int, needed: tuple[str, ...]
+) -> tuple[list[str], list[dict[str, str]]]:
+    """Names of the columns, and the rows."""
+    try:
+        with _open(path) as file:
+            reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+            columns = list(reader.fieldnames or ())
+            rows = list(reader)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"The table of tracks {str(path)!r} cannot be read: {error}.") from None
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise ConfigError(
+            f"{path} lacks the columns {listing(missing)}; a tab-separated table of tracks with a"
+            f" header is expected, and it has {listing(columns)}."
+        )
+    if len(rows) != n_tracks:
+        raise ConfigError(
+            f"{path} has {len(rows)} tracks, but the head of the network has {n_tracks} outputs."
+        )
+    for place, row in enumerate(rows):
+        if None in row.values() or None in row:
+            raise ConfigError(f"{path}: the row of track {place} has not {len(columns)} columns.")
+    return columns, rows
 
 
 def _strand(path: Path, place: int, identifier: str) -> Literal["+", "-"]:

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from creme.errors import ModelError
 from creme.model import Selection
 from creme.models.loaded import LoadedModel
 from creme.split import Features, SplitModel
@@ -54,11 +53,7 @@ class TorchModel(LoadedModel):
     def _predict(
         self, onehot: NDArray[np.float32], selection: Selection | None
     ) -> NDArray[np.float32]:
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
-            raise ModelError(
-                f"model {self.name}: the input has shape {onehot.shape}, and "
-                f"(B, {self.input_length}, 4) is needed"
-            )
+        self.check_shape(onehot)
         shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
         if not len(onehot):
             return np.empty((0, *shape), dtype=np.float32)
@@ -115,7 +110,7 @@ class TorchModel(LoadedModel):
 
         device = _device(self.network)
         named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return {**found, "device": named, "deterministic": True}
+        return {**found, "device": named, "precision": self.precision, "deterministic": True}
 
 
 class SplitTorchModel(SplitModel, TorchModel):
