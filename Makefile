@@ -6,9 +6,10 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 
 # Each of these has an environment of its own: what they need does not go together.
-PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi
+PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
+TORCHLESS := creme-enformer creme-alphagenome
 
-PEERS := reference tangermeme ushuffle
+PEERS := reference tangermeme ushuffle tensorflow
 
 .PHONY: bench bench-quick demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
 
@@ -20,16 +21,22 @@ test: test-core test-plugins
 test-core: $(VENV)/dev lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
+	$(BIN)/python -m pytest -q -c plugins/template/pyproject.toml plugins/template/tests
 
 test-plugins: $(PLUGINS:%=test-%)
 
 $(PLUGINS:%=test-%): test-%: $(VENV)-%/done
 	$(VENV)-$*/bin/python -m pytest -q -c plugins/$*/pyproject.toml plugins/$*/tests
 
-$(PLUGINS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
+$(patsubst %,$(VENV)-%/done,$(filter-out $(TORCHLESS),$(PLUGINS))): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install -q "$(TORCH)"
 	$(VENV)-$*/bin/python -m pip install -q -e . -e plugins/creme-seqnn -e "plugins/$*[test]"
+	@touch $@
+
+$(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
+	$(PYTHON) -m venv $(VENV)-$*
+	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
 	@touch $@
 
 # Every function of the reference package against ours; it installs the same import name.
@@ -44,16 +51,26 @@ $(VENV)-reference/done: $(VENV)/python
 	@touch $@
 
 # Beside the peers, each in an environment of its own; bench-quick runs the cases small and once.
-bench: $(VENV)/dev $(PEERS:%=.bench/%/done)
+bench: $(VENV)/dev $(PEERS:%=.bench/%/done) $(VENV)-creme-enformer-torch/done
 	$(BIN)/python benchmarks/run.py --write docs/benchmarks.md
+	$(BIN)/python benchmarks/fewer.py $(if $(CREME_TEST_DATA),--data $(CREME_TEST_DATA) \
+	  --write docs/fewer_predictions.md)
 
 bench-quick: $(VENV)/dev
-	$(BIN)/python benchmarks/run.py --quick
+	$(BIN)/python benchmarks/run.py --quick --alone
+	$(BIN)/python benchmarks/fewer.py --loci 2
 
 .bench/reference/done:
 	$(PYTHON) -m venv .bench/reference
 	.bench/reference/bin/python -m pip install -q --no-deps creme-nn==0.2.5
 	.bench/reference/bin/python -m pip install -q numpy tqdm
+	touch $@
+
+# Drives the weights of the network of the tests.
+.bench/tensorflow/done:
+	$(PYTHON) -m venv .bench/tensorflow
+	.bench/tensorflow/bin/python -m pip install -q tensorflow-cpu h5py tqdm
+	.bench/tensorflow/bin/python -m pip install -q --no-deps creme-nn==0.2.5
 	touch $@
 
 .bench/tangermeme/done:
@@ -73,7 +90,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src tests
-	$(BIN)/mypy plugins/creme-seqnn/src
+	$(BIN)/mypy plugins/*/src
 
 format: $(VENV)/dev
 	$(BIN)/ruff check --fix .
@@ -89,10 +106,11 @@ $(VENV)/core: $(VENV)/python pyproject.toml
 	$(BIN)/python -m pip install -q -e .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml
+$(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \
+  plugins/template/pyproject.toml tests/example_plugin/pyproject.toml
 	$(BIN)/python -m pip install -q "$(TORCH)"
 	$(BIN)/python -m pip install -q -e ".[dev]" -e plugins/creme-seqnn
-	$(BIN)/python -m pip install -q -e tests/example_plugin
+	$(BIN)/python -m pip install -q -e tests/example_plugin -e plugins/template
 	@touch $@ $(VENV)/core
 
 clean:

@@ -1,65 +1,361 @@
-"""What is measured, and by whom."""
+"""What is measured, by whom, and what it is to reach."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
-LENGTH, TILE = 196_608, 5000
+from measured import Case, Goal, Part, Run, exact, fact, mib, times
+
+PEERS = ("reference", "tangermeme", "ushuffle")
 
 
-@dataclass(frozen=True)
-class Case:
-    """A job that several packages do.
+def cases(*, quick: bool, large: bool) -> list[Case]:
+    """All cases.
 
-    Attributes
+    Parameters
     ----------
-    title : str
-    job : str
-        What the workers call it.
-    values : dict
-        Its parameters, JSON values.
-    workers : tuple of str
-        The packages that can do it; the first is ours.
+    quick : bool
+        Small ones.
+    large : bool
+        The store up to 10^7 rows as well.
     """
-
-    title: str
-    job: str
-    values: dict[str, Any] = field(default_factory=dict)
-    workers: tuple[str, ...] = ("toolkit", "reference")
-
-
-def cases(quick: bool) -> list[Case]:
-    """All cases; `quick` ones are small."""
-    peers = ("toolkit", "reference", "tangermeme", "ushuffle")
-    found = [
-        Case(
-            f"dinucleotide shuffle of {length:,} bp, {n} at a time",
-            "shuffle",
-            {"length": length, "n": n},
-            peers,
-        )
-        for length in ((5000,) if quick else (5000, 196_608, 393_216))
-        for n in (1, 10)
+    return [
+        *shuffles(quick),
+        *suite(quick),
+        seqnn(quick),
+        *architectures(quick),
+        enformer(quick),
+        end_to_end(quick),
+        own_time(quick),
+        warm_run(quick),
+        store(quick, large),
+        first_call(),
     ]
-    size = {"length": 40_960 if quick else LENGTH, "tile": TILE, "replicates": 2 if quick else 10}
-    for job in ("necessity", "sufficiency", "distance"):
-        workers = ("toolkit", "reference", "tangermeme") if job == "necessity" else None
+
+
+def shuffles(quick: bool) -> list[Case]:
+    """Dinucleotide shuffles."""
+    goals = {
+        (196_608, 1): (times("reference", 55), times("ushuffle", 1.8), times("tangermeme", 4)),
+        (196_608, 10): (times("reference", 100), times("ushuffle", 2.5)),
+    }
+    found = []
+    for length in (5000,) if quick else (5000, 196_608, 393_216):
+        for n in (1, 10):
+            values = {"length": length, "n": n}
+            found.append(
+                Case(
+                    "Shuffles",
+                    f"shuffle-{length}-{n}",
+                    tuple(
+                        Run(name, name, worker, "shuffle", values)
+                        for name, worker in (
+                            ("toolkit", "toolkit_shuffle"),
+                            ("reference", "reference_suite"),
+                            ("tangermeme", "tangermeme_suite"),
+                            ("ushuffle", "ushuffle_shuffle"),
+                        )
+                    ),
+                    (Part(f"{length:,} bp, {n} at a time", goals=goals.get((length, n), ())),),
+                )
+            )
+    return found
+
+
+def size_of(quick: bool) -> dict[str, Any]:
+    """The locus of the tests: 38 tiles of 5 kb, 10 replicates."""
+    if quick:
+        return {"length": 40_960, "tile": 5000, "replicates": 2}
+    return {"length": 196_608, "tile": 5000, "replicates": 10}
+
+
+def suite(quick: bool) -> list[Case]:
+    """The tests on a model that costs nothing."""
+    size = size_of(quick)
+    tiles = (size["length"] // 2 - 2500) // 5000 * 2
+    both = (times("reference", 150), times("tangermeme", 10))
+    jobs: dict[str, tuple[str, tuple[str, ...], tuple[Goal, ...]]] = {
+        "context_dependence": ("context dependence", ("reference",), ()),
+        "necessity": (
+            "necessity",
+            ("reference", "tangermeme"),
+            (times("reference", 8), times("tangermeme", 1.5), mib(150)),
+        ),
+        "sufficiency": ("sufficiency", ("reference", "tangermeme"), both),
+        "distance": ("distance", ("reference", "tangermeme"), both[:1]),
+        "higher_order": ("three greedy rounds", ("reference",), ()),
+        "multiplicity": ("two copies (multiplicity)", ("reference",), ()),
+    }
+    found = []
+    for job, (title, peers, goals) in jobs.items():
+        of = "" if job == "context_dependence" else f", {tiles} tiles or positions"
         found.append(
             Case(
-                f"{job} of one locus, {size['length'] // TILE - 1} tiles x {size['replicates']}",
+                "Tests",
                 job,
-                size,
-                workers or ("toolkit", "reference"),
+                tuple(Run(name, name, f"{name}_suite", job, size) for name in ("toolkit", *peers)),
+                (
+                    Part(
+                        f"{title}{of} x {size['replicates']}",
+                        goals=goals,
+                        also=tuple(
+                            (f"{name} predictions", f"{name}: {{:.0f}} sequences")
+                            for name in ("toolkit", *peers)
+                        ),
+                    ),
+                ),
+                rounds=3 if job in ("sufficiency", "distance", "higher_order") else 5,
             )
         )
-    found += [
-        Case(
-            f"look-ups in a store of {rows:,} predictions, 10,000 of them",
-            "lookup",
-            {"rows": rows},
-            ("toolkit",),
-        )
-        for rows in ((10_000,) if quick else (10_000, 100_000, 1_000_000))
-    ]
     return found
+
+
+def seqnn(quick: bool) -> Case:
+    """Windows on a real network."""
+    values = {"replicates": 1, "tiles": 2} if quick else {"replicates": 2}
+
+    def goals(name: str) -> tuple[Goal, ...]:
+        return (
+            Goal(
+                "3x full, or what its trunk's share allows",
+                lambda one: (
+                    one.seconds[f"{name}: full"]
+                    / one.seconds[f"{name}: windows"]
+                    / min(3.0, one.facts["attainable"])
+                ),
+                1.0,
+                at_least=True,
+                form="{:.2f} of it",
+            ),
+            exact(f"{name} apart", 1e-5, "effects within 1e-5"),
+            fact(f"{name} own", 0.03, "toolkit's own share under 3 %", form="{:.2%}"),
+        )
+
+    also = (
+        ("trunk", "trunk {:.0%} of a forward pass"),
+        ("attainable", "{:.1f}x attainable"),
+    )
+    return Case(
+        "Windows",
+        "seqnn",
+        (Run("windows", "toolkit", "toolkit_seqnn", "ways", values),),
+        (
+            Part(
+                "necessity on a network of the Borzoi family, 131 kb, 5 kb tiles",
+                "necessity: ",
+                goals("necessity"),
+                (*also, ("necessity largest", "largest effect {:.3f}")),
+            ),
+            Part(
+                "the same, three greedy rounds",
+                "greedy: ",
+                (*goals("greedy"), exact("greedy same", 1, "same tiles chosen", at_least=True)),
+                (("greedy largest", "largest fold change {:.3f}"),),
+            ),
+        ),
+        rounds=3,
+        needs_data=True,
+    )
+
+
+def architectures(quick: bool) -> list[Case]:
+    """Windows on networks that are local to their end."""
+    sizes = {
+        "bpnet": ("BPNet's shape", 64, (8192, 250) if quick else (16_384, 1000)),
+        "spliceai": ("SpliceAI-10k's shape", 32, (32_768, 1000) if quick else (98_304, 5000)),
+    }
+    found = []
+    for name, (title, channels, (length, tile)) in sizes.items():
+        values = {"name": name, "length": length, "tile": tile}
+        values["channels"] = 8 if quick else channels
+        values |= {"mutants": 1, "repeats": 1} if quick else {"mutants": 4, "repeats": 1}
+        found.append(
+            Case(
+                "Windows",
+                name,
+                (Run("windows", "toolkit", "toolkit_split", "architecture", values),),
+                (
+                    Part(
+                        f"{title}, {length:,} bp, a tile of {tile:,} bp",
+                        f"{name}: ",
+                        (
+                            fact(
+                                f"{name} over",
+                                1.3,
+                                "the design's bound within 30 %",
+                                form="{:.2f} of it",
+                            ),
+                            exact(f"{name} apart", 1e-5, "values within 1e-5"),
+                            exact(f"{name} effect", 1e-3, "effects above 1e-3", at_least=True),
+                        ),
+                        (
+                            (f"{name} share", "{:.0%} of the bases computed"),
+                            (f"{name} design", "bound {:.0%}"),
+                        ),
+                    ),
+                ),
+                rounds=3,
+            )
+        )
+    return found
+
+
+def enformer(quick: bool) -> Case:
+    """Windows on Enformer."""
+    values = (
+        {"length": 24_576, "tile": 2000, "repeats": 1, "small": True}
+        if quick
+        else {"length": 196_608, "tile": 5000, "repeats": 2, "small": False}
+    )
+    return Case(
+        "Windows",
+        "enformer",
+        (Run("windows", "enformer", "toolkit_enformer", "tile", values),),
+        (
+            Part(
+                f"{'a small Enformer' if quick else 'Enformer at full size'}, random weights, a "
+                f"tile of {values['tile']:,} bp",
+                "",
+                (
+                    times("full", 8, ours="windows"),
+                    exact("apart", 1e-5, "values within 1e-5"),
+                    exact("effect", 1e-3, "the tile's effect above 1e-3", at_least=True),
+                ),
+                (("first_s", "first sequence {:.0f} s"),),
+            ),
+        ),
+        rounds=1,
+    )
+
+
+def end_to_end(quick: bool) -> Case:
+    """A gene on a real network, beside the reference package."""
+    values = {"gene": "PSMF1", "replicates": 8}
+    values |= {"replicates": 1, "tiles": 1} if quick else {}
+    return Case(
+        "End to end",
+        "end-to-end",
+        (
+            Run("toolkit", "toolkit", "toolkit_seqnn", "end_to_end", values),
+            Run("reference", "tensorflow", "reference_seqnn", "end_to_end", values),
+        ),
+        (
+            Part(
+                f"context dependence, necessity and sufficiency of PSMF1, 5 kb tiles x "
+                f"{values['replicates']}",
+                goals=(
+                    times("reference", 4),
+                    Goal(
+                        "the same wild type to 1e-4",
+                        lambda one: abs(
+                            one.facts["toolkit wild_type"] / one.facts["reference wild_type"] - 1
+                        ),
+                        1e-4,
+                        form="{:.1g}",
+                        timed=False,
+                    ),
+                    fact("own", 0.03, "toolkit's own share under 3 %", form="{:.2%}"),
+                ),
+                also=(
+                    ("toolkit passes", "toolkit: {:.0f} forward passes"),
+                    ("reference passes", "reference: {:.0f}"),
+                ),
+            ),
+        ),
+        rounds=2,
+        needs_data=True,
+    )
+
+
+def own_time(quick: bool) -> Case:
+    """What a prediction costs beside the model."""
+    size = size_of(quick)
+    return Case(
+        "The toolkit's own time",
+        "own-time",
+        (Run("toolkit", "toolkit", "toolkit_suite", "own_time", size),),
+        (
+            Part(
+                f"necessity and sufficiency, {size['length']:,} bp, for each prediction",
+                goals=(fact("ms", 1.0, "under 1 ms", form="{:.2f} ms"),),
+                also=(("predictions", "{:.0f} predictions"),),
+            ),
+        ),
+    )
+
+
+def warm_run(quick: bool) -> Case:
+    """A finished experiment again."""
+    cost = 0.005 if quick else 0.03
+    return Case(
+        "A finished experiment again",
+        "warm-run",
+        (
+            Run(
+                "toolkit",
+                "toolkit",
+                "toolkit_suite",
+                "warm_run",
+                {**size_of(quick), "cost": cost},
+            ),
+        ),
+        (
+            Part(
+                f"necessity and sufficiency; models of 0 and {1000 * cost:.0f} ms a sequence",
+                goals=(
+                    exact("passes", 0, "no forward pass"),
+                    fact("apart", 1.25, "the same time for both", form="{:.2f} times"),
+                ),
+            ),
+        ),
+        rounds=3,
+    )
+
+
+def store(quick: bool, large: bool) -> Case:
+    """The store as it grows."""
+    sizes = [2 * 10**4, 4 * 10**4] if quick else [10**4, 10**5, 10**6]
+    sizes += [10**7] if large and not quick else []
+    last, first = sizes[-1], sizes[min(1, len(sizes) - 2)]
+
+    def goals(size: int) -> tuple[Goal, ...]:
+        if size != last:
+            return ()
+        added = "10,000 rows added"
+        return (
+            fact(f"{size} rate", 1e5, "100,000 look-ups/s", at_least=True, form="{:,.0f}/s"),
+            Goal(
+                f"adding no slower than at {first:,} (1.25x)",
+                lambda one: one.seconds[f"{last}: {added}"] / one.seconds[f"{first}: {added}"],
+                1.25,
+                form="{:.2f}x",
+            ),
+            exact("missed", 0, "everything found, nothing else"),
+        )
+
+    return Case(
+        "Store",
+        "store",
+        (Run("toolkit", "toolkit", "toolkit_store", "growing", {"sizes": sizes}),),
+        tuple(
+            Part(
+                f"{size:,} rows",
+                f"{size}: ",
+                goals(size),
+                ((f"{size} rate", "{:,.0f} look-ups/s"), (f"{size} mib", "index {:.1f} MiB")),
+            )
+            for size in sizes
+        ),
+        rounds=1 if large else 3,
+    )
+
+
+def first_call() -> Case:
+    """The kernels in a new process."""
+    return Case(
+        "First calls",
+        "first-call",
+        (Run("toolkit", "toolkit", "toolkit_shuffle", "first_call", {}),),
+        (Part("the first dinucleotide shuffle", also=(("import_ms", "imports {:.0f} ms"),)),),
+        rounds=3,
+    )

@@ -1,114 +1,156 @@
-"""Measure all cases beside the peers, and print or write a table."""
+"""Measure all cases beside the peers, and print or write tables.
+
+python benchmarks/run.py --quick --alone
+python benchmarks/run.py --write docs/benchmarks.md
+python benchmarks/run.py --only enformer --only store
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 from pathlib import Path
-from statistics import median
+from typing import Any
 
-from cases import Case, cases
+from cases import cases
+from measured import Case, Round, Run
+from page import page, table
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
 
 
-def pythons(folder: Path) -> dict[str, str]:
-    """The environments that are there."""
+class Broken(Exception):
+    """A process that failed."""
+
+
+def pythons(folder: Path, *, alone: bool) -> dict[str, str]:
+    """The environments that are there: ours, the peers', and Enformer's."""
     found = {"toolkit": sys.executable}
-    for peer in ("reference", "tangermeme", "ushuffle"):
-        python = folder / peer / "bin" / "python"
-        if (folder / peer / "done").exists():
-            found[peer] = str(python)
-        else:
-            print(f"{peer} is left out: no environment in {folder / peer}", file=sys.stderr)
+    if alone:
+        return found
+    places = {
+        **{peer: folder / peer for peer in ("reference", "tangermeme", "ushuffle", "tensorflow")},
+        "enformer": ROOT / ".venv-creme-enformer-torch",
+    }
+    for name, place in places.items():
+        if (place / "done").exists():
+            found[name] = str(place / "bin" / "python")
     return found
 
 
-def once(python: str, worker: str, case: Case) -> dict[str, float | str]:
+def data() -> Path | None:
+    """The folder of real models and sequences, as the tests look for it."""
+    folder = Path(os.environ.get("CREME_TEST_DATA", ROOT.parent / "shared" / "data"))
+    return folder if folder.is_dir() else None
+
+
+def once(python: str, run: Run, more: dict[str, Any]) -> dict[str, Any]:
     """One measurement, in a process of its own."""
+    script = HERE / "workers" / f"{run.worker}.py"
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
-        [python, str(HERE / "workers" / f"{worker}_peer.py"), case.job, json.dumps(case.values)],
+        [python, str(script), run.job, json.dumps({**run.values, **more})],
         capture_output=True,
         text=True,
         check=False,
+        env={**os.environ, **quiet},
     )
     if done.returncode:
-        raise SystemExit(f"{worker}, {case.title}:\n{done.stderr}")
+        raise Broken(f"{run.label}, {script.name} {run.job}:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def row(case: Case, measured: dict[str, list[dict]]) -> list[str]:
-    """Medians: seconds, memory, and how many times ours each peer takes."""
-    middle = {w: median(one["seconds"] for one in all_) for w, all_ in measured.items()}
-    cells = [case.title]
-    for worker in ("toolkit", "reference", "tangermeme", "ushuffle"):
-        if worker not in middle:
-            cells.append("")
-            continue
-        times = "" if worker == "toolkit" else f" ({middle[worker] / middle['toolkit']:.1f}x)"
-        memory = median(one["mib"] for one in measured[worker])
-        cells.append(f"{1000 * middle[worker]:.4g} ms{times}, {memory:.0f} MiB")
-    return cells
+class Session:
+    """All cases in turn, and what came of them."""
+
+    def __init__(self, there: dict[str, str], folder: Path | None, rounds: int) -> None:
+        self.there, self.folder, self.rounds = there, folder, rounds
+        self.measured: list[tuple[Case, list[Round]]] = []
+        self.left_out: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
+        self.versions: dict[str, str] = {}
+
+    def measure(self, case: Case) -> list[Round]:
+        """The rounds of a case; none where what it needs is not there."""
+        runs = [run for run in case.runs if run.environment in self.there]
+        missing = {run.environment for run in case.runs} - set(self.there)
+        if missing and len(self.there) > 1:
+            self.left_out[case.name] = f"without {', '.join(sorted(missing))}, no environment"
+        if case.needs_data and self.folder is None:
+            self.left_out[case.name] = "left out: no real data (CREME_TEST_DATA)"
+            return []
+        if not runs:
+            return []
+        more = {"data": str(self.folder)} if case.needs_data else {}
+        rounds: list[Round] = []
+        try:
+            for _ in range(min(self.rounds, case.rounds)):
+                one = Round()
+                for run in runs:
+                    found = once(self.there[run.environment], run, more)
+                    one.add(run, found)
+                    self.versions.update(found["versions"])
+                rounds.append(one)
+        except Broken as error:
+            self.broken[case.name] = "it failed"
+            print(f"{case.name} failed: {error}", file=sys.stderr)
+            return []
+        self.measured.append((case, rounds))
+        return rounds
+
+    def wrong(self) -> list[str]:
+        """Goals that are not about time and are not reached."""
+        return [
+            f"{part.title}: {goal.said}, and it was {verdict[0]}"
+            for case, rounds in self.measured
+            for part in case.parts
+            for goal in part.goals
+            if not goal.timed and (verdict := goal.judge(rounds)) is not None and not verdict[1]
+        ]
 
 
-def page(rows: list[list[str]], versions: dict[str, str], warm: float, rounds: int) -> str:
-    """The table as Markdown."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        )
-        if Path("/proc/cpuinfo").exists()
-        else iter(()),
-        platform.processor(),
-    )
-    lines = [
-        "# Benchmarks",
-        "",
-        f"Written by `make bench`: medians of {rounds} interleaved rounds, and in brackets how",
-        "many times ours a peer takes. MiB: the peak above the imports. How it is measured:",
-        "[benchmarks/README.md](../benchmarks/README.md).",
-        "",
-        f"{model}, {os.cpu_count()} cores, {platform.system()}, "
-        f"Python {platform.python_version()}.",
-        ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
-        f"The toolkit's first shuffle in a process, kernels from the cache: {1000 * warm:.0f} ms.",
-        "",
-        "| case | toolkit | reference | tangermeme | ushuffle |",
-        "|---|---|---|---|---|",
-        *(f"| {' | '.join(cells)} |" for cells in rows),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--environments", type=Path, default=Path(".bench"))
-    parser.add_argument("--rounds", type=int, default=5)
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--environments", type=Path, default=ROOT / ".bench", help="of the peers")
+    parser.add_argument("--rounds", type=int, default=5, help="at most; long cases take fewer")
     parser.add_argument("--quick", action="store_true", help="small cases, one round")
+    parser.add_argument("--alone", action="store_true", help="without the peers' environments")
+    parser.add_argument("--large", action="store_true", help="the store up to 10^7 rows as well")
+    parser.add_argument("--only", action="append", help="a case by its name, or its beginning")
+    parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--write", type=Path, help="write the page here")
     given = parser.parse_args()
-    rounds = 1 if given.quick else given.rounds
-    there = pythons(given.environments)
-    rows, versions, warm = [], {}, []
-    for case in cases(given.quick):
-        measured: dict[str, list[dict]] = {w: [] for w in case.workers if w in there}
-        for _ in range(rounds):
-            for worker, results in measured.items():
-                results.append(once(there[worker], worker, case))
-                versions[worker] = results[-1]["version"]
-        warm += [one["warm_up"] for one in measured["toolkit"]]
-        rows.append(row(case, measured))
-        print(*rows[-1], sep=" | ", flush=True)
+    chosen = [
+        case
+        for case in cases(quick=given.quick, large=given.large)
+        if not given.only or any(case.name.startswith(name) for name in given.only)
+    ]
+    if given.list:
+        print(*(case.name for case in chosen), sep="\n")
+        return 0
+    there = pythons(given.environments, alone=given.alone)
+    session = Session(there, data(), 1 if given.quick else given.rounds)
+    began = os.getloadavg()[0]
+    for case in chosen:
+        print(f"\n{case.name}", flush=True)
+        rounds = session.measure(case)
+        if rounds:
+            print(*table([(case, rounds)]), sep="\n", flush=True)
+    failed = {**session.left_out, **session.broken}
+    for name, why in failed.items():
+        print(f"{name}: {why}", file=sys.stderr)
     if given.write:
-        given.write.write_text(page(rows, versions, median(warm), rounds), encoding="utf-8")
+        text = page(session.measured, failed, session.versions, (began, os.getloadavg()[0]))
+        given.write.write_text(text, encoding="utf-8")
+    wrong = session.wrong()
+    for line in wrong:
+        print(f"wrong: {line}", file=sys.stderr)
+    return 1 if wrong or session.broken else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from creme.testing import model_checks
+import in_process
+from creme.testing import model_checks, perturbation_checks, test_checks
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
@@ -29,13 +30,21 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.M | re.S)
 
 
-def test_every_check_is_on_the_page_in_its_own_words():
-    on_page = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", PAGE, flags=re.M))
-    about = {str(check): check.about for check in model_checks()}
-    assert {name: on_page.get(name) for name in about} == about
+@pytest.mark.parametrize(
+    ("heading", "checks"),
+    [
+        ("Of a model", model_checks()),
+        ("Of a perturbation", perturbation_checks()),
+        ("Of a test", test_checks()),
+    ],
+)
+def test_every_check_is_on_the_page_in_its_own_words(heading, checks):
+    section = PAGE.split(f"\n### {heading}\n")[1].split("\n### ")[0]
+    on_page = re.findall(r"^\| `(\w+)` \| (.+) \|$", section, flags=re.M)
+    assert on_page == [(str(check), check.about) for check in checks]
 
 
-def test_a_model_in_twenty_lines(tmp_path, monkeypatch):
+def test_a_model_in_twenty_lines(tmp_path, monkeypatch, capsys):
     torch = pytest.importorskip("torch")
     code, check, _ = blocks("python")
     (toml,) = blocks("toml")
@@ -54,6 +63,13 @@ def test_a_model_in_twenty_lines(tmp_path, monkeypatch):
         "name": table["plugin"],
         **{key: table[key] for key in ("object", "files")},
     }
+    creme = in_process.caller(monkeypatch, capsys)
+    assert "creme plugins check python --from experiment.toml" in PAGE
+    for more in ("", "receptive_field = 0\n"):
+        (tmp_path / "experiment.toml").write_text(toml + more)
+        shown = creme("plugins", "check", "python", "--from", "experiment.toml")
+        assert shown.count("passed") == len(model_checks()) - (not more)
+        assert ("gives no receptive_field" in shown) == (not more)
 
 
 @pytest.mark.parametrize(

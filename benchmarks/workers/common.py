@@ -1,16 +1,23 @@
-"""What the workers share: the sequence, the model's calculation, and how a job is timed."""
+"""What the workers share: sequences, the cheap model's calculation, and how a job is timed.
+
+Only numpy is needed: a worker runs in its package's own environment.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import json
-import resource
+import os
 import sys
+import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
-ONCE = "once"
-"""What a job returns that is not to be repeated within half a second."""
+FAST = 0.5
+"""A job that takes less is repeated until it has taken as long, s."""
 
 
 def codes(length):
@@ -24,42 +31,114 @@ def activity(onehot):
     return (part * np.array([1.0, 2.0, 3.0, 5.0], np.float32)).sum(axis=(1, 2)) / part.shape[1]
 
 
-def tiles(length, tile):
-    """(start, end) around a TSS tile in the middle, as many as fit."""
-    first = length // 2 - tile // 2
-    left = [(s, s + tile) for s in range(first - tile, -1, -tile)][::-1]
+def tiles(length, tile, tss=None):
+    """(start, end) of the TSS tile, in the middle, and of as many others around it as fit."""
+    first = (length // 2 if tss is None else tss) - tile // 2
+    left = [(s, s + tile) for s in range(first % tile, first, tile)]
     right = [(s, s + tile) for s in range(first + tile, length - tile + 1, tile)]
     return (first, first + tile), left + right
 
 
-def peak():
-    """Peak memory of this process so far, MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# Real data.
+
+GENES = {"PSMF1": (99_235, "+"), "FKBP1A": (373_805, "-")}
+"""TSS (0-based) on the contig, and strand."""
+
+LENGTH = 131_072
+"""Input of the network in the data folder, bp."""
+
+BINS = list(range(1021, 1027))
+TRACKS = list(range(0, 24, 2))
+"""What is read of it: six bins around the TSS, the gene's strand of 12 CAGE experiments."""
 
 
-def main(jobs, version, warm_up):
-    """Run the job named on the command line and print what it took as JSON."""
+def window(data, gene):
+    """Codes of the window of a gene, in its orientation, the TSS base in the middle."""
+    tss, strand = GENES[gene]
+    with gzip.open(Path(data) / "sequence" / "chr20_hg19_1Mb.fa.gz", "rt") as file:
+        letters = "".join(line.strip() for line in file if not line.startswith(">"))
+    start = tss - (LENGTH // 2 if strand == "+" else LENGTH - 1 - LENGTH // 2)
+    found = np.frombuffer(letters[start : start + LENGTH].upper().encode(), np.uint8)
+    code = np.full(256, 4, np.uint8)
+    code[list(b"ACGT")] = range(4)
+    given = code[found]
+    return given if strand == "+" else np.where(given < 4, 3 - given, given)[::-1].copy()
+
+
+# Measuring.
+
+
+class Memory:
+    """Peak resident memory above that at the start, MiB."""
+
+    def __init__(self):
+        # Linux forgets an earlier peak when asked to.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        self.start = self._peak()
+
+    def _peak(self):
+        status = Path("/proc/self/status")
+        if status.exists():
+            line = next(ln for ln in status.read_text().splitlines() if ln.startswith("VmHWM"))
+            return int(line.split()[1]) / 1024
+        import resource
+
+        unit = 1024 if sys.platform != "darwin" else 2**20
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+    def above(self):
+        """MiB so far."""
+        return self._peak() - self.start
+
+
+class Took(dict):
+    """Seconds by name, of a job that times its parts itself; `facts` beside them."""
+
+    def __init__(self, facts=None, **seconds):
+        super().__init__(seconds)
+        self.facts = facts or {}
+
+
+def timed(function, *arguments):
+    """What a function returns, and the seconds that it took."""
+    began = time.perf_counter()
+    found = function(*arguments)
+    return found, time.perf_counter() - began
+
+
+def main(jobs, versions, warm_up=lambda: None):
+    """Run the job named on the command line and print what it took as JSON.
+
+    A job is a function of its values that makes ready and returns a function to be timed. That
+    returns nothing, figures of what it found, or, where it times its parts itself, `Took`.
+
+    Parameters
+    ----------
+    jobs : dict of str to callable
+    versions : dict of str to str
+    warm_up : callable
+        What waits until it is first needed: imports, compiled code.
+    """
     job, values = sys.argv[1], json.loads(sys.argv[2])
-    began = time.perf_counter()
     warm_up()
-    first = time.perf_counter() - began
-    before = peak()
     run = jobs[job](**values)
-    began = time.perf_counter()
-    repeats = 0
-    while True:
-        more = run()
+    memory = Memory()
+    began, repeats, found = time.perf_counter(), 0, None
+    while not repeats or (time.perf_counter() - began < FAST and not isinstance(found, Took)):
+        found = run()
         repeats += 1
-        seconds = time.perf_counter() - began
-        if seconds > 0.5 or more is ONCE:
-            break
+    seconds = (time.perf_counter() - began) / repeats
+    parts, facts = (
+        (dict(found), found.facts) if isinstance(found, Took) else ({"": seconds}, found or {})
+    )
     print(
         json.dumps(
-            {
-                "seconds": seconds / repeats,
-                "warm_up": first,
-                "mib": peak() - before,
-                "version": version,
-            }
-        )
+            {"seconds": parts, "mib": memory.above(), "facts": facts, "versions": versions},
+            default=float,
+        ),
+        flush=True,
     )
+    # Some frameworks take their time to shut down.
+    if threading.active_count() > 1:
+        os._exit(0)

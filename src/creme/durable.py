@@ -1,10 +1,25 @@
-"""Files that stand whole or not at all, and stay."""
+"""Files that stand whole or not at all, and stay; and folders that one process has for itself."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import socket
+import sys
 import tempfile
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+
+from creme.errors import CremeError, CremeWarning
+
+# On Windows what is locked cannot be read by others: a byte past all that is written.
+_LOCKED_BYTE = 1 << 30
+
+
+class InUseError(CremeError):
+    """Another process has what only one may have at a time."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,3 +62,82 @@ def alive(pid: int) -> bool:
     except PermissionError:
         return True
     return pid > 0
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path, what: str, advice: str = "", error: type[CremeError] = InUseError
+) -> Iterator[None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        The lock file, in a folder that is there. It is removed afterwards; one that a killed
+        process has left is no hindrance.
+    what : str
+        Begins the error, and "by another process" follows: ``"x.results is being run"``.
+    advice : str
+        Ends it.
+    error : type of CremeError
+
+    Raises
+    ------
+    CremeError
+        Of type `error`, if another process has it, or another part of this one; it says which.
+
+    Warns
+    -----
+    CremeWarning
+        Where the file system has no locks, as those of some clusters.
+    """
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            _take(descriptor)
+        except (BlockingIOError, PermissionError):
+            holder = _holder(descriptor)
+            os.close(descriptor)
+            raise error(f"{what} by another process{holder}{advice}") from None
+        except OSError as problem:
+            warnings.warn(
+                f"{path.parent} has no locks ({problem}): nothing may use it twice at once",
+                CremeWarning,
+                stacklevel=3,
+            )
+        with contextlib.suppress(OSError):
+            # The holder before may have removed the name since it was opened.
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                break
+        os.close(descriptor)
+    try:
+        said = {"pid": os.getpid(), "host": socket.gethostname()}
+        os.truncate(descriptor, 0)
+        os.write(descriptor, json.dumps(said).encode())
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # Windows removes no open file: it stays
+            path.unlink()
+        os.close(descriptor)
+
+
+def _take(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _holder(descriptor: int) -> str:
+    """Who has a lock, in brackets; nothing in the moment before it says so."""
+    try:
+        known = json.loads(os.read(descriptor, 1000))
+        return f" (pid {int(known['pid'])} on {known['host']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

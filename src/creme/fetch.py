@@ -5,19 +5,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 import shutil
-import sys
 import tarfile
-import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from creme.durable import sync, write_text
-from creme.errors import CremeWarning
+from creme.durable import locked, sync, write_text
 from creme.remote import (
     ATTEMPTS,
     FetchError,
@@ -145,7 +141,8 @@ def fetch(
         folder.mkdir(parents=True, exist_ok=True)
         if _present(download, folder):
             return final
-        with _locked(folder / f".{download.file}.lock", final):
+        lock = folder / f".{download.file}.lock"
+        with locked(lock, f"{final} is being fetched", error=FetchError):
             # Another process may have fetched it before this one held the lock.
             if not _present(download, folder):
                 if not (folder / download.file).is_file():
@@ -223,47 +220,6 @@ def _note(folder: Path, download: Download) -> Path:
 
 def _whose(download: Download) -> str:
     return "was published" if download.sha256 is not None else "was fetched first"
-
-
-@contextlib.contextmanager
-def _locked(lock: Path, final: Path) -> Iterator[None]:
-    """Hold a lock file; the system lets go of it when a process ends, however it ends."""
-    while True:
-        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            _take(descriptor)
-        except (BlockingIOError, PermissionError):
-            os.close(descriptor)
-            raise FetchError(f"{final} is being fetched by another process") from None
-        except OSError as error:
-            # Some file systems of clusters have no locks.
-            warnings.warn(
-                f"{lock.parent} has no locks ({error}): do not fetch into it twice at once",
-                CremeWarning,
-                stacklevel=2,
-            )
-        with contextlib.suppress(OSError):
-            # The holder before may have removed the name since it was opened.
-            if os.path.samestat(os.fstat(descriptor), lock.stat()):
-                break
-        os.close(descriptor)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # Windows removes no open file: it stays, and is empty
-            lock.unlink()
-        os.close(descriptor)
-
-
-def _take(descriptor: int) -> None:
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _keep_only_a_beginning(part: Path, notes: Path, download: Download, remote: Remote) -> None:

@@ -22,6 +22,15 @@ if TYPE_CHECKING:
     from creme.fetch import Download
 
 
+_OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
+# onnxruntime, JAX, CUDA's libraries and PyTorch on a CPU have no type of their own for it.
+_NO_MEMORY = re.compile(
+    r"out of memory|not enough memory|can't allocate memory|failed to allocate memory"
+    r"|RESOURCE_EXHAUSTED|_ALLOC_FAILED",
+    re.IGNORECASE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """One output track of a model.
@@ -205,7 +214,7 @@ class Model(Parameters, ABC):
     n_value : float
         What the model expects in all four channels of an N.
     batch_size : int
-        Sequences predicted at once unless the user says otherwise.
+        Sequences predicted at once, or to begin with, unless the user says otherwise.
     downloads : dict of str to tuple of `creme.fetch.Download`
         Published weights and tables by the name of a set, for ``creme models fetch``.
     """
@@ -240,6 +249,17 @@ class Model(Parameters, ABC):
     def tss(self) -> int:
         """Input position at which a locus's TSS base is put."""
         return self.input_length // 2
+
+    @property
+    def receptive_field(self) -> int | None:
+        """How far beyond its own bases a bin sees, bp on either side; None if that is not known.
+
+        For convolutions the sum of ``dilation * (kernel - 1) / 2 * (stride of its input)``. It
+        changes no prediction: `creme.testing` checks with it that positions are what they should
+        be, so it is to be exact and not an upper limit. A bin that depends on everything, as behind
+        attention, has none.
+        """
+        return None
 
     @property
     @abstractmethod
@@ -287,6 +307,28 @@ class Model(Parameters, ABC):
         JSON values for people to read, kept with the results; empty where nothing was predicted.
         """
         return {}
+
+    def free_memory(self) -> int | None:
+        """Bytes that are free on the GPU that holds the loaded network; None if there is no GPU.
+
+        Where it is known, the size of batches is found by trying unless the user gives it.
+        """
+        return None
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether a prediction failed for want of memory, so that a smaller batch may succeed.
+
+        Knows Python's own error, those of PyTorch, TensorFlow, JAX and onnxruntime, and errors
+        that were raised from them.
+        """
+        reason: BaseException | None = error
+        while reason is not None:
+            if isinstance(reason, MemoryError) or type(reason).__name__ in _OUT_OF_MEMORY:
+                return True
+            if isinstance(reason, Exception) and _NO_MEMORY.search(str(reason)):
+                return True
+            reason = reason.__cause__
+        return False
 
     @cached_property
     def fingerprint(self) -> str:

@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import (
+    Distribution,
     EntryPoint,
     PackageNotFoundError,
     entry_points,
@@ -21,12 +23,13 @@ from importlib.metadata import (
 from typing import Any
 
 from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
-from creme.model import Model
-from creme.perturbation import Perturbation
-from creme.test import Test
 
-KINDS: dict[str, type] = {"models": Model, "perturbations": Perturbation, "tests": Test}
-"""Entry-point groups (after ``creme.``) and the class that their members derive from."""
+KINDS = {
+    "models": ("creme.model", "Model"),
+    "perturbations": ("creme.perturbation", "Perturbation"),
+    "tests": ("creme.test", "Test"),
+}
+"""Entry-point groups (after ``creme.``) and where the class is that their members derive from."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,7 @@ class Plugin:
 
     def missing(self) -> list[str]:
         """Packages that its distribution needs and that are not installed; imports nothing."""
-        try:
-            required = requires(self.distribution) or []
-        except PackageNotFoundError:
-            return []
+        required = _required(self.distribution)
         # What has a marker is for an extra, or for another platform.
         names = [re.split(r"[ <>=!~\[(]", line)[0] for line in required if ";" not in line]
         return [name for name in names if not _installed(name)]
@@ -76,10 +76,19 @@ class Plugin:
             raise PluginError(
                 f"{where} cannot be imported: {type(error).__name__}: {error}"
             ) from error
-        base = KINDS[self.kind]
+        home, name = KINDS[self.kind]
+        base = getattr(import_module(home), name)
         if not (isinstance(loaded, type) and issubclass(loaded, base)):
-            raise PluginError(f"{where} is not a subclass of creme.{base.__name__}")
+            raise PluginError(f"{where} is not a subclass of creme.{name}")
         return loaded
+
+
+@cache
+def _required(distribution: str) -> list[str]:
+    try:
+        return requires(distribution) or []
+    except PackageNotFoundError:
+        return []
 
 
 @cache
@@ -89,6 +98,21 @@ def _installed(distribution: str) -> bool:
     except PackageNotFoundError:
         return False
     return True
+
+
+@cache
+def _entries() -> Any:
+    """All of the environment's, read once: Python 3.11 has a type of its own for them."""
+    return entry_points()
+
+
+@cache
+def _named(distribution: Distribution | None) -> tuple[str, str]:
+    """Name and version, which are parsed at each access."""
+    if distribution is None:
+        return "unknown", "unknown"
+    metadata = distribution.metadata
+    return metadata["Name"], metadata["Version"]
 
 
 @cache
@@ -103,11 +127,11 @@ def plugins(kind: str) -> dict[str, Plugin]:
         Plugin(
             kind=kind,
             name=entry.name,
-            distribution=entry.dist.name if entry.dist else "unknown",
-            version=entry.dist.version if entry.dist else "unknown",
+            distribution=_named(entry.dist)[0],
+            version=_named(entry.dist)[1],
             target=entry.value,
         )
-        for entry in entry_points(group=f"creme.{kind}")
+        for entry in _entries().select(group=f"creme.{kind}")
     ]
     # The toolkit's own come first, so that no other distribution can replace one of them.
     candidates.sort(key=lambda p: (p.name, p.distribution != "creme-toolkit", p.distribution))

@@ -12,6 +12,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from creme.analysis.agreement import (
     check_tile_sizes,
@@ -21,7 +22,7 @@ from creme.analysis.agreement import (
 )
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
 from creme.analysis.class_agreement import class_agreement, classes_of
-from creme.analysis.comparison import correlation
+from creme.analysis.comparison import _correlations, correlation
 from creme.analysis.order_agreement import (
     order_agreement,
     overlap_by_chance,
@@ -185,6 +186,97 @@ def test_correlations_are_scipys():
         assert (row["loci"], row["n"]) == (20, 120)
     assert got == correlations(a, b, resamples=200)
     assert got != correlations(a, b, resamples=200, seed=1)
+
+
+def repeated(values, times):
+    """The slow way: each row as often as it was drawn."""
+    rows = np.repeat(values, np.asarray(times, dtype=int), axis=0)
+    if len(rows) < 2 or (rows == rows[0]).all(axis=0).any():
+        return {"pearson": np.nan, "spearman": np.nan}
+    ranks = np.stack([rankdata(column) for column in rows.T], axis=1)
+    return {
+        "pearson": np.corrcoef(rows, rowvar=False)[0, 1],
+        "spearman": np.corrcoef(ranks, rowvar=False)[0, 1],
+    }
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([-2.0, 0.1, 0.3, 1.0, 1.7]),
+            st.sampled_from([0.0, 0.25, 0.3, 5.0]),
+            st.lists(st.integers(0, 3), min_size=4, max_size=4),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_weighted_correlations_are_those_of_repeated_rows(rows):
+    values = np.array([row[:2] for row in rows])
+    weights = np.array([row[2] for row in rows], dtype=float).T
+    weights = weights[weights.sum(axis=1) > 0]
+    for method in ("pearson", "spearman"):
+        got = _correlations(values, weights, method)
+        want = [repeated(values, times)[method] for times in weights]
+        np.testing.assert_allclose(got, want, atol=1e-9)
+
+
+def test_a_correlation_far_from_zero_keeps_its_digits():
+    random = np.random.default_rng(5)
+    x = random.normal(size=(200, 2))
+    table = pd.DataFrame({"locus": np.arange(200) // 4, "x": x[:, 0], "y": x[:, 0] + x[:, 1]})
+    for method in ("pearson", "spearman"):
+        plain = correlation(table, "x", "y", method=method, resamples=200)
+        moved = correlation(
+            table.assign(x=table["x"] + 1e6, y=table["y"] - 1e5),
+            "x",
+            "y",
+            method=method,
+            resamples=200,
+        )
+        for key in ("correlation", "low", "high"):
+            assert moved[key] == pytest.approx(plain[key], abs=1e-7)
+
+
+def swaps(values, names):
+    n = len(names)
+    units = [f"{a} in {b}" for a in names for b in names]
+    return xr.Dataset(
+        {"effect": (("locus", "track"), np.asarray(values, float).reshape(n * n, 1))},
+        {
+            **places(units),
+            "track": ["one"],
+            "source": ("locus", [a for a in names for _ in names]),
+            "target": ("locus", [b for _ in names for b in names]),
+        },
+    )
+
+
+def test_swaps_are_drawn_by_both_of_their_loci():
+    """What two models share of each source makes swaps of one source alike."""
+    random = np.random.default_rng(6)
+    names = [f"g{k}" for k in range(15)]
+    own = random.normal(size=(15, 1))
+    a, b = (swaps(own + 0.3 * random.normal(size=(15, 15)), names) for _ in range(2))
+    table, _ = paired_effects(a, b, ONE)
+    assert len(table) == 15 * 14
+    assert table["source"].nunique() == table["target"].nunique() == 15
+    for method in ("pearson", "spearman"):
+        got = correlations(a, b, resamples=1000)["one", method]
+        assert (got["loci"], got["n"]) == (15, 210)
+        # By pairs, as if they were 210 loci, the interval would be far too narrow.
+        pairs = correlation(table, "a", "b", method=method, resamples=1000)
+        assert got["high"] - got["low"] > 2 * (pairs["high"] - pairs["low"])
+        # The slow way: weights are products.
+        draws = []
+        for _ in range(400):
+            times = np.bincount(random.integers(0, 15, 15), minlength=15)
+            number = {name: times[k] for k, name in enumerate(names)}
+            weights = table["source"].map(number) * table["target"].map(number)
+            draws.append(repeated(table[["a", "b"]].to_numpy(), weights)[method])
+        low, high = np.nanpercentile(draws, [2.5, 97.5])
+        assert got["low"] == pytest.approx(low, abs=0.04)
+        assert got["high"] == pytest.approx(high, abs=0.04)
 
 
 def test_identical_and_monotone_effects():
@@ -392,6 +484,17 @@ def test_searches_that_end_early_are_cut():
     assert row["rounds"] == "2"
     (mixed,) = order_agreement(a, a, ONE, resamples=5)[0].to_dict("records")
     assert mixed["rounds"] == "2-3"
+
+
+def test_a_search_that_chose_nothing_has_no_order():
+    a = greedy([[0, 1, 2], [np.nan] * 3, [3, 4, 5]])
+    b = greedy([[0, 1, 2], [np.nan] * 3, [4, 3, 5]])
+    (row,) = order_agreement(a, b, ONE, resamples=5)[0].to_dict("records")
+    assert (row["loci"], row["rounds"], row["first"]) == (2, "3", 0.5)
+    assert row["chance"] == pytest.approx(overlap_by_chance(3, 6, 6, 6))
+    nothing = greedy([[np.nan] * 3])
+    with pytest.raises(ConfigError, match="no search of a locus in common"):
+        order_agreement(nothing, nothing, ONE)
 
 
 def test_greedy_orders_need_the_same():

@@ -64,6 +64,26 @@ def test_a_table_is_read(table):
     assert pairs.table["line"].tolist() == [2, 3]
 
 
+def test_blank_lines_at_the_end_and_names_of_rows(table, tmp_path):
+    rows = (ROW, ("chr2", 5, 9, "B", 0.2, "TRUE", "FALSE", "NA"))
+    path = table(*rows)
+    plain = read_pairs(path).table
+    text = path.read_text()
+    path.write_text(text + "\n\t\t\n\n")
+    pd.testing.assert_frame_equal(read_pairs(path).table, plain)
+    # As R writes it: the header has no column for the names of rows.
+    header, *lines = text.splitlines()
+    named = [f"row{k}\t{line}" for k, line in enumerate(lines)]
+    path.write_text("\n".join([header, *named]) + "\n")
+    pd.testing.assert_frame_equal(read_pairs(path).table, plain)
+    path.write_text("\n".join([header, lines[0], "", lines[1]]) + "\n")
+    with pytest.raises(ConfigError, match="line 3: start '' is not a whole number"):
+        read_pairs(path)
+    path.write_text(header + "\n\n\n")
+    with pytest.raises(ConfigError, match="no lines below its header"):
+        read_pairs(path)
+
+
 def test_regulated_follows_from_significance_and_sign(table):
     header = ["chr", "start", "end", "gene", "EffectSize", "Significant"]
     rows: list[tuple[object, ...]] = [
@@ -259,6 +279,9 @@ def test_genes_by_symbol_identifier_or_nearest_tss(table):
     placed, why = reasons(table, [with_id], [window("ENSG01.3")], header)
     assert why == [""]
     assert placed["locus"].tolist() == ["ENSG01.3"]
+    # One locus that bears its identifier twice, with and without a version, is one.
+    without = [(*with_id[:7], "NA", with_id[8])]
+    assert reasons(table, without, [window("ENSG01.3", name="ENSG01")], header)[1] == [""]
     loci = [window(name=f"A@{p}", position=p) for p in (45_000, 51_000)]
     placed, why = reasons(table, [(*row, 50_500)], loci)
     assert placed["locus"].tolist() == ["A@51000"]

@@ -33,7 +33,7 @@ def finished(genome, tmp_path_factory):
 def test_a_profile_adds_up(genome, tmp_path):
     (tmp_path / "small.toml").write_text(small.text(genome))
     shown = creme("run", tmp_path / "small.toml", "--profile")
-    parts = ("perturb", "hash", "look-up", "model", "wait", "write", "tests")
+    parts = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
     assert all(re.search(rf"\b{part}\b", shown) for part in parts)
     state = json.loads((tmp_path / "small.results" / "run.json").read_text())
     assert set(state["seconds"]) == set(parts)
@@ -96,7 +96,7 @@ def test_init_writes_a_file_that_parses(tmp_path):
 def test_plugins_are_listed_and_nothing_is_imported():
     shown = creme("plugins")
     assert re.search(r"necessity +creme-toolkit", shown)
-    assert re.search(r"dose +creme-example-plugin 1\.0", shown)
+    assert re.search(r"dose +creme-template 0\.1\.0", shown)
     assert "example_broken" in shown
     code = (
         "import sys; from creme.registry import plugins; plugins('models'); plugins('tests');"

@@ -5,8 +5,11 @@ import re
 import pandas as pd
 import pytest
 
+import crispri_tables
 import in_process
+import mini_study as mini
 from creme.runner.run import run_experiment
+from creme.study import run_study
 
 EXPERIMENT = """\
 name = "{name}"
@@ -147,3 +150,16 @@ def test_mistakes_are_sentences(folder, tmp_path, creme):
     only = ("--test", "saturation_mutagenesis")
     assert "no test in common that can be compared" in said(folder / "b.results", *only)
     assert "between 0 and 1" in said(folder / "b.results", "--persistence", 2)
+
+
+def test_the_first_stage_of_a_study_has_nothing_to_compare(tmp_path, creme):
+    mini.write(tmp_path, genes=2)
+    done = run_study(mini.study(tmp_path), stages=["loci"])
+    path = done.path / "stages" / "loci"
+    shown = creme("compare", path, path, status=2)
+    assert "no test in common that can be compared" in shown
+    table = crispri_tables.write(
+        tmp_path / "t.tsv", [("mini1", 5, 9, "GENE1", -0.3, "TRUE", "TRUE", 1000)]
+    )
+    shown = creme("validate", "crispri", table, path, status=2)
+    assert "has no results of the test 'necessity'" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -170,6 +171,37 @@ def test_windowed_predictions_equal_full_ones(data):
         batches.append(batch)
     for batch in batches:
         np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 6, 128])
+def test_the_cheapest_known_sequence_is_found(stride):
+    """As by comparing with all of them, base by base."""
+    random = np.random.default_rng(stride)
+    length = 60 * stride
+    model: Any = SimpleNamespace(
+        n_value=0.0, strides=(stride,), radius=2 * stride, input_length=length
+    )
+    windowed = Windowed(model, SELECTION)
+    known = [sequence(seed, length) for seed in range(5)]
+    for _ in range(60):
+        one = known[random.integers(len(known))]
+        for _ in range(random.integers(1, 4)):
+            start, size_ = random.integers(0, length), random.integers(1, length)
+            inserted = known[random.integers(len(known))][start : start + size_]
+            one = Mutant(one, [Edit(start, inserted)]).sequence
+        codes = one.codes
+        sizes = [0.8 * 60]
+        for each in windowed._known.values():
+            changed = np.flatnonzero(each.codes != codes)
+            sizes.append(size(windows(changed, length, stride, model.radius)))
+        planned = windowed._plan(codes)
+        if planned.base is None:
+            assert min(sizes) == 0.8 * 60
+            known.append(one)
+        else:
+            assert size(planned.parts) == min(sizes)
+            changed = np.flatnonzero(planned.base.codes != codes)
+            assert planned.parts == windows(changed, length, stride, model.radius)
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, 1500, 2990, 2999])

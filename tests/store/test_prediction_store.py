@@ -3,9 +3,13 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import shutil
 import signal
 import sqlite3
 import time
+import warnings
+from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -85,9 +89,14 @@ def test_damage_is_found_and_not_served(tmp_path, damage):
         with pytest.warns(CremeWarning, match="10 predictions will be made again"):
             found = store.read(source, [digest(i) for i in range(20)])
         assert set(found) == {digest(i) for i in range(10, 20)}
+        assert store.count() == store.count(source) == 10
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # it is said once
+            assert store.read(source, [digest(1)]) == {}
         fill(store, range(10))
         found = store.read(source, [digest(i) for i in range(20)])
         assert all(np.array_equal(found[digest(i)], value(i)) for i in range(20))
+        assert store.count() == 20
 
 
 def test_what_may_be_whole_is_not_forgotten(tmp_path, monkeypatch):
@@ -140,8 +149,80 @@ def test_another_schema_version_is_refused_untouched(tmp_path):
         fill(store, range(3))
     with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
         db.execute("UPDATE meta SET value = '99'")
-    with pytest.raises(StoreError, match=r"version 99.*version 1"):
+    with pytest.raises(StoreError, match=r"version 99.*version 2"):
         Store(tmp_path / "s")
+
+
+def old_store(path):
+    """A store as version 1 of the schema left it, written by the code of then."""
+    shutil.copytree(Path(__file__).parent / "data" / "version-1", path)
+    with closing(sqlite3.connect(path / "index.sqlite")) as db:
+        db.executescript((path / "index.sql").read_text())
+    (path / "index.sql").unlink()
+
+
+def described(path):
+    with closing(sqlite3.connect(path / "index.sqlite")) as db:
+        return sorted(db.execute("SELECT name, type FROM sqlite_master"))
+
+
+def test_a_store_of_version_1_is_brought_up_to_date(tmp_path):
+    old_store(tmp_path / "s")
+    assert ("ix_predictions_chunk_id", "index") in described(tmp_path / "s")
+    for last in (20, 30):
+        with Store(tmp_path / "s") as store:
+            source = store.source("ab" * 32, SHAPE)
+            assert source.description == {"model": "m"}
+            found = store.read(source, [digest(i) for i in range(40)])
+            assert len(found) == store.count() == last
+            assert all(np.array_equal(found[digest(i)], value(i)) for i in range(last))
+            fill(store, range(15, 30))
+            store.record_batch(source, 4, 1e-7)
+    with Store(tmp_path / "new"):
+        pass
+    assert described(tmp_path / "s") == described(tmp_path / "new")
+
+
+def _opened(path):
+    with Store(path) as store:
+        assert len(store.read(store.source("ab" * 32, SHAPE), [digest(i) for i in range(20)])) == 20
+
+
+def test_processes_that_bring_it_up_to_date_at_once(tmp_path):
+    old_store(tmp_path / "s")
+    context = multiprocessing.get_context("spawn")
+    jobs = [context.Process(target=_opened, args=(tmp_path / "s",)) for _ in range(4)]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+        assert job.exitcode == 0
+
+
+def test_batches_are_recorded_once_a_size(tmp_path):
+    with Store(tmp_path / "s") as store:
+        source, other = store.source("ab" * 32, SHAPE), store.source("cd" * 32, SHAPE)
+        store.record_batch(source, 8, 2e-7)
+        store.record_batch(source, 8, 3e-7)
+        store.record_batch(source, 4, 0.0)
+    with Store(tmp_path / "s") as store:
+        assert store.batches(source) == {4: 0.0, 8: 2e-7}
+        assert store.batches(other) == {}
+        assert store.info()[0].batches == {4: 0.0, 8: 2e-7}
+
+
+def test_more_look_ups_than_a_query_takes(tmp_path):
+    """In any order, some twice, some not there; what is no digest is refused."""
+    with Store(tmp_path / "s") as store:
+        source = fill(store, range(2500))
+        asked = np.random.default_rng(0).permutation(3000).tolist()
+        found = store.read(source, [digest(i) for i in [*asked, *asked[:50]]])
+        assert len(found) == 2500
+        assert all(np.array_equal(found[digest(i)], value(i)) for i in range(2500))
+        with pytest.raises(StoreError, match="32 bytes"):
+            store.read(source, [digest(1), b"short"])
+        with pytest.raises(StoreError, match="32 bytes"):
+            store.write(source, [b"short"], value(1)[None])
 
 
 def test_a_store_whose_making_was_cut_short(tmp_path):
@@ -170,8 +251,6 @@ MOUNTS = """\
 
 
 def test_network_file_systems_are_refused(tmp_path):
-    from pathlib import Path
-
     assert file_system(Path("/home/me"), MOUNTS) == "nfs4"
     assert file_system(Path("/home/fast/me"), MOUNTS) == "xfs"
     assert file_system(Path("/homework"), MOUNTS) == "ext4"

@@ -8,6 +8,7 @@ import pytest
 
 import mini_study as mini
 from command import CREME
+from creme.errors import ConfigError
 from creme.study import plan as planning
 from creme.study import run_study
 from creme.study.config import STAGES
@@ -98,3 +99,14 @@ def test_the_command_prints_times_and_costs_and_runs_nothing(tmp_path):
     assert not (tmp_path / "mini.study").exists()
     assert not (tmp_path / "predictions").exists()
     assert 0 < seconds_per_prediction(prepare(file)[0]) < 1
+
+
+def test_a_batch_size_that_is_found_by_trying(tmp_path):
+    mini.write(tmp_path, genes=2)
+    file = mini.study(tmp_path, ("[model]", 'batch_size = "auto"\n\n[model]'))
+    ready, _ = prepare(file)
+    assert seconds_per_prediction(ready) > 0
+    done = run_study(file, stages=["loci", "context_dependence"])
+    assert done.stages()["context_dependence"]["predicted"] == 2 * 2
+    with pytest.raises(ConfigError, match="batch_size"):
+        prepare(mini.study(tmp_path, ("[model]", "batch_size = 0\n\n[model]"), name="zero.toml"))

@@ -18,7 +18,8 @@ def test_fold_change_over_control(tmp_path):
     loci = toy_loci(2)
     test = Distance(tile=400, tiles=TILES, replicates=3, seed=9)
     got, progress = run(test, loci, tmp_path)
-    assert progress.asked == 2 * test.size(loci[0]) == 2 * (1 + 2 * 5 * 3)
+    assert test.size(loci[0]) == 1 + 2 * 5 * 3
+    assert progress.asked == 2 * (1 + 2 * 5 * 3)
     # Each tile is its own control where it stands: 2 of 4 positions, 3 replicates, 2 loci less.
     assert progress.predicted == progress.asked - 2 * 2 * 3
     assert got.position_start.values.tolist() == [200, 600, 1400, 1800]

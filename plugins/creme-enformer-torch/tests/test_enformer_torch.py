@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
-from creme.runner.experiment import build_model, select
+from creme.runner.experiment import build_model, parse, select
+from creme.runner.run import Plan
 from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
 from creme.testing.split import check_split
+from creme.tiling import Tiling
 from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import Attention
 from safetensors.torch import save_file
@@ -22,6 +28,7 @@ from safetensors.torch import save_file
 from creme_enformer_torch.model import EnformerTorch
 
 LENGTH = 16_384
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def checkpoint(folder: Path, *, seed: int = 0, safe: bool = True, **config) -> Path:
@@ -95,24 +102,61 @@ def test_tables_of_positions_reach_the_attention(tmp_path):
         EnformerTorch(weights=str(folder), length=LENGTH)
 
 
-def test_the_published_grid_and_tracks(tmp_path):
-    data = Path(os.environ.get("CREME_TEST_DATA", Path(__file__).parents[4] / "shared" / "data"))
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A small network with as many bins and tracks as the published one."""
+    heads = {"human": 5313, "mouse": 1643}
+    return checkpoint(tmp_path_factory.mktemp("published"), target_length=896, output_heads=heads)
+
+
+@pytest.fixture(scope="module")
+def data():
+    folder = Path(os.environ.get("CREME_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set CREME_TEST_DATA to its folder")
+    return folder
+
+
+def test_the_published_grid_and_tracks(published, data):
     table = data / "targets" / "enformer_targets_human.txt.gz"
-    if not table.is_file():
-        pytest.skip(f"no table of tracks at {table}; set CREME_TEST_DATA")
-    folder = checkpoint(
-        tmp_path / "net", target_length=896, output_heads={"human": 5313, "mouse": 1643}
-    )
-    model = EnformerTorch(weights=str(folder), targets=table)
+    model = EnformerTorch(weights=str(published), targets=table)
     assert (model.input_length, model.n_bins, model.bin_size) == (196_608, 896, 128)
+    assert len(model.tracks) == 5313
     assert model.output_start == 40_960
     assert model.tss_bin() == 448
+    assert model.output_start + 448 * 128 == model.tss == 98_304
     chosen = select(model, tracks=["CAGE.*K562 ENCODE"], bins="447-448")
     assert (chosen.tracks, chosen.bins) == ((5111,), (447, 448))
-    assert len(EnformerTorch(weights=str(folder), head="mouse").tracks) == 1643
+    assert len(EnformerTorch(weights=str(published), head="mouse").tracks) == 1643
     # The TSS base is the same index of the locus sequence on both strands.
     codes = np.random.default_rng(0).integers(0, 4, 196_608, dtype=np.uint8)
-    assert Locus.from_sequence(Sequence(codes), "x").tss == 98_304 == model.tss
+    locus = Locus.from_sequence(Sequence(codes), "x")
+    assert locus.tss == 98_304 == model.tss
+    # Its tiles are those that the paper's authors published values for.
+    tiling = Tiling.around(model.input_length, model.tss, 5000)
+    assert (tiling.tss.start, tiling.tss.end) == (95_804, 100_804)
+    values = pd.read_csv(data / "published" / "necessity_test.csv.gz")
+    assert [tile.start for tile in tiling.context] == sorted(set(values.tile_start))
+    assert [tile.end for tile in tiling.context] == sorted(set(values.tile_end))
+
+
+def test_the_example_is_ready_for_its_files(published, data, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    experiment = parse((ROOT / "examples" / "enformer_k562.toml").read_text())
+    with pytest.raises(ModelError) as caught:
+        Plan.of(experiment, tmp_path)
+    said = str(caught.value)
+    assert "creme models fetch enformer-torch" in said
+    assert "huggingface-cli download EleutherAI/enformer-official-rough" in said
+    assert str(tmp_path / "cache") in said
+    # With the weights, the table is what is missing; with both, all is there but the genome.
+    table = {**experiment.model, "weights": str(published)}
+    with pytest.raises(ConfigError, match=r"targets_human\.txt"):
+        build_model(table, tmp_path)
+    table["targets"] = str(data / "targets" / "enformer_targets_human.txt.gz")
+    model, chosen = build_model(table, tmp_path)
+    assert (chosen.tracks, chosen.bins) == ((5111,), (447, 448))
+    assert model.name == "enformer-torch"
 
 
 def test_fingerprints(weights, tmp_path):
@@ -124,6 +168,8 @@ def test_fingerprints(weights, tmp_path):
         EnformerTorch(weights=str(weights)),
         EnformerTorch(weights=str(weights), tf_gamma=False),
     )
+    # The network in TensorFlow is model "enformer": whatever its weights, it is another.
+    assert small(weights).name == "enformer-torch"
     copied = checkpoint(tmp_path / "same")
     assert small(copied).fingerprint == small(weights).fingerprint
 
@@ -149,7 +195,7 @@ def test_errors_say_what_is_missing(weights, tmp_path, monkeypatch):
     with pytest.raises(ModelError, match="huggingface-cli download EleutherAI/absent"):
         _ = small("EleutherAI/absent").fingerprint
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match=r"needs config\.json and"):
+    with pytest.raises(ModelError, match=r"it lacks config\.json, model\.safetensors or"):
         _ = small(tmp_path / "empty").fingerprint
     with pytest.raises(ConfigError, match="head = 'rat': the network has human, mouse"):
         _ = small(weights, head="rat").tracks
@@ -162,3 +208,63 @@ def test_errors_say_what_is_missing(weights, tmp_path, monkeypatch):
     if not torch.cuda.is_available():
         with pytest.raises(ModelError, match="no device 'cuda:0'; PyTorch finds 0"):
             small(weights, device="cuda:0").predict(sequences(small(weights), 1))
+
+
+def test_weights_that_hold_code_do_not_run_it(weights, tmp_path):
+    folder = tmp_path / "net"
+    folder.mkdir()
+    (folder / "config.json").write_text((weights / "config.json").read_text())
+    ran = tmp_path / "ran"
+
+    class Malicious:
+        def __reduce__(self):
+            return Path.touch, (ran,)
+
+    torch.save({"stem.0.weight": Malicious()}, folder / "pytorch_model.bin")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        small(folder).predict(sequences(small(folder), 1))
+    assert not ran.exists()
+    torch.load(folder / "pytorch_model.bin", weights_only=False)
+    assert ran.exists(), "the file does nothing in any case"
+
+
+def test_a_missing_library_is_said(weights):
+    code = f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "enformer_pytorch":
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+import numpy as np
+from creme.errors import ModelError
+from creme_enformer_torch.model import EnformerTorch
+model = EnformerTorch(weights={str(weights)!r}, length={LENGTH}, tf_gamma=False)
+model.fingerprint, model.tracks
+assert "torch" not in sys.modules
+try:
+    model.predict(np.zeros((1, {LENGTH}, 4), np.float32))
+except ModelError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "model enformer-torch needs enformer-pytorch: pip install" in done.stdout
+
+
+def test_what_predictions_are_made_with_is_said(weights):
+    model = small(weights)
+    assert model.environment() == {}
+    model.predict(sequences(model, 1))
+    assert model.environment() == {
+        "device": "cpu",
+        "torch": torch.__version__,
+        "enformer_pytorch": version("enformer-pytorch"),
+        "precision": "float32",
+        "deterministic": True,
+    }
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", "cuda:-1"])
+def test_devices_are_named_as_pytorch_names_them(weights, device):
+    with pytest.raises(ConfigError, match="device"):
+        small(weights, device=device)

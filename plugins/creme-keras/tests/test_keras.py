@@ -21,11 +21,18 @@ keras = pytest.importorskip("keras")
 DESCRIPTION = """
 input_length = 512
 n_value = 0
-bin_size = 64
+bin_size = 128
+receptive_field = 0
 n_bins = 4
 tracks = ["a", "b", "c"]
 """
-XPRESSO = 'input_length = 10500\nn_value = 0\ntss = 7000\ntracks = ["expression"]\n'
+XPRESSO = """
+input_length = 10500
+n_value = 0
+tss = 7000
+receptive_field = 0
+tracks = ["expression"]
+"""
 
 
 def small(path: Path, *, layers=(), extra: bool = False) -> Path:

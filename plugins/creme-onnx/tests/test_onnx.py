@@ -19,7 +19,8 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 LENGTH, BINS, TRACKS = 512, 4, 3
 DESCRIPTION = f"""
 input_length = {LENGTH}
-bin_size = 64
+bin_size = 128
+receptive_field = 0
 n_bins = {BINS}
 tracks = ["a", "b", "c"]
 """

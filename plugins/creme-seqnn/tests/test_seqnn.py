@@ -13,6 +13,7 @@ from creme import registry
 from creme.errors import ConfigError, ModelError
 from creme.genome import Genome
 from creme.model import Selection
+from creme.testing import check_example, model_checks
 from creme.testing.split import check_split
 
 from creme_seqnn.model import SeqNN
@@ -41,10 +42,14 @@ def model(data) -> SeqNN:
 
 
 @pytest.fixture(scope="module")
-def onehot(data, model):
+def sequence(data):
     genome = Genome(data / "sequence" / "chr20_hg19_1Mb.fa.gz")
     start = 373_805 - (LENGTH - 1 - LENGTH // 2)
-    sequence = genome.fetch("chr20_hg19_1000000_2000000", start, start + LENGTH, "-")
+    return genome.fetch("chr20_hg19_1000000_2000000", start, start + LENGTH, "-")
+
+
+@pytest.fixture(scope="module")
+def onehot(sequence, model):
     return sequence.onehot(model.n_value)[None]
 
 
@@ -53,12 +58,31 @@ def predicted(model, onehot):
     return model.predict(onehot)
 
 
-def test_reproduces_the_reference(data, predicted):
+@pytest.fixture(scope="module")
+def reference(data):
+    """The network's own prediction, in TensorFlow."""
     file = np.load(data / "models" / "seqnn_mini" / "reference_predictions.npz")
-    reference = file[file.files[0]]
+    return file[file.files[0]]
+
+
+def test_reproduces_the_reference(reference, predicted):
     error = np.abs(predicted[0] - reference).max() / reference.max()
     assert predicted.shape == (1, 2048, 74)
     assert error < 1e-5
+
+
+def test_letters_and_positions_are_in_the_networks_order(model, sequence, reference):
+    check_example(lambda: model, sequence, reference, tolerance=1e-5)
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+def test_conforms(check, data, tmp_path):
+    def shorter(model):
+        model["seq_length"] = 16_384
+        model["trunk"][-1]["cropping"] //= 8
+
+    parameters = changed(data, tmp_path, shorter)
+    check(lambda: SeqNN(**parameters))
 
 
 def test_grid_and_tracks(model):

@@ -17,6 +17,7 @@ from creme.seeds import derive
 
 PLACE = ["locus", "contig", "tss_position", "strand"]
 TILE = ["distance", "tile_length"]
+SWAP = ["source", "target"]
 Tracks = SequenceOf[tuple[str, str]]
 
 
@@ -128,8 +129,9 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     Returns
     -------
     DataFrame
-        ``locus``, ``contig``, ``tss_position``, ``strand``; ``distance`` and ``tile_length`` where
-        there are tiles; ``track_a``, ``track_b``, ``a``, ``b``; without NaN.
+        ``locus``, ``contig``, ``tss_position``, ``strand``; ``source`` and ``target`` of swaps;
+        ``distance`` and ``tile_length`` where there are tiles; ``track_a``, ``track_b``, ``a``,
+        ``b``; without NaN.
     Overlap
 
     Raises
@@ -141,7 +143,7 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     parts = []
     for of_a, of_b in tracks:
         frames = [_effects(a, of_a, "a"), _effects(b, of_b, "b")]
-        keys = [*PLACE, *(name for name in TILE if name in frames[0])]
+        keys = [*PLACE, *(name for name in (*SWAP, *TILE) if name in frames[0])]
         both = frames[0].merge(frames[1], on=keys, how="outer", indicator="found")
         parts.append(both.assign(track_a=of_a, track_b=of_b))
     found = pd.concat(parts, ignore_index=True)
@@ -162,12 +164,13 @@ def _effects(dataset: xr.Dataset, track: str, name: str) -> pd.DataFrame:
     if "source" in dataset.coords:
         chosen = chosen.isel(locus=np.flatnonzero(dataset["source"] != dataset["target"]))
     kept = {name: chosen["effect"].variable}
-    kept |= {label: chosen[label].variable for label in PLACE}
+    swap = SWAP if "source" in dataset.coords else []
+    kept |= {label: chosen[label].variable for label in (*PLACE, *swap)}
     if "tile" in dataset.dims:
         kept |= {"distance": chosen["distance"].variable}
         kept |= {"tile_length": tile_lengths(chosen).variable}
     frame = xr.Dataset(kept).reset_coords(drop=False).to_dataframe().reset_index()
-    wanted = [*PLACE, *(n for n in TILE if n in frame), name]
+    wanted = [*PLACE, *(n for n in (*SWAP, *TILE) if n in frame), name]
     # Loci with fewer tiles than others are filled up with NaN.
     return frame[wanted].dropna(subset=[n for n in TILE if n in frame])
 
@@ -214,6 +217,8 @@ def overlap_of(merged: pd.DataFrame, undefined: int = 0) -> Overlap:
 def effect_agreement(table: pd.DataFrame, *, seed: int = 0, **options: Any) -> pd.DataFrame:
     """Pearson's and Spearman's correlation of paired effects, with intervals over loci.
 
+    Swaps of one source, and those into one target, are not independent: both loci are drawn.
+
     Parameters
     ----------
     table : DataFrame
@@ -232,6 +237,7 @@ def effect_agreement(table: pd.DataFrame, *, seed: int = 0, **options: Any) -> p
     for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
         for method in ("pearson", "spearman"):
             drawn = derive(seed, "agreement", "effects", str(of_a), str(of_b))
-            found = correlation(part, "a", "b", method=method, seed=drawn, **options)
+            by = SWAP if "source" in part else ["locus"]
+            found = correlation(part, "a", "b", method=method, by=by, seed=drawn, **options)
             rows.append({"track_a": of_a, "track_b": of_b, "method": method, **found})
     return pd.DataFrame(rows)

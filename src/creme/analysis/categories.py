@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import ArrayLike, NDArray
 
 from creme.errors import ConfigError, listing
 
@@ -91,7 +92,7 @@ def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) 
 
 def kind_of(classes: xr.DataArray) -> xr.DataArray:
     """``enhancer`` or ``silencer``, weak and strong together; empty where none."""
-    values = classes.values.astype(str)
+    values = texts(classes)
     kinds = np.where(values == "", "", np.char.rpartition(values, " ")[..., 2])
     return _text(classes, kinds, "kind")
 
@@ -143,7 +144,7 @@ def tiles_of(
     ends = chosen["tile_end"].broadcast_like(chosen).transpose("locus", "tile").values
     found: dict[str, list[tuple[int, int]]] = {}
     for row, locus in enumerate(chosen["locus"].values):
-        places = np.flatnonzero(np.isin(chosen.values[row].astype(str), list(wanted)))
+        places = np.flatnonzero(np.isin(texts(chosen.values[row]), list(wanted)))
         if places.size:
             found[str(locus)] = [(int(starts[row, at]), int(ends[row, at])) for at in places]
     return found
@@ -168,7 +169,7 @@ def housekeeping_share(categories: xr.DataArray, genes: Iterable[str]) -> xr.Dat
     -----
     Section "Do CREs yield similar effects on non-target genes?": 49 % of the neutral contexts.
     """
-    known = np.isin(categories["gene"].values.astype(str), list(genes))
+    known = np.isin(texts(categories["gene"]), list(genes))
     housekeeping = xr.DataArray(known, dims="locus")
     inside = xr.concat(
         [categories == name for name in CONTEXTS], dim=pd.Index(CONTEXTS, name="category")
@@ -196,6 +197,14 @@ def read_genes(path: str | Path) -> set[str]:
         raise ConfigError(f"{path}: no column 'Gene.name' or 'gene' among {listing(header)}")
     rows = (line.split(separator) for line in lines[1:] if line.strip())
     return {row[column].strip().strip('"') for row in rows}
+
+
+def texts(values: ArrayLike) -> NDArray[np.str_]:
+    """Text of any dtype as one that numpy's functions take.
+
+    What is read from disk is of variable width (`numpy.dtypes.StringDType`), which few of them do.
+    """
+    return np.asarray(values).astype(object).astype(str)
 
 
 def _text(like: xr.DataArray, values: np.ndarray, name: str) -> xr.DataArray:

@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-from creme.analysis.categories import CONTEXTS, CRE_CLASSES, context_categories, cre_classes
+from creme.analysis.categories import CONTEXTS, CRE_CLASSES, context_categories, cre_classes, texts
 from creme.analysis.resampling import group_weights, interval
 from creme.errors import ConfigError, listing
 
@@ -72,11 +72,10 @@ def class_agreement(
     order = [*names, NONE]
     places = []
     for values in (a, b):
-        texts = np.asarray(values).astype(str)
-        texts = np.where(texts == "", NONE, texts)
-        if unknown := sorted(set(texts.tolist()) - set(order)):
+        given = [text or NONE for text in texts(values).tolist()]
+        if unknown := sorted(set(given) - set(order)):
             raise ConfigError(f"there is no class {listing(unknown)}: {listing(order)}")
-        places.append(np.array([order.index(text) for text in texts.tolist()], dtype=np.int64))
+        places.append(np.array([order.index(text) for text in given], dtype=np.int64))
     size = len(order)
     cells = np.eye(size * size)[places[0] * size + places[1]]
     counts = cells.sum(axis=0).reshape(1, size, size)

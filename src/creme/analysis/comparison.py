@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
+from creme.analysis.resampling import group_weights, interval
 from creme.errors import ConfigError
 
+_ROUNDING = 1e-13
 _KEYS = ["locus", "tile_start", "tile_end", "track"]
 
 
@@ -56,21 +60,25 @@ def correlation(
     y: str = "sufficiency",
     *,
     method: Literal["spearman", "pearson"] = "spearman",
+    by: SequenceOf[str] = ("locus",),
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, float]:
     """The correlation of two columns, with a bootstrap interval over loci.
 
-    The tiles of a locus are not independent: loci are drawn, with all their tiles.
+    The tiles of a locus are not independent: loci are drawn, with all their tiles. A value of two
+    loci, such as a swap of one into the other, is drawn as often as both together.
 
     Parameters
     ----------
     table : DataFrame
-        With a column ``locus``.
+        Without NaN in `x` and `y`.
     x, y : str
     method : {'spearman', 'pearson'}
         Of ranks, or of the values themselves.
+    by : sequence of str
+        Columns that say which locus, or which loci, a row is of.
     confidence : float
     resamples, seed : int
 
@@ -79,35 +87,64 @@ def correlation(
     dict
         ``correlation``, ``low``, ``high``, ``loci`` and ``n``; the interval is NaN for one locus,
         and the correlation for constant values.
+
+    Notes
+    -----
+    For two loci a row: Owen, "The pigeonhole bootstrap" (2007).
     """
-    rows = [part.index.to_numpy() for _, part in table.reset_index(drop=True).groupby("locus")]
     values = table[[x, y]].to_numpy(dtype=np.float64)
-    correlate = _spearman if method == "spearman" else _pearson
-    drawn = []
-    random = np.random.default_rng(seed)
-    for _ in range(resamples if len(rows) > 1 else 0):
-        chosen = [rows[k] for k in random.integers(0, len(rows), len(rows))]
-        drawn.append(correlate(values[np.concatenate(chosen)]))
-    tail = (1 - confidence) / 2 * 100
-    known = np.array(drawn)[np.isfinite(drawn)]
-    low, high = np.percentile(known, [tail, 100 - tail]) if known.size else (np.nan, np.nan)
+    names = np.array(sorted({str(name) for column in by for name in table[column]}))
+    of_row = [np.searchsorted(names, table[column].astype(str).to_numpy(str)) for column in by]
+    whole = np.ones((1, len(values)))
+    drawn = [
+        _correlations(values, np.prod([times[:, rows] for rows in of_row], axis=0), method)
+        for times in group_weights(np.arange(len(names)), resamples, seed)
+    ]
+    low, high = interval(np.concatenate(drawn) if drawn else [], confidence)
     return {
-        "correlation": correlate(values),
-        "low": float(low),
-        "high": float(high),
-        "loci": len(rows),
+        "correlation": float(_correlations(values, whole, method)[0]),
+        "low": low,
+        "high": high,
+        "loci": len(names),
         "n": len(table),
     }
 
 
-def _spearman(values: np.ndarray) -> float:
-    from scipy.stats import rankdata
+def _correlations(
+    values: NDArray[np.float64], weights: NDArray[np.float64], method: str
+) -> NDArray[np.float64]:
+    """Of (n, 2) values, each as often as (draws, n) weights say; NaN where one is constant."""
+    total = weights.sum(axis=1)
+    if not len(values):
+        return np.full(len(total), np.nan)
+    if method == "spearman":
+        # The mean of ranks is known, so that equal values are 0 away from it and not nearly 0.
+        x, y = (_ranks(column, weights) - (total[:, None] + 1) / 2 for column in values.T)
+        both, one, other = (
+            np.einsum("dn,dn,dn->d", weights, a, b) for a, b in ((x, y), (x, x), (y, y))
+        )
+    else:
+        # From a value of their own: equal ones are 0.
+        x, y = (values - values[0]).T
+        sums = weights @ np.stack([x, y, x * y, x * x, y * y], axis=1) / total[:, None]
+        both = sums[:, 2] - sums[:, 0] * sums[:, 1]
+        one, other = (sums[:, 3 + k] - sums[:, k] ** 2 for k in (0, 1))
+        # What is left of equal values by rounding is nothing.
+        one, other = (
+            np.where(square > _ROUNDING * sums[:, 3 + k], square, 0)
+            for k, square in enumerate((one, other))
+        )
+    scale = np.sqrt(one) * np.sqrt(other)
+    found = np.divide(both, scale, out=np.full(len(total), np.nan), where=scale > 0)
+    return np.clip(found, -1, 1)
 
-    return _pearson(rankdata(values, axis=0))
 
-
-def _pearson(values: np.ndarray) -> float:
-    # By equality: the deviation of equal values may be a rounding error instead of 0.
-    if len(values) < 2 or (values == values[0]).all(axis=0).any():
-        return float("nan")
-    return float(np.corrcoef(values, rowvar=False)[0, 1])
+def _ranks(column: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean ranks, (draws, n), where each value is there as often as its weight says."""
+    order = np.argsort(column, kind="stable")
+    ranked = column[order]
+    ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), max(len(ranked) - 1, 0))
+    up_to = np.cumsum(weights[:, order], axis=1)[:, ends]
+    before = np.concatenate([np.zeros((len(weights), 1)), up_to[:, :-1]], axis=1)
+    run = np.searchsorted(ranked[ends], column)
+    return ((before + up_to + 1) / 2)[:, run]

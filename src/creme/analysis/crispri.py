@@ -75,12 +75,13 @@ class Window:
 
 def windows(datasets: Iterable[xr.Dataset]) -> list[Window]:
     """The loci of results, each once."""
+    labels = ("gene", "contig", "tss_position", "strand", "start", "end")
     found: dict[str, Window] = {}
     for dataset in datasets:
-        for name in dataset["locus"].values:
-            labels = dataset.coords.to_dataset().sel(locus=name).coords
-            plain = {str(n): c.item() for n, c in labels.items() if not c.dims}
-            found.setdefault(str(name), Window.of(str(name), plain))
+        columns = [dataset[label].values.tolist() for label in labels]
+        for name, *values in zip(dataset["locus"].values.tolist(), *columns, strict=True):
+            known = dict(zip(labels, values, strict=True))
+            found.setdefault(str(name), Window.of(str(name), known))
     return list(found.values())
 
 
@@ -128,8 +129,9 @@ def place(pairs: Pairs, loci: SequenceOf[Window], tss_tile: int) -> pd.DataFrame
     """
     by_name: dict[str, list[Window]] = {}
     for window in loci:
-        for name in {window.gene, window.name.partition("@")[0]} - {""}:
-            by_name.setdefault(_unversioned(name), []).append(window)
+        names = {_unversioned(name) for name in (window.gene, window.name.partition("@")[0])}
+        for name in names - {""}:
+            by_name.setdefault(name, []).append(window)
     rows = []
     for pair in _rows(pairs.table):
         candidates = by_name.get(_unversioned(str(pair.gene))) or by_name.get(

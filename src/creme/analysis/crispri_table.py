@@ -129,9 +129,12 @@ def _text(path: Path) -> pd.DataFrame:
         raise ConfigError(f"there is no table {path}") from None
     except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read as a table: {error}") from None
-    if raw.empty:
+    # A first column without a name would be taken for names of rows.
+    raw = raw.reset_index(drop=True).apply(lambda column: column.fillna("").str.strip())
+    there = np.flatnonzero((raw != "").any(axis=1))
+    if not there.size:
         raise ConfigError(f"{path} has no lines below its header")
-    return raw.apply(lambda column: column.fillna("").str.strip())
+    return raw.iloc[: there[-1] + 1]  # without blank lines at the end
 
 
 def _named(path: Path, raw: pd.DataFrame) -> dict[str, pd.Series]:

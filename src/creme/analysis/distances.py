@@ -39,7 +39,8 @@ def distance_histogram(
     -------
     Dataset, (kind, distance, track)
         ``count`` over all loci; ``mean``, ``se``, ``low`` and ``high`` of the count a locus; ``n``,
-        the number of loci. ``kind`` is ``enhancer`` or ``silencer``.
+        the number of loci. ``kind`` is ``enhancer`` or ``silencer``. Without a single effect that
+        is defined there are no distances.
 
     Notes
     -----
@@ -52,7 +53,8 @@ def distance_histogram(
     distance = distance if signed else abs(distance)
     there = dataset["effect"].notnull()
     bins = (distance / bin_width).round().where(there)
-    places = np.unique(bins.values[np.isfinite(bins.values)])
+    known = np.unique(bins.values[np.isfinite(bins.values)])
+    places = known if known.size else np.zeros(1)
     counts = xr.concat(
         [
             xr.concat(
@@ -64,7 +66,7 @@ def distance_histogram(
             for kind in ("enhancer", "silencer")
         ],
         dim=xr.DataArray(["enhancer", "silencer"], dims="kind", name="kind"),
-    )
+    ).isel(distance=slice(known.size))
     found = mean_over(counts.where(there.any("tile")), **options)
     return found.assign(count=counts.sum("locus"))
 

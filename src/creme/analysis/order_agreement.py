@@ -102,8 +102,8 @@ def order_agreement(
     DataFrame
         For each search and pair of tracks: ``overlap``, the mean rank-biased overlap of the loci,
         ``low`` and ``high``; ``chance``, its mean where orders are random; ``first``, the share of
-        loci whose first tile is the same; ``loci``; ``rounds``, the fewest and the most that are
-        compared, as text.
+        loci whose first tile is the same; ``loci``, those where both searches chose a tile;
+        ``rounds``, the fewest and the most that are compared, as text.
     Overlap
         Of the loci, and of the tiles that could be chosen.
 
@@ -118,7 +118,12 @@ def order_agreement(
     for search in searches:
         for of_a, of_b in tracks:
             orders = [_orders(a, search, of_a), _orders(b, search, of_b)]
-            compared = [(orders[0][key], orders[1][key]) for key in orders[0] if key in orders[1]]
+            compared = [
+                (orders[0][key], orders[1][key])
+                for key in orders[0]
+                # A search that chose nothing has no order.
+                if key in orders[1] and orders[0][key][0] and orders[1][key][0]
+            ]
             if not compared:
                 continue
             found = np.array([_one_locus(one, other, persistence) for one, other in compared])
@@ -135,7 +140,7 @@ def order_agreement(
                     "overlap": mean["mean"].item(),
                     "low": mean["low"].item(),
                     "high": mean["high"].item(),
-                    "chance": np.nanmean(found[:, 1]),
+                    "chance": found[:, 1].mean(),
                     "first": found[:, 2].mean(),
                     "loci": len(compared),
                     "rounds": str(most) if fewest == most else f"{fewest}-{most}",
@@ -197,5 +202,5 @@ def _one_locus(one: _Order, other: _Order, persistence: float) -> tuple[float, f
     chance = overlap_by_chance(
         depth, len(one[1]), len(other[1]), len(one[1] & other[1]), persistence
     )
-    first = float(depth > 0 and one[0][0] == other[0][0])
+    first = float(one[0][0] == other[0][0])
     return rank_biased_overlap(one[0], other[0], persistence), chance, first, depth

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from creme.analysis.categories import texts
 from creme.errors import ConfigError
 
 
@@ -91,7 +92,7 @@ def mean_by(
     Dataset
         As that of `mean_over`, along a new dimension ``group``, sorted.
     """
-    names = sorted(set(np.unique(groups.values.astype(str)).tolist()) - {""})
+    names = sorted(set(texts(groups).ravel().tolist()) - {""})
     parts = [mean_over(values.where(groups == name), dim, **options) for name in names]
     if not parts:
         empty = mean_over(values, dim, **options)

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from creme.cli.compare import compare
+from creme.cli.export import export
 from creme.cli.models import models_app
+from creme.cli.plugins import plugins_app
+from creme.cli.report import report
 from creme.cli.study import study
 from creme.cli.validate import validate_app
 from creme.errors import ConfigError
@@ -24,8 +27,11 @@ app = typer.Typer(
 cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
+app.add_typer(plugins_app, name="plugins")
 app.add_typer(validate_app, name="validate")
 app.command()(compare)
+app.command()(export)
+app.command()(report)
 app.command()(study)
 
 Directory = Annotated[Path, typer.Argument(help="a results directory")]
@@ -116,26 +122,6 @@ def results(
         show_results(directory, test, top)
     else:
         export_results(directory, test, export, replicates)
-
-
-@app.command()
-def plugins() -> None:
-    """List the installed models, perturbations and tests, and what they lack; imports none."""
-    from creme.cli.terminal import out
-    from creme.registry import KINDS
-    from creme.registry import plugins as installed
-
-    for kind in KINDS:
-        out.print(kind, style="bold")
-        for plugin in installed(kind).values():
-            missing = plugin.missing()
-            lacks = f"  needs: pip install {' '.join(missing)}" if missing else ""
-            out.print(
-                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}"
-                f"{lacks}",
-                markup=False,
-                highlight=False,
-            )
 
 
 @cache_app.command("info")

@@ -46,7 +46,7 @@ def compare(
     _say_what_differs(states)
     options = {"resamples": resamples, "seed": seed}
     for label in _shared(results, test):
-        kinds = [state["identity"]["tests"].get(label, {}).get("name") for state in states]
+        kinds = [state["identity"].get("tests", {}).get(label, {}).get("name") for state in states]
         if kinds[0] != kinds[1]:
             found.left_out.append(f"{label} (a test {kinds[0]!r} in A, {kinds[1]!r} in B)")
             continue

@@ -12,6 +12,7 @@ _ABOUT = {
     "perturb": "making mutants",
     "hash": "digests of their sequences",
     "look-up": "asking the store",
+    "one-hot": "encoding batches",
     "model": "the model, beside all else",
     "wait": "waiting for the model",
     "write": "writing predictions",

@@ -21,6 +21,10 @@ def show_status(directory: Path) -> None:
     state = results.state()
     rows = [["state", state["state"]], ["updated", state["updated"]]]
     rows += [[name, str(value)] for name, value in state.get("counts", {}).items()]
+    if state.get("batch_size"):
+        differences = {int(size): each for size, each in state["batch_differences"].items()}
+        rows += [["batch size", str(state["batch_size"])]]
+        rows += [["batch against alone", _batches(differences) or "not measured"]]
     rows += [["store", state.get("store", "")], ["results of", listing(results.labels(), 50)]]
     if state.get("error"):
         rows.append(["error", state["error"]])
@@ -134,8 +138,15 @@ def show_store(path: Path) -> None:
                 info.predictions,
                 info.chunks,
                 float(np.round(info.bytes / 2**20, 3)),
+                _batches(info.batches),
             ]
             for info in found
         ]
         columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "MiB"]
+        columns.append("batch against alone")
         out.print(table(columns, rows, title=f"{path} (schema version {store.schema_version})"))
+
+
+def _batches(differences: dict[int, float]) -> str:
+    """How far predictions in batches are from those of sequences alone, by size of batch."""
+    return ", ".join(f"{size}: {each:.1g}" for size, each in sorted(differences.items()))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.cli.terminal import err, out, progress, table
 from creme.errors import listing
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def study(
 
 def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> int:
     """Run a study; returns the exit status."""
+    from creme.cli.terminal import err, out, progress
     from creme.study.run import run_study
 
     failures = 0
@@ -92,6 +92,7 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 
 def show_study(path: Path, output: Path | None) -> None:
     """State of each stage, and the funnel."""
+    from creme.cli.terminal import out, table
     from creme.runner.experiment import read_text
     from creme.study.config import parse
     from creme.study.folder import Folder
@@ -130,6 +131,7 @@ def show_plan(
     assumed: int | None,
 ) -> None:
     """What a study will take, before anything runs."""
+    from creme.cli.terminal import out, table
     from creme.study.plan import forecast, seconds_per_prediction
     from creme.study.run import prepare
 

@@ -97,7 +97,7 @@ def _edges(text: str) -> list[int]:
 
 def _necessity(results: Results, wanted: list[str] | None) -> list[xr.Dataset]:
     """The Datasets that were asked for, or the only one of the necessity test."""
-    tests = results.state()["identity"]["tests"]
+    tests = results.state()["identity"].get("tests", {})
     labels = wanted or [
         label for label in results.labels() if tests.get(label, {}).get("name") == "necessity"
     ]

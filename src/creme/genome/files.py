@@ -59,9 +59,10 @@ def opened(path: Path) -> BinaryIO | gzip.GzipFile:
     return gzip.open(path, "rb")
 
 
-def damaged(path: Path, error: BaseException) -> GenomeError:
-    """The error for a compressed file that cannot be read to its end."""
-    return GenomeError(f"{path} is cut short or damaged ({error}): get it again")
+def damaged(path: Path, error: BaseException, line: int = 0) -> GenomeError:
+    """The error for a compressed file that cannot be read to its end; `line` is the last read."""
+    after = f" after line {line}" if line else ""
+    return GenomeError(f"{path} is cut short or damaged{after} ({error}): get it again")
 
 
 def decompress(path: Path, target: Path) -> None:
@@ -94,6 +95,6 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
                 yield number, text.removeprefix("\ufeff") if number == 1 else text
         except DAMAGE as error:
-            raise damaged(path, error) from error
+            raise damaged(path, error, number) from error
     if not number:
         raise GenomeError(f"{path} is empty")

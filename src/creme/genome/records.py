@@ -17,6 +17,8 @@ CANONICAL = ("Ensembl_canonical", "MANE_Select", "appris_principal")
 
 _ATTRIBUTE = re.compile(r'([A-Za-z_]\w*)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
 _TRACK_LINES = ("#", "track ", "browser ")
+_GFF3 = re.compile(r"##gff-version\s+3")
+_TO_GTF = "GFF3 can be turned into it by gffread -T"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,14 @@ def read_gtf(path: Path) -> Iterator[TSS]:
     Raises
     ------
     GenomeError
-        For a line that is not GTF, by file and line number; or if no line is of a transcript.
+        For a line that is not GTF, by file and line number, the last one being cut among them; if
+        the file says that it is GFF3; or if no line is of a transcript.
     """
     features: set[str] = set()
+    number, line = 0, ""
     for number, line in text_lines(path):
+        if number == 1 and _GFF3.match(line):
+            raise _bad(path, number, f"the file is GFF3, and not GTF; {_TO_GTF}", line)
         # Of the millions of lines of a whole annotation few are taken apart.
         tabs = line.count("\t")
         if line.startswith(_TRACK_LINES) or (not tabs and not line.strip()):
@@ -77,6 +83,10 @@ def read_gtf(path: Path) -> Iterator[TSS]:
         features.add(feature)
         if feature == "transcript":
             yield _transcript(path, number, line)
+    # A line whose numbers are cut has too few columns; one whose attributes are looks whole.
+    if line.count('"') % 2 and not line.startswith("#"):
+        problem = "a quote is not closed in the last line: the file is cut short; get it again"
+        raise _bad(path, number, problem, line)
     if "transcript" not in features:
         raise GenomeError(
             f"{path} has no lines of feature 'transcript', which the TSSs come from; its features "
@@ -104,7 +114,7 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
     gene_id, transcript = values.get("gene_id"), values.get("transcript_id")
     if not gene_id or not transcript:
         missing = "transcript_id" if gene_id else "gene_id"
-        problem = f'no attribute {missing} "..." (GTF; GFF3 can be turned into it by gffread -T)'
+        problem = f'no attribute {missing} "..." (GTF; {_TO_GTF})'
         raise _bad(path, number, problem, line)
     return TSS(
         gene=values.get("gene_name") or values.get("gene") or gene_id,

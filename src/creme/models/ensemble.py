@@ -180,6 +180,12 @@ class Ensemble(Model):
         return self._first.tss
 
     @property
+    def receptive_field(self) -> int | None:
+        """The models'; not known where the input is moved, since a bin then sees further."""
+        fields = {model.receptive_field for model in self.of}
+        return fields.pop() if self.shifts == (0,) and len(fields) == 1 else None
+
+    @property
     def tracks(self) -> TrackTable:
         """The models'."""
         return self._first.tracks

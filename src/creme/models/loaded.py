@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from abc import abstractmethod
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,11 +46,27 @@ class LoadedModel(Model):
 
     @property
     def network(self) -> Any:
-        """The network, loaded once."""
+        """The network, loaded once.
+
+        Raises
+        ------
+        ModelError
+            As `load`; also if its files have changed since the model was fingerprinted.
+        """
         with self._lock:
             if self._network is None:
-                self._network = self.load()
+                network = self.load()
+                self._check_unchanged()
+                self._network = network
             return self._network
+
+    def _check_unchanged(self) -> None:
+        known = self.__dict__.get("fingerprint")
+        # Computed anew: what is cached is what was there before.
+        if known is not None and vars(Model)["fingerprint"].func(self) != known:
+            raise ModelError(
+                f"model {self.name}: its weights have been changed since it was set up; start again"
+            )
 
     def place(self, gpus: int, framework: str) -> str:
         """The device to use: ``cpu`` or ``cuda:N``.
@@ -87,14 +105,21 @@ class LoadedModel(Model):
         """The device and the frameworks' versions, once the network is loaded."""
         if self._network is None:
             return {}
-        # Of the modules, since one module comes in several distributions (tensorflow-cpu).
-        found = {
-            name: getattr(sys.modules.get(name), "__version__", "") for name in self.frameworks
-        }
-        return {"device": self.device, **{name: str(v) for name, v in found.items()}}
+        versions = {name: _version(name) for name in self.frameworks}
+        return {"device": self.device, **versions}
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+
+
+def _version(module: str) -> str:
+    """An imported module's version; empty where it has none."""
+    # One module may come in several distributions: tensorflow in tensorflow-cpu.
+    found = getattr(sys.modules.get(module), "__version__", None)
+    if found is None:
+        with contextlib.suppress(PackageNotFoundError):
+            found = version(module)
+    return str(found or "")
 
 
 def _again(cls: type[LoadedModel], fields: dict[str, Any]) -> LoadedModel:

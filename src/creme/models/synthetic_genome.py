@@ -247,7 +247,7 @@ def _drawn(context: str, seed: int) -> list[tuple[str, int, int]]:
     random = np.random.Generator(np.random.Philox(seed % 2**64))
     tiles = iter(random.permutation([k for k in range(-_FAR, _FAR + 1) if k]).tolist())
     near = iter(random.permutation([k for k in range(-_NEAR, _NEAR + 1) if k]).tolist())
-    plan = []
+    plan: list[tuple[str, int, int]] = []
     for kind, (least, most), (weakest, strongest), close in _RANGES[context]:
         for _ in range(random.integers(least, most + 1)):
             taken = {tile for _, tile, _ in plan}

@@ -101,6 +101,14 @@ class TorchModel(LoadedModel):
 
         return network.to(self.place(torch.cuda.device_count(), "PyTorch")).float().eval()
 
+    def free_memory(self) -> int | None:
+        """Bytes free on the GPU, once the network is loaded; None on a CPU."""
+        if self._network is None or (device := _device(self.network)).type != "cuda":
+            return None
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+
     def environment(self) -> dict[str, Any]:
         """The device, and PyTorch's version, once the network is loaded."""
         found = super().environment()

@@ -67,6 +67,15 @@ class Cache:
         if len(self._held) >= self.source.chunk_rows or monotonic() - self._held_since > 1.0:
             self.flush()
 
+    def compared(self) -> dict[int, float]:
+        """Sizes of batches whose difference is known; see `creme.runner.device.Device`."""
+        return self.store.batches(self.source)
+
+    def record(self, differences: dict[int, float]) -> None:
+        """Keep differences with the model, by size of batch."""
+        for size, difference in differences.items():
+            self.store.record_batch(self.source, size, difference)
+
     def flush(self) -> None:
         """Store what is held back."""
         if self._held:

@@ -36,19 +36,26 @@ def label(dataset: object, task: Task, tracks: SequenceOf[str]) -> xr.Dataset:
         raise ConfigError(
             f"{task} returned {sizes['track']} tracks where {len(tracks)} activities were read"
         )
-    positions: dict[str, object] = {
-        str(dim): np.arange(size) for dim, size in sizes.items() if dim not in dataset.coords
+    # One construction: xarray takes milliseconds for each, and a study has many units.
+    coords: dict[str, xr.Variable] = {
+        str(dim): xr.Variable((dim,), np.arange(size))
+        for dim, size in sizes.items()
+        if dim not in dataset.coords
     }
-    if "track" in positions:
-        positions["track"] = np.array(tracks, dtype=object)
-    unit = dataset.assign_coords(positions)
-    notes = [name for name, values in unit.data_vars.items() if values.dtype.kind not in "fc"]
-    labels = {
-        name: ("locus", np.array([value], dtype=object if isinstance(value, str) else None))
-        for name, value in task.unit.labels.items()
-    }
-    unit = unit.expand_dims(locus=np.array([task.unit.name], dtype=object))
-    return unit.set_coords(notes).assign_coords(labels)
+    if "track" in coords:
+        coords["track"] = xr.Variable(("track",), np.array(tracks, dtype=object))
+    coords |= {str(name): values.variable for name, values in dataset.coords.items()}
+    measured: dict[str, xr.Variable] = {}
+    for name, values in dataset.data_vars.items():
+        into = measured if values.dtype.kind in "fc" else coords
+        variable = values.variable
+        into[str(name)] = xr.Variable(
+            ("locus", *variable.dims), variable.values[None], variable.attrs
+        )
+    for name, value in {"locus": task.unit.name, **task.unit.labels}.items():
+        kind = object if isinstance(value, str) else None
+        coords[name] = xr.Variable(("locus",), np.array([value], dtype=kind))
+    return xr.Dataset(measured, coords, dataset.attrs)
 
 
 def join(units: SequenceOf[xr.Dataset]) -> xr.Dataset:

@@ -2,58 +2,179 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import CremeError, ModelError
 from creme.model import Model, Selection
+from creme.runner.batching import Batching
 from creme.runner.windowed import Windowed
 from creme.sequence import Sequenceable, onehot_table
 from creme.split import SplitModel
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Sequences that are ready for the model.
+
+    Attributes
+    ----------
+    sequences : list of Sequence or Mutant
+    onehot : array of float32, shape (len(sequences), length, 4), optional
+        None where the model is evaluated by windows, or where there was no memory for it.
+    buffer : array of float32, optional
+        What `onehot` is a part of; it is used again after the batch.
+    """
+
+    sequences: SequenceOf[Sequenceable]
+    onehot: NDArray[np.float32] | None = None
+    buffer: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of them."""
+        onehot = None if self.onehot is None else self.onehot[rows]
+        return Batch(self.sequences[rows], onehot)
+
+
 class Device:
     """A model with its selection, fed with sequences.
 
-    A `SplitModel` is evaluated by windows, unless it says ``exact = "full"``.
+    A `SplitModel` is evaluated by windows, unless it says ``exact = "full"``. A batch that does not
+    fit into memory is predicted in halves.
 
     Parameters
     ----------
     model : Model
     selection : Selection
         The bins and tracks that are kept of each prediction.
+    batch_size : int or 'auto', optional
+        See `creme.runner.batching.Batching`.
+    differences : dict of int to float, optional
+        Those that are known.
+
+    Attributes
+    ----------
+    batching : Batching
+        How many sequences a batch should have.
+    differences : dict of int to float
+        By size of batch, measured once at the first full batch: how far its first sequence's values
+        are from those that it has alone, relative to the largest of them. Many kernels round
+        differently by batch size.
     """
 
-    def __init__(self, model: Model, selection: Selection) -> None:
+    def __init__(
+        self,
+        model: Model,
+        selection: Selection,
+        batch_size: int | Literal["auto"] | None = None,
+        differences: Mapping[int, float] | None = None,
+    ) -> None:
         self.model = model
         self.selection = selection
+        self.batching = Batching(model, batch_size)
+        self.differences = dict(differences or {})
+        self._compared = {1, *self.differences}
         self._table = onehot_table(model.n_value)
-        self._buffer = np.empty((0, model.input_length, 4), dtype=np.float32)
+        self._buffers: list[NDArray[np.float32]] = []
+        self._lock = threading.Lock()
         self._windowed: Windowed | None = None
         if isinstance(model, SplitModel) and model.exact == "windowed":
             self._windowed = Windowed(model, selection)
 
-    def predict(self, batch: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
+    def prepare(self, sequences: SequenceOf[Sequenceable]) -> Batch:
+        """One-hot encode a batch; another thread may be predicting one meanwhile."""
+        if self._windowed is not None:
+            return Batch(sequences)
+        with self._lock:
+            buffer = self._buffers.pop() if self._buffers else None
+        try:
+            onehot, buffer = self._encoded(sequences, buffer)
+        except MemoryError:
+            return Batch(sequences)  # in parts, then
+        return Batch(sequences, onehot, buffer)
+
+    def _encoded(
+        self, sequences: SequenceOf[Sequenceable], buffer: NDArray[np.float32] | None = None
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """One-hot of sequences, and the buffer that it is a part of."""
+        if buffer is None or len(buffer) < len(sequences):
+            shape = (len(sequences), self.model.input_length, 4)
+            buffer = np.empty(shape, dtype=np.float32)
+        onehot = buffer[: len(sequences)]
+        for row, sequence in zip(onehot, sequences, strict=True):
+            np.take(self._table, sequence.sequence.codes, axis=0, out=row, mode="clip")
+        return onehot, buffer
+
+    def predict(self, batch: SequenceOf[Sequenceable] | Batch) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
 
-        Not to be called by two threads at once: the one-hot batch is a buffer that is reused.
+        Not to be called by two threads at once. A batch from `prepare` is predicted once: its
+        memory is used again.
 
         Raises
         ------
         ModelError
-            If the model fails or returns another shape.
+            If the model fails, returns another shape, or has no memory for a single sequence.
         """
+        if not isinstance(batch, Batch):
+            batch = self.prepare(batch)
         try:
-            values = np.asarray(self._predict(batch))
-        except CremeError:
-            raise
+            began = perf_counter()
+            values = self._predict(batch)
+            self.batching.ran(len(batch), perf_counter() - began)
+            self._compare(batch, values)
+        finally:
+            if batch.buffer is not None:
+                with self._lock:
+                    self._buffers.append(batch.buffer)
+        return values
+
+    def _predict(self, batch: Batch) -> NDArray[np.float32]:
+        """As much at once as memory allows."""
+        try:
+            return self._forward(batch)
         except Exception as error:
-            raise ModelError(
-                f"model {self.model.name} failed on a batch of {len(batch)}: "
-                f"{type(error).__name__}: {error}"
-            ) from error
+            if not self.model.is_out_of_memory(error):
+                if isinstance(error, CremeError):
+                    raise
+                raise ModelError(
+                    f"model {self.model.name} failed on a batch of {len(batch)}: "
+                    f"{type(error).__name__}: {error}"
+                ) from error
+            # What the frames hold is memory too.
+            failure: Exception = error.with_traceback(None)
+            failure.__context__ = None
+        self.batching.exceeded(len(batch))
+        if len(batch) > 1:
+            half = len(batch) // 2
+            parts = [self._predict(batch.part(rows)) for rows in (slice(half), slice(half, None))]
+            return np.concatenate(parts)
+        if self._windowed is not None and self._windowed.forget():
+            return self._predict(batch)
+        raise ModelError(
+            f"model {self.model.name}: a single sequence of {self.model.input_length} bp does not "
+            f"fit into memory: {type(failure).__name__}: {failure}"
+        ) from failure
+
+    def _forward(self, batch: Batch) -> NDArray[np.float32]:
+        if self._windowed is not None:
+            given = self._windowed.predict(batch.sequences)
+        else:
+            onehot = batch.onehot
+            if onehot is None:
+                onehot, _ = self._encoded(batch.sequences)
+            given = self.model.predict_selected(onehot, self.selection)
+        values = np.asarray(given)
         expected = (len(batch), *self.selection.shape)
         if values.shape != expected:
             raise ModelError(
@@ -63,13 +184,14 @@ class Device:
         # A model may hand out a buffer of its own; what is kept must not change under it.
         return np.array(values, dtype=np.float32, order="C")
 
-    def _predict(self, batch: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
-        if self._windowed is not None:
-            return self._windowed.predict(batch)
-        if len(self._buffer) < len(batch):
-            shape = (len(batch), self.model.input_length, 4)
-            self._buffer = np.empty(shape, dtype=np.float32)
-        onehot = self._buffer[: len(batch)]
-        for row, sequence in zip(onehot, batch, strict=True):
-            np.take(self._table, sequence.sequence.codes, axis=0, out=row, mode="clip")
-        return self.model.predict_selected(onehot, self.selection)
+    def _compare(self, batch: Batch, values: NDArray[np.float32]) -> None:
+        """Measure once for each size what a batch changes of its first sequence's values."""
+        size = len(batch)
+        if size in self._compared or size != self.batching.size or not self.batching.settled:
+            return
+        self._compared.add(size)
+        alone = self._predict(batch.part(slice(1)))[0]
+        apart = float(np.abs(values[0] - alone).max(initial=0.0))
+        largest = float(np.abs(alone).max(initial=0.0))
+        if np.isfinite(apart):
+            self.differences[size] = apart / largest if largest else apart

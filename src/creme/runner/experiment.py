@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -28,6 +28,9 @@ def _a_folder_name(name: str) -> str:
 FolderName = Annotated[str, AfterValidator(_a_folder_name)]
 
 
+BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
+
+
 class Experiment(Parameters):
     """An experiment as its file describes it.
 
@@ -41,7 +44,11 @@ class Experiment(Parameters):
         None, description="SQLAlchemy URL of the store's index, where it is not in the directory"
     )
     results: str | None = Field(None, description="results directory; NAME.results unless given")
-    batch_size: int | None = Field(None, ge=1, description="sequences a forward pass")
+    batch_size: BatchSize = Field(
+        None,
+        description="sequences a forward pass, or 'auto' to find it by trying; unless given that "
+        "is done on a GPU, and on a CPU it is the model's own",
+    )
     model: dict[str, Any] = Field(
         description="plugin, its parameters, and what is kept: tracks, strand, bins"
     )
@@ -109,23 +116,26 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
             f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
         )
     kept = {key: table.pop(key) for key in KEPT if key in table}
-    variants = table.pop("ensemble", None)
     cls = registry.load("models", plugin)
     try:
-        model: Model = cls(**_resolved(cls, table, folder))
-    except ConfigError as error:
-        raise ConfigError(f"[model]: {error}") from None
-    if variants is not None:
-        from creme.models.ensemble import Ensemble
-
-        try:
-            model = Ensemble(of=model, **variants)
-        except (ConfigError, TypeError) as error:
-            raise ConfigError(f"[model] ensemble: {error}") from None
-    try:
+        model = _model(cls, table, folder)
         return model, select(model, **kept)
     except ConfigError as error:
         raise ConfigError(f"[model]: {error}") from None
+
+
+def _model(cls: type[Model], table: dict[str, Any], folder: Path) -> Model:
+    """The model of a class, or an ensemble of several, strands and shifts."""
+    variants = table.pop("ensemble", None)
+    if variants is None:
+        return cls(**_resolved(cls, table, folder))
+    if not isinstance(variants, dict):
+        raise ConfigError(f"ensemble = {variants!r}: give a table, [model.ensemble]")
+    from creme.models.ensemble import ensemble, replicates
+
+    rows = replicates(table, variants.get("replicates", {}))
+    models = [cls(**_resolved(cls, row, folder)) for row in rows]
+    return ensemble(models, **{k: v for k, v in variants.items() if k != "replicates"})
 
 
 def select(

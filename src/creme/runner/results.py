@@ -8,10 +8,12 @@ import shutil
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import alive, write_text
+from creme.durable import alive, locked, write_text
 from creme.errors import ResultsError, listing, nearest
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "experiment.toml"
 STATE = "run.json"
+RUN_TWICE = ": wait for its end, or stop it; what is there can be read meanwhile"
 
 
 class Results:
@@ -51,6 +54,24 @@ class Results:
             )
         return results
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the directory for this process alone, to run into it; it is made if needed.
+
+        Reading needs no such thing: whatever is in it stands whole.
+
+        Raises
+        ------
+        InUseError
+            If another process has it.
+        ResultsError
+            If something else stands here; nothing is changed then.
+        """
+        self._refuse_foreign()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with locked(self.path / f".{STATE}.lock", f"{self.path} is being run", RUN_TWICE):
+            yield
+
     def claim(self, text: str, folder: Path, identity: dict[str, Any]) -> None:
         """Make the directory this experiment's, or find that it is.
 
@@ -80,22 +101,24 @@ class Results:
                     f"that both need are reused from the store"
                 )
             return
-        if self.path.exists() and (not self.path.is_dir() or self._foreign()):
-            raise ResultsError(
-                f"{self.path} exists and is not a results directory: give another with --output"
-            )
+        self._refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
         write_text(self.path / EXPERIMENT, text)
         self.update({"identity": identity, "folder": str(folder.resolve()), "state": "new"})
 
-    def _foreign(self) -> bool:
-        """Whether something stands here that no run, killed while it began, has left."""
-        return any(
+    def _refuse_foreign(self) -> None:
+        """An error if something stands here that no run, killed while it began, has left."""
+        if (self.path / STATE).is_file() or not self.path.exists():
+            return
+        if not self.path.is_dir() or any(
             entry.name != EXPERIMENT
             and not entry.name.startswith(f".{EXPERIMENT}")
             and not entry.name.startswith(f".{STATE}")
             for entry in self.path.iterdir()
-        )
+        ):
+            raise ResultsError(
+                f"{self.path} exists and is not a results directory: give another with --output"
+            )
 
     def state(self) -> dict[str, Any]:
         """What ``run.json`` says; a run whose process is gone is called stopped."""

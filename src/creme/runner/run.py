@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Plan:
     tests: Mapping[str, Test]
     loci: SequenceOf[Locus]
     seed: int = 0
-    batch_size: int | None = None
+    batch_size: int | Literal["auto"] | None = None
 
     @classmethod
     def of(cls, experiment: Experiment, folder: Path) -> Plan:
@@ -121,11 +121,11 @@ class Plan:
 
     def scheduler(self, store: Store, on_progress: Callable[[Progress], None]) -> Scheduler:
         """What runs tasks of this plan through a store."""
+        cache = Cache(store, self.model, self.selection)
         return Scheduler(
-            Device(self.model, self.selection),
+            Device(self.model, self.selection, self.batch_size, cache.compared()),
             self.readout()[0],
-            Cache(store, self.model, self.selection),
-            batch_size=self.batch_size or self.model.batch_size,
+            cache,
             on_progress=on_progress,
         )
 
@@ -156,6 +156,10 @@ class Report:
     progress : Progress
     seconds : dict of str to float
         Where the time went; see `creme.runner.scheduler.PROFILED`.
+    batch_size : int
+        Sequences a batch, at the end.
+    batch_differences : dict of int to float
+        By size of batch; see `creme.runner.device.Device`. What earlier runs measured is included.
     interrupted : bool
         Stopped before its end; then there are no datasets.
     """
@@ -164,6 +168,8 @@ class Report:
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     seconds: dict[str, float] = field(default_factory=dict)
+    batch_size: int = 0
+    batch_differences: dict[int, float] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -215,6 +221,7 @@ def measure(
         if error is not None:
             report.failures.append((task.label, task.unit.name, told(error)))
     report.interrupted = scheduler.stopped
+    report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
     if not report.interrupted:
         for name, found in units.items():
             if found:
@@ -267,7 +274,7 @@ def run_experiment(
         raise ConfigError(f"{title}: {error}") from None
     results = Results(output or folder / (experiment.results or f"{experiment.name}.results"))
     store_path = folder / Path(experiment.store).expanduser()
-    with Store(store_path, index_url=experiment.index) as store:
+    with results.held(), Store(store_path, index_url=experiment.index) as store:
         results.claim(text, folder, plan.identity())
         results.update({"state": "running", "store": str(store_path.resolve())})
         try:
@@ -287,6 +294,8 @@ def run_experiment(
                 "error": "",
                 "counts": {**vars(report.progress), "repeated": report.progress.repeated},
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
+                "batch_size": report.batch_size,
+                "batch_differences": report.batch_differences,
                 "failures": report.failures,
                 "environment": plan.model.environment() or results.state().get("environment", {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},

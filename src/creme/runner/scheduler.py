@@ -1,7 +1,7 @@
 """Many test generators, one model: every distinct sequence predicted once.
 
-The driver thread perturbs, hashes, looks up and writes; one more thread holds the model. Both work
-at the same time, and requests are consumed only as fast as the model needs them.
+The driver thread perturbs, hashes, looks up, encodes and writes; one more thread holds the model.
+Both work at the same time, and requests are consumed only as fast as the model needs them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ModelError, SequenceError
-from creme.runner.device import Device
+from creme.runner.device import Batch, Device
 from creme.sequence import Sequenceable
 from creme.test import Profiles, Request, Steps, Test, Unit
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from creme.runner.cache import Cache
 
-PROFILED = ("perturb", "hash", "look-up", "model", "wait", "write", "tests")
+PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
 """What time is spent on. All but ``model`` is the driver's thread, which works beside the model's:
 ``wait`` is where it had nothing to do, so a GPU was busy for ``model`` of the whole time.
 """
@@ -117,13 +117,12 @@ class Scheduler:
     Parameters
     ----------
     device : Device
-        The model with its selection; predicts batches of sequences.
+        The model with its selection; predicts batches of sequences, and says how large they
+        should be.
     readout : callable
         Kept values, (n, bins, tracks), to activities, (n, activities).
     cache : Cache
         Look-up and write of kept values.
-    batch_size : int
-        Sequences a forward pass.
     in_flight : int
         Generators that are open at the same time: enough to fill batches when each asks for few.
     on_progress : callable, optional
@@ -142,16 +141,15 @@ class Scheduler:
         readout: Callable[[NDArray[np.float32]], NDArray[np.float32]],
         cache: Cache,
         *,
-        batch_size: int,
         in_flight: int = 64,
         on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self.progress = Progress()
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
+        self._recorded = set(device.differences)
         self._readout = readout
         self._cache = cache
-        self._batch_size = batch_size
         self._in_flight = in_flight
         self._on_progress = on_progress
         self._active: list[_Active] = []
@@ -164,6 +162,16 @@ class Scheduler:
     def stop(self) -> None:
         """Ask for an end after the batches that the model is at; safe in a signal handler."""
         self._stopping = True
+
+    @property
+    def batch_size(self) -> int:
+        """Sequences a batch at present."""
+        return self._device.batching.size
+
+    @property
+    def differences(self) -> dict[int, float]:
+        """Of batches from sequences alone, by size; see `Device`."""
+        return dict(self._device.differences)
 
     @property
     def stopped(self) -> bool:
@@ -190,16 +198,18 @@ class Scheduler:
                 yield from self._drain()
                 while self._queue and len(running) < 2:
                     # A batch that is not full waits while the answers to come may fill it.
-                    if len(self._queue) < self._batch_size and running:
+                    if len(self._queue) < self.batch_size and running:
                         break
                     batch = self._next_batch()
                     if batch:
-                        running[pool.submit(self._predict, batch)] = batch
+                        running[self._submit(pool, batch)] = batch
                 if running:
                     self._collect(running)
                 elif not more and not self._active and not self._queue:
                     self._done = True
                     break
+            for waits in [future for future in running if future.cancel()]:
+                del running[waits]
             while running:
                 self._collect(running)
             yield from self._drain()
@@ -208,9 +218,20 @@ class Scheduler:
             for active in self._active:
                 active.steps.close()
             with self._spent("write"):
+                # Where something failed, the model may have been at another batch.
+                for future, batch in running.items():
+                    if not future.cancelled() and future.exception() is None:
+                        self._store(batch, future.result())
                 self._cache.flush()
 
-    def _predict(self, batch: list[Sequenceable]) -> NDArray[np.float32]:
+    def _submit(
+        self, pool: ThreadPoolExecutor, sequences: list[Sequenceable]
+    ) -> Future[NDArray[np.float32]]:
+        with self._spent("one-hot"):
+            batch = self._device.prepare(sequences)
+        return pool.submit(self._predict, batch)
+
+    def _predict(self, batch: Batch) -> NDArray[np.float32]:
         with self._spent("model"):
             return self._device.predict(batch)
 
@@ -242,7 +263,7 @@ class Scheduler:
 
         A generator whose request is answered from the cache alone goes on at once.
         """
-        target = 2 * self._batch_size
+        target = 2 * self.batch_size
         for active in list(self._active):
             while active in self._active and not active.exhausted:
                 if len(self._queue) >= target or self._stopping:
@@ -295,7 +316,7 @@ class Scheduler:
 
     def _next_batch(self) -> list[Sequenceable]:
         batch: list[Sequenceable] = []
-        while self._queue and len(batch) < self._batch_size:
+        while self._queue and len(batch) < self.batch_size:
             sequence = self._queue.popleft()
             if self._waiting[sequence.digest]:
                 batch.append(sequence)
@@ -310,13 +331,11 @@ class Scheduler:
         for future in done:
             batch = running.pop(future)
             values = future.result()
+            self._record_differences()
             self.progress.predicted += len(batch)
-            finite = np.isfinite(values).all(axis=(1, 2))
-            digests = [sequence.digest for sequence in batch]
             with self._spent("write"):
-                self._cache.write(
-                    [d for d, ok in zip(digests, finite, strict=True) if ok], values[finite]
-                )
+                finite = self._store(batch, values)
+            digests = [sequence.digest for sequence in batch]
             activities = self._readout(values)
             for row, digest in enumerate(digests):
                 for active, place in self._waiting.pop(digest):
@@ -336,6 +355,20 @@ class Scheduler:
                     if active.answered:
                         self._advance(active, self._answer(active))
         self._on_progress(self.progress)
+
+    def _store(self, batch: list[Sequenceable], values: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Keep values that are finite; returns which are."""
+        finite = np.asarray(np.isfinite(values).all(axis=(1, 2)))
+        digests = [one.digest for one, ok in zip(batch, finite, strict=True) if ok]
+        self._cache.write(digests, values[finite])
+        return finite
+
+    def _record_differences(self) -> None:
+        """Keep with the model what its thread has measured of batches since."""
+        found = self.differences
+        if found.keys() != self._recorded:
+            self._cache.record({size: found[size] for size in found.keys() - self._recorded})
+            self._recorded = set(found)
 
     def _answer(self, active: _Active) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]

@@ -33,6 +33,7 @@ class _Known:
     """A sequence with its features; without them while it waits for its turn."""
 
     codes: Codes
+    sketch: NDArray[np.uint32]
     features: Features | None = None
 
     @property
@@ -107,20 +108,32 @@ class Windowed:
         best: _Known | None = None
         parts: tuple[Window, ...] = ()
         least = WORTH * self._n
-        for known in self._known.values():
+        # Its windows hold at least the features whose sketch differs: most need no closer look.
+        sketch = self._sketch(codes)
+        known_ones = list(self._known.values())
+        differing = [np.count_nonzero(known.sketch != sketch) for known in known_ones]
+        for place in np.argsort(differing, kind="stable"):
+            if differing[place] >= least:
+                break
+            known = known_ones[place]
             changed = np.flatnonzero(known.codes != codes)
-            if changed.size > least * self._stride:
-                continue  # its windows are at least as long
             some = windows(changed, codes.size, self._stride, self.model.radius)
             if size(some) < least:
                 best, parts, least = known, some, size(some)
         if best is not None:
             self._known.move_to_end(id(best))
         far = best is None or least > FAR * self._n
-        new = _Known(codes) if far else None
+        new = _Known(codes, sketch) if far else None
         if new is not None:
             self._known[id(new)] = new
         return _Planned(codes, best, parts, new)
+
+    def _sketch(self, codes: Codes) -> NDArray[np.uint32]:
+        """The first bases of each feature's own, up to four, as one number."""
+        own = codes[: self._n * self._stride].reshape(self._n, self._stride)[:, :4]
+        first = np.zeros((self._n, 4), dtype=np.uint8)
+        first[:, : own.shape[1]] = own
+        return first.view(np.uint32)[:, 0]
 
     def _run(self, wave: list[_Planned]) -> NDArray[np.float32]:
         try:
@@ -202,6 +215,12 @@ class Windowed:
     def _at(self, output: int, position: int) -> int:
         """A position of the coarsest output, in positions of another."""
         return position * (self._stride // self.model.strides[output])
+
+    def forget(self) -> bool:
+        """Give up all features; returns whether there were any."""
+        some = bool(self._known)
+        self._known.clear()
+        return some
 
     def _forget(self) -> None:
         """Keep to the memory, the sequences used last; the last one always stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import sqlalchemy as sa
 
 from creme.errors import StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1 had an index of predictions by chunk, half of the file, and no table of batches."""
+
+DIGEST_BYTES = 32
 
 metadata = sa.MetaData()
 
@@ -32,7 +36,8 @@ sources = sa.Table(
 )
 
 # A chunk's number is its id: no two writers are ever given the same one. Its rows and checksum are
-# set when it is durable; a line without them is a chunk that a writer did not finish.
+# set when it is durable; a line without them is a chunk that a writer did not finish, or that was
+# found damaged: the predictions that point to it do not exist.
 chunks = sa.Table(
     "chunks",
     metadata,
@@ -47,11 +52,22 @@ predictions = sa.Table(
     "predictions",
     metadata,
     sa.Column("source_id", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
-    sa.Column("chunk_id", sa.Integer, nullable=False, index=True),
+    sa.Column("digest", sa.LargeBinary(DIGEST_BYTES), primary_key=True),
+    sa.Column("chunk_id", sa.Integer, nullable=False),
     sa.Column("row", sa.Integer, nullable=False),
     sqlite_with_rowid=False,
 )
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("source_id", sa.ForeignKey("sources.id"), primary_key=True, autoincrement=False),
+    sa.Column("size", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("difference", sa.Float, nullable=False),
+)
+
+_MAPPED_BYTES = 2**34
+_PAGES_A_CHECKPOINT = 4096  # of 4 KiB
 
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
 
@@ -91,12 +107,12 @@ def refuse_remote(path: Path, mountinfo: str | None = None) -> None:
 
 
 def open_index(path: Path, url: str | None) -> sa.Engine:
-    """The engine of a store's index, its tables made if there are none.
+    """The engine of a store's index, its tables made if there are none and brought up to date.
 
     Raises
     ------
     StoreError
-        If the index was made by another schema version or cannot be opened.
+        If the index was made by a later schema version or cannot be opened.
     """
     if url is None:
         refuse_remote(path)
@@ -111,6 +127,9 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
                 connection.execute(
                     insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
                 )
+                found = _version(connection)
+            if found == "1":
+                _from_version_1(connection)
                 found = _version(connection)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
@@ -139,15 +158,64 @@ def _create(connection: sa.Connection) -> None:
             connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
 
 
+def _from_version_1(connection: sa.Connection) -> None:
+    """Two steps that may be made twice; a process that still works by version 1 is not disturbed.
+
+    The file does not shrink: what the index of predictions by chunk took is used for new ones.
+    """
+    by_chunk = sa.Index("ix_predictions_chunk_id", sa.column("chunk_id"))
+    connection.execute(sa.schema.DropIndex(by_chunk, if_exists=True))
+    connection.execute(sa.schema.CreateTable(batches, if_not_exists=True))
+    connection.execute(meta.update().where(meta.c.key == "schema_version").values(value="2"))
+
+
 def insert_new(engine: sa.Engine, table: sa.Table) -> Any:
     """An INSERT that leaves lines alone that are there already: the first writer wins."""
+    return _insert(engine, table).on_conflict_do_nothing()
+
+
+def insert_predictions(engine: sa.Engine) -> Any:
+    """An INSERT of predictions: the first writer wins, unless its chunk was found damaged."""
+    insert = _insert(engine, predictions)
+    gone = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
+    return insert.on_conflict_do_update(
+        index_elements=["source_id", "digest"],
+        set_={"chunk_id": insert.excluded.chunk_id, "row": insert.excluded.row},
+        where=predictions.c.chunk_id.in_(gone),
+    )
+
+
+def _insert(engine: sa.Engine, table: sa.Table) -> Any:
     if engine.dialect.name == "postgresql":
         from sqlalchemy.dialects import postgresql
 
-        return postgresql.insert(table).on_conflict_do_nothing()
+        return postgresql.insert(table)
     from sqlalchemy.dialects import sqlite
 
-    return sqlite.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table)
+
+
+def find_predictions(
+    connection: sa.Connection, source_id: int, digests: SequenceOf[bytes]
+) -> list[tuple[bytes, int, int]]:
+    """Digest, row and chunk of those that have a line."""
+    if connection.dialect.name == "sqlite":
+        # One parameter and few Python objects: three times as many a second as with IN.
+        found = connection.exec_driver_sql(
+            _FIND, (b"".join(digests), DIGEST_BYTES, len(digests), source_id)
+        )
+        return [(digests[k], row, chunk_id) for k, row, chunk_id in found]
+    query = sa.select(predictions.c.digest, predictions.c.row, predictions.c.chunk_id).where(
+        predictions.c.source_id == source_id, predictions.c.digest.in_(digests)
+    )
+    return [(bytes(digest), row, chunk_id) for digest, row, chunk_id in connection.execute(query)]
+
+
+_FIND = """
+WITH RECURSIVE asked(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM asked WHERE k + 1 < ?3)
+SELECT k, "row", chunk_id FROM asked CROSS JOIN predictions
+WHERE source_id = ?4 AND digest = substr(?1, k * ?2 + 1, ?2)
+"""
 
 
 def _configure(connection: Any, _record: Any) -> None:
@@ -155,4 +223,8 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA busy_timeout = 60000")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
+    # Digests are random, so that every line of a commit is in a page of its own. Read from the
+    # system's cache, pages need no copy; written back in bulk, they are synced less often.
+    cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_A_CHECKPOINT}")
     cursor.close()

@@ -20,9 +20,13 @@ from numpy.typing import NDArray
 from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.schema import (
+    DIGEST_BYTES,
     SCHEMA_VERSION,
+    batches,
     chunks,
+    find_predictions,
     insert_new,
+    insert_predictions,
     open_index,
     predictions,
     sources,
@@ -31,17 +35,19 @@ from creme.store.schema import (
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
 _CACHE_BYTES = 64 * 2**20
-_DIGESTS_A_QUERY = 500
+_DIGESTS_A_QUERY = 1000
+_CHUNKS_A_QUERY = 500
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """A source and how much of it is stored."""
+    """A source, how much of it is stored, and `Store.batches` of it."""
 
     source: Source
     predictions: int
     chunks: int
     bytes: int
+    batches: dict[int, float]
 
 
 class Store:
@@ -56,8 +62,8 @@ class Store:
     - A row exists when, and only when, its line stands in the index, committed after the chunk is
       durable, with the chunk's checksum. A killed writer costs what it had not committed.
     - The first writer of a prediction wins; a second one changes nothing.
-    - A chunk that is missing, damaged or does not have its checksum is not served: its lines are
-      removed, with a warning, so that the predictions are made again.
+    - A chunk that is missing, damaged or does not have its checksum is not served: it is taken out
+      of the index, with a warning, so that its predictions are made again.
     - Any number of threads and processes may read and write at the same time.
 
     Parameters
@@ -71,7 +77,7 @@ class Store:
     ------
     StoreError
         If the directory holds something else, is on a file system where SQLite's locking fails,
-        or was made by another schema version.
+        or was made by a later schema version. One of an earlier version is brought up to date.
     """
 
     def __init__(self, path: str | Path, *, index_url: str | None = None) -> None:
@@ -155,31 +161,19 @@ class Store:
         wanted = list(dict.fromkeys(digests))
         if not wanted:
             return {}
-        lines: list[Any] = []
-        query = (
-            sa.select(
-                predictions.c.digest,
-                predictions.c.row,
-                predictions.c.chunk_id,
-                chunks.c.rows,
-                chunks.c.checksum,
-            )
-            .outerjoin_from(predictions, chunks, predictions.c.chunk_id == chunks.c.id)
-            .where(
-                predictions.c.source_id == source.id,
-                predictions.c.digest.in_(sa.bindparam("digests", expanding=True)),
-            )
-        )
+        _check_digests(wanted)
+        lines: list[tuple[bytes, int, int]] = []
         with self._engine.connect() as connection:
             for start in range(0, len(wanted), _DIGESTS_A_QUERY):
                 some = wanted[start : start + _DIGESTS_A_QUERY]
-                lines += connection.execute(query, {"digests": some})
-        found = {}
-        for digest, row, chunk_id, rows, checksum in lines:
-            values = self._chunk(source, chunk_id, rows, checksum)
-            if values is not None:
-                found[bytes(digest)] = (values[row], chunk_id in self._own_chunks)
-        return found
+                lines += find_predictions(connection, source.id, some)
+        held = self._chunks(source, {chunk_id for _, _, chunk_id in lines})
+        own = {chunk_id for chunk_id in held if chunk_id in self._own_chunks}
+        return {
+            digest: (held[chunk_id][row], chunk_id in own)
+            for digest, row, chunk_id in lines
+            if chunk_id in held
+        }
 
     def write(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
@@ -196,8 +190,10 @@ class Store:
         Raises
         ------
         StoreError
-            If a value is not finite or the shape is another one; nothing is stored then.
+            If a value is not finite, the shape is another one, or a digest is none; nothing is
+            stored then.
         """
+        _check_digests(digests)
         # A copy: what is remembered for reading must not change with the caller's array.
         values = np.array(values, dtype="<f4", order="C")
         if values.shape != (len(digests), *source.shape):
@@ -213,11 +209,42 @@ class Store:
 
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
-        query = sa.select(sa.func.count()).select_from(predictions)
+        gone = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
+        query = (
+            sa.select(sa.func.count())
+            .select_from(predictions)
+            .where(predictions.c.chunk_id.not_in(gone))
+        )
         if source is not None:
             query = query.where(predictions.c.source_id == source.id)
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
+
+    def record_batch(self, source: Source, size: int, difference: float) -> None:
+        """Keep how far predictions in batches of a size were from those of sequences alone.
+
+        Parameters
+        ----------
+        source : Source
+        size : int
+            Sequences a batch.
+        difference : float
+            Relative to the largest value. The first one that is recorded stands.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(
+                insert_new(self._engine, batches).values(
+                    source_id=source.id, size=size, difference=difference
+                )
+            )
+
+    def batches(self, source: Source) -> dict[int, float]:
+        """What `record_batch` has kept, by size."""
+        query = sa.select(batches.c.size, batches.c.difference).where(
+            batches.c.source_id == source.id
+        )
+        with self._engine.connect() as connection:
+            return {line.size: line.difference for line in connection.execute(query)}
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
@@ -236,6 +263,7 @@ class Store:
                 predictions=self.count(source),
                 chunks=n_chunks.get(source.id, 0),
                 bytes=self._arrays.size(source),
+                batches=self.batches(source),
             )
             for source in known
         ]
@@ -259,7 +287,7 @@ class Store:
                 .values(rows=len(values), checksum=_checksum(values))
             )
             connection.execute(
-                insert_new(self._engine, predictions),
+                insert_predictions(self._engine),
                 [
                     {"source_id": source.id, "digest": digest, "chunk_id": chunk_id, "row": row}
                     for row, digest in enumerate(digests)
@@ -270,33 +298,46 @@ class Store:
             self._own_chunks.add(chunk_id)
             self._remember(chunk_id, values)
 
-    def _chunk(
-        self, source: Source, chunk_id: int, rows: int | None, checksum: str | None
-    ) -> NDArray[np.float32] | None:
-        """The rows of a chunk, checked once while they are remembered; None if it is damaged."""
+    def _chunks(self, source: Source, ids: set[int]) -> dict[int, NDArray[np.float32]]:
+        """The rows of chunks; those that are damaged are not among them."""
         with self._lock:
-            if chunk_id in self._decoded:
+            found = {chunk_id: self._decoded[chunk_id] for chunk_id in ids & self._decoded.keys()}
+            for chunk_id in found:
                 self._decoded.move_to_end(chunk_id)
-                return self._decoded[chunk_id]
-        values = None if rows is None else self._arrays.read(source, chunk_id, rows)
-        if values is None or _checksum(values) != checksum:
-            self._drop(source, chunk_id)
-            return None
-        values.flags.writeable = False
-        with self._lock:
-            self._remember(chunk_id, values)
-        return values
+        missing = sorted(ids - found.keys())
+        if not missing:
+            return found
+        described: list[Any] = []
+        with self._engine.connect() as connection:
+            for start in range(0, len(missing), _CHUNKS_A_QUERY):
+                query = sa.select(chunks.c.id, chunks.c.rows, chunks.c.checksum).where(
+                    chunks.c.id.in_(missing[start : start + _CHUNKS_A_QUERY]),
+                    chunks.c.rows.is_not(None),
+                )
+                described += connection.execute(query)
+        for chunk_id, rows, checksum in described:
+            values = self._arrays.read(source, chunk_id, rows)
+            if values is None or _checksum(values) != checksum:
+                self._drop(source, chunk_id, rows)
+                continue
+            values.flags.writeable = False
+            found[chunk_id] = values
+            with self._lock:
+                self._remember(chunk_id, values)
+        return found
 
-    def _drop(self, source: Source, chunk_id: int) -> None:
+    def _drop(self, source: Source, chunk_id: int, rows: int) -> None:
         """Forget the predictions of a damaged chunk."""
         with self._engine.begin() as connection:
             gone = connection.execute(
-                predictions.delete().where(predictions.c.chunk_id == chunk_id)
+                chunks.update()
+                .where(chunks.c.id == chunk_id, chunks.c.rows.is_not(None))
+                .values(rows=None, checksum=None)
             ).rowcount
         if gone:
             warnings.warn(
                 f"store {self.path}: chunk {chunk_id} of {source.array} is missing or "
-                f"damaged; its {gone} predictions will be made again",
+                f"damaged; its {rows} predictions will be made again",
                 CremeWarning,
                 stacklevel=2,
             )
@@ -317,6 +358,11 @@ def _source(line: Any) -> Source:
         chunk_rows=line.chunk_rows,
         description=json.loads(line.description),
     )
+
+
+def _check_digests(digests: SequenceOf[bytes]) -> None:
+    if any(len(digest) != DIGEST_BYTES for digest in digests):
+        raise StoreError(f"a digest has {DIGEST_BYTES} bytes: the SHA-256 of a sequence's codes")
 
 
 def _checksum(values: NDArray[np.float32]) -> str:

@@ -17,6 +17,8 @@ from creme.suite.multiplicity import Multiplicity
 def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
     """At most: the first round is asked for once, later ones by each track and direction.
 
+    With a confidence, each search also asks for its own part of the first round.
+
     Parameters
     ----------
     test : HigherOrder
@@ -29,8 +31,9 @@ def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> 
     tiles, paths = len(test.tiling(locus)), tracks * len(test.searches)
     rounds = min(test.rounds or tiles, tiles)
     later = sum(tiles - number for number in range(1, rounds))
-    asked = 1 + test.replicates * (tiles + paths * later)
-    return asked, asked - 1 - (test.replicates * tiles if shared else 0)
+    distinct = test.replicates * (tiles + paths * later)
+    again = 0 if test.confidence is None else test.replicates * tiles * (paths - 1)
+    return 1 + distinct + again, distinct - (test.replicates * tiles if shared else 0)
 
 
 def multiplicity(test: Multiplicity, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:

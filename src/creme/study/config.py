@@ -13,7 +13,7 @@ from creme.errors import ConfigError, listing
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
-from creme.runner.experiment import FolderName, parse_toml
+from creme.runner.experiment import BatchSize, FolderName, parse_toml
 from creme.test import Test
 
 Context = Literal["enhancing", "neutral", "silencing"]
@@ -143,7 +143,7 @@ class StudyFile(Parameters):
     seed: int = Field(0, ge=0, description="seed of everything random")
     store: str = Field("predictions", description="directory of predictions, shared by all stages")
     index: str | None = Field(None, description="SQLAlchemy URL of the store's index")
-    batch_size: int | None = Field(None, ge=1, description="sequences a forward pass")
+    batch_size: BatchSize = Field(None, description="as in an experiment file")
     track: str | None = Field(
         None,
         description="label of the activity that selects, categorises and classifies; needed where "

@@ -15,7 +15,9 @@
 STAGE is one of `creme.study.config.STAGES`, in this order: ``loci``, ``context_dependence``,
 ``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``, ``multiplicity``,
 ``fine_tile``. Every file stands whole or not at all. A stage that had nothing to do has no folder
-below ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why.
+below ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why. One
+process at a time runs a study: ``.study.json.lock`` is locked by it, and its death unlocks it.
+Reading needs no lock.
 
 ``study.json``::
 
@@ -64,13 +66,14 @@ Tables of stages after ``context_dependence`` have a column ``category``, those 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import write_text
+from creme.durable import locked, write_text
 from creme.errors import ResultsError, listing, nearest
-from creme.runner.results import Results, about, gone, now
+from creme.runner.results import RUN_TWICE, Results, about, gone, now
 from creme.study.config import STAGES
 
 if TYPE_CHECKING:
@@ -110,6 +113,22 @@ class Folder:
             )
         return folder
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the folder for this process alone, to run into it; it is made if needed.
+
+        Raises
+        ------
+        InUseError
+            If another process has it.
+        ResultsError
+            If something else stands here; nothing is changed then.
+        """
+        self._refuse_foreign()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with locked(self.path / f".{STATE}.lock", f"{self.path} is being run", RUN_TWICE):
+            yield
+
     def claim(self, text: str, said: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
         """Make the folder this study's, or find that it is.
 
@@ -130,10 +149,7 @@ class Folder:
         """
         if (self.path / STATE).is_file():
             self._check(identity)
-        elif self.path.exists() and (not self.path.is_dir() or self._foreign()):
-            raise ResultsError(
-                f"{self.path} exists and is not the folder of a study: give another with --output"
-            )
+        self._refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
@@ -158,13 +174,18 @@ class Folder:
                 f"store"
             )
 
-    def _foreign(self) -> bool:
-        """Whether something stands here that no study, killed while it began, has left."""
+    def _refuse_foreign(self) -> None:
+        """An error if something stands here that no study, killed while it began, has left."""
+        if (self.path / STATE).is_file() or not self.path.exists():
+            return
         ours = {STUDY, "stages", "tables"}
-        return any(
+        if not self.path.is_dir() or any(
             entry.name not in ours and not entry.name.startswith((f".{STUDY}", f".{STATE}"))
             for entry in self.path.iterdir()
-        )
+        ):
+            raise ResultsError(
+                f"{self.path} exists and is not the folder of a study: give another with --output"
+            )
 
     def state(self) -> dict[str, Any]:
         """What ``study.json`` says; a stage whose process is gone is called interrupted."""
@@ -230,25 +251,39 @@ class Folder:
         ResultsError
             If it is not there (yet).
         """
-        import pandas as pd
-
         if name not in self.tables():
             raise ResultsError(
                 f"{self.path} has no table {name!r}{nearest(name, self.tables())}; it has "
                 f"{listing(self.tables(), 20)}"
             )
-        # Names such as "NA" and "null" are names.
-        text = dict.fromkeys(TEXT, str)
-        return pd.read_csv(
-            self.path / "tables" / f"{name}.csv",
-            dtype=text,
-            keep_default_na=False,
-            na_values={c: [""] for c in self._columns(name) if c not in TEXT},
-        )
+        return _read(self.path / "tables" / f"{name}.csv", ",")
 
-    def _columns(self, name: str) -> list[str]:
-        with (self.path / "tables" / f"{name}.csv").open(encoding="utf-8") as file:
-            return file.readline().rstrip("\n").split(",")
+    def loci(self) -> pd.DataFrame:
+        """``loci.tsv``: every TSS of the annotation, and what became of it.
+
+        Raises
+        ------
+        ResultsError
+            If the first stage is not finished.
+        """
+        if not (self.path / LOCI).is_file():
+            raise ResultsError(f"{self.path} has no {LOCI} yet: stage 'loci' makes it")
+        return _read(self.path / LOCI, "\t")
+
+
+def _read(path: Path, separator: str) -> pd.DataFrame:
+    """A table; names such as "NA" and "null" are names."""
+    import pandas as pd
+
+    with path.open(encoding="utf-8") as file:
+        columns = file.readline().rstrip("\n").split(separator)
+    return pd.read_csv(
+        path,
+        sep=separator,
+        dtype=dict.fromkeys(TEXT, str),
+        keep_default_na=False,
+        na_values={column: [""] for column in columns if column not in TEXT},
+    )
 
 
 TEXT = (

@@ -67,11 +67,12 @@ def run_study(
     Raises
     ------
     CremeError
-        Whatever is wrong with the file; or if the model fails, after what was predicted is stored.
+        Whatever is wrong with the file; if another process runs this study; or if the model fails,
+        after what was predicted is stored.
     """
     ready, folder = prepare(path, output)
     wanted = _wanted(ready, folder, stages)
-    with Store(ready.store_path, index_url=ready.study.index) as store:
+    with folder.held(), Store(ready.store_path, index_url=ready.study.index) as store:
         folder.claim(ready.text, ready.about(), ready.identity())
         runner = _Runner(ready, folder, store, progress)
         for stage in wanted:
@@ -158,7 +159,7 @@ class _Runner:
         began = time.monotonic()
         self.folder.begin(stage, self.ready.identity()[stage])
         try:
-            changes = self._loci() if stage == "loci" else self._stage(stage)
+            changes = self._run_loci() if stage == "loci" else self._stage(stage)
         except BaseException as error:
             ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             why = {"state": ended, "error": f"{type(error).__name__}: {error}"}
@@ -194,6 +195,10 @@ class _Runner:
                 yield on_progress, on_start
 
         return watching
+
+    def _run_loci(self) -> dict[str, Any]:
+        with self.folder.results("loci").held():
+            return self._loci()
 
     def _loci(self) -> dict[str, Any]:
         ready, candidates = self.ready, self.ready.candidates
@@ -259,7 +264,8 @@ class _Runner:
             self._told(stage, empty(stage))
             return {"state": "finished", "units": 0, **_counts(Progress()), "note": todo.note}
         results = self.folder.results(stage)
-        measured = self._measure(stage, todo, results)
+        with results.held():
+            measured = self._measure(stage, todo, results)
         if measured["state"] != "finished":
             return measured
         found = Found(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -41,21 +42,26 @@ class BackgroundTest(Test):
         """The tile centred on the TSS base."""
         return Tile.centred(locus.tss, self.tss_tile or self.tile, locus.length)
 
-    def backgrounds(self, locus: Locus, *names: Name) -> list[Sequence]:
+    def backgrounds(
+        self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
+    ) -> list[Sequence]:
         """The locus's random contexts, one a replicate: the whole sequence shuffled.
 
         `names` tell apart backgrounds that must not be shared; without them the k-th is the same
-        for all tests of the locus.
+        for all tests of the locus. All replicates unless some are given.
         """
-        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in self._replicates)
+        chosen = self._replicates if replicates is None else replicates
+        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in chosen)
         return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
 
-    def controls(self, locus: Locus, *names: Name) -> list[Sequence]:
+    def controls(
+        self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
+    ) -> list[Sequence]:
         """The backgrounds with the locus's own TSS tile put back in its place."""
         tss = self.tss(locus)
         return [
             Mutant(background, [Edit(tss.start, tss.of(locus.sequence))]).sequence
-            for background in self.backgrounds(locus, *names)
+            for background in self.backgrounds(locus, *names, replicates=replicates)
         ]
 
     @property

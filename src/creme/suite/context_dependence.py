@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import ClassVar
 
 from creme.genome import Locus
-from creme.suite.background import BackgroundTest
-from creme.suite.statistics import averaged, relative, result
+from creme.suite.adaptive import AdaptiveTest, Layout
+from creme.suite.statistics import relative, result
 from creme.test import Steps
 
 
-class ContextDependence(BackgroundTest):
+class ContextDependence(AdaptiveTest):
     """How much of a TSS's activity its context makes.
 
     The whole sequence but the TSS tile is shuffled; the effect is (WT - MUTANT) / WT: positive in
@@ -24,17 +24,25 @@ class ContextDependence(BackgroundTest):
 
     name: ClassVar[str] = "context_dependence"
 
-    def size(self, unit: Locus) -> int:
+    def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each replicate."""
         self.tss(unit)
-        return 1 + self.replicates
+        return self.known(1 + self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``mutant`` is (replicate, track)."""
         (wild_type,) = yield [unit.sequence]
-        mutant = yield self.controls(unit)
+        got = yield from self.measured(
+            Layout(
+                effects=(),
+                cells=(),
+                sequences=lambda _, some: self.controls(unit, replicates=some),
+                needs=lambda effects: effects,
+                effect=lambda mutant: relative(wild_type - mutant, wild_type),
+            )
+        )
         dims = ("replicate", "track")
         return result(
-            averaged("effect", dims, relative(wild_type - mutant, wild_type)),
-            {"wild_type": (("track",), wild_type), "mutant": (dims, mutant)},
+            got.averaged("effect", dims),
+            {"wild_type": (("track",), wild_type), "mutant": (dims, got.activities)},
         )

@@ -7,14 +7,15 @@ from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from creme.errors import ConfigError, nearest
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequenceable
-from creme.suite.background import BackgroundTest
-from creme.suite.statistics import averaged, relative, result
+from creme.suite.adaptive import AdaptiveTest, Layout
+from creme.suite.statistics import relative, result
 from creme.test import Steps
 
 
@@ -44,13 +45,13 @@ class Pair:
         }
 
 
-class ContextSwap(BackgroundTest):
+class ContextSwap(AdaptiveTest):
     """How a TSS does in the contexts of other TSSs.
 
     The source's TSS tile replaces the target's; the effect is (MUTANT - UNPERTURBED) / WT, with the
     target's sequence UNPERTURBED and the source's WT. In the control, ``dinuc_effect``, the same is
     done in the target's context shuffled: (MUTANT - DINUC) / WT. All are put into all, each into
-    its own context too (effect 0).
+    its own context too (effect 0). Only the control has replicates, and so a standard error.
 
     Notes
     -----
@@ -96,11 +97,11 @@ class ContextSwap(BackgroundTest):
             for target in members
         )
 
-    def size(self, unit: Pair) -> int:
+    def size(self, unit: Pair) -> int | None:
         """Wild type, target, mutant, and two sequences a replicate of the control."""
         self.tss(unit.source)
         self.tss(unit.target)
-        return 3 + 2 * self.replicates
+        return self.known(3 + 2 * self.replicates)
 
     def run(self, unit: Pair) -> Steps:
         """Measure a pair; ``dinuc`` and ``dinuc_mutant`` are (replicate, track)."""
@@ -117,12 +118,25 @@ class ContextSwap(BackgroundTest):
             swapped(target.sequence),
         ]
         controls = self.controls(target)
-        dinuc = yield controls
-        dinuc_mutant = yield (swapped(control) for control in controls)
+
+        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Sequenceable]:
+            """Cell 0 is the target's shuffled context, 1 has the source's TSS tile in it."""
+            return (swapped(controls[k]) if cell[0] else controls[k] for k in some)
+
+        got = yield from self.measured(
+            Layout(
+                effects=(),
+                cells=(2,),
+                sequences=sequences,
+                needs=lambda effects: np.array([effects, effects]),
+                effect=lambda activities: relative(activities[1] - activities[0], wild_type),
+            )
+        )
+        dinuc, dinuc_mutant = got.activities
         dims = ("replicate", "track")
         effect = xr.Dataset({"effect": (("track",), relative(mutant - unperturbed, wild_type))})
         return result(
-            effect.merge(averaged("dinuc_effect", dims, relative(dinuc_mutant - dinuc, wild_type))),
+            effect.merge(got.averaged("dinuc_effect", dims)),
             {
                 "wild_type": (("track",), wild_type),
                 "unperturbed": (("track",), unperturbed),

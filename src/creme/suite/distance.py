@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
+
 from creme.genome import Locus
+from creme.sequence import Mutant
+from creme.suite.adaptive import AdaptiveTest, Layout
 from creme.suite.positioned import PositionedTest, place_coords, put
-from creme.suite.statistics import averaged, relative, result
+from creme.suite.statistics import relative, result
 from creme.suite.tiled import tile_coords
 from creme.test import Steps
 
 
-class Distance(PositionedTest):
+class Distance(AdaptiveTest, PositionedTest):
     """How a tile's effect on a TSS changes with the distance between them.
 
     The tile stands in random context, first at its own position (CONTROL), then at each test
@@ -27,9 +32,10 @@ class Distance(PositionedTest):
 
     name: ClassVar[str] = "distance"
 
-    def size(self, unit: Locus) -> int:
+    def size(self, unit: Locus) -> int | None:
         """The wild type, and for each tile and replicate the control and a mutant a position."""
-        return 1 + len(self.tiling(unit)) * (1 + len(self.places(unit))) * self.replicates
+        tiles, places = len(self.tiling(unit)), len(self.places(unit))
+        return self.known(1 + tiles * (1 + places) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
@@ -39,21 +45,29 @@ class Distance(PositionedTest):
         tiles, places = tuple(self.tiling(unit)), self.places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
-        measured = yield (
-            put(background, tile, unit, start)
-            for tile in tiles
-            for start in (tile.start, *(place.start for place in places))
-            for background in backgrounds
+
+        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Mutant]:
+            """Cell (tile, 0) is the control, (tile, 1 + position) the tile moved there."""
+            tile, place = tiles[cell[0]], cell[1] - 1
+            start = tile.start if place < 0 else places[place].start
+            return (put(backgrounds[k], tile, unit, start) for k in some)
+
+        got = yield from self.measured(
+            Layout(
+                effects=(len(tiles), len(places)),
+                cells=(len(tiles), 1 + len(places)),
+                sequences=sequences,
+                needs=lambda at: np.concatenate([at.any(axis=1, keepdims=True), at], axis=1),
+                effect=lambda activities: relative(activities[:, 1:], activities[:, :1]),
+            )
         )
-        measured = measured.reshape(len(tiles), 1 + len(places), self.replicates, -1)
-        control, moved = measured[:, 0], measured[:, 1:]
         dims = ("tile", "position", "replicate", "track")
         return result(
-            averaged("fold_change", dims, relative(moved, control[:, None])),
+            got.averaged("fold_change", dims),
             {
                 "wild_type": (("track",), wild_type),
-                "control": (("tile", "replicate", "track"), control),
-                "moved": (dims, moved),
+                "control": (("tile", "replicate", "track"), got.activities[:, 0]),
+                "moved": (dims, got.activities[:, 1:]),
             },
             {**tile_coords(tiles, unit), **place_coords(places, unit)},
         )

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
-from creme.suite.search import BOTH, Ask, Direction, Search, Searches, best, together
-from creme.suite.statistics import averaged, relative, result
+from creme.suite.race import Race
+from creme.suite.search import BOTH, Ask, Direction, Search, Searches, together
+from creme.suite.statistics import averaged, means, relative, result
 from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
 from creme.tiling import Tile
@@ -22,7 +23,7 @@ from creme.tiling import Tile
 class _Trace:
     """What one search saw: candidates of each round, and what was chosen."""
 
-    shuffled: np.ndarray  # (round, tile, replicate), NaN for tiles that are fixed
+    shuffled: np.ndarray  # (round, tile, replicate), NaN where nothing was measured
     initial: np.ndarray  # (round,)
     selected: list[int]
     kept: list[int]
@@ -52,12 +53,28 @@ class HigherOrder(TiledTest):
         None, ge=1, description="how many tiles to choose; until none is left unless given"
     )
     searches: Searches = BOTH
+    confidence: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="with which a round may leave tiles out that are out of reach of the best "
+        "before they have all their replicates; none are unless given",
+    )
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; the confidence only if there is one."""
+        found = super().configuration()
+        if self.confidence is None:
+            del found["confidence"]
+        return found
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 
-        ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles chosen before;
-        ``tile_fold_change`` its mean over replicates by the wild type. By (search, round, track):
+        ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles chosen before and for
+        replicates that were not needed; ``tile_fold_change`` its mean over replicates by the wild
+        type. With a confidence, ``replicates_used``, (search, round, tile, track), says how many
+        were, 0 for tiles chosen before. By (search, round, track):
         ``initial``, the activity that a round starts from; ``selected`` and ``selected_start``, the
         index and the start of the chosen tile; ``kept``, its kept replicate; ``fold_change``, that
         of the chosen tile.
@@ -85,9 +102,15 @@ class HigherOrder(TiledTest):
         change = averaged(
             "fold_change", ("search", "round", "replicate", "track"), relative(chosen, wild_type)
         )
-        by_tile = relative(shuffled, wild_type).mean(axis=candidates.index("replicate"))
+        axis = candidates.index("replicate")
+        used = None if self.confidence is None else np.isfinite(shuffled).sum(axis=axis)
+        by_tile = ("search", "round", "tile", "track")
+        alone = means(relative(shuffled, wild_type), axis, used)
+        change = change.assign(tile_fold_change=(by_tile, alone))
+        if used is not None:
+            change = change.assign(replicates_used=(by_tile, used))
         return result(
-            change.assign(tile_fold_change=(("search", "round", "tile", "track"), by_tile)),
+            change,
             {
                 "wild_type": (("track",), wild_type),
                 "shuffled": (candidates, shuffled),
@@ -107,7 +130,7 @@ class HigherOrder(TiledTest):
         tiles: tuple[Tile, ...],
         unit: Locus,
     ) -> Search[_Trace]:
-        choose = best(direction, lowest="enhancers")
+        lowest = direction == "enhancers"
         rounds = min(self.rounds or len(tiles), len(tiles))
         shuffled = np.full((rounds, len(tiles), self.replicates), np.nan, dtype=np.float32)
         initial = [wild_type]
@@ -117,23 +140,32 @@ class HigherOrder(TiledTest):
         for number in range(rounds):
             left = [place for place in range(len(tiles)) if place not in selected]
             path = tuple(zip(selected, kept, strict=True))
-            answer = yield Ask(path, self._candidates(state, number, tiles, left, unit))
-            activities = answer[:, track].reshape(len(left), self.replicates)
-            shuffled[number, left] = activities
-            means = activities.mean(axis=1, dtype=np.float64)
-            at = choose(means)
-            nearest = int(np.argmin(np.abs(activities[at] - means[at])))
+            race = Race(len(left), self.replicates, self.confidence, lowest)
+            while ahead := race.ahead():
+                ask = tuple((left[at], some) for at, some in ahead)
+                answer = yield Ask((path, ask), self._candidates(state, number, tiles, ask, unit))
+                race.measured(answer[:, track])
+            shuffled[number, left] = race.values
+            at, mean = race.best()
+            nearest = int(np.argmin(np.abs(race.values[at] - mean)))
             selected.append(left[at])
             kept.append(nearest)
-            initial.append(activities[at, nearest])
-            state = self.shuffle(state, tiles[left[at]], unit, nearest, *_names(number))
+            initial.append(race.values[at, nearest])
+            (state,) = self.shuffles(
+                state, tiles[left[at]], unit, *_names(number), replicates=[nearest]
+            )
         return _Trace(shuffled, np.array(initial[:-1]), selected, kept)
 
     def _candidates(
-        self, state: Mutant, number: int, tiles: tuple[Tile, ...], left: list[int], unit: Locus
+        self,
+        state: Mutant,
+        number: int,
+        tiles: tuple[Tile, ...],
+        ask: tuple[tuple[int, range], ...],
+        unit: Locus,
     ) -> Iterator[Sequenceable]:
-        for place in left:
-            yield from self.shuffles(state, tiles[place], unit, *_names(number))
+        for place, some in ask:
+            yield from self.shuffles(state, tiles[place], unit, *_names(number), replicates=some)
 
 
 def _names(number: int) -> tuple[str | int, ...]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from creme.errors import ConfigError, SequenceError
 from creme.genome import Locus
-from creme.sequence import Edit, Mutant, Sequence
-from creme.suite.background import BackgroundTest
-from creme.suite.statistics import averaged, relative, result
+from creme.sequence import Edit, Mutant, Sequence, Sequenceable
+from creme.suite.adaptive import AdaptiveTest, Layout
+from creme.suite.statistics import relative, result
 from creme.test import Steps
 from creme.tiling import Tile
 
 
-class MotifEmbedding(BackgroundTest):
+class MotifEmbedding(AdaptiveTest):
     """What a motif does to a TSS's activity, on average over random contexts.
 
     Each motif is put at each position of the locus's backgrounds, which keep the TSS tile; the
@@ -50,11 +51,11 @@ class MotifEmbedding(BackgroundTest):
                 raise ValueError(f"{field}: one stands there twice")
         return self
 
-    def size(self, unit: Locus) -> int:
+    def size(self, unit: Locus) -> int | None:
         """The wild type, the controls, and a mutant for each motif, position and replicate."""
         self.tss(unit)
         self._places(unit)
-        return 1 + (1 + len(self.motifs) * len(self.positions)) * self.replicates
+        return self.known(1 + (1 + len(self.motifs) * len(self.positions)) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
@@ -64,16 +65,36 @@ class MotifEmbedding(BackgroundTest):
         places = self._places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
-        control = yield backgrounds
-        mutant = yield self._embedded(backgrounds, places)
-        mutant = mutant.reshape(len(self.motifs), len(self.positions), self.replicates, -1)
+        motifs = [Sequence.from_string(motif) for motif in self.motifs]
+        shape = (len(motifs), len(self.positions))
+
+        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Sequenceable]:
+            """Cell 0 is the control, the others are motifs by position."""
+            if not cell[0]:
+                return (backgrounds[k] for k in some)
+            motif, place = divmod(cell[0] - 1, shape[1])
+            edit = Edit(self.positions[place], motifs[motif])
+            return (Mutant(backgrounds[k], [edit]) for k in some)
+
+        got = yield from self.measured(
+            Layout(
+                effects=shape,
+                cells=(1 + shape[0] * shape[1],),
+                sequences=sequences,
+                needs=lambda at: np.append(at.any(), at),
+                effect=lambda activities: relative(
+                    (activities[1:] - activities[0]).reshape(*shape, *activities.shape[1:]),
+                    wild_type,
+                ),
+            )
+        )
         dims = ("motif", "position", "replicate", "track")
         return result(
-            averaged("effect", dims, relative(mutant - control, wild_type)),
+            got.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
-                "control": (("replicate", "track"), control),
-                "mutant": (dims, mutant),
+                "control": (("replicate", "track"), got.activities[0]),
+                "mutant": (dims, got.activities[1:].reshape(got.effect.shape)),
             },
             {
                 "motif": self.motifs,
@@ -98,10 +119,3 @@ class MotifEmbedding(BackgroundTest):
         return [
             [Tile(start, start + len(motif)) for start in self.positions] for motif in self.motifs
         ]
-
-    def _embedded(self, backgrounds: list[Sequence], places: list[list[Tile]]) -> Iterator[Mutant]:
-        for motif, row in zip(self.motifs, places, strict=True):
-            bases = Sequence.from_string(motif)
-            for place in row:
-                for background in backgrounds:
-                    yield Mutant(background, [Edit(place.start, bases)])

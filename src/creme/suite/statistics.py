@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,9 @@ def relative(values: np.ndarray, to: np.ndarray) -> np.ndarray:
     return np.divide(values, np.where(to == 0, np.nan, to), dtype=np.float64)
 
 
-def averaged(name: str, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset:
+def averaged(
+    name: str, dims: tuple[str, ...], values: np.ndarray, used: np.ndarray | None = None
+) -> xr.Dataset:
     """A quantity of each replicate with its mean and spread.
 
     Parameters
@@ -28,6 +30,9 @@ def averaged(name: str, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset
     dims : tuple of str
         Dimensions of `values`; one of them is ``replicate``.
     values : array of float64
+    used : array of int, optional
+        How many replicates were measured, the first ones, by the dimensions before ``replicate``;
+        all unless given.
 
     Returns
     -------
@@ -41,14 +46,41 @@ def averaged(name: str, dims: tuple[str, ...], values: np.ndarray) -> xr.Dataset
         std = replicates.std("replicate", ddof=1, skipna=False)
     else:
         std = replicates.isel(replicate=0) * np.nan
+    mean, error = replicates.mean("replicate", skipna=False), std / np.sqrt(n)
+    for count, some, part in _partly(values, dims.index("replicate"), used):
+        mean.values[some] = part.mean(axis=1)
+        std.values[some] = part.std(axis=1, ddof=1)
+        error.values[some] = std.values[some] / np.sqrt(count)
     return xr.Dataset(
         {
             f"{name}_replicates": replicates,
-            name: replicates.mean("replicate", skipna=False),
+            name: mean,
             f"{name}_std": std,
-            f"{name}_se": std / np.sqrt(n),
+            f"{name}_se": error,
         }
     )
+
+
+def means(values: np.ndarray, axis: int, used: np.ndarray | None) -> np.ndarray:
+    """Means over an axis, of its first `used` values where that is not all; NaN for none."""
+    found = values.mean(axis=axis)
+    for _, some, part in _partly(values, axis, used):
+        found[some] = part.mean(axis=1)
+    return found
+
+
+def _partly(
+    values: np.ndarray, axis: int, used: np.ndarray | None
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """What has some of its replicates, by their number: number, which, (which, number, ...)."""
+    if used is None:
+        return
+    # What is complete is left as it was computed, to the last digit.
+    moved = np.moveaxis(values, axis, used.ndim)
+    for count in np.unique(used):
+        if 0 < count < values.shape[axis]:
+            some = used == count
+            yield int(count), some, moved[some][:, :count]
 
 
 def result(

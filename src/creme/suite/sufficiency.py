@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
 
 from creme.genome import Locus
-from creme.sequence import Edit, Mutant, Sequence
-from creme.suite.statistics import averaged, relative, result
+from creme.sequence import Edit, Mutant, Sequence, Sequenceable
+from creme.suite.adaptive import AdaptiveTest, Layout
+from creme.suite.statistics import relative, result
 from creme.suite.tiled import TiledTest, tile_coords
-from creme.test import Steps
-from creme.tiling import Tile, Tiling
+from creme.test import Activities, Steps
+from creme.tiling import Tile
 
 
-class Sufficiency(TiledTest):
+class Sufficiency(AdaptiveTest, TiledTest):
     """How much a tile does to a TSS by itself, in random context.
 
     The TSS tile alone (TSS-CONTROL) and the TSS tile with the tile in question (CRE-TSS-MUTANT)
@@ -34,43 +37,65 @@ class Sufficiency(TiledTest):
         "locus", description="draw the backgrounds once for the locus, or anew for each tile"
     )
 
-    def size(self, unit: Locus) -> int:
+    def size(self, unit: Locus) -> int | None:
         """The wild type, the controls, and a mutant for each tile and replicate."""
         tiles = len(self.tiling(unit))
         controls = 1 if self.backgrounds_of == "locus" else tiles
-        return 1 + (controls + tiles) * self.replicates
+        return self.known(1 + (controls + tiles) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``control`` and ``mutant`` end in (replicate, track)."""
         tiling = self.tiling(unit)
         (wild_type,) = yield [unit.sequence]
+        got = yield from self.measured(self._layout(tuple(tiling), unit, wild_type))
+        dims: tuple[str, ...] = ("tile", "replicate", "track")
         if self.backgrounds_of == "locus":
-            shared = self.controls(unit)
-            control = yield shared
-            mutant = yield (m for tile in tiling for m in _with_tile(tile, unit, shared))
-            dims: tuple[str, ...] = ("replicate", "track")
+            control, control_dims, mutant = got.activities[0], dims[1:], got.activities[1:]
         else:
-            both = yield self._independent(tiling, unit)
-            both = both.reshape(len(tiling), 2, self.replicates, -1)
-            control, mutant = both[:, 0], both[:, 1]
-            dims = ("tile", "replicate", "track")
-        mutant = mutant.reshape(len(tiling), self.replicates, -1)
-        effect_dims = ("tile", "replicate", "track")
+            control, control_dims, mutant = got.activities[:, 0], dims, got.activities[:, 1]
         return result(
-            averaged("effect", effect_dims, relative(mutant - control, wild_type)),
+            got.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
-                "control": (dims, control),
-                "mutant": (effect_dims, mutant),
+                "control": (control_dims, control),
+                "mutant": (dims, mutant),
             },
             tile_coords(tiling, unit),
         )
 
-    def _independent(self, tiling: Tiling, locus: Locus) -> Iterator[Sequence | Mutant]:
-        for tile in tiling:
-            controls = self.controls(locus, self.name, tile.start, tile.end)
-            yield from controls
-            yield from _with_tile(tile, locus, controls)
+    def _layout(self, tiles: tuple[Tile, ...], locus: Locus, wild_type: Activities) -> Layout:
+        """Cells (1 + tile,), the first the control; or (tile, 2), a control and a mutant each."""
+        if self.backgrounds_of == "locus":
+            backgrounds = self.controls(locus)
+
+            def shared(cell: tuple[int, ...], some: range) -> Iterable[Sequenceable]:
+                chosen = [backgrounds[k] for k in some]
+                return _with_tile(tiles[cell[0] - 1], locus, chosen) if cell[0] else chosen
+
+            return Layout(
+                effects=(len(tiles),),
+                cells=(1 + len(tiles),),
+                sequences=shared,
+                needs=lambda at: np.append(at.any(), at),
+                effect=lambda activities: relative(activities[1:] - activities[0], wild_type),
+            )
+
+        @lru_cache(maxsize=1)  # a tile's controls and its mutants are asked for in turn
+        def controls(tile: Tile, some: range) -> list[Sequence]:
+            return self.controls(locus, self.name, tile.start, tile.end, replicates=some)
+
+        def independent(cell: tuple[int, ...], some: range) -> Iterable[Sequenceable]:
+            tile = tiles[cell[0]]
+            chosen = controls(tile, some)
+            return _with_tile(tile, locus, chosen) if cell[1] else chosen
+
+        return Layout(
+            effects=(len(tiles),),
+            cells=(len(tiles), 2),
+            sequences=independent,
+            needs=lambda at: np.stack([at, at], axis=1),
+            effect=lambda activities: relative(activities[:, 1] - activities[:, 0], wild_type),
+        )
 
 
 def _with_tile(tile: Tile, locus: Locus, controls: list[Sequence]) -> Iterator[Mutant]:

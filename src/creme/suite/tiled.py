@@ -47,30 +47,21 @@ class TiledTest(BackgroundTest):
         return Tiling.of(locus.length, self.tss(locus), chosen)
 
     def shuffles(
-        self, sequence: Sequenceable, tile: Tile, locus: Locus, *names: Name
-    ) -> Iterator[Mutant]:
-        """`sequence` with the locus's bases in the tile shuffled, once a replicate.
-
-        `names` tell apart shuffles of a tile that must not be shared.
-        """
-        return self._shuffled(sequence, tile, locus, names, self._replicates)
-
-    def shuffle(
-        self, sequence: Sequenceable, tile: Tile, locus: Locus, replicate: int, *names: Name
-    ) -> Mutant:
-        """One of what `shuffles` gives."""
-        return next(self._shuffled(sequence, tile, locus, names, [replicate]))
-
-    def _shuffled(
         self,
         sequence: Sequenceable,
         tile: Tile,
         locus: Locus,
-        names: tuple[Name, ...],
-        replicates: Iterable[int],
+        *names: Name,
+        replicates: Iterable[int] | None = None,
     ) -> Iterator[Mutant]:
+        """`sequence` with the locus's bases in the tile shuffled, once a replicate.
+
+        `names` tell apart shuffles of a tile that must not be shared. All replicates unless some
+        are given.
+        """
         what = (locus.key, "tile", tile.start, tile.end, *names)
-        seeds = [derive(self.seed, *what, replicate) for replicate in replicates]
+        chosen = self._replicates if replicates is None else replicates
+        seeds = [derive(self.seed, *what, replicate) for replicate in chosen]
         for shuffled in self._perturb.many(tile.of(locus.sequence), seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 

@@ -8,10 +8,11 @@
         check(lambda: MyModel(weights="weights.h5"))
 
 `check_model`, `check_perturbation` and `check_test` run all checks of a kind and name those that
-fail.
+fail. `check_example` compares a model with a prediction that is known from elsewhere.
 """
 
-from creme.testing.checks import Check, ConformanceError
+from creme.testing.checks import Check, ConformanceError, NotChecked
+from creme.testing.example import check_example
 from creme.testing.models import check_model, model_checks
 from creme.testing.perturbations import check_perturbation, perturbation_checks
 from creme.testing.tests import check_test, test_checks
@@ -19,6 +20,8 @@ from creme.testing.tests import check_test, test_checks
 __all__ = [
     "Check",
     "ConformanceError",
+    "NotChecked",
+    "check_example",
     "check_model",
     "check_perturbation",
     "check_test",

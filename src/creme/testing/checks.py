@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+from unittest import SkipTest
 
 from creme.errors import CremeError
 
 
 class ConformanceError(CremeError, AssertionError):
     """A plugin does not do what its contract says."""
+
+
+class NotChecked(SkipTest):
+    """A check needs what the plugin does not say; pytest reports it as skipped."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Check:
         ------
         ConformanceError
             If the plugin does not pass; the message says what was wrong and what is expected.
+        NotChecked
+            If it cannot be told; the message says what is missing.
         """
         self.function(make)
 
@@ -38,6 +45,30 @@ class Check:
         return (self.function.__doc__ or "").strip().split("\n")[0]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a check, with the reason unless it passed."""
+
+    check: Check
+    state: Literal["passed", "failed", "not checked"]
+    reason: str = ""
+
+
+def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[Outcome]:
+    """What comes of each check, also after one has failed."""
+    for check in checks:
+        try:
+            check(make)
+        except NotChecked as reason:
+            yield Outcome(check, "not checked", str(reason))
+        except ConformanceError as error:
+            yield Outcome(check, "failed", str(error))
+        except Exception as error:
+            yield Outcome(check, "failed", f"raised {type(error).__name__}: {error}")
+        else:
+            yield Outcome(check, "passed")
+
+
 def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
     """Run all checks, also after one has failed.
 
@@ -46,16 +77,9 @@ def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
     ConformanceError
         If any failed; it names them all.
     """
-    failures = []
-    for check in checks:
-        try:
-            check(make)
-        except ConformanceError as error:
-            failures.append(f"{check}: {error}")
-        except Exception as error:
-            failures.append(f"{check}: raised {type(error).__name__}: {error}")
-    if failures:
-        raise ConformanceError("\n".join(failures))
+    found = [outcome for outcome in outcomes(checks, make) if outcome.state == "failed"]
+    if found:
+        raise ConformanceError("\n".join(f"{each.check}: {each.reason}" for each in found))
 
 
 def ensure(condition: bool, message: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import pickle
+import weakref
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from creme.errors import ModelError
 from creme.model import Model, Selection
 from creme.sequence import Sequence
 from creme.testing.checks import Check, ensure, run_all
+from creme.testing.position import position
 
 Make = Callable[[], Model]
 
@@ -33,9 +37,14 @@ def sequences(model: Model, n: int, seed: int = 0) -> np.ndarray:
 def batch_difference(model: Model, n: int = 3) -> float:
     """Largest difference between a batch of `n` and one by one, as a share of the largest value."""
     onehot = sequences(model, n)
-    together = model.predict(onehot)
-    alone = np.concatenate([model.predict(onehot[k : k + 1]) for k in range(n)])
-    return float(np.abs(together - alone).max() / max(np.abs(alone).max(), 1e-30))
+    together = model.predict(onehot).copy()
+    alone = np.concatenate([model.predict(onehot[k : k + 1]).copy() for k in range(n)])
+    return _apart(together, alone)
+
+
+def _apart(got: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    """Largest difference as a share of the largest value."""
+    return float(np.abs(got - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
 def grid(make: Make) -> None:
@@ -81,6 +90,41 @@ def shape_and_dtype(make: Make) -> None:
     ensure(bool(np.isfinite(got).all()), "predict returned NaN or infinity")
 
 
+def n_rows(make: Make) -> None:
+    """Any part of the input may be N, also all of it, and an N is not read as a letter."""
+    model = make()
+    length = model.input_length
+    codes = np.random.default_rng(3).integers(0, 4, length).astype(np.uint8)
+    cases = {"nothing but N": np.full(length, 4, np.uint8)}
+    for name, part in (
+        ("N in its first half", slice(0, length // 2)),
+        ("N in its second half", slice(length // 2, length)),
+        ("one N", slice(length // 2, length // 2 + 1)),
+    ):
+        cases[name] = codes.copy()
+        cases[name][part] = 4
+    for name, case in cases.items():
+        got = _predict(model, case)
+        ensure(bool(np.isfinite(got).all()), f"an input with {name} gave NaN or infinity")
+    scattered = []
+    for code in range(5):
+        case = codes.copy()
+        case[::7] = code
+        scattered.append(_predict(model, case))
+    letters = scattered[:4]
+    if any(np.array_equal(a, b) for k, a in enumerate(letters) for b in letters[:k]):
+        return  # letters that make no difference to a model make none for N
+    for letter, values in zip("ACGT", letters, strict=True):
+        ensure(
+            not np.array_equal(values, scattered[4]),
+            f"N is read as {letter}: its row holds n_value = {model.n_value} in all four channels",
+        )
+
+
+def _predict(model: Model, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return model.predict(Sequence(codes).onehot(model.n_value)[None]).copy()
+
+
 def input_not_modified(make: Make) -> None:
     """The input is left as it is, and may be read-only."""
     model = make()
@@ -90,6 +134,51 @@ def input_not_modified(make: Make) -> None:
     ensure(np.array_equal(onehot, before), "predict changed its input")
     onehot.flags.writeable = False
     model.predict(onehot)
+
+
+def input_not_kept(make: Make) -> None:
+    """The input's memory is the caller's: it may be overwritten or freed after a prediction."""
+    model = make()
+    first, second = sequences(model, 1, seed=1), sequences(model, 1, seed=2)
+    # The runner's batches are a buffer that is written anew for each.
+    buffer = first.copy()
+    got = model.predict(buffer)
+    kept = got.copy()
+    buffer[:] = second
+    ensure(np.array_equal(got, kept), "a prediction changed when its input was overwritten")
+    ensure(
+        _apart(model.predict(buffer).copy(), model.predict(second)) <= TOLERANCE,
+        "a new sequence in the same memory gave another prediction than in memory of its own",
+    )
+    ensure(
+        _apart(model.predict(first), kept) <= TOLERANCE,
+        "a sequence gave another prediction after other ones",
+    )
+    gone = weakref.ref(buffer)
+    del buffer
+    gc.collect()
+    ensure(gone() is None, "the model keeps its input after the prediction")
+
+
+def input_views(make: Make) -> None:
+    """The input may be a view, in another order of memory; the numbers are the same."""
+    model = make()
+    onehot = sequences(model, 2)
+    expected = model.predict(onehot).copy()
+    wide = np.zeros((2, model.input_length, 8), np.float32)
+    wide[:, :, :4] = onehot
+    views = {
+        "with its positions next to each other in memory": onehot.transpose(0, 2, 1)
+        .copy()
+        .transpose(0, 2, 1),
+        "cut from a larger array": wide[:, :, :4],
+        "of every second row": np.repeat(onehot, 2, axis=0)[::2],
+    }
+    for name, view in views.items():
+        got = model.predict(view)
+        ensure(got.shape == expected.shape, f"an input {name} gave the shape {got.shape}")
+        away = _apart(got, expected)
+        ensure(away <= TOLERANCE, f"an input {name} gave predictions that are {away:.1e} away")
 
 
 def output_not_reused(make: Make) -> None:
@@ -122,6 +211,14 @@ def batch_size(make: Make) -> None:
     )
 
 
+def batch_of_one(make: Make) -> None:
+    """One sequence gives (1, n_bins, tracks)."""
+    model = make()
+    got = model.predict(sequences(model, 1))
+    expected = (1, model.n_bins, len(model.tracks))
+    ensure(got.shape == expected, f"a batch of one gave shape {got.shape}, not {expected}")
+
+
 def empty_batch(make: Make) -> None:
     """No sequences give no predictions."""
     model = make()
@@ -134,7 +231,7 @@ def selection(make: Make) -> None:
     """`predict_selected` equals the chosen part of `predict`."""
     model = make()
     onehot = sequences(model, 1)
-    whole = model.predict(onehot)
+    whole = model.predict(onehot).copy()
     bins = sorted({0, model.tss_bin(), model.n_bins - 1})
     last = len(model.tracks) - 1
     for chosen in (
@@ -170,11 +267,11 @@ def pickles(make: Make) -> None:
     """A model that has predicted can be sent to a worker."""
     model = make()
     onehot = sequences(model, 1)
-    before = model.predict(onehot)
+    before = model.predict(onehot).copy()
     again = pickle.loads(pickle.dumps(model))
     ensure(again.fingerprint == model.fingerprint, "the fingerprint changes by pickling")
-    away = np.abs(again.predict(onehot) - before).max() / max(np.abs(before).max(), 1e-30)
-    ensure(bool(away <= TOLERANCE), f"predictions change by {away:.1e} by pickling")
+    away = _apart(again.predict(onehot), before)
+    ensure(away <= TOLERANCE, f"predictions change by {away:.1e} by pickling")
 
 
 def fingerprint(make: Make) -> None:
@@ -185,9 +282,19 @@ def fingerprint(make: Make) -> None:
     ensure(json.loads(text) == one.identity(), "identity() is changed by being written as JSON")
 
 
+def written_with_results(make: Make) -> None:
+    """Parameters and environment can be written as JSON, as they are with results."""
+    model = make()
+    json.dumps(model.configuration())
+    model.predict(sequences(model, 1))
+    json.dumps(model.environment())
+
+
 _CHECKS = (
-    *(grid, tracks, shape_and_dtype, input_not_modified, output_not_reused, deterministic),
-    *(batch_size, empty_batch, selection, wrong_length, pickles, fingerprint),
+    *(grid, tracks, shape_and_dtype, position, n_rows),
+    *(input_not_modified, input_not_kept, input_views, output_not_reused, deterministic),
+    *(batch_size, batch_of_one, empty_batch, selection, wrong_length),
+    *(pickles, fingerprint, written_with_results),
 )
 
 

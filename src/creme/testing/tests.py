@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pickle
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,9 +19,14 @@ from creme.model import Model, Track, TrackTable
 from creme.sequence import Sequence
 from creme.test import Test
 from creme.testing.checks import Check, ensure, run_all
+from creme.testing.parameters import parameters
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from creme.runner.run import Plan
+    from creme.runner.scheduler import Progress
+    from creme.store import Store
 
 Make = Callable[[], Test]
 
@@ -35,6 +41,7 @@ class RandomModel(Model):
     batch_size: ClassVar[int] = 4
 
     length: int = Field(LENGTH, ge=64, multiple_of=64)
+    n_tracks: int = Field(2, ge=1, le=3)
 
     @property
     def input_length(self) -> int:
@@ -53,28 +60,28 @@ class RandomModel(Model):
 
     @property
     def tracks(self) -> TrackTable:
-        """Two."""
-        return TrackTable((Track("one"), Track("two")))
+        """Two, unless it was given another number."""
+        return TrackTable(tuple(Track(name) for name in ("one", "two", "three")[: self.n_tracks]))
 
     def identity(self) -> dict[str, Any]:
-        """Nothing but its length."""
-        return {"length": self.length}
+        """Its length, and what tracks it has."""
+        return {"length": self.length, "n_tracks": self.n_tracks}
 
     @cached_property
     def _weights(self) -> tuple[np.ndarray, np.ndarray]:
         random = np.random.default_rng(0)
-        return random.normal(size=(self.length, 4)), random.normal(size=(64, 8))
+        return random.normal(size=(self.length, 4)), random.normal(size=(64, 4 * self.n_tracks))
 
     def predict(self, onehot: np.ndarray) -> np.ndarray:
         """Predict; see `creme.model.Model.predict`."""
         if onehot.ndim != 3 or onehot.shape[1:] != (self.length, 4):
             raise ModelError(f"the input has shape {onehot.shape}, not (B, {self.length}, 4)")
-        out = np.empty((len(onehot), 4, 2), np.float32)
+        out = np.empty((len(onehot), 4, self.n_tracks), np.float32)
         bases, mixing = self._weights
         for row, one in zip(out, onehot, strict=True):
             drive = (one * bases).sum(axis=1).reshape(64, -1).sum(axis=1)
             hidden = np.tanh(drive / np.sqrt(self.length / 64))
-            row[:] = np.exp(0.3 * hidden @ mixing).reshape(4, 2)
+            row[:] = np.exp(0.3 * hidden @ mixing).reshape(4, -1)
         return out
 
 
@@ -84,38 +91,107 @@ def _loci(n: int) -> list[Locus]:
     return [Locus.from_sequence(Sequence(codes), f"locus{k}") for k, codes in enumerate(draws)]
 
 
-def _measure(test: Test, loci: list[Locus], batch_size: int | None = None) -> xr.Dataset:
+def _plan(test: Test, n: int, batch_size: int | None = None, n_tracks: int = 2) -> Plan:
     from dataclasses import replace
 
-    from creme.runner.run import measure, prepare
+    from creme.runner.run import prepare
+
+    plan = prepare({"test": test}, RandomModel(n_tracks=n_tracks), _loci(n))
+    return replace(plan, batch_size=batch_size)
+
+
+@contextmanager
+def _store() -> Iterator[Store]:
     from creme.store import Store
 
-    plan = replace(prepare({"test": test}, RandomModel(), loci), batch_size=batch_size)
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store") as store:
-        report = measure(plan, store)
+        yield store
+
+
+def _run(plan: Plan, store: Store) -> tuple[xr.Dataset, Progress]:
+    from creme.runner.run import measure
+
+    report = measure(plan, store)
     ensure(not report.failures, f"it failed: {report.failures}")
-    return report.datasets["test"].drop_attrs()
+    return report.datasets["test"].drop_attrs(), report.progress
+
+
+def _measure(plan: Plan) -> xr.Dataset:
+    with _store() as store:
+        return _run(plan, store)[0]
 
 
 def runs(make: Make) -> None:
-    """It gives a Dataset along `locus`, with activities along `track`."""
-    dataset = _measure(make(), _loci(2))
-    ensure("locus" in dataset.dims, "the results have no dimension 'locus'")
+    """It gives a Dataset with numbers along `locus`, and activities along `track`."""
+    dataset = _measure(_plan(make(), 2))
     ensure(len(dataset.data_vars) > 0, "the results have no variables")
+    ensure("track" in dataset.dims, "no variable of the results has the dimension 'track'")
+    for name, values in dataset.variables.items():
+        ensure(
+            values.dtype.kind in "biufU" or all(isinstance(v, str) for v in values.values.flat),
+            f"variable {name} holds {values.dtype}: numbers and text can be stored",
+        )
+
+
+def any_number_of_tracks(make: Make) -> None:
+    """It runs with one activity and with several, and its results have as many tracks."""
+    for n_tracks in (1, 3):
+        dataset = _measure(_plan(make(), 1, n_tracks=n_tracks))
+        got = dataset.sizes.get("track")
+        ensure(got in (None, n_tracks), f"with {n_tracks} tracks it gave results of {got}")
+
+
+def named_dimensions(make: Make) -> None:
+    """Dimensions have names that say what they are."""
+    dims = [str(dim) for dim in _measure(_plan(make(), 1)).dims]
+    unnamed = [dim for dim in dims if dim.startswith("dim_")]
+    ensure(not unnamed, f"the results have the dimensions {', '.join(unnamed)}: name them")
+
+
+def saved(make: Make) -> None:
+    """Its results can be written to a results directory, and read back as they were."""
+    from creme.runner.results import Results
+
+    dataset = _measure(_plan(make(), 2))
+    with tempfile.TemporaryDirectory() as folder:
+        results = Results(folder)
+        results.save("test", dataset)
+        again = results.load("test").load()
+    for name, values in dataset.variables.items():
+        ensure(name in again.variables, f"variable {name} is not among what was read back")
+        same = again[name].variable.astype(values.dtype)
+        ensure(
+            values.equals(same.transpose(*values.dims)),
+            f"variable {name} is another one when it is read back",
+        )
 
 
 def deterministic(make: Make) -> None:
     """Running it again, from a pickle and in other batches, gives the same numbers."""
     test = make()
-    first = _measure(test, _loci(2))
-    again = _measure(pickle.loads(pickle.dumps(test)), _loci(2), batch_size=7)
+    first = _measure(_plan(test, 2))
+    again = _measure(_plan(pickle.loads(pickle.dumps(test)), 2, batch_size=7))
     ensure(first.identical(again), "a second run, in other batches, gave other results")
+
+
+def resumes_by_replay(make: Make) -> None:
+    """Running it again asks for the same sequences: all of them are in the store."""
+    with _store() as store:
+        _, before = _run(_plan(make(), 2), store)
+        _, after = _run(_plan(make(), 2), store)
+    ensure(
+        after.predicted == 0 and after.asked == before.asked,
+        f"a second run asked for {after.asked} sequences, {after.predicted} of them new, and the "
+        f"first one for {before.asked}",
+    )
 
 
 def loci_do_not_matter_to_each_other(make: Make) -> None:
     """The order of loci changes no numbers."""
-    first = _measure(make(), _loci(2))
-    turned = _measure(make(), _loci(2)[::-1])
+    from dataclasses import replace
+
+    plan = _plan(make(), 2)
+    first, turned = _measure(plan), _measure(replace(plan, loci=plan.loci[::-1]))
     for unit in first["locus"].values:
         ensure(
             first.sel(locus=unit).identical(turned.sel(locus=unit)),
@@ -125,17 +201,17 @@ def loci_do_not_matter_to_each_other(make: Make) -> None:
 
 def asks_as_many_as_it_says(make: Make) -> None:
     """`size`, where it says something, is the number of sequences asked for."""
-    from creme.runner.run import measure, prepare
-    from creme.store import Store
-
-    plan = prepare({"test": make()}, RandomModel(), _loci(2))
+    plan = _plan(make(), 2)
     expected = plan.size()
-    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store") as store:
-        asked = measure(plan, store).progress.asked
+    with _store() as store:
+        asked = _run(plan, store)[1].asked
     ensure(expected in (None, asked), f"size() says {expected}, and {asked} were asked for")
 
 
-_CHECKS = (runs, deterministic, loci_do_not_matter_to_each_other, asks_as_many_as_it_says)
+_CHECKS = (
+    *(runs, any_number_of_tracks, named_dimensions, saved, deterministic, resumes_by_replay),
+    *(loci_do_not_matter_to_each_other, asks_as_many_as_it_says, parameters),
+)
 
 
 def test_checks() -> list[Check]:

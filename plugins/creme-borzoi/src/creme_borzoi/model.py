@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from creme.errors import ConfigError, ModelError
 from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
 from creme.models.torch_model import SplitTorchModel, selected
-from pydantic import Field
+from pydantic import Field, model_validator
+
+from creme_borzoi.squash import Squash
 
 _TRACKS = {"human": 7611, "mouse": 2608}
 _TABLES = (
@@ -32,13 +34,14 @@ def _weights(name: str) -> tuple[Download, ...]:
 class Borzoi(SplitTorchModel, PretrainedModel):
     """Borzoi in PyTorch: 524,288 bp in, 6,144 bins of 32 bp out, 7,611 human tracks.
 
-    The published networks predict squashed coverage (x^0.75, and a square root above a limit);
-    `unsquash` undoes that as borzoi-pytorch does, and belongs to the fingerprint. Flashzoi needs a
-    GPU and flash-attn. The replicates of a network are models of their own.
+    The published networks predict squashed coverage; `unsquash` undoes that, for each track as the
+    table of tracks says, and belongs to the fingerprint. Flashzoi needs a GPU and flash-attn. The
+    replicates of a network are models of their own; `creme.models.ensemble` takes their mean.
     """
 
     name: ClassVar[str] = "borzoi"
     version: ClassVar[str] = "1"
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "borzoi_pytorch")
     downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
         **{name: _weights(name) for name in _NETWORKS},
         "targets": (
@@ -66,7 +69,17 @@ class Borzoi(SplitTorchModel, PretrainedModel):
         description="length of the input, bp",
     )
     head: str = Field("human", pattern="^(human|mouse)$", description="human or mouse")
-    unsquash: bool = Field(False, description="undo the squashing of the coverage")
+    unsquash: bool = Field(
+        False, description="undo the squashing of the coverage; needs the table of tracks"
+    )
+
+    @model_validator(mode="after")
+    def _table_for_unsquash(self) -> Self:
+        if self.unsquash and self.targets is None:
+            raise ValueError(
+                "unsquash needs targets: the published table says how each track was squashed"
+            )
+        return self
 
     @property
     def bin_size(self) -> int:
@@ -90,7 +103,14 @@ class Borzoi(SplitTorchModel, PretrainedModel):
 
     def identity(self) -> dict[str, Any]:
         """Digests of the weights, the head, and the transform."""
-        return {**super().identity(), "head": self.head, "unsquash": self.unsquash}
+        unsquash = self._squash.identity() if self._squash is not None else False
+        return {**super().identity(), "head": self.head, "unsquash": unsquash}
+
+    @cached_property
+    def _squash(self) -> Squash | None:
+        if not self.unsquash or self.targets is None:
+            return None
+        return Squash.read(self.targets, _TRACKS[self.head])
 
     def load(self) -> Any:
         """The network."""
@@ -109,14 +129,12 @@ class Borzoi(SplitTorchModel, PretrainedModel):
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The chosen head's output, as the library computes it, bins before tracks."""
         output = network(batch.transpose(1, 2), is_human=self.head == "human").transpose(1, 2)
-        return self._transformed(selected(output, selection))
+        return self._transformed(selected(output, selection), selection)
 
-    def _transformed(self, output: Any) -> Any:
-        if not self.unsquash:
+    def _transformed(self, output: Any, selection: Selection | None) -> Any:
+        if self._squash is None:
             return output
-        from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
-
-        return undo_squashed_scale(output)
+        return self._squash.undone(output, None if selection is None else selection.tracks)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -138,4 +156,5 @@ class Borzoi(SplitTorchModel, PretrainedModel):
         """The transformer, the way up, and the head for the chosen bins and tracks."""
         from creme_borzoi.network import decode
 
-        return self._transformed(decode(network, features, self.head, selection, self.n_bins))
+        output = decode(network, features, self.head, selection, self.n_bins)
+        return self._transformed(output, selection)

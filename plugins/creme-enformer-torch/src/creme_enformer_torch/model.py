@@ -9,14 +9,11 @@ from creme.errors import ConfigError, ModelError
 from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
+from creme.models.targets import ENFORMER_TARGETS
 from creme.models.torch_model import SplitTorchModel, selected
 from pydantic import Field, model_validator
 
 _HUB = "https://huggingface.co/EleutherAI/enformer-official-rough/resolve/main"
-_TABLES = (
-    "https://raw.githubusercontent.com/calico/basenji/74b867105a235a3e0eb663022cee2fbf430deaf0"
-    "/manuscripts/cross2020"
-)
 
 
 class EnformerTorch(SplitTorchModel, PretrainedModel):
@@ -30,25 +27,13 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
 
     name: ClassVar[str] = "enformer-torch"
     version: ClassVar[str] = "1"
+    frameworks: ClassVar[tuple[str, ...]] = ("torch", "enformer_pytorch")
     downloads: ClassVar[dict[str, tuple[Download, ...]]] = {
         "weights": (
             Download("config.json", f"{_HUB}/config.json", "description of the network"),
             Download("pytorch_model.bin", f"{_HUB}/pytorch_model.bin", "weights"),
         ),
-        "targets": (
-            Download(
-                "targets_human.txt",
-                f"{_TABLES}/targets_human.txt",
-                "5,313 human tracks",
-                "d90233175a9fec389e5ac04cc4aac8cfc08c4aa86217e2e5c10221de78023580",
-            ),
-            Download(
-                "targets_mouse.txt",
-                f"{_TABLES}/targets_mouse.txt",
-                "1,643 mouse tracks",
-                "f76c869a38bfc79690d7a43e86f155db9b8ac8085ff5a717f99358b3253cd230",
-            ),
-        ),
+        "targets": ENFORMER_TARGETS,
     }
 
     length: int = Field(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sys
-import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,21 +10,17 @@ from typing import Any, ClassVar
 import numpy as np
 from creme.errors import ModelError
 from creme.fetch import Download
-from creme.model import Selection, Track, TrackTable
+from creme.model import Selection, TrackTable
 from creme.models.loaded import LoadedModel
-from creme.models.targets import read_targets
+from creme.models.targets import ENFORMER_TARGETS, track_table
 from creme.weights import digest
 from numpy.typing import NDArray
 from pydantic import Field
 
-HANDLE = "https://tfhub.dev/deepmind/enformer/1"
+from creme_enformer.hub import HANDLE, find
+
 _TRACKS = {"human": 5313, "mouse": 1643}
 _TAKES = 393_216
-
-_TABLES = (
-    "https://raw.githubusercontent.com/calico/basenji/74b867105a235a3e0eb663022cee2fbf430deaf0"
-    "/manuscripts/cross2020"
-)
 
 
 class Enformer(LoadedModel):
@@ -55,29 +48,18 @@ class Enformer(LoadedModel):
                 unpack="enformer_1",
             ),
         ),
-        "targets": (
-            Download(
-                "targets_human.txt",
-                f"{_TABLES}/targets_human.txt",
-                "5,313 human tracks",
-                "d90233175a9fec389e5ac04cc4aac8cfc08c4aa86217e2e5c10221de78023580",
-            ),
-            Download(
-                "targets_mouse.txt",
-                f"{_TABLES}/targets_mouse.txt",
-                "1,643 mouse tracks",
-                "f76c869a38bfc79690d7a43e86f155db9b8ac8085ff5a717f99358b3253cd230",
-            ),
-        ),
+        "targets": ENFORMER_TARGETS,
     }
 
     weights: Path | str = Field(
-        HANDLE, description="folder of the SavedModel, or its handle on TensorFlow Hub"
+        HANDLE,
+        description="folder of the SavedModel, or a handle that tensorflow_hub or kagglehub has "
+        "downloaded it by",
     )
     targets: Path | None = Field(None, description="published table of the head's tracks")
     head: str = Field("human", pattern="^(human|mouse)$", description="human or mouse")
     deterministic: bool = Field(
-        True, description="make TensorFlow's kernels deterministic; only before it has started"
+        True, description="make TensorFlow's kernels deterministic, in the whole process"
     )
 
     @property
@@ -98,10 +80,7 @@ class Enformer(LoadedModel):
     @cached_property
     def tracks(self) -> TrackTable:
         """5,313 tracks (human) or 1,643 (mouse)."""
-        n_tracks = _TRACKS[self.head]
-        if self.targets is None:
-            return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
-        return read_targets(self.targets, n_tracks)
+        return track_table(self.targets, _TRACKS[self.head])
 
     @cached_property
     def folder(self) -> Path:
@@ -112,22 +91,7 @@ class Enformer(LoadedModel):
         ModelError
             If it is not there; it says where it was looked for.
         """
-        given = Path(self.weights).expanduser()
-        places = [given]
-        if not given.is_dir():
-            usual = Path(tempfile.gettempdir()) / "tfhub_modules"
-            cache = os.environ.get("TFHUB_CACHE_DIR", usual)
-            places.append(Path(cache) / hashlib.sha1(str(self.weights).encode()).hexdigest())
-        for place in places:
-            if (place / "saved_model.pb").is_file() and (
-                place / "variables" / "variables.index"
-            ).is_file():
-                return place
-        raise ModelError(
-            f"model enformer: no whole SavedModel {str(self.weights)!r} in "
-            f"{' or '.join(map(str, places))}; download it on a machine with network (with "
-            f"tensorflow_hub or kagglehub), and give its folder as weights"
-        )
+        return find(str(self.weights))
 
     def identity(self) -> dict[str, Any]:
         """Digest of the SavedModel, the head, and what the outer half is filled with."""
@@ -140,25 +104,50 @@ class Enformer(LoadedModel):
 
     def load(self) -> Any:
         """The SavedModel and its device."""
-        if self.deterministic and "tensorflow" not in sys.modules:
-            os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+        folder = self.folder
+        if self.deterministic:
+            os.environ["TF_DETERMINISTIC_OPS"] = "1"
         try:
             import tensorflow as tf
         except ImportError as error:
             raise ModelError(
                 f"model enformer needs TensorFlow: pip install tensorflow ({error})"
             ) from None
+        if self.deterministic:
+            # The variable is read once; this is heard at any time.
+            tf.config.experimental.enable_op_determinism()
         gpus = len(tf.config.list_physical_devices("GPU"))
         place = self.place(gpus, "TensorFlow").replace("cuda", "GPU")
         # On a GPU convolutions would otherwise run in TF32, with 10 bits of precision.
         tf.config.experimental.enable_tensor_float_32_execution(False)
         try:
             with tf.device(place):
-                loaded = tf.saved_model.load(str(self.folder))
+                # tensorflow_hub.load does the same with a folder, and drags Keras 2 along.
+                loaded = tf.saved_model.load(str(folder))
             # All of it is kept: variables may belong to its root.
             return loaded, place
         except Exception as error:
-            raise ModelError(f"the SavedModel in {self.folder} cannot be loaded: {error}") from None
+            raise ModelError(f"the SavedModel in {folder} cannot be loaded: {error}") from None
+
+    def environment(self) -> dict[str, Any]:
+        """The device, TensorFlow's version, and whether kernels are deterministic."""
+        found = super().environment()
+        if not found:
+            return {}
+        import tensorflow as tf
+
+        _, place = self.network
+        device = "cpu"
+        if place != "cpu":
+            gpu = tf.config.list_physical_devices("GPU")[int(place.partition(":")[2])]
+            device = tf.config.experimental.get_device_details(gpu).get("device_name", place)
+        deterministic = os.environ.get("TF_DETERMINISTIC_OPS", "").lower() in ("1", "true")
+        return {
+            **found,
+            "device": device,
+            "precision": "float32",
+            "deterministic": deterministic or self.deterministic,
+        }
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict all bins and tracks; see `creme.model.Model.predict`."""
@@ -171,10 +160,7 @@ class Enformer(LoadedModel):
         return self._run(onehot, selection)
 
     def _run(self, onehot: NDArray[np.float32], selection: Selection | None) -> NDArray[np.float32]:
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
-            raise ModelError(
-                f"model enformer: the input has shape {onehot.shape}, and (B, 196608, 4) is needed"
-            )
+        self.check_shape(onehot)
         shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
         if not len(onehot):
             return np.empty((0, *shape), dtype=np.float32)

@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from creme.errors import ModelError
-from creme.model import Selection, Track, TrackTable
-from creme.models.targets import read_targets
+from creme.model import Selection, TrackTable
+from creme.models.targets import track_table
 from creme.models.torch_model import SplitTorchModel
 from creme.weights import digest
 from pydantic import Field, field_validator
@@ -114,22 +113,14 @@ class SeqNN(SplitTorchModel):
     @cached_property
     def tracks(self) -> TrackTable:
         """The head's tracks."""
-        n_tracks = self._head.n_tracks
-        if self.targets is None:
-            return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
-        return read_targets(self.targets, n_tracks)
-
-    @cached_property
-    def weights_digest(self) -> str:
-        """SHA-256 of the weights file."""
-        return digest(self.weights)
+        return track_table(self.targets, self._head.n_tracks)
 
     def identity(self) -> dict[str, Any]:
         """Digests of weights and description, the head, and the precision."""
         described = json.loads(self.params.read_text(encoding="utf-8"))["model"]
         text = json.dumps(described, sort_keys=True)
         return {
-            "weights": self.weights_digest,
+            "weights": digest(self.weights),
             "params": hashlib.sha256(text.encode()).hexdigest(),
             "head": self.head,
             "precision": self.precision,
@@ -140,12 +131,6 @@ class SeqNN(SplitTorchModel):
         from creme_seqnn.network import build_network
         from creme_seqnn.weights import WeightFile
 
-        # In a worker, the file may be another than the one that was fingerprinted.
-        if digest(self.weights) != self.weights_digest:
-            raise ModelError(
-                f"model seqnn: the weights file {str(self.weights)!r} is not the one that the"
-                " model was set up with"
-            )
         with WeightFile(self.weights) as weights:
             return self.into_place(build_network(self.architecture, self.head, weights))
 

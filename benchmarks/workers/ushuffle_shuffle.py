@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import version
 
 import ushuffle
@@ -21,4 +20,8 @@ def shuffle(length, n):
 
 
 if __name__ == "__main__":
-    sys.exit(main({"shuffle": shuffle}, version("ushuffle"), lambda: ushuffle.shuffle(b"ACGT", 2)))
+    main(
+        {"shuffle": shuffle},
+        {"ushuffle": version("ushuffle")},
+        lambda: ushuffle.shuffle(b"ACGT", 2),
+    )

@@ -1,0 +1,28 @@
+"""Export results for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def export(
+    path: Annotated[Path, typer.Argument(help="the folder of a study, or a results directory")],
+    to: Annotated[Path, typer.Option(help="a new folder, or an earlier export")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="tracks, tables or notebook; may be repeated; all unless given"),
+    ] = None,
+    tables_as: Annotated[str, typer.Option(help="csv or parquet")] = "csv",
+) -> None:
+    """Write genome browser tracks, tidy tables of every replicate, and a notebook."""
+    from creme.cli.terminal import out
+    from creme.export import PARTS
+    from creme.export import export as write
+
+    files = write(path, to, only or PARTS, tables_as)  # type: ignore[arg-type]
+    out.print(f"Wrote {len(files)} files to {to}", highlight=False, markup=False)
+    for file in files:
+        out.print(f"  {file}", highlight=False, markup=False)

@@ -1,0 +1,194 @@
+"""What is installed, and whether it does what the toolkit expects of it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from creme.errors import ConfigError, PluginError, listing, nearest
+
+if TYPE_CHECKING:
+    from creme.testing import Check
+
+plugins_app = typer.Typer(help="Installed models, perturbations and tests.")
+
+
+@plugins_app.callback(invoke_without_command=True)
+def plugins(context: typer.Context) -> None:
+    """List the installed models, perturbations and tests, and what they lack; imports none."""
+    if context.invoked_subcommand is not None:
+        return
+    from creme import registry
+
+    # Plain text: a library for tables takes as long to import as all of this.
+    for kind in registry.KINDS:
+        typer.echo(kind)
+        for plugin in registry.plugins(kind).values():
+            missing = plugin.missing()
+            lacks = f"  needs: pip install {' '.join(missing)}" if missing else ""
+            typer.echo(
+                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}{lacks}"
+            )
+
+
+@plugins_app.command("check")
+def check(
+    name: Annotated[str, typer.Argument(help="a model, perturbation or test")],
+    file: Annotated[
+        Path | None,
+        typer.Option("--from", help="an experiment file with its parameters: [model], [[tests]]"),
+    ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of a parameter, as in the file; may be repeated"),
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="models, perturbations or tests, where a name is of several")
+    ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option(help=".npz with a known 'sequence' (letters) and its 'expected' prediction"),
+    ] = None,
+) -> None:
+    """Run the toolkit's checks of a plugin: does it do what is expected of it?"""
+    from rich.markup import escape
+
+    from creme.cli.terminal import err, out, table
+    from creme.testing.checks import outcomes
+
+    kind = _kind(name, kind)
+    make = _maker(kind, name, file, _parameters(given or []))
+    described = make()
+    checks = _checks(kind, described)
+    if example is not None:
+        if kind != "models":
+            raise ConfigError("--example is for models: others have no predictions")
+        checks.append(_example(example))
+    rows, failed = [], 0
+    with err.status("") as status:
+        found = outcomes(checks, make)
+        for number, each in enumerate(checks, start=1):
+            status.update(f"{number} of {len(checks)}: {each}")
+            outcome = next(found)
+            failed += outcome.state == "failed"
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            rows.append([str(each), each.about, f"{outcome.state}{reason}"])
+    out.print(table(["check", "what has to hold", "result"], rows, title=escape(repr(described))))
+    if failed:
+        out.print(f"{failed} of {len(checks)} checks failed.", highlight=False)
+        raise typer.Exit(1)
+
+
+def _kind(name: str, kind: str | None) -> str:
+    """The one kind of plugin that has the name."""
+    from creme import registry
+
+    if kind is not None:
+        if kind not in registry.KINDS:
+            raise ConfigError(f"--kind {kind}: give one of {listing(registry.KINDS)}")
+        return kind
+    found = [each for each in registry.KINDS if name in registry.plugins(each)]
+    if len(found) > 1:
+        raise ConfigError(
+            f"{name!r} is one of the {' and of the '.join(found)}: choose with --kind"
+        )
+    if not found:
+        everything = [each for kind in registry.KINDS for each in registry.plugins(kind)]
+        raise PluginError(
+            f"nothing is called {name!r}{nearest(name, everything)}; 'creme plugins' lists what is "
+            f"installed"
+        )
+    return found[0]
+
+
+def _parameters(given: list[str]) -> dict[str, Any]:
+    """Parameters as written on the command line: TOML values, or else text."""
+    found: dict[str, Any] = {}
+    for text in given:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {text!r}: give KEY=VALUE")
+        try:
+            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            found[key.strip()] = value
+    return found
+
+
+def _maker(kind: str, name: str, file: Path | None, changes: dict[str, Any]) -> Callable[[], Any]:
+    """What makes the plugin anew, from the tables of a file and changes to them."""
+    from creme import registry
+    from creme.runner.experiment import build_model, parse_toml, read_text
+
+    if file is None:
+        folder, found = Path(), {} if kind == "models" else {"name": name}
+    else:
+        folder, found = file.parent, _table(parse_toml(read_text(file), str(file)), kind, name)
+        if not found:
+            raise ConfigError(f"{file} has no {kind[:-1]} {name!r}")
+    if kind == "models":
+        model = {**found, "plugin": name, **changes}
+        return lambda: build_model(model, folder)[0]
+    spec = {**found, **changes}
+    spec.pop("label", None)
+    return lambda: registry.create(kind, spec)
+
+
+def _table(tables: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
+    """The table of a plugin in an experiment or study file; empty where there is none.
+
+    That of a perturbation is the first that one of the tests uses.
+    """
+    model, tests = tables.get("model"), tables.get("tests", [])
+    if kind == "models":
+        return model if isinstance(model, dict) and model.get("plugin") == name else {}
+    tests = [test for test in tests if isinstance(test, dict)]
+    for table in tests if kind == "tests" else [test.get("perturbation") for test in tests]:
+        if table == name:
+            return {"name": name}
+        if isinstance(table, dict) and table.get("name") == name:
+            return table
+    return {}
+
+
+def _checks(kind: str, described: Any) -> list[Check]:
+    """All checks of a kind, and of a model by windows those of its windows."""
+    from creme.split import SplitModel
+    from creme.testing import Check, model_checks, perturbation_checks, test_checks
+
+    of = {"models": model_checks, "perturbations": perturbation_checks, "tests": test_checks}
+    if not isinstance(described, SplitModel):
+        return of[kind]()
+    from creme.testing.split import check_split
+
+    def windows(make: Callable[[], Any]) -> None:
+        """Predicted by windows, it gives what it gives in full."""
+        check_split(make)
+
+    return [*of[kind](), Check(windows)]
+
+
+def _example(path: Path) -> Check:
+    """The check of an example in a file."""
+    import numpy as np
+
+    from creme.testing import Check, check_example
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            sequence, expected = str(arrays["sequence"].item()), arrays["expected"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(
+            f"--example {path}: an .npz is needed with 'sequence', its letters, and 'expected', an "
+            f"array (bins, tracks): {error}"
+        ) from None
+
+    def example(make: Callable[[], Any]) -> None:
+        """The known sequence gives its known prediction."""
+        check_example(make, sequence, expected)
+
+    return Check(example)

@@ -1,0 +1,32 @@
+"""The report: one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="the folder of a study, or a results directory")],
+    output: Annotated[
+        Path | None, typer.Option(help="the file, instead of report.html in the folder")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="another study or results directory, to compare with")
+    ] = None,
+) -> None:
+    """Write the report of a study, or of an experiment, as one HTML file that needs no network."""
+    from creme.cli.terminal import out
+
+    path = write_report(folder, output, compare)
+    size = path.stat().st_size
+    out.print(f"Report: {path} ({size / 1e6:.1f} MB)", highlight=False, markup=False)
+
+
+def write_report(folder: Path, output: Path | None = None, compare: Path | None = None) -> Path:
+    """Write a report, and return its file; see `creme.report.page.write_report`."""
+    from creme.report.page import write_report as write
+
+    return write(folder, output, compare)

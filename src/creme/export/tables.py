@@ -1,0 +1,139 @@
+"""Tidy tables of whole results, all replicates among them, as CSV or Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from creme.errors import ConfigError
+from creme.export.source import Source
+from creme.runner.combine import tidy
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+Kind = Literal["csv", "parquet"]
+_ROWS_AT_ONCE = 200_000
+
+
+def write_tables(source: Source, folder: Path, kind: Kind = "csv") -> list[str]:
+    """Write ``NAME.csv`` (or ``.parquet``) and, for what has replicates, ``NAME.replicates.csv``.
+
+    A study's tables are those of its folder, ``loci`` among them; an experiment's have the
+    statistics of each test, one row for each locus, tile, track and what else it varies. Tables of
+    replicates have a row each, with every raw activity; they are written some loci at a time.
+
+    Parameters
+    ----------
+    source : Source
+    folder : Path
+        Where they go; it has to be there.
+    kind : {'csv', 'parquet'}
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+
+    Raises
+    ------
+    ConfigError
+        If Parquet is wanted and pyarrow is not there.
+    """
+    write = _writer(kind)
+    written: list[str] = []
+
+    def add(name: str, parts: Iterator[pd.DataFrame]) -> None:
+        write(folder / f"{name}.{kind}", parts)
+        written.append(f"{name}.{kind}")
+
+    if source.study is not None:
+        if "loci" in source.labels:
+            add("loci", iter([source.study.folder.loci()]))
+        for name in source.study.folder.tables():
+            add(name, iter([source.study.table(name)]))
+    for label, dataset in source.datasets():
+        if source.study is None:
+            add(label, rows_of(dataset, replicates=False))
+        if "replicate" in dataset.dims:
+            add(f"{label}.replicates", rows_of(dataset, replicates=True))
+    return written
+
+
+def rows_of(dataset: xr.Dataset, *, replicates: bool) -> Iterator[pd.DataFrame]:
+    """The tidy table of a Dataset, some loci at a time, without rows of what was not measured.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A test's results.
+    replicates : bool
+        As `creme.runner.combine.tidy`.
+    """
+    if "source_category" in dataset.coords:
+        # Each unit has a source and a target: a category of its own it has not.
+        dataset = dataset.drop_vars("category", errors="ignore")
+    loci = dataset.sizes["locus"]
+    each = int(np.prod([n for dim, n in dataset.sizes.items() if dim != "locus"]))
+    step = max(1, _ROWS_AT_ONCE // max(1, each))
+    whole = [
+        str(name)
+        for name, values in dataset.variables.items()
+        if str(name).endswith(("_start", "_end"))
+        or name in ("distance", "position_distance", "selected", "kept", "window", "kept_bp")
+        if values.dtype.kind == "f"
+    ]
+    of_replicates = {n: len(v.dims) for n, v in dataset.data_vars.items() if "replicate" in v.dims}
+    most = max(of_replicates.values(), default=0)
+    widest = [name for name, dims in of_replicates.items() if dims == most]
+    for first in range(0, max(1, loci), step):
+        frame = tidy(dataset.isel(locus=slice(first, first + step)), replicates=replicates)
+        for fill in ("tile_start", "position_start"):
+            # Loci that have fewer tiles than others are filled up with NaN.
+            if fill in frame:
+                frame = frame[frame[fill].notna()]
+        if replicates:
+            # Searches end, and some tests add replicates only where they are needed.
+            frame = frame.dropna(subset=widest, how="all")
+        columns = dict.fromkeys([name for name in whole if name in frame], "Int64")
+        yield frame.astype(columns).reset_index(drop=True)
+
+
+Write = Callable[[Path, Iterator["pd.DataFrame"]], None]
+
+
+def _writer(kind: Kind) -> Write:
+    if kind == "csv":
+        return _write_csv
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise ConfigError(
+            "Parquet needs pyarrow: pip install 'creme-toolkit[parquet]', or export csv"
+        ) from None
+    return _write_parquet
+
+
+def _write_csv(path: Path, parts: Iterator[pd.DataFrame]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, part in enumerate(parts):
+            part.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+
+
+def _write_parquet(path: Path, parts: Iterator[pd.DataFrame]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    first = next(parts)
+    inferred = pa.Schema.from_pandas(first, preserve_index=False)
+    # Text of which the first rows have none.
+    fields = [f.with_type(pa.string()) if pa.types.is_null(f.type) else f for f in inferred]
+    schema = pa.schema(fields)
+    with pq.ParquetWriter(path, schema) as writer:
+        for part in chain([first], parts):
+            writer.write_table(pa.Table.from_pandas(part, schema=schema, preserve_index=False))

@@ -1,0 +1,116 @@
+// Elements, numbers, and the data of the page. Text gets into the page as text nodes alone.
+
+const SVG = "http://www.w3.org/2000/svg";
+const MINUS = "\u2212";
+
+// An element with attributes and children; what is no node is text.
+function make(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+function draw(name, attributes = {}, ...children) {
+  return fill(document.createElementNS(SVG, name), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key === "on") {
+      for (const [event, act] of Object.entries(value)) element.addEventListener(event, act);
+    } else {
+      element.setAttribute(key, value === true ? "" : value);
+    }
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+const at = (id) => document.getElementById(id);
+
+// A name keeps its direction of writing to itself.
+const named = (text) => make("bdi", {}, text);
+
+// A number with so many significant digits, with a minus sign, and without zeros at its end.
+function number(value, digits = 4) {
+  if (value === null || value === undefined) return "undefined";
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  let text = size < 1e-4 || size >= 1e7 ? value.toExponential(digits - 1) : value.toPrecision(digits);
+  if (text.includes("e") && size >= 1e-4 && size < 1e7) text = String(Number(text));
+  const [head, power] = text.split("e");
+  const short = head.includes(".") ? head.replace(/\.?0+$/, "") : head;
+  return (power === undefined ? short : `${short}e${Number(power)}`).replaceAll("-", MINUS);
+}
+
+const grouped = (value) => value.toLocaleString("en-US").replaceAll("-", MINUS);
+
+// A distance from the TSS, bp.
+function offset(bp) {
+  const sign = bp > 0 ? "+" : "";
+  const [value, unit] = Math.abs(bp) >= 1000 ? [bp / 1000, "kb"] : [bp, "bp"];
+  return `${sign}${number(value, 7)} ${unit}`;
+}
+
+const interval = (contig, start, end) => `${contig}:${grouped(start)}\u2013${grouped(end)}`;
+
+// The section of a locus is packed by itself, and unpacked when it is opened.
+async function unpack(k) {
+  const packed = atob(at(`d${k}`).textContent);
+  const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(stream).text());
+}
+
+// A scale from values to pixels.
+function scale(low, high, from, to) {
+  const factor = (to - from) / (high - low || 1);
+  return (value) => from + (value - low) * factor;
+}
+
+// Round values of an axis, about so many.
+function ticks(low, high, about) {
+  const rough = (high - low) / Math.max(1, about) || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) * power;
+  const found = [];
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++) {
+    found.push(Number((k * step).toPrecision(12)));
+  }
+  return found;
+}
+
+// The ends of some values, with room, and with a value that has to be there.
+function ends(values, always) {
+  const known = values.filter((value) => value !== null && value !== undefined);
+  const low = known.reduce((a, b) => Math.min(a, b), always);
+  const high = known.reduce((a, b) => Math.max(a, b), always);
+  const room = (high - low || Math.abs(always) || 1) * 0.08;
+  return [low === always ? low - room * 0.4 : low - room, high + room];
+}
+
+// A box beside the pointer, the same for all drawings.
+const tip = make("div", { id: "tip", role: "tooltip", hidden: true });
+
+function showTip(lines, x, y) {
+  tip.replaceChildren(...lines.map((line) => make("div", {}, line)));
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  const left = Math.min(x + 14, document.documentElement.clientWidth - box.width - 6);
+  const above = y - box.height - 12;
+  tip.style.left = `${Math.max(6, left) + window.scrollX}px`;
+  tip.style.top = `${(above < 6 ? y + 18 : above) + window.scrollY}px`;
+}
+
+function hideTip() {
+  tip.hidden = true;
+}
+
+const spread = (of, k) => {
+  const parts = [];
+  if (of.se) parts.push(`se ${number(of.se[k], 3)}`);
+  if (of.sd) parts.push(`sd ${number(of.sd[k], 3)}`);
+  return parts.length ? ` (${parts.join(", ")})` : "";
+};
+
+// A test that stops early has fewer replicates of some tiles.
+const replicates = (values) => values.filter((value) => value !== null).map((value) => number(value)).join(", ");

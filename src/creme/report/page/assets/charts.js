@@ -1,0 +1,52 @@
+// Small charts beside the map: lines with points that say what they are, and go to their tile.
+
+function chart({ title, across, up, lines, always, whole = true, pick }) {
+  const width = 330;
+  const height = 210;
+  const points = lines.flatMap((line) => line.points);
+  const lows = points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]);
+  const [bottom, top] = ends(lows, always);
+  const xs = points.map((point) => point.x).filter((value) => value !== null);
+  const [first, last] = [Math.min(...xs), Math.max(...xs)];
+  const room = (last - first || 1) * 0.04;
+  const x = scale(first - room, last + room, 52, width - 12);
+  const y = scale(bottom, top, height - 42, 12);
+  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title}: ${up} against ${across}; the values stand in the table` });
+  for (const value of ticks(bottom, top, 4)) {
+    picture.append(
+      draw("line", { class: "grid", x1: 52, x2: width - 12, y1: y(value), y2: y(value) }),
+      draw("text", { class: "tick", x: 47, y: y(value) + 4, "text-anchor": "end" }, number(value, 3)));
+  }
+  for (const value of ticks(first, last, 5)) {
+    if (whole && !Number.isInteger(value)) continue;
+    picture.append(draw("text", { class: "tick", x: x(value), y: height - 26, "text-anchor": "middle" }, grouped(value)));
+  }
+  picture.append(
+    draw("line", { class: "zero", x1: 52, x2: width - 12, y1: y(always), y2: y(always) }),
+    draw("line", { class: "mark", x1: 52, x2: width - 12, y1: height - 42, y2: height - 42 }),
+    draw("text", { class: "axis", x: (52 + width - 12) / 2, y: height - 8, "text-anchor": "middle" }, across),
+    draw("text", { class: "axis", transform: `translate(12 ${(height - 30) / 2}) rotate(-90)`, "text-anchor": "middle" }, up));
+  for (const line of lines) {
+    const known = line.points.filter((point) => point.y !== null);
+    const path = known.map((point) => `${x(point.x).toFixed(1)},${y(point.y).toFixed(1)}`).join(" ");
+    const group = draw("g", { class: `series ${line.tone || ""}`, "data-tile": line.tile ?? null });
+    group.append(draw("polyline", { class: "line", points: path }));
+    for (const point of known) {
+      for (const value of point.values || []) {
+        if (value !== null) group.append(draw("circle", { class: "replicate", cx: x(point.x), cy: y(value), r: 1.5 }));
+      }
+      if (point.low !== undefined && point.low !== null) {
+        group.append(draw("line", { class: "whisker", x1: x(point.x), x2: x(point.x), y1: y(point.low), y2: y(point.high) }));
+      }
+      const tile = point.tile ?? line.tile ?? null;
+      const dot = draw("circle", { class: "dot", cx: x(point.x), cy: y(point.y), r: 3.2, "data-tile": tile });
+      const show = (event) => showTip([make("b", {}, line.name), ...point.lines], event.clientX, event.clientY);
+      const hit = draw("circle", { class: "hit", cx: x(point.x), cy: y(point.y), r: 9, on: { pointermove: show, pointerleave: hideTip } });
+      if (tile !== null) hit.addEventListener("click", () => pick(tile));
+      group.append(dot, hit);
+    }
+    picture.append(group);
+  }
+  const legend = make("ul", { class: "legend" }, lines.map((line) => make("li", { class: line.tone || "" }, named(line.name))));
+  return make("figure", { class: "chart" }, make("figcaption", {}, title), picture, legend);
+}

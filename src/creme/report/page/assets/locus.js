@@ -1,0 +1,240 @@
+// The section of one locus: its map, what is known of the chosen tile, sets, copies, fine tiles.
+
+function locusSection(locus, { previous, next, close }) {
+  let track = 0;
+  let tile = null;
+  let map = null;
+  const measured = () => locus.tracks[track];
+  const detail = make("div", { class: "detail", id: "detail" });
+  const body = make("div");
+
+  const heading = make("h3", { id: "locus-name", tabindex: "-1" }, named(locus.name));
+  const button = (text, label, act) =>
+    make("button", { type: "button", disabled: !act, "aria-label": label, on: act ? { click: act } : undefined }, text);
+  const tools = make("div", { class: "tools" },
+    button("\u2190 previous", "previous locus of the table", previous),
+    button("next \u2192", "next locus of the table", next),
+    button("close", "close this locus", close));
+
+  function facts() {
+    const known = measured();
+    const rows = [
+      ["gene", named(locus.gene)],
+      ...(locus.transcript ? [["transcript", named(locus.transcript)]] : []),
+      ["TSS", [named(locus.contig), `:${grouped(locus.tss)} (0-based), strand ${locus.strand === "-" ? MINUS : locus.strand}`]],
+      ["context", locus.category || "no category"],
+    ];
+    if (known.activity !== undefined) rows.push(["activity", number(known.activity)]);
+    if (known.context) {
+      const { mean, values } = known.context;
+      rows.push(["context effect", `${number(mean)}${spread({ se: [known.context.se], sd: [known.context.sd] }, 0)}`]);
+      if (values) rows.push(["its replicates", replicates(values)]);
+    }
+    return make("dl", { class: "settings facts-of" }, rows.map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, value))));
+  }
+
+  function pick(k) {
+    tile = k;
+    showDetail();
+    if (!map) return;
+    if (k === null) map.chosen.textContent = "No tile is chosen.";
+    else {
+      map.reveal(k);
+      const parts = ["necessity", "sufficiency"].filter((test) => measured()[test] && measured()[test].mean[k] !== null);
+      const said = parts.map((test) => `${test} ${number(measured()[test].mean[k])}`).join(", ");
+      map.chosen.textContent = `Tile ${k + 1} of ${map.tiles.length}, at ${offset(map.tiles[k].distance)}: ${said}.`;
+    }
+    map.redraw();
+    for (const one of body.querySelectorAll("[data-tile]")) {
+      one.classList.toggle("linked", k !== null && one.dataset.tile === String(k));
+    }
+  }
+
+  const go = (k) => {
+    pick(k);
+    if (map) map.frame.scrollIntoView({ block: "nearest" });
+  };
+
+  // A button that goes to a tile.
+  function tileButton(k, distance) {
+    if (k === null || k === undefined) return distance === undefined ? "" : offset(distance);
+    return make("button", { type: "button", class: "link", "data-tile": k, on: { click: () => go(k) } }, offset(locus.tiles[k][2]));
+  }
+
+  function grid(caption, heads, rows, kinds = "") {
+    const kind = (k) => (kinds[k] === "n" ? "n" : null);
+    return make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": caption },
+      make("table", {}, make("caption", {}, caption),
+        make("thead", {}, make("tr", {}, heads.map((head, k) => make("th", { scope: "col", class: kind(k) }, head)))),
+        make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell, k) =>
+          k === 0 ? make("th", { scope: "row" }, cell) : make("td", { class: kind(k) }, cell)))))));
+  }
+
+  const statistics = (of, k) => [number(of.mean[k]), of.sd ? number(of.sd[k], 3) : "", of.se ? number(of.se[k], 3) : "", of.values ? replicates(of.values[k]) : ""];
+
+  function showDetail() {
+    if (tile === null || !map) {
+      detail.replaceChildren(make("p", { class: "keys" }, "Choose a tile to see all that is known of it."));
+      return;
+    }
+    const known = measured();
+    const [start, end, distance, low, high] = locus.tiles[tile];
+    const rows = [];
+    for (const test of ["necessity", "sufficiency"]) {
+      if (known[test] && known[test].mean[tile] !== null) rows.push([test, ...statistics(known[test], tile)]);
+    }
+    for (const search of known.greedy || []) {
+      const round = search.tiles.indexOf(tile);
+      if (round >= 0) rows.push([`set of ${search.search}, no. ${round + 1}`, ...statistics(search, round)]);
+    }
+    for (const cre of (known.distance || []).filter((one) => one.tile === tile)) {
+      cre.positions.forEach((place, k) => rows.push([`moved to ${offset(place)}`, ...statistics(cre, k)]));
+    }
+    for (const cre of (known.copies || []).filter((one) => one.tile === tile)) {
+      cre.copies.forEach((n, k) => rows.push([`${n} ${n === 1 ? "copy" : "copies"} (${cre.search})`, ...statistics(cre, k)]));
+    }
+    const name = (known.classes || [])[tile];
+    detail.replaceChildren(
+      make("h4", {}, `Tile at ${offset(distance)}`),
+      make("p", {}, named(interval(locus.contig, low, high)), ` on the genome, ${grouped(start)}\u2013${grouped(end)} in the locus sequence`, name ? `; ${name}` : "", "."),
+      rows.length
+        ? grid("What was measured with this tile", ["test", "mean", "sd", "se", "replicates"], rows, " nnn")
+        : make("p", {}, "Nothing was measured with this tile."),
+      ...(known.fine || []).filter((one) => one.tile === tile).map(fineText));
+  }
+
+  function fineText(cre) {
+    const parts = cre.parts.map(([, , low, high]) => interval(locus.contig, low, high));
+    return make("p", {}, `Fine-tile search: ${parts.length ? "what is left, " : "nothing is left"}`, named(parts.join(", ")),
+      `, has ${number(cre.final)} of the tile's effect.`);
+  }
+
+  function greedyParts() {
+    return (measured().greedy || []).map((search) => {
+      const place = (k) => (search.tiles[k] === null ? "" : offset(locus.tiles[search.tiles[k]][2]));
+      const start = { x: 0, y: 1, lines: ["wild type, 1"] };
+      const observed = search.mean.map((y, k) => ({
+        x: k + 1, y, tile: search.tiles[k], values: search.values && search.values[k],
+        low: search.se && search.se[k] !== null ? y - search.se[k] : null, high: search.se ? y + search.se[k] : null,
+        lines: [`${k + 1}. ${place(k)}`, `fold change ${number(y)}${spread(search, k)}`,
+          ...(search.values ? [make("small", {}, `replicates ${replicates(search.values[k])}`)] : [])],
+      }));
+      const additive = search.additive.map((y, k) => ({
+        x: k + 1, y, tile: search.tiles[k], lines: [`${k + 1}. ${place(k)}`, `additive ${number(y)}`, `this tile alone ${number(search.alone[k])}`],
+      }));
+      const what = search.interaction ? `: ${search.interaction}` : "";
+      return part(
+        chart({
+          title: `Set of ${search.search}${what}`, across: "tiles shuffled", up: "fold change over WT", always: 1, pick: go,
+          lines: [{ name: "observed", points: [start, ...observed] }, { name: "additive", tone: "tone-additive", points: [start, ...additive] }],
+        }),
+        grid(`Set of ${search.search}, in the order of the search`, ["no.", "tile", "fold change", "se", "additive", "alone"],
+          search.mean.map((y, k) => [String(k + 1), tileButton(search.tiles[k]), number(y), search.se ? number(search.se[k], 3) : "", number(search.additive[k]), number(search.alone[k])]), "  nnnn"),
+      );
+    });
+  }
+
+  function copiesParts() {
+    const known = measured().copies || [];
+    if (!known.length) return [];
+    const lines = known.map((cre) => ({
+      name: `${offset(cre.at)}${known.some((one) => one.search !== cre.search) ? `, ${cre.search}` : ""}`,
+      tone: tone(cre),
+      tile: cre.tile,
+      points: [
+        { x: 0, y: cre.zero, lines: ["no copy", `fold change ${number(cre.zero)}`] },
+        ...cre.mean.map((y, k) => ({
+          x: cre.copies[k], y, values: cre.values && cre.values[k],
+          low: cre.se && cre.se[k] !== null ? y - cre.se[k] : null, high: cre.se ? y + cre.se[k] : null,
+          lines: [`${cre.copies[k]} ${cre.copies[k] === 1 ? "copy" : "copies"}`, `fold change ${number(y)}${spread(cre, k)}`, cre.placed[k] === null ? "" : `placed at ${offset(cre.placed[k])}`],
+        })),
+      ],
+    }));
+    const rows = known.map((cre) => [
+      tileButton(cre.tile, cre.at), cre.search, ...[cre.mean.map((y) => number(y)).join(", "), cre.placed.map((p) => (p === null ? "" : offset(p))).join(", ")],
+      cre.saturates ? number(cre.plateau) : "", cre.saturates ? number(cre.half) : "",
+    ]);
+    return part(
+      chart({ title: "Copies of CREs", across: "copies", up: "fold change over control", always: 1, lines, pick: go }),
+      grid("Copies of CREs", ["CRE", "placed as", "fold change with 1, 2, ... copies", "where", "plateau", "half at"], rows, "    nn"),
+    );
+  }
+
+  function fineParts() {
+    const known = (measured().fine || []).filter((cre) => cre.bp.length);
+    if (!known.length) return [];
+    const lines = known.map((cre) => ({
+      name: offset(cre.at), tile: cre.tile, tone: tone(cre),
+      points: cre.bp.map((bp, k) => ({ x: bp, y: cre.score[k], lines: [`${grouped(bp)} bp left`, `score ${number(cre.score[k])}`, `windows of ${grouped(cre.window[k])} bp`] })),
+    }));
+    const rows = known.map((cre) => [
+      tileButton(cre.tile, cre.at), cre.bp.map(grouped).join(" \u2192 "), cre.score.map((value) => number(value, 3)).join(", "), number(cre.final),
+      named(cre.parts.map(([, , low, high]) => interval(locus.contig, low, high)).join(", ")),
+    ]);
+    return part(
+      chart({ title: "Fine-tile searches", across: "bases left (bp)", up: "share of the effect", always: 1, lines, pick: go, whole: false }),
+      grid("Fine-tile searches", ["CRE", "bases left", "score", "in the end", "what is left"], rows, "   n"),
+    );
+  }
+
+  const part = (...children) => make("div", { class: "part" }, children);
+
+  // A colour for each CRE of the locus, the same in all charts.
+  function tone(cre) {
+    const places = new Set(["copies", "fine"].flatMap((test) => (measured()[test] || []).map((one) => one.start)));
+    return `tone-${[...places].sort((a, b) => a - b).indexOf(cre.start) % 6}`;
+  }
+
+  function swapParts() {
+    const known = measured().swap || [];
+    if (!known.length) return [];
+    const rows = known.map((one) => [one.category, grouped(one.n), number(one.effect), number(one.dinuc_effect)]);
+    return part(grid("This TSS in the contexts of other loci, on average", ["context", "loci", "effect", "in shuffled contexts"], rows, " nnn"));
+  }
+
+  function allTiles() {
+    const known = measured();
+    const tests = ["necessity", "sufficiency"].filter((test) => known[test]);
+    if (!locus.tiles.length || !tests.length) return [];
+    const box = make("details", {}, make("summary", {}, "All tiles as a table"));
+    // Made when it is looked at: it is long.
+    box.addEventListener("toggle", () => {
+      if (!box.open || box.children.length > 1) return;
+      const heads = ["tile", "on the genome", ...(known.classes ? ["class"] : []), ...tests.flatMap((test) => [test, "sd", "se", "replicates"])];
+      const rows = locus.tiles.map(([, , , low, high], k) => [
+        tileButton(k), named(interval(locus.contig, low, high)), ...(known.classes ? [known.classes[k]] : []),
+        ...tests.flatMap((test) => (known[test].mean[k] === null ? ["", "", "", ""] : statistics(known[test], k))),
+      ]);
+      const start = known.classes ? "   " : "  ";
+      box.append(grid("All tiles", heads, rows, start + "nnn ".repeat(tests.length)));
+    });
+    return [box];
+  }
+
+  function render() {
+    const known = measured();
+    map = null;
+    const parts = [facts()];
+    if (known.necessity || known.sufficiency || known.distance) {
+      map = locusMap(locus, known, () => tile);
+      map.frame.addEventListener("pick", (event) => pick(event.detail));
+      parts.push(map.element, detail, ...allTiles());
+    } else {
+      parts.push(make("p", {}, locus.category ? "No tile of this locus has been measured." : "This locus has no category, and no tile of it was measured."));
+    }
+    const more = [greedyParts(), copiesParts(), fineParts(), swapParts()].flat();
+    if (more.length) parts.push(make("div", { class: "parts" }, more));
+    body.replaceChildren(...parts);
+    pick(tile);
+  }
+
+  let choice = null;
+  if (locus.tracks.length > 1) {
+    const options = locus.tracks.map((one, k) => make("option", { value: k }, one.track));
+    choice = make("label", {}, "Activity ", make("select", { on: { change: (event) => { track = Number(event.target.value); render(); } } }, options));
+  }
+  render();
+  const section = make("section", { class: "locus", "aria-labelledby": "locus-name" },
+    make("div", { class: "head" }, heading, tools), choice, body);
+  return { section, heading };
+}

@@ -1,0 +1,330 @@
+// The map of a locus: tiles along the sequence, necessity above sufficiency above moved CREs.
+
+const LEFT = 58;
+const RIGHT = 12;
+
+function locusMap(locus, measured, selected) {
+  const tiles = locus.tiles.map(([start, end, distance, low, high], k) => {
+    const half = (end - start) / 2;
+    return { k, from: distance - half, to: distance + half, distance, low, high, bp: end - start };
+  });
+  const reach = tiles.flatMap((tile) => [tile.from, tile.to]);
+  for (const cre of measured.distance || []) reach.push(...cre.positions);
+  const whole = reach.length ? [Math.min(...reach), Math.max(...reach)] : locus.span || [-1000, 1000];
+  let view = [...whole];
+  let hovered = null;
+  let dragged = null;
+
+  const picture = draw("svg", { "aria-hidden": "true", focusable: "false" });
+  const frame = make("div", {
+    class: "map", tabindex: "0", role: "application", "aria-roledescription": "map of tiles",
+    "aria-label": `Map of ${locus.name}`, "aria-describedby": "map-keys",
+  }, picture);
+  const chosen = make("p", { class: "chosen", role: "status", "aria-live": "polite" });
+
+  const panels = [];
+  for (const test of ["necessity", "sufficiency"]) {
+    if (measured[test]) panels.push({ test, kind: "bars", height: 132, of: measured[test] });
+  }
+  if ((measured.distance || []).length) panels.push({ test: "moved CREs", kind: "lines", height: 112 });
+  for (const panel of panels) panel.ends = panel.kind === "bars" ? barEnds(panel.of) : lineEnds();
+
+  function barEnds(of) {
+    const values = [...of.mean];
+    of.mean.forEach((mean, k) => {
+      if (of.se && mean !== null && of.se[k] !== null) values.push(mean - of.se[k], mean + of.se[k]);
+      if (of.values) values.push(...of.values[k]);
+    });
+    const [low, high] = ends(values, 0);
+    return [Math.min(low, -0.02), Math.max(high, 0.02)];
+  }
+
+  function lineEnds() {
+    return ends(measured.distance.flatMap((cre) => cre.mean), 1);
+  }
+
+  // Lanes above the panels: classes, the order of greedy searches, what is left of fine tiles.
+  const lanes = [];
+  if ((measured.classes || []).some(Boolean)) lanes.push("class");
+  if ((measured.greedy || []).length) lanes.push("greedy");
+  if ((measured.fine || []).some((cre) => cre.parts.length)) lanes.push("fine tile");
+
+  const ranks = tiles.map(() => []);
+  for (const search of measured.greedy || []) {
+    search.tiles.forEach((tile, round) => {
+      if (tile !== null) ranks[tile].push([search.search, round + 1]);
+    });
+  }
+  const origin = locus.tiles.length ? (locus.tiles[0][0] + locus.tiles[0][1]) / 2 - locus.tiles[0][2] : 0;
+
+  function redraw() {
+    const width = Math.max(280, frame.clientWidth - 2);
+    const x = scale(view[0], view[1], LEFT, width - RIGHT);
+    const height = 8 + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + 40;
+    const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height }))];
+    const inside = draw("g", { "clip-path": "url(#map-clip)" });
+    const foot = height - 38;
+    const shownTiles = tiles.filter((tile) => tile.to > view[0] && tile.from < view[1]);
+    const column = (tile, className) =>
+      draw("rect", { class: className, x: x(tile.from), y: 0, width: Math.max(2, x(tile.to) - x(tile.from)), height: foot });
+    if (selected() !== null) inside.append(column(tiles[selected()], "selected"));
+    if (hovered !== null && hovered !== selected()) inside.append(column(tiles[hovered], "hovered"));
+
+    let top = 4;
+    for (const lane of lanes) {
+      parts.push(draw("text", { class: "lane", x: LEFT - 6, y: top + 14, "text-anchor": "end" }, lane));
+      drawLane(lane, inside, shownTiles, x, top);
+      top += 20;
+    }
+    for (const panel of panels) {
+      const y = scale(panel.ends[0], panel.ends[1], top + panel.height - 8, top + 10);
+      for (const value of ticks(panel.ends[0], panel.ends[1], 4)) {
+        if (y(value) < top + 8 || y(value) > top + panel.height - 6) continue;
+        parts.push(draw("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }));
+        parts.push(draw("text", { class: "tick", x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, number(value, 3)));
+      }
+      parts.push(draw("text", {
+        class: "axis", transform: `translate(12 ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
+      }, panel.test));
+      if (panel.kind === "bars") drawBars(panel, inside, shownTiles, x, y);
+      else drawLines(inside, x, y);
+      top += panel.height;
+    }
+    if (0 > view[0] && 0 < view[1]) {
+      inside.append(draw("line", { class: "tss", x1: x(0), x2: x(0), y1: 2, y2: foot }));
+      parts.push(draw("text", { class: "tick strong", x: x(0), y: foot + 27, "text-anchor": "middle" }, "TSS"));
+    }
+    for (const bp of ticks(view[0], view[1], Math.max(2, Math.floor(width / 110)))) {
+      parts.push(draw("line", { class: "mark", x1: x(bp), x2: x(bp), y1: foot, y2: foot + 4 }));
+      parts.push(draw("text", { class: "tick", x: x(bp), y: foot + 15, "text-anchor": "middle" }, bp === 0 ? "0" : offset(bp)));
+    }
+    parts.push(draw("line", { class: "mark", x1: LEFT, x2: width - RIGHT, y1: foot, y2: foot }));
+    parts.push(draw("text", { class: "axis", x: width - RIGHT, y: foot + 34, "text-anchor": "end" }, "distance from the TSS, downstream \u2192"));
+    picture.setAttribute("width", width);
+    picture.setAttribute("height", height);
+    picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    picture.replaceChildren(...parts, inside);
+  }
+
+  function drawLane(lane, inside, shownTiles, x, top) {
+    if (lane === "fine tile") {
+      for (const cre of measured.fine) {
+        for (const [start, end] of cre.parts) {
+          const width = Math.max(2, x(end - origin) - x(start - origin));
+          inside.append(draw("rect", { class: "left-over", x: x(start - origin), y: top + 5, width, height: 10 }));
+        }
+      }
+      return;
+    }
+    for (const tile of shownTiles) {
+      const middle = (x(tile.from) + x(tile.to)) / 2;
+      const width = Math.max(2, x(tile.to) - x(tile.from) - 1);
+      const name = lane === "class" ? measured.classes[tile.k] : "";
+      if (name) {
+        const kind = name.endsWith("enhancer") ? "enhancer" : "silencer";
+        inside.append(draw("rect", {
+          class: `cre fill-${kind}${name.startsWith("weak") ? " weak" : ""}`, x: x(tile.from) + 0.5, y: top + 3, width, height: 13,
+        }));
+      }
+      if (lane === "greedy" && ranks[tile.k].length) {
+        const text = ranks[tile.k].map(([search, rank]) => `${search[0].toUpperCase()}${rank}`).join(" ");
+        if (text.length * 6.2 < Math.max(width * 1.6, 16) || width > 24) {
+          inside.append(draw("text", { class: "rank", x: middle, y: top + 14, "text-anchor": "middle" }, text));
+        } else {
+          inside.append(draw("circle", { class: "rank-mark", cx: middle, cy: top + 10, r: 3 }));
+        }
+      }
+    }
+  }
+
+  function drawBars(panel, inside, shownTiles, x, y) {
+    inside.append(draw("line", { class: "zero", x1: 0, x2: 10000, y1: y(0), y2: y(0) }));
+    for (const tile of shownTiles) {
+      const mean = panel.of.mean[tile.k];
+      if (mean === null) continue;
+      const [from, to] = [x(tile.from), x(tile.to)];
+      const wide = to - from;
+      const [high, low] = [Math.min(y(0), y(mean)), Math.max(y(0), y(mean))];
+      inside.append(draw("rect", {
+        class: `bar fill-${panel.test}`, "data-test": panel.test, "data-tile": tile.k,
+        x: from + wide * 0.1, y: high, width: Math.max(1, wide * 0.8), height: Math.max(0.8, low - high),
+      }));
+      const middle = (from + to) / 2;
+      if (panel.of.se && panel.of.se[tile.k] !== null) {
+        const se = panel.of.se[tile.k];
+        inside.append(draw("line", { class: "whisker", x1: middle, x2: middle, y1: y(mean - se), y2: y(mean + se) }));
+      }
+      if (panel.of.values && wide >= 9) {
+        const values = panel.of.values[tile.k];
+        values.forEach((value, r) => {
+          if (value === null) return;
+          const along = from + wide * (0.2 + (0.6 * (r + 0.5)) / values.length);
+          inside.append(draw("circle", { class: "replicate", cx: along, cy: y(value), r: wide >= 30 ? 2.4 : 1.5 }));
+        });
+      }
+    }
+  }
+
+  function drawLines(inside, x, y) {
+    inside.append(draw("line", { class: "zero", x1: 0, x2: 10000, y1: y(1), y2: y(1) }));
+    measured.distance.forEach((cre) => {
+      const own = cre.tile !== null && cre.tile === selected();
+      const order = cre.positions.map((_, k) => k).sort((a, b) => cre.positions[a] - cre.positions[b]);
+      const points = order.filter((k) => cre.mean[k] !== null);
+      const path = points.map((k) => `${x(cre.positions[k]).toFixed(1)},${y(cre.mean[k]).toFixed(1)}`).join(" ");
+      const kind = measured.classes && cre.tile !== null ? measured.classes[cre.tile].split(" ")[1] : "";
+      const tone = kind ? ` line-${kind}` : "";
+      inside.append(draw("polyline", { class: `moved${tone}${own ? " own" : ""}`, points: path }));
+      if (own) {
+        for (const k of points) inside.append(draw("circle", { class: `dot${tone}`, cx: x(cre.positions[k]), cy: y(cre.mean[k]), r: 2.2 }));
+      }
+      inside.append(draw("path", { class: `home${tone}`, d: `M${x(cre.at)},${y(1) - 5}l5,5l-5,5l-5,-5z` }));
+    });
+  }
+
+  // The tile at a place of the screen; null between tiles.
+  function under(event) {
+    const box = picture.getBoundingClientRect();
+    const bp = view[0] + ((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * (view[1] - view[0]);
+    if (bp < view[0] || bp > view[1]) return { bp, tile: null };
+    const tile = tiles.find((one) => bp >= one.from && bp < one.to);
+    return { bp, tile: tile ? tile.k : null };
+  }
+
+  function lines(k) {
+    const tile = tiles[k];
+    const found = [make("b", {}, `${offset(tile.distance)}, ${grouped(tile.bp)} bp`), named(interval(locus.contig, tile.low, tile.high))];
+    for (const test of ["necessity", "sufficiency"]) {
+      const of = measured[test];
+      if (!of || of.mean[k] === null) continue;
+      found.push(`${test} ${number(of.mean[k])}${spread(of, k)}`);
+      if (of.values) found.push(make("small", {}, `replicates ${replicates(of.values[k])}`));
+    }
+    const name = (measured.classes || [])[k];
+    if (name) found.push(name);
+    for (const [search, rank] of ranks[k]) found.push(`no. ${rank} of the ${search}`);
+    for (const cre of measured.fine || []) {
+      if (cre.tile === k && cre.parts.length) {
+        const left = cre.parts.reduce((sum, [start, end]) => sum + end - start, 0);
+        found.push(`fine tile: ${grouped(left)} bp left`);
+      }
+    }
+    return found;
+  }
+
+  function zoom(factor, middle = (view[0] + view[1]) / 2) {
+    const least = Math.min(whole[1] - whole[0], Math.max(200, (tiles.length ? tiles[0].bp : 1000) * 0.5));
+    const wide = Math.min(whole[1] - whole[0], Math.max(least, (view[1] - view[0]) * factor));
+    const share = (middle - view[0]) / (view[1] - view[0]);
+    set(middle - wide * share, wide);
+  }
+
+  function set(low, wide) {
+    const from = Math.max(whole[0], Math.min(whole[1] - wide, low));
+    view = [from, from + wide];
+    frame.dataset.view = view.map(Math.round).join(" ");
+    schedule();
+  }
+
+  const pan = (share) => set(view[0] + share * (view[1] - view[0]), view[1] - view[0]);
+  const reset = () => set(whole[0], whole[1] - whole[0]);
+
+  // Brings a tile into view.
+  function reveal(k) {
+    const tile = tiles[k];
+    if (tile.from < view[0] || tile.to > view[1]) set(tile.distance - (view[1] - view[0]) / 2, view[1] - view[0]);
+    schedule();
+  }
+
+  let waiting = false;
+  function schedule() {
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      redraw();
+    });
+  }
+
+  const steps = { ArrowLeft: -1, ArrowRight: 1, Home: -Infinity, End: Infinity };
+  const zooms = { "+": 0.6, "=": 0.6, "-": 1 / 0.6, "_": 1 / 0.6 };
+  const on = {
+    pointermove(event) {
+      if (dragged) {
+        const box = picture.getBoundingClientRect();
+        const wide = dragged.view[1] - dragged.view[0];
+        const moved = ((event.clientX - dragged.x) / (box.width - LEFT - RIGHT)) * wide;
+        dragged.far ||= Math.abs(event.clientX - dragged.x) > 4;
+        if (dragged.far) set(dragged.view[0] - moved, wide);
+        return;
+      }
+      const { tile } = under(event);
+      if (tile !== hovered) {
+        hovered = tile;
+        schedule();
+      }
+      if (tile === null) hideTip();
+      else showTip(lines(tile), event.clientX, event.clientY);
+    },
+    pointerleave() {
+      hovered = null;
+      hideTip();
+      schedule();
+    },
+    pointerdown(event) {
+      if (event.button !== 0) return;
+      dragged = { x: event.clientX, view: [...view], far: false };
+      frame.setPointerCapture(event.pointerId);
+    },
+    pointerup(event) {
+      const was = dragged;
+      dragged = null;
+      if (was && !was.far) {
+        const { tile } = under(event);
+        if (tile !== null) frame.dispatchEvent(new CustomEvent("pick", { detail: tile }));
+      }
+    },
+    pointercancel() {
+      dragged = null;
+    },
+    wheel(event) {
+      // Without the focus the wheel goes on to move the page.
+      if (!event.ctrlKey && document.activeElement !== frame) return;
+      event.preventDefault();
+      if (Math.abs(event.deltaX) > Math.abs(event.deltaY)) pan(event.deltaX / 800);
+      else zoom(event.deltaY > 0 ? 1.25 : 0.8, under(event).bp);
+    },
+    keydown(event) {
+      if (event.altKey || event.metaKey || event.ctrlKey) return;
+      if (event.key in zooms) zoom(zooms[event.key], selected() === null ? undefined : tiles[selected()].distance);
+      else if (event.key === "0") reset();
+      else if (event.key === "Escape") frame.dispatchEvent(new CustomEvent("pick", { detail: null }));
+      else if (event.key in steps && event.shiftKey) pan(Math.sign(steps[event.key]) * 0.25);
+      else if (event.key in steps && tiles.length) {
+        const step = steps[event.key];
+        const first = tiles.findIndex((tile) => tile.from >= 0);
+        let next = selected() === null ? (step > 0 ? Math.max(0, first) : Math.max(0, first - 1)) : selected() + step;
+        if (!Number.isFinite(step)) next = step > 0 ? tiles.length - 1 : 0;
+        frame.dispatchEvent(new CustomEvent("pick", { detail: Math.max(0, Math.min(tiles.length - 1, next)) }));
+      } else return;
+      event.preventDefault();
+    },
+    blur: hideTip,
+  };
+  for (const [event, act] of Object.entries(on)) frame.addEventListener(event, act, { passive: false });
+  new ResizeObserver(schedule).observe(frame);
+
+  const button = (text, label, act) => make("button", { type: "button", "aria-label": label, title: label, on: { click: act } }, text);
+  const buttons = make("div", { class: "tools", role: "group", "aria-label": "Zoom and move" },
+    button("+", "zoom in", () => zoom(0.6)),
+    button(MINUS, "zoom out", () => zoom(1 / 0.6)),
+    button("\u2190", "move upstream", () => pan(-0.25)),
+    button("\u2192", "move downstream", () => pan(0.25)),
+    button("whole", "show the whole sequence", reset));
+  const keys = make("p", { id: "map-keys", class: "keys" },
+    "Click the map or go to it with Tab: arrow keys go from tile to tile, + and \u2212 zoom, Shift and arrow keys move, ",
+    "0 shows all, Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
+    (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".");
+  set(whole[0], whole[1] - whole[0]);
+  return { element: make("div", {}, buttons, frame, chosen, keys), frame, chosen, tiles, lines, reveal, redraw: schedule };
+}

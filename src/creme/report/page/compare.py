@@ -1,0 +1,264 @@
+"""Two studies or experiments on the same loci, as a section of the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import xarray as xr
+
+from creme import report
+from creme.analysis.agreement import (
+    Overlap,
+    Tracks,
+    effect_agreement,
+    paired_effects,
+    paired_tracks,
+)
+from creme.analysis.class_agreement import class_agreement, classes_of
+from creme.analysis.order_agreement import order_agreement
+from creme.errors import ConfigError, listing
+from creme.report.marks import loci, number
+from creme.report.page.encode import Child, Html, joined, name, tag
+from creme.report.page.sections import TITLES, count, table
+from creme.report.page.source import HEAVY, Source
+from creme.report.page.svg import inline
+from creme.seeds import derive
+
+_EFFECTS = ("context_dependence", "context_swap", "necessity", "sufficiency")
+_DRAWS = {"resamples": 2000}
+
+
+def comparison(source: Source, other: Source) -> Html:
+    """How far two sources agree: effects, classes and greedy orders, with their intervals.
+
+    Raises
+    ------
+    ConfigError
+        If they have no test in common that can be compared.
+    """
+    found = _Found()
+    for test in (*_EFFECTS, "higher_order"):
+        if test not in source.tests or test not in other.tests:
+            continue
+        a, b = (each.open(test, HEAVY).load() for each in (source, other))
+        if not a.sizes["locus"] or not b.sizes["locus"]:
+            continue
+        try:
+            pairs = _pairs(source, other, a, b)
+            if test == "higher_order":
+                found.orders(test, a, b, pairs)
+            else:
+                found.effects(test, a, b, pairs, (source, other))
+        except ConfigError as error:
+            found.notes.append(f"{TITLES[test]} is not compared: {error}.")
+    if not found.any:
+        why = f": {' '.join(found.notes)}" if found.notes else ""
+        raise ConfigError(
+            f"{source.path} and {other.path} have nothing in common that can be compared, of "
+            f"{listing([*_EFFECTS, 'higher_order'])}{why}"
+        )
+    return tag(
+        "section",
+        tag("h2", "Comparison", id="comparison"),
+        _what(source, other),
+        found.html(),
+        aria_labelledby="comparison",
+    )
+
+
+def _pairs(source: Source, other: Source, a: xr.Dataset, b: xr.Dataset) -> Tracks:
+    """The deciding activities; those of one name where either of both has another."""
+    first = (source.track, other.track)
+    if first[0] in a["track"].values and first[1] in b["track"].values:
+        if first[0] == first[1] or a.sizes["track"] == b.sizes["track"] == 1:
+            return [first]
+        if source.state.get("track") and other.state.get("track"):
+            return [first]
+    return paired_tracks(a, b)
+
+
+def _what(source: Source, other: Source) -> Html:
+    return tag(
+        "p",
+        "A is this report's, ",
+        name(source.name),
+        "; B is ",
+        name(other.name),
+        " (",
+        tag("code", other.path.resolve()),
+        f"). They differ in {_differing(source, other)}. Intervals are 95 % intervals of a "
+        "bootstrap over loci. Two models cannot agree better than one of them does with itself "
+        "under another seed.",
+    )
+
+
+def _differing(source: Source, other: Source) -> str:
+    """In what the two differ, stage by stage for studies."""
+    if source.study != other.study:
+        return "that one is a study and the other an experiment"
+    one, two = _sections(source), _sections(other)
+    differing = sorted(key for key in {*one} & {*two} if one[key] != two[key])
+    # What only one of them has is another stage, and no other setting.
+    lone = sorted({key.split(": ")[0] for key in {*one} ^ {*two}})
+    return listing([*differing, *(f"{key} (only one has it)" for key in lone)] or ["nothing"], 30)
+
+
+def _sections(source: Source) -> dict[str, Any]:
+    """What made the results: values by name."""
+    identity = source.state.get("identity", {})
+    if not source.study:
+        return dict(identity)
+    return {
+        f"{stage}: {section}": value
+        for stage, sections in identity.items()
+        for section, value in sections.items()
+    }
+
+
+class _Found:
+    """Rows of the tables, and figures."""
+
+    def __init__(self) -> None:
+        self._effects: list[list[Child]] = []
+        self._classes: list[list[Child]] = []
+        self._orders: list[list[Child]] = []
+        self._counts: list[Html] = []
+        self._figures: list[Html] = []
+        self.notes: list[str] = []
+
+    @property
+    def any(self) -> bool:
+        return bool(self._effects or self._orders)
+
+    def effects(
+        self, test: str, a: xr.Dataset, b: xr.Dataset, pairs: Tracks, of: tuple[Source, Source]
+    ) -> None:
+        paired, overlap = paired_effects(a, b, pairs)
+        self._say(test, overlap)
+        scores = effect_agreement(paired, **_DRAWS)
+        for (in_a, in_b), part in scores.groupby(["track_a", "track_b"], sort=False):
+            values = [_interval(r["correlation"], r["low"], r["high"]) for r in _records(part)]
+            sizes = [count(int(part[key].iloc[0])) for key in ("loci", "n")]
+            self._effects.append([TITLES[test], _track(in_a, in_b), *sizes, *values])
+        for (in_a, in_b), part in paired.groupby(["track_a", "track_b"], sort=False):
+            self._class(test, part, _track(in_a, in_b), of)
+        self._draw(test, paired)
+
+    def _class(self, test: str, part: pd.DataFrame, track: Html, of: tuple[Source, Source]) -> None:
+        """Each with the thresholds of its own study."""
+        both = [
+            classes_of(test, part[side], **_limits(test, each))
+            for side, each in zip("ab", of, strict=True)
+        ]
+        (in_a, names), (in_b, _) = both
+        if not names:
+            return
+        seed = derive(0, "agreement", "classes", test, str(track))
+        got = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
+        kappa = _interval(got.kappa, got.low, got.high)
+        if got.kappa != got.kappa:
+            kappa = "one class only"
+        self._classes.append(
+            [TITLES[test], track, count(got.n), number(got.agreement, ".3f"), kappa]
+        )
+        known = [c for c in got.counts.index if got.counts.loc[c].any() or got.counts[c].any()]
+        rows = [[c, *(count(int(n)) for n in got.counts.loc[c, known])] for c in known]
+        caption = f"{TITLES[test]}: classes of A (down) and B (across)"
+        self._counts.append(
+            table(["A \\ B", *known], rows, caption=caption, numeric=" " + "n" * len(known))
+        )
+
+    def orders(self, test: str, a: xr.Dataset, b: xr.Dataset, pairs: Tracks) -> None:
+        orders, overlap = order_agreement(a, b, pairs, **_DRAWS)
+        self._say(test, overlap)
+        for row in _records(orders):
+            self._orders.append(
+                [
+                    row["search"],
+                    _track(row["track_a"], row["track_b"]),
+                    count(int(row["loci"])),
+                    row["rounds"],
+                    _interval(row["overlap"], row["low"], row["high"]),
+                    number(row["chance"], ".3f"),
+                    number(row["first"], ".3f"),
+                ]
+            )
+
+    def _draw(self, test: str, paired: pd.DataFrame) -> None:
+        first = paired[
+            (paired["track_a"] == paired["track_a"].iloc[0])
+            & (paired["track_b"] == paired["track_b"].iloc[0])
+        ]
+        ax = report.comparison_scatter(
+            first, "a", "b", labels=("effect in A", "effect in B"), title=TITLES[test]
+        )
+        picture, width = inline(ax, f"c{len(self._figures)}", f"{TITLES[test]}: effects of A and B")
+        caption = tag("figcaption", tag("b", TITLES[test]), ". Effects of A and B, and their rank "
+                      "correlation.")  # fmt: skip
+        self._figures.append(
+            tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
+        )
+
+    def _say(self, test: str, overlap: Overlap) -> None:
+        """What only one of the two has."""
+        for which, names, tiles in (
+            ("A", overlap.only_a, overlap.tiles_only_a),
+            ("B", overlap.only_b, overlap.tiles_only_b),
+        ):
+            if names:
+                self.notes.append(
+                    f"{TITLES[test]}: {loci(len(names))} only in {which}: {listing(names)}."
+                )
+            if tiles:
+                self.notes.append(f"{TITLES[test]}: {count(tiles)} tiles only in {which}.")
+        if overlap.undefined:
+            self.notes.append(
+                f"{TITLES[test]}: {count(overlap.undefined)} values are undefined in A or B, and "
+                f"left out."
+            )
+
+    def html(self) -> Html:
+        parts: list[Child] = []
+        if self._effects:
+            heads = ["test", "activity", "loci", "values", "Pearson", "Spearman"]
+            parts.append(table(heads, self._effects, caption="Effects", numeric="  nn"))
+        if self._classes:
+            heads = ["test", "activity", "values", "same class", "Cohen's kappa"]
+            parts.append(table(heads, self._classes, caption="Classes", numeric="  nn"))
+            parts += self._counts
+        if self._orders:
+            heads = ["search", "activity", "loci", "rounds", "rank-biased overlap", "by chance"]
+            heads.append("same first tile")
+            parts.append(table(heads, self._orders, caption="Greedy orders", numeric="  n  nn"))
+        if self._figures:
+            parts.append(tag("div", *self._figures, class_="figures"))
+        if self.notes:
+            parts.append(tag("ul", *(tag("li", note) for note in self.notes)))
+        return joined(parts)
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _limits(test: str, source: Source) -> dict[str, float]:
+    categories, classes = source.limits
+    if test == "context_dependence":
+        names = ("enhancing", "neutral", "silencing")
+        return {key: getattr(categories, key) for key in names}
+    if test == "sufficiency":
+        return {"weak": classes.weak, "strong": classes.strong}
+    return {}
+
+
+def _track(in_a: object, in_b: object) -> Html:
+    return name(in_a) if in_a == in_b else joined([name(in_a), " / ", name(in_b)])
+
+
+def _interval(value: float, low: float, high: float) -> str:
+    if value != value:
+        return "undefined"
+    if low != low:
+        return f"{number(value, '.3f')} (no interval)"
+    return f"{number(value, '.3f')} ({number(low, '.3f')} to {number(high, '.3f')})"

@@ -1,0 +1,405 @@
+"""One locus after another as plain data, with the row that it has in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from creme.analysis.additive import additive_comparison
+from creme.analysis.categories import cre_classes
+from creme.analysis.normalise import fold_change
+from creme.report.page.encode import numbers
+from creme.report.page.source import Source
+
+BLOCK = 32
+"""Loci that are in memory at a time."""
+MOST_TRACKS = 6
+"""Activities that the page shows; the deciding one is the first."""
+_MEASURED = ("wild_type", "effect", "fold_change")
+_SPREAD = ("_std", "_se", "_replicates")
+_TILES = ("tile_start", "tile_end", "distance", "genomic_start", "genomic_end")
+_TAKEN = {
+    "context_dependence": (),
+    "necessity": _TILES,
+    "sufficiency": _TILES,
+    "distance": (*_TILES, "position_distance"),
+    "higher_order": (*_TILES, "search", "selected", "selected_start", "tile_fold_change"),
+    "multiplicity": (
+        *(*_TILES, "search", "copies", "position_start", "position_distance", "selected_start"),
+        *("control", "tss_control"),
+    ),
+    "fine_tile": (
+        *(*_TILES, "kept_bp", "window", "score", "final_score"),
+        *("sub_start", "sub_end", "sub_genomic_start", "sub_genomic_end"),
+    ),
+}
+"""The tests of a locus's section, each with what it takes beside measures and their spread."""
+_OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
+
+Data = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Locus:
+    """A locus of the page.
+
+    Attributes
+    ----------
+    row : dict
+        Its values in the table, by column.
+    data : dict
+        JSON values: what its section shows, by track.
+    """
+
+    row: Data
+    data: Data
+
+
+def each_locus(source: Source) -> Iterator[Locus]:
+    """The loci in the order of the study; a few are in memory at a time."""
+    tracks = source.tracks[:MOST_TRACKS]
+    opened = {test: _open(source, test) for test in _TAKEN if test in source.tests}
+    rows = {
+        test: {str(name): k for k, name in enumerate(data["locus"].values)}
+        for test, data in opened.items()
+    }
+    swaps = _Swaps(source, tracks)
+    fits = _Fits(source)
+    records = source.loci.to_dict("records")
+    for first in range(0, len(records), BLOCK):
+        some = records[first : first + BLOCK]
+        loaded: dict[str, tuple[list[xr.Dataset], list[str]]] = {}
+        for test, data in opened.items():
+            wanted = [r["locus"] for r in some if r["locus"] in rows[test]]
+            if wanted:
+                part = data.isel(locus=[rows[test][name] for name in wanted]).load()
+                part = _enriched(test, part, source)
+                loaded[test] = ([part.sel(track=track, drop=True) for track in tracks], wanted)
+        for record in some:
+            at = {
+                test: (parts, wanted.index(record["locus"]))
+                for test, (parts, wanted) in loaded.items()
+                if record["locus"] in wanted
+            }
+            by_track = {
+                track: {test: parts[k].isel(locus=row) for test, (parts, row) in at.items()}
+                for k, track in enumerate(tracks)
+            }
+            yield _locus(record, by_track, source, swaps, fits)
+
+
+def _open(source: Source, test: str) -> xr.Dataset:
+    """What the section of a locus takes of a test; a label less is time saved at every locus."""
+    opened = source.open(test)
+    measures = [f"{name}{end}" for name in _MEASURED for end in ("", *_SPREAD)]
+    taken = {*_OF_LOCUS, *_TAKEN[test], *measures}
+    return opened.drop_vars([name for name in opened.variables if name not in taken])
+
+
+def _enriched(test: str, part: xr.Dataset, source: Source) -> xr.Dataset:
+    """With what analyses say of each locus."""
+    limits = source.limits[1]
+    if test == "sufficiency":
+        classes = cre_classes(part, weak=limits.weak, strong=limits.strong)
+        return part.assign(cre_class=classes)
+    if test == "higher_order":
+        found = additive_comparison(part, threshold=limits.additive)
+        return part.assign({key: found[key] for key in ("additive", "interaction", "mse")})
+    if test == "multiplicity":
+        return part.assign(zero=fold_change(part, "tss_control", "control").mean("replicate"))
+    return part
+
+
+def _locus(
+    record: Mapping[Any, Any],
+    by_track: Mapping[str, Mapping[str, xr.Dataset]],
+    source: Source,
+    swaps: _Swaps,
+    fits: _Fits,
+) -> Locus:
+    name = str(record["locus"])
+    tiles = _Tiles(next(iter(by_track.values()), {}))
+    data: Data = {
+        "name": name,
+        "gene": str(record["gene"]),
+        "transcript": str(record["transcript"]),
+        "contig": str(record["contig"]),
+        "tss": int(record["tss_position"]),
+        "strand": str(record["strand"]),
+        "category": source.categories.get(name, ""),
+        "span": tiles.span,
+        "tiles": tiles.described,
+        "tracks": [],
+    }
+    for track, parts in by_track.items():
+        data["tracks"].append({"track": track, **_measured(parts, tiles), **swaps.of(name, track)})
+        for one in data["tracks"][-1].get("copies", []):
+            one.update(fits.of(name, one["start"], one["search"], track))
+    return Locus(_row(record, data), data)
+
+
+def _row(record: Mapping[Any, Any], data: Data) -> Data:
+    """Of the deciding track."""
+    first = data["tracks"][0] if data["tracks"] else {}
+    classes = first.get("classes")
+    context = first.get("context", {})
+    searches = {one["search"]: one["interaction"] for one in first.get("greedy", [])}
+    return {
+        "gene": data["gene"],
+        "locus": data["name"],
+        "contig": data["contig"],
+        "tss": data["tss"],
+        "strand": data["strand"],
+        "activity": numbers(record["activity"]),
+        "category": data["category"],
+        "effect": context.get("mean"),
+        "enhancers": None if classes is None else sum(c.endswith("enhancer") for c in classes),
+        "silencers": None if classes is None else sum(c.endswith("silencer") for c in classes),
+        "necessity": _strongest(first.get("necessity")),
+        "sufficiency": _strongest(first.get("sufficiency")),
+        "interaction": searches.get("enhancers", ""),
+    }
+
+
+def _strongest(measured: Data | None) -> float | None:
+    known = [value for value in (measured or {"mean": []})["mean"] if value is not None]
+    return max(known, key=abs, default=None)
+
+
+class _Tiles:
+    """The tiles of a locus, of all tests that go through them, and where the TSS is."""
+
+    def __init__(self, parts: Mapping[str, xr.Dataset]) -> None:
+        found: dict[tuple[int, int], list[int]] = {}
+        for test in ("necessity", "sufficiency", "higher_order"):
+            if test in parts:
+                for place in places(parts[test]):
+                    found.setdefault(place[:2], list(place[2:]))
+        self.keys = sorted(found)
+        self.index = {key: k for k, key in enumerate(self.keys)}
+        self.described = [[*key, *found[key]] for key in self.keys]
+        self.span = self._span(parts)
+
+    @staticmethod
+    def _span(parts: Mapping[str, xr.Dataset]) -> list[int] | None:
+        """Ends of the locus sequence, bp from the TSS base, in gene orientation."""
+        for part in parts.values():
+            if "start" in part.coords:
+                low, high, tss = (int(part[key]) for key in ("start", "end", "tss_position"))
+                ends = (low - tss, high - tss)
+                return (
+                    list(ends) if str(part["strand"].item()) == "+" else [1 - ends[1], 1 - ends[0]]
+                )
+        return None
+
+
+def places(part: xr.Dataset) -> list[tuple[int, int, int, int, int]]:
+    """Start, end, distance, genomic start and end of each tile that is one; bp."""
+    values = [np.asarray(part[name].values, dtype=np.float64) for name in _TILES]
+    rows = zip(*values, strict=True)
+    return [tuple(map(int, row)) for row in rows if np.isfinite(row).all()]  # type: ignore[misc]
+
+
+def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
+    """What was measured of one track."""
+    found: Data = {}
+    for part in parts.values():
+        found["activity"] = numbers(part["wild_type"].values)
+        break
+    if "context_dependence" in parts:
+        found["context"] = _statistics(parts["context_dependence"], "effect")
+    for test in ("necessity", "sufficiency"):
+        if test in parts:
+            found[test] = _statistics(_along(parts[test], tiles), "effect")
+    if "sufficiency" in parts:
+        classes = _along(parts["sufficiency"], tiles)["cre_class"].values.tolist()
+        found["classes"] = [name if isinstance(name, str) else "" for name in classes]
+    for test, key, make in (
+        ("distance", "distance", _distance),
+        ("higher_order", "greedy", _greedy),
+        ("multiplicity", "copies", _copies),
+        ("fine_tile", "fine", _fine),
+    ):
+        if test in parts:
+            found[key] = make(parts[test], tiles)
+    return found
+
+
+def _along(part: xr.Dataset, tiles: _Tiles) -> xr.Dataset:
+    """A test's values along the tiles of the locus."""
+    starts = part["tile_start"].values
+    known = {
+        (int(start), int(end)): place
+        for place, (start, end) in enumerate(zip(starts, part["tile_end"].values, strict=True))
+        if np.isfinite(start)
+    }
+    order = [known.get(key, -1) for key in tiles.keys]
+    if order == list(range(part.sizes["tile"])):
+        return part
+    taken = part.isel(tile=order)
+    there = xr.DataArray(np.array(order) >= 0, dims="tile")
+    return taken.where(there.drop_vars("tile", errors="ignore")) if -1 in order else taken
+
+
+def _statistics(part: xr.Dataset, measure: str) -> Data:
+    """Mean, standard deviation, standard error and replicates; replicates along the last axis."""
+    found: Data = {"mean": numbers(part[measure].values)}
+    for key, variable in (("sd", f"{measure}_std"), ("se", f"{measure}_se")):
+        if variable in part:
+            found[key] = numbers(part[variable].values)
+    if f"{measure}_replicates" in part:
+        values = part[f"{measure}_replicates"]
+        found["values"] = numbers(
+            np.moveaxis(values.values, values.get_axis_num("replicate"), -1)  # type: ignore[arg-type]
+        )
+    return found
+
+
+def _each_tile(part: xr.Dataset, tiles: _Tiles) -> Iterator[tuple[xr.Dataset, Data]]:
+    """The CREs of a test of chosen tiles; ``tile`` is the place among the locus's tiles."""
+    for place in range(part.sizes["tile"]):
+        one = part.isel(tile=place)
+        start, end = float(one["tile_start"]), float(one["tile_end"])
+        if np.isfinite(start):
+            where = {"start": int(start), "end": int(end), "at": int(one["distance"])}
+            yield one, {"tile": tiles.index.get((int(start), int(end))), **where}
+
+
+def _distance(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
+    found = []
+    for one, where in _each_tile(part, tiles):
+        if not np.isfinite(one["fold_change"].values).any():
+            continue
+        known = one.isel(position=np.flatnonzero(np.isfinite(one["position_distance"].values)))
+        at = known["position_distance"].values.astype(int).tolist()
+        found.append({**where, "positions": at, **_statistics(known, "fold_change")})
+    return found
+
+
+def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
+    found = []
+    starts = {start: tiles.index[start, end] for start, end in tiles.keys}
+    for search in part["search"].values:
+        one = part.sel(search=search)
+        one = one.isel(round=np.flatnonzero(np.isfinite(one["fold_change"].values)))
+        if not one.sizes["round"]:
+            continue
+        # The tile's own effect is that of the first round, where nothing else is shuffled.
+        first = part.sel(search=search)["tile_fold_change"].isel(round=0).values
+        chosen = one["selected"].values.astype(int)
+        found.append(
+            {
+                "search": str(search),
+                "tiles": [starts.get(int(start)) for start in one["selected_start"].values],
+                **_statistics(one, "fold_change"),
+                "additive": numbers(one["additive"].values),
+                "alone": numbers(first[chosen]),
+                "interaction": str(one["interaction"].item()),
+                "mse": numbers(one["mse"].values),
+            }
+        )
+    return found
+
+
+def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
+    found = []
+    for one, where in _each_tile(part, tiles):
+        start = np.asarray(one["position_start"].values, dtype=float)
+        away = dict(zip(start.tolist(), one["position_distance"].values.tolist(), strict=True))
+        for search in one["search"].values:
+            of = one.sel(search=search)
+            if not np.isfinite(of["fold_change"].values).any():
+                continue
+            placed = [away.get(float(place)) for place in of["selected_start"].values]
+            found.append(
+                {
+                    **where,
+                    "search": str(search),
+                    "copies": of["copies"].values.astype(int).tolist(),
+                    "zero": numbers(of["zero"].values),
+                    "placed": [None if p is None else int(p) for p in placed],
+                    **_statistics(of, "fold_change"),
+                }
+            )
+    return found
+
+
+def _fine(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
+    found = []
+    for one, where in _each_tile(part, tiles):
+        there = np.isfinite(one["score"].values) & np.isfinite(one["kept_bp"].values)
+        if not there.any():
+            continue
+        known = one.isel(round=np.flatnonzero(there))
+        names = ("sub_start", "sub_end", "sub_genomic_start", "sub_genomic_end")
+        sub = np.stack([np.asarray(one[name].values, dtype=float) for name in names], axis=-1)
+        found.append(
+            {
+                **where,
+                "bp": known["kept_bp"].values.astype(int).tolist(),
+                "window": known["window"].values.astype(int).tolist(),
+                "score": numbers(known["score"].values),
+                "final": numbers(one["final_score"].values),
+                "parts": sub[np.isfinite(sub).all(axis=-1)].astype(int).tolist(),
+            }
+        )
+    return found
+
+
+class _Swaps:
+    """What each TSS does in foreign contexts, by their category: means, since pairs are many."""
+
+    def __init__(self, source: Source, tracks: list[str]) -> None:
+        self._found: dict[tuple[str, str], list[Data]] = {}
+        if "context_swap" not in source.tests:
+            return
+        wanted = ["effect", "dinuc_effect"]
+        opened = source.open("context_swap")[[*wanted]].sel(track=tracks)
+        frame = opened.drop_vars(
+            [n for n in opened.coords if n not in ("track", *_OF_SWAPS)]
+        ).to_dataframe()
+        frame = frame.reset_index("track").reset_index(drop=True)
+        frame = frame[frame["source"] != frame["target"]]
+        keys = ["source", "track", "target_category"]
+        for (locus, track, category), part in frame.groupby(keys, sort=True):
+            known = part[wanted].mean()
+            self._found.setdefault((str(locus), str(track)), []).append(
+                {
+                    "category": str(category),
+                    "n": len(part),
+                    **{key: numbers(known[key]) for key in wanted},
+                }
+            )
+
+    def of(self, locus: str, track: str) -> Data:
+        found = self._found.get((locus, track))
+        return {"swap": found} if found else {}
+
+
+_OF_SWAPS = ("source", "target", "target_category")
+
+
+class _Fits:
+    """The saturation that the study has fitted to each CRE's copies."""
+
+    def __init__(self, source: Source) -> None:
+        table = source.table("saturation")
+        self._found: dict[tuple[str, int, str, str], Data] = {}
+        if table is None or "plateau" not in table:
+            return
+        columns = ["locus", "tile_start", "search", "track", "plateau", "half", "saturates"]
+        for locus, start, search, track, plateau, half, saturates in table[columns].itertuples(
+            index=False
+        ):
+            self._found[str(locus), int(start), str(search), str(track)] = {
+                "plateau": numbers(plateau),
+                "half": numbers(half),
+                "saturates": str(saturates).lower() in ("true", "1", "1.0"),
+            }
+
+    def of(self, locus: str, start: int, search: str, track: str) -> Data:
+        return self._found.get((locus, start, search, track), {})

@@ -1,0 +1,169 @@
+"""The page: sections, data and script put together, and written in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from creme.durable import write_text
+from creme.errors import ConfigError
+from creme.report.page import sections
+from creme.report.page.compare import comparison
+from creme.report.page.encode import Html, as_json, digest, joined, packed, tag, text
+from creme.report.page.figures import figures
+from creme.report.page.locus import MOST_TRACKS, Data, each_locus
+from creme.report.page.source import Source
+from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
+
+NAME = "report.html"
+_OF_CRES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
+_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "locus.js", "start.js")
+
+
+def write_report(
+    source: str | Path, output: str | Path | None = None, compare: str | Path | None = None
+) -> Path:
+    """Write the report of a study, or of an experiment's results, as one HTML file.
+
+    The file needs no network, and allows itself none. The same results give the same bytes.
+
+    Parameters
+    ----------
+    source : str or Path
+        A study's folder or a results directory; what is there of it is shown.
+    output : str or Path, optional
+        The file; ``report.html`` in the folder unless given. It stands whole or not at all.
+    compare : str or Path, optional
+        Another study or results directory, to compare with in a section of its own.
+
+    Returns
+    -------
+    Path
+        Of the file.
+
+    Raises
+    ------
+    ResultsError
+        If `source` or `compare` is neither a study's folder nor a results directory.
+    ConfigError
+        If there is no folder for the file, or the two have nothing that can be compared.
+    PluginError
+        If matplotlib is missing.
+    """
+    read = Source(source)
+    path = Path(output) if output is not None else read.path / NAME
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: give the name of a file in it")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}: make it first")
+    other = Source(compare) if compare is not None else None
+    write_text(path, render(read, other))
+    return path
+
+
+def render(source: Source, other: Source | None = None) -> str:
+    """The page as text."""
+    rows: list[Data] = []
+    blocks: list[Html] = []
+    for k, locus in enumerate(each_locus(source)):
+        rows.append(locus.row)
+        blocks.append(tag("script", packed(locus.data), type="text/plain", id=f"d{k}"))
+    drawn = sections.drawings(figures(source), source)
+    compared = comparison(source, other) if other is not None else None
+    script, style = _script(), _style()
+    parts = {
+        "policy": _policy(script, style),
+        "title": text(f"{source.name} \N{EN DASH} CREME report"),
+        "style": style,
+        "name": tag("bdi", source.name),
+        "kind": "study" if source.study else "experiment",
+        "caveat": text(sections.CAVEAT),
+        "navigation": _navigation(compared is not None, bool(rows)),
+        "summary": sections.summary(source, len(rows)),
+        "funnel": sections.funnel(source) or "",
+        "figures": drawn,
+        "tracks": _tracks(source),
+        "comparison": compared or "",
+        "stages": sections.stages(source),
+        "settings": sections.settings(source),
+        "citation": sections.citation(source),
+        "version": text(source.versions.get("creme-toolkit", "")),
+        "table": as_json(_columns(rows)),
+        "blocks": joined(_lines(blocks)),
+        "script": script,
+    }
+    return Template(_asset("page.html")).substitute(parts)
+
+
+def _lines(blocks: list[Html]) -> Iterator[Html]:
+    for block in blocks:
+        yield block
+        yield Html("\n")
+
+
+def _columns(rows: list[Data]) -> dict[str, list[object]]:
+    """The table by column: names once, and only columns that hold something."""
+    found: dict[str, list[object]] = {}
+    for key in rows[0] if rows else ():
+        values = [row[key] for row in rows]
+        if any(value not in (None, "") for value in values):
+            found[key] = values
+    if found.get("locus") == found.get("gene"):
+        found.pop("locus", None)
+    return found
+
+
+def _tracks(source: Source) -> Html | str:
+    """What the loci's sections show of several activities."""
+    known = source.tracks
+    if len(known) < 2:
+        return ""
+    said: list[object] = ["The table and the figures are those of ", tag("bdi", known[0]), "."]
+    if len(known) > MOST_TRACKS:
+        said.append(f" Loci show {MOST_TRACKS} of {len(known)} activities.")
+    return tag("p", *said)
+
+
+def _navigation(compared: bool, loci: bool) -> Html:
+    links = [("summary", "Summary"), ("figures", "Figures")]
+    links += [("loci", "Loci")] if loci else []
+    links += [("comparison", "Comparison")] if compared else []
+    links += [("stages", "Predictions"), ("settings", "Settings"), ("cite", "How to cite")]
+    return joined(tag("a", words, href=f"#{where}") for where, words in links)
+
+
+def _policy(script: str, style: str) -> Html:
+    """What the page may do: run its own script and style, and nothing with a network.
+
+    Attributes of style are what drawings are made of, hence their 'unsafe-inline'.
+    """
+    rules = (
+        "default-src 'none'",
+        f"script-src {digest(script)}",
+        f"style-src-elem {digest(style)}",
+        "style-src-attr 'unsafe-inline'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return Html("; ".join(rules))
+
+
+def _style() -> str:
+    """The style sheet, with the figures' colours."""
+    names = ("enhancing", "neutral", "silencing", "enhancer", "silencer", "necessity",
+             "sufficiency", "additive")  # fmt: skip
+    colours = "".join(f"--{name}:{PALETTE[name]};" for name in names)
+    colours += "".join(f"--c{k}:{colour};" for k, colour in enumerate(_OF_CRES))
+    return f":root{{{colours}}}\n{_asset('page.css')}"
+
+
+def _script() -> str:
+    whole = "\n".join(_asset(name) for name in _SCRIPTS)
+    return f'"use strict";\n(() => {{\n{whole}\n}})();\n'
+
+
+def _asset(name: str) -> str:
+    return (files("creme.report.page") / "assets" / name).read_text(encoding="utf-8")

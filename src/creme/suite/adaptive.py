@@ -1,0 +1,190 @@
+"""Fewer replicates where fewer say the same: when to stop, and what has been measured by then.
+
+Replicates are added in the order of their names, so what is measured is the first part of what a
+full run measures, and both share predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from pydantic import Field
+
+from creme.sequence import Sequenceable
+from creme.suite.background import BackgroundTest
+from creme.suite.statistics import averaged
+from creme.test import Activities, Request
+
+MINIMUM = 4
+"""Replicates that are always measured: the spread of fewer says nothing."""
+
+CONFIDENCE = 0.95
+"""Of the interval whose width decides; see `settled`."""
+
+Mask = NDArray[np.bool_]
+
+
+def looks(replicates: int) -> list[int]:
+    """After how many replicates a test looks at what it has, the last time after all.
+
+    4, 6, 9, 14, 21, ...: each time half as many again, so that there are few looks (each is a
+    chance to stop too early) and each asks for enough to fill a batch.
+    """
+    ends = [min(MINIMUM, replicates)]
+    while ends[-1] < replicates:
+        ends.append(min(replicates, ends[-1] + (ends[-1] + 1) // 2))
+    return ends
+
+
+def quantile(tail: float, n: int) -> float:
+    """What Student's t of `n` values exceeds with the probability `tail`."""
+    from scipy.special import stdtrit
+
+    return float(-stdtrit(n - 1, tail))
+
+
+def settled(values: NDArray[np.float64], tolerance: float) -> Mask:
+    """Which effects are known to the tolerance in all tracks.
+
+    An effect is when the half width of its confidence interval, by Student's t, is below that which
+    the tolerance would give a mean of normal values: t s / sqrt(n) < 1.96 tolerance. A few
+    replicates underestimate their spread as often as not, and a test that stops when it looks small
+    would pick those; t asks for 1.6 times less at 4 replicates, and for 1.15 times less at 10.
+
+    Parameters
+    ----------
+    values : array of float64, (..., n, tracks)
+    tolerance : float
+        Standard error.
+
+    Returns
+    -------
+    array of bool, (...)
+        Also true where a value is NaN: more replicates would not define the effect.
+    """
+    from scipy.special import ndtri
+
+    n = values.shape[-2]
+    tail = (1 - CONFIDENCE) / 2
+    half_width = quantile(tail, n) * values.std(axis=-2, ddof=1) / np.sqrt(n)
+    return (np.isnan(half_width) | (half_width < -float(ndtri(tail)) * tolerance)).all(axis=-1)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a test measures once a replicate.
+
+    A cell is a sequence that each replicate has, such as a shuffled tile or a control; an effect is
+    computed from one cell or from several.
+
+    Attributes
+    ----------
+    effects, cells : tuple of int
+        Their shapes, without replicates and tracks.
+    sequences : callable
+        The sequences of a cell, by its index, for a range of replicates.
+    needs : callable
+        The cells, (cells,), that some of the effects, (effects,), are computed from.
+    effect : callable
+        Activities, (cells, replicate, track), to effects, (effects, replicate, track) float64.
+    """
+
+    effects: tuple[int, ...]
+    cells: tuple[int, ...]
+    sequences: Callable[[tuple[int, ...], range], Iterable[Sequenceable]]
+    needs: Callable[[Mask], Mask]
+    effect: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+
+    def ask(self, cells: Mask, replicates: range) -> Iterator[Sequenceable]:
+        """Cells in their order, and the replicates of each."""
+        for index in np.argwhere(cells):
+            yield from self.sequences(tuple(int(place) for place in index), replicates)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What became of a `Layout`: NaN for replicates that were not asked for.
+
+    Attributes
+    ----------
+    activities : array of float32, (cells, replicate, track)
+    effect : array of float64, (effects, replicate, track)
+    used : array of int, (effects,), or None
+        Replicates of each effect; None where all were asked for in any case.
+    """
+
+    activities: NDArray[np.float32]
+    effect: NDArray[np.float64]
+    used: NDArray[np.int64] | None
+
+    def averaged(self, name: str, dims: tuple[str, ...]) -> xr.Dataset:
+        """Statistics of the effect, and ``replicates_used`` if that was left open."""
+        found = averaged(name, dims, self.effect, self.used)
+        if self.used is None:
+            return found
+        return found.assign(replicates_used=(dims[:-2], self.used))
+
+
+class AdaptiveTest(BackgroundTest):
+    """A test whose effect is a mean over replicates, of which it may need fewer than all."""
+
+    tolerance: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="standard error of an effect that is small enough: `replicates` is then the "
+        "most, and 4 the least, that are measured; all are unless given",
+    )
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; the tolerance only if there is one."""
+        found = super().configuration()
+        if self.tolerance is None:
+            del found["tolerance"]
+        return found
+
+    def at_most(self) -> Self:
+        """The test that asks for all that this one may ask for; itself without a tolerance."""
+        return self if self.tolerance is None else self.model_copy(update={"tolerance": None})
+
+    def at_least(self) -> Self:
+        """The test that asks for what this one asks for whatever the answers are."""
+        if self.tolerance is None:
+            return self
+        fewest = min(MINIMUM, self.replicates)
+        return self.model_copy(update={"tolerance": None, "replicates": fewest})
+
+    def known(self, size: int) -> int | None:
+        """A number of sequences, if it does not depend on the answers."""
+        return size if self.tolerance is None else None
+
+    def measured(self, layout: Layout) -> Generator[Request, Activities, Measured]:
+        """Ask for all replicates, or until each effect is known to the tolerance in all tracks."""
+        shape = (*layout.cells, self.replicates, -1)
+        active = np.ones(layout.effects, dtype=bool)
+        if self.tolerance is None:
+            answer = yield layout.ask(layout.needs(active), self._replicates)
+            activities = answer.reshape(shape)
+            return Measured(activities, layout.effect(activities), None)
+        used = np.zeros(layout.effects, dtype=np.int64)
+        activities = np.empty(0, dtype=np.float32)
+        done = 0
+        for end in looks(self.replicates):
+            cells = layout.needs(active)
+            answer = yield layout.ask(cells, range(done, end))
+            if not done:
+                tracks = answer.shape[1]
+                activities = np.full((*shape[:-1], tracks), np.nan, dtype=np.float32)
+            activities[cells, done:end] = answer.reshape(-1, end - done, answer.shape[1])
+            effect, used[active] = layout.effect(activities), end
+            if end < self.replicates:
+                active &= ~settled(effect[..., :end, :], self.tolerance)
+            if not active.any():
+                break
+            done = end
+        return Measured(activities, effect, used)
