@@ -7,7 +7,7 @@ name = "my-experiment"          # results go to my-experiment.results beside thi
 seed = 7                        # everything random derives from it
 store = "predictions"           # directory of predictions; experiments may share one
 # results = "elsewhere"         # another results directory
-# batch_size = 8                # sequences a forward pass; the model's default unless given
+# batch_size = 8                # sequences a forward pass, or "auto": found by trying, as on a GPU
 
 [model]
 plugin = "synthetic"            # `creme plugins` lists what is installed
@@ -55,7 +55,7 @@ STUDY = """\
 name = "my-study"               # everything goes to my-study.study beside this file
 seed = 7                        # everything random derives from it
 store = "predictions"           # directory of predictions, shared by all stages and other studies
-# batch_size = 8                # sequences a forward pass; the model's default unless given
+# batch_size = 8                # sequences a forward pass, or "auto": found by trying, as on a GPU
 # track = "cage"                # the activity that selects and classifies, where there are several
 # stages = ["loci", "context_dependence", "context_swap", "necessity", "sufficiency",
 #           "distance", "higher_order", "multiplicity", "fine_tile"]

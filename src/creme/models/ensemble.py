@@ -149,6 +149,10 @@ class Ensemble(Model):
         """The models'."""
         return self._first.n_value
 
+    def free_memory(self) -> int | None:
+        """That of the GPU that holds the first network."""
+        return self._first.free_memory()
+
     @property
     def batch_size(self) -> int:  # type: ignore[override]
         """The models'."""

@@ -112,7 +112,7 @@ def seconds_per_prediction(ready: Ready) -> float:
     given = ready.plan.batch_size
     size = given if isinstance(given, int) else ready.plan.model.batch_size
     sequences = list(islice(_asked(ready, test, _stand_ins(ready, None)[0]), 1 + 3 * size))
-    device = Device(ready.plan.model, ready.plan.selection)
+    device = Device(ready.plan.model, ready.plan.selection, given)
     first, rest = sequences[: 1 + size], sequences[1 + size :] or sequences
     for start in range(0, len(first), size):
         device.predict(first[start : start + size])
