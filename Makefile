@@ -103,7 +103,7 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/core: $(VENV)/python pyproject.toml
-	$(BIN)/python -m pip install -q -e .
+	$(BIN)/python -m pip install -q -e ".[report]"
 	@touch $@
 
 $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \

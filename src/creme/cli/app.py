@@ -40,9 +40,9 @@ Directory = Annotated[Path, typer.Argument(help="a results directory")]
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="where to work")] = Path("creme-demo"),
-    genes: Annotated[int, typer.Option(min=1, max=64, help="synthetic genes")] = 6,
+    genes: Annotated[int, typer.Option(min=3, max=300, help="synthetic genes")] = 60,
 ) -> None:
-    """Run the main job on the synthetic model and genome, and compare with what was planted."""
+    """Run a study on the synthetic model and genome; compare it with what was planted; report."""
     from creme.cli.demo import run_demo
 
     raise typer.Exit(run_demo(folder, genes))

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+
+from command import CREME
+
+pytest.importorskip("matplotlib", reason="the report needs matplotlib")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+
+    def run() -> str:
+        done = subprocess.run(
+            [*CREME, "demo", str(folder), "--genes", "6"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return folder, run(), run()
+
+
+def test_what_was_planted_is_found(shown):
+    _, text, _ = shown
+    found = re.search(r"recovered (\d+) of (\d+) planted", text)
+    assert found is not None
+    assert found[1] == found[2] != "0"
+    rows = re.findall(r"│ (enhancing|neutral|silencing) +│ +2 │ +(\d) │ +(\d) │ +(\d) │ +0 │", text)
+    # Planted contexts down, found contexts across.
+    assert [row[1:] for row in rows] == [("2", "0", "0"), ("0", "2", "0"), ("0", "0", "2")]
+
+
+def test_every_stage_ran_and_left_a_report(shown):
+    folder, text, _ = shown
+    stages = ("loci", "context_dependence", "context_swap", "necessity", "sufficiency")
+    for stage in (*stages, "distance", "higher_order", "multiplicity", "fine_tile"):
+        assert re.search(rf"^{stage}: \d+ units, ", text, re.MULTILINE)
+    report = folder / "demo.study" / "report.html"
+    assert str(report) in text
+    assert "GENE1" in report.read_text()
+
+
+def test_again_nothing_is_predicted(shown):
+    _, text, again = shown
+    assert len(re.findall(r"finished before", again)) == 9
+    assert again.partition("contexts: planted")[2] == text.partition("contexts: planted")[2]
