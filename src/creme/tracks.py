@@ -1,0 +1,102 @@
+"""Tracks: what a model's output channels are, and how they are chosen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from creme.errors import ConfigError, listing, nearest
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One output track of a model.
+
+    Attributes
+    ----------
+    name : str
+        The identifier in the model's table, unique within it.
+    description, assay, cell_type : str
+        Empty where the table does not say.
+    strand : {'+', '-', '.'}
+        The strand that the track covers, relative to the input sequence; '.' is both. A locus
+        sequence runs 5' to 3' along its gene, so the '+' track of a pair is the gene's strand for
+        genes of either strand.
+    pair : int, optional
+        Index of the track of the other strand.
+    """
+
+    name: str
+    description: str = ""
+    assay: str = ""
+    cell_type: str = ""
+    strand: Literal["+", "-", "."] = "."
+    pair: int | None = None
+
+
+@dataclass(frozen=True)
+class TrackTable:
+    """The tracks of a model in the order of its output."""
+
+    tracks: tuple[Track, ...]
+
+    def __len__(self) -> int:
+        return len(self.tracks)
+
+    def __iter__(self) -> Iterator[Track]:
+        return iter(self.tracks)
+
+    def __getitem__(self, index: int) -> Track:
+        return self.tracks[index]
+
+    def select(self, choices: Iterable[int | str], strand: str | None = None) -> tuple[int, ...]:
+        """Indices of the chosen tracks, ascending, each once.
+
+        Parameters
+        ----------
+        choices : iterable of int or str
+            Indices, exact names, or regular expressions that are searched for in a track's name
+            and description.
+        strand : {'+', '-', '.'}, optional
+            Keep only the tracks of this strand ('+' keeps unstranded ones as well, since they
+            cover the gene's strand too; so does '-').
+
+        Raises
+        ------
+        ConfigError
+            If a choice matches no track; the message names the nearest tracks.
+        """
+        chosen: set[int] = set()
+        names = {track.name: index for index, track in enumerate(self.tracks)}
+        for choice in choices:
+            found = self._matching(choice, names)
+            if strand is not None:
+                found = [i for i in found if self.tracks[i].strand in (strand, ".")]
+            if not found:
+                suffix = f" on strand {strand!r}" if strand is not None else ""
+                raise ConfigError(
+                    f"tracks: {choice!r} matches none of the model's {len(self)} tracks{suffix}"
+                    f"{nearest(str(choice), names)}; the first ones are "
+                    f"{listing((track.name for track in self.tracks), 4)}"
+                )
+            chosen.update(found)
+        return tuple(sorted(chosen))
+
+    def _matching(self, choice: int | str, names: dict[str, int]) -> list[int]:
+        if isinstance(choice, int):
+            return [choice] if 0 <= choice < len(self) else []
+        if choice in names:
+            return [names[choice]]
+        try:
+            pattern = re.compile(choice)
+        except re.error as error:
+            raise ConfigError(
+                f"tracks: {choice!r} is neither a track's name nor a regular expression ({error})"
+            ) from None
+        return [
+            index
+            for index, track in enumerate(self.tracks)
+            if pattern.search(track.name) or pattern.search(track.description)
+        ]
