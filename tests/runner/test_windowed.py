@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,7 +15,9 @@ from pydantic import Field
 from creme.errors import ModelError
 from creme.genome import Locus
 from creme.model import Selection, Track, TrackTable
+from creme.runner import known as known_module
 from creme.runner.device import Device
+from creme.runner.known import CLOSE, NEARER, WORTH, Known, KnownSequences
 from creme.runner.run import measure, prepare
 from creme.runner.windowed import Windowed
 from creme.sequence import Edit, Mutant, Sequence
@@ -25,6 +26,8 @@ from creme.store import Store
 from creme.suite.higher_order import HigherOrder
 from creme.suite.necessity import Necessity
 from creme.suite.sufficiency import Sufficiency
+from creme.testing.checks import ConformanceError
+from creme.testing.split import check_split
 
 RNG = np.random.default_rng(3)
 KERNELS = [RNG.normal(size=(5, 4, 6)), RNG.normal(size=(3, 6, 6)), RNG.normal(size=(3, 6, 6))]
@@ -173,35 +176,47 @@ def test_windowed_predictions_equal_full_ones(data):
         np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
 
 
-@pytest.mark.parametrize("stride", [1, 2, 3, 6, 128])
-def test_the_cheapest_known_sequence_is_found(stride):
-    """As by comparing with all of them, base by base."""
+@pytest.mark.parametrize("radius", [0, 50, 700])
+@pytest.mark.parametrize("stride", [1, 128])
+@pytest.mark.parametrize("close", [1.0, CLOSE])
+def test_the_cheapest_known_sequence_is_found(stride, radius, close, monkeypatch):
+    """As by comparing with all of them, base by base; those that wait only if nearer by half."""
+    monkeypatch.setattr(known_module, "CLOSE", close)
     random = np.random.default_rng(stride)
-    length = 60 * stride
-    model: Any = SimpleNamespace(
-        n_value=0.0, strides=(stride,), radius=2 * stride, input_length=length
-    )
-    windowed = Windowed(model, SELECTION)
-    known = [sequence(seed, length) for seed in range(5)]
+    length, n = 6144, 6144 // stride
+    some = [sequence(seed, length).sequence for seed in range(4)]
+    known = KnownSequences(length, stride, radius)
+    counts = {"ready": 0, "waiting": 0, "none": 0}
     for _ in range(60):
-        one = known[random.integers(len(known))]
-        for _ in range(random.integers(1, 4)):
-            start, size_ = random.integers(0, length), random.integers(1, length)
-            inserted = known[random.integers(len(known))][start : start + size_]
-            one = Mutant(one, [Edit(start, inserted)]).sequence
+        one = some[random.integers(len(some))]
+        for _ in range(random.integers(0, 4)):
+            start, size_ = random.integers(0, length), random.integers(1, length // 8)
+            inserted = some[random.integers(len(some))][start : start + size_]
+            one = Mutant(one, [Edit(int(start), inserted)]).sequence
         codes = one.codes
-        sizes = [0.8 * 60]
-        for each in windowed._known.values():
+        sizes = {False: WORTH * n, True: WORTH * n}
+        for each in known:
             changed = np.flatnonzero(each.codes != codes)
-            sizes.append(size(windows(changed, length, stride, model.radius)))
-        planned = windowed._plan(codes)
-        if planned.base is None:
-            assert min(sizes) == 0.8 * 60
-            known.append(one)
+            waits = each.features is None
+            sizes[waits] = min(sizes[waits], size(windows(changed, length, stride, radius)))
+        digests = known.digests(codes)
+        base, parts = known.nearest(codes, digests)
+        # Where the nearest one is as good as another by 5 %, either is.
+        bound = NEARER * sizes[False] if sizes[False] < WORTH * n else WORTH * n
+        if base is None:
+            assert min(sizes.values()) == WORTH * n
+            counts["none"] += 1
         else:
-            assert size(planned.parts) == min(sizes)
-            changed = np.flatnonzero(planned.base.codes != codes)
-            assert planned.parts == windows(changed, length, stride, model.radius)
+            changed = np.flatnonzero(base.codes != codes)
+            assert parts == windows(changed, length, stride, radius)
+            waits = base.features is None
+            assert size(parts) * close <= sizes[waits]
+            assert not waits or size(parts) * close < bound
+            assert waits or sizes[True] >= bound
+            counts["waiting" if waits else "ready"] += 1
+        known.add(Known(codes, True, 0, () if random.integers(2) else None), digests)
+        some.append(one)
+    assert min(counts.values()) > 0
 
 
 @pytest.mark.parametrize("start", [0, 1, 3, 1500, 2990, 2999])
@@ -265,13 +280,158 @@ def test_tests_of_one_locus_are_mostly_windows(tmp_path):
     assert devices["windowed"] < 0.25 * devices["full"]
 
 
+def replicates(base, start, bases, number):
+    """Mutants of one tile; its ends change too, so that their windows are equal."""
+    tile = base.sequence.codes[start : start + bases]
+    return [
+        Mutant(base, [Edit(start, ((tile + RNG.integers(1, 4, bases)) % 4).astype(np.uint8))])
+        for _ in range(number)
+    ]
+
+
+def waves(windowed, monkeypatch):
+    """The sizes of the waves that are run from now on."""
+    sizes, run = [], windowed._run
+
+    def counted(wave):
+        sizes.append(len(wave))
+        return run(wave)
+
+    monkeypatch.setattr(windowed, "_run", counted)
+    return sizes
+
+
+@pytest.mark.parametrize("bases", [40, 900])
+def test_replicates_of_a_tile_are_one_wave(bases, monkeypatch):
+    model = Split()
+    base, other = sequence(), sequence(1)
+    windowed = Windowed(model, SELECTION)
+    windowed.predict([base])
+    sizes = waves(windowed, monkeypatch)
+    batch = replicates(base, 1000, bases, 8)
+    np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+    assert sizes == [8]
+    # A wild type that is new is waited for once, by all, whatever their order.
+    sizes.clear()
+    batch = [other, *replicates(other, 500, bases, 3), base, *replicates(other, 500, bases, 3)]
+    np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+    assert sizes == [2, 6]
+
+
+def test_what_is_nearer_by_half_is_waited_for(monkeypatch):
+    """A sequence with three edits of a known one, and one with a fourth, in a batch."""
+    base = sequence()
+    (three,) = replicates(replicates(replicates(base, 300, 99, 1)[0], 900, 99, 1)[0], 1500, 99, 1)
+    model = Split()
+    windowed = Windowed(model, SELECTION)
+    windowed.predict([base])
+    sizes = waves(windowed, monkeypatch)
+    batch = [three, *replicates(three, 2500, 99, 1)]
+    np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+    assert sizes == [1, 1]
+
+
+def test_windows_are_not_widened_where_rows_are_computed_one_by_one(monkeypatch):
+    base = sequence()
+    batch = [
+        Mutant(base, [edit])
+        for bases in (10, 10, 500, 450, 900)
+        for edit in replicates(base, 1000 + bases, bases, 1)[0].edits
+    ]
+    found = {}
+    for gpu in (False, True):
+        monkeypatch.setattr(Split, "free_memory", lambda self, gpu=gpu: 2**30 if gpu else None)
+        model = Split()
+        windowed = Windowed(model, SELECTION)
+        windowed.predict([base])
+        model._encoded.clear()
+        np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+        # Others are the windows' check, and `full`.
+        found[gpu] = [shape for shape in model._encoded if shape[1] < 3000]
+        assert windowed.computed - 3000 == sum(rows * bp for rows, bp in found[gpu])
+    needed = [
+        4 * size(windows(np.flatnonzero(one.sequence.codes != base.codes), 3000, 4, 8))
+        for one in batch
+    ]
+    assert sorted(bp for rows, bp in found[False] for _ in range(rows)) == sorted(needed)
+    # Those of 500 and 450 bp go together, the one of 900 bp and the two of 10 bp do not.
+    assert [rows for rows, _ in found[True]] == [1, 2, 2]
+
+
+def test_mutants_share_windows():
+    """Those of a greedy search's round, whose own start was not remembered."""
+    model = Split()
+    base = sequence()
+    (start,) = replicates(base, 300, 400, 1)
+    batch = [one for k in range(5) for one in replicates(start, 1000 + 200 * k, 100, 1)]
+    windowed = Windowed(model, SELECTION)
+    windowed.predict([base])
+    before = windowed.computed
+    np.testing.assert_allclose(windowed.predict(batch[:3]), full(model, batch[:3]), rtol=1e-5)
+    window = 4 * (2 * 2 * 2)
+    # The start's tile once, and each one's own; later it is known.
+    assert windowed.computed - before <= 400 + window + 3 * (100 + window) + 4 * 8
+    before = windowed.computed
+    for one in batch[3:]:
+        np.testing.assert_allclose(windowed.predict([one]), full(model, [one]), rtol=1e-5)
+    assert windowed.computed - before <= 2 * (100 + window) + 4 * 4
+
+
+def test_the_number_of_known_sequences_is_limited(monkeypatch):
+    """And the wild types of some loci outlast the mutants of one."""
+    monkeypatch.setattr(known_module, "MOST", 12)
+    model = Split()
+    windowed = Windowed(model, SELECTION)
+    wild_types = [sequence(seed) for seed in range(5)]
+    windowed.predict(wild_types)
+    for start in range(0, 2700, 90):
+        some = replicates(wild_types[0], start, 300, 2)
+        np.testing.assert_allclose(windowed.predict(some), full(model, some), rtol=1e-5)
+        assert len(windowed._known) <= 12
+    assert len(windowed._known) == 12
+    before = windowed.computed
+    windowed.predict(wild_types)
+    assert windowed.computed == before
+    # New ones go at the expense of the oldest.
+    windowed.predict([sequence(seed) for seed in range(10, 30)])
+    assert len(windowed._known) == 12
+    windowed.predict(wild_types[1:2])
+    assert windowed.computed == before + 21 * 3000
+
+
+def test_nothing_is_remembered_where_windows_cannot_pay():
+    """With 1,200 bp of reach even an edit at an end has a window of 0.8 of 3,000 bp."""
+    base = sequence()
+    batch = [base, *replicates(base, 0, 1, 2)]
+    for reach, remembered in ((1180, True), (1200, False)):
+        model = Split(reach=reach)
+        windowed = Windowed(model, SELECTION)
+        np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+        assert (len(windowed._known) > 0) == remembered
+        assert (windowed.computed < 3 * 3000) == remembered
+
+
+@pytest.mark.parametrize("gpu", [None, 2**30])
+@pytest.mark.parametrize("reach", [8, 100, 500, 800, 1150, 1400, 4000])
+def test_the_kit_accepts_any_radius(reach, gpu, monkeypatch):
+    monkeypatch.setattr(Split, "free_memory", lambda self: gpu)
+    check_split(lambda: Split(reach=reach))
+
+
+def test_the_kit_finds_windows_that_are_not_used(monkeypatch):
+    monkeypatch.setattr(KnownSequences, "nearest", lambda self, codes, digests: (None, ()))
+    with pytest.raises(ConformanceError, match="bp went through the trunk"):
+        check_split(Split)
+
+
 def test_memory_is_bounded():
-    one = 8 * 6 * (1500 + 750)
+    # Features, bases, and the digests of their blocks.
+    one = 8 * 6 * (1500 + 750) + 3000 + 8 * 256
     windowed = Windowed(Split(), SELECTION, memory=3 * one + 1)
     sequences = [sequence(seed) for seed in range(6)]
     windowed.predict(sequences)
     assert len(windowed._known) == 3
-    assert sum(known.bytes for known in windowed._known.values()) <= 3 * one
+    assert windowed._known.bytes <= windowed.memory
     # Those used last are the ones that stay; the least that stays is one.
     before = windowed.computed
     windowed.predict(sequences[3:])
@@ -317,3 +477,12 @@ def test_a_failed_forward_pass_leaves_nothing_behind():
 
 def test_the_two_ways_have_different_fingerprints():
     assert Split().fingerprint != Split(exact="full").fingerprint
+
+
+def test_what_is_remembered_of_a_batch_is_its_own():
+    """Not a part of the batch's features, which would keep all of them in memory."""
+    windowed = Windowed(Split(), SELECTION)
+    windowed.predict([sequence(seed) for seed in range(4)])
+    for known in windowed._known:
+        for array in known.features or ():
+            assert (array if array.base is None else array.base).nbytes == array.nbytes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
+from collections import defaultdict
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 
@@ -12,43 +11,40 @@ from numpy.typing import NDArray
 
 from creme.errors import ModelError
 from creme.model import Selection
+from creme.runner.known import Known, KnownSequences
 from creme.sequence import Codes, Sequenceable, onehot_table
-from creme.split import Features, SplitModel, Window, size, windows
+from creme.split import Features, SplitModel, Window, size
 
 MEMORY = 2**30
-"""Bytes of features that are remembered, as long as one sequence's fit."""
-
-WORTH = 0.8
-"""Windows that are together longer than this share of the sequence are no cheaper than it."""
+"""Bytes of known sequences that are remembered, as long as one fits."""
 
 FAR = 0.1
 """A sequence further than this share from all known ones is remembered as well."""
+
+SIMILAR = 0.8
+"""On a GPU windows of this share of the longest one's length go through the trunk with it."""
 
 TOLERANCE = 1e-4
 """Of the largest value: what the windowed prediction may differ by from the full one."""
 
 
-@dataclass(eq=False)
-class _Known:
-    """A sequence with its features; without them while it waits for its turn."""
-
-    codes: Codes
-    sketch: NDArray[np.uint32]
-    features: Features | None = None
-
-    @property
-    def bytes(self) -> int:
-        return sum(array.nbytes for array in self.features or ())
+_Asked = tuple[Window, bytes]  # with its bases
 
 
 @dataclass(eq=False)
 class _Planned:
-    """A sequence to predict: from a known one and windows, or, without one, in full."""
+    """A sequence to predict: from a known one and windows, or, without one, in full.
+
+    ``sources`` has for each window a known sequence that shares it, or None. ``known`` is this
+    sequence, if it is to be remembered; ``wave`` is how many come before it.
+    """
 
     codes: Codes
-    base: _Known | None
-    parts: tuple[Window, ...]
-    known: _Known | None
+    base: Known | None = None
+    parts: tuple[Window, ...] = ()
+    sources: tuple[Known | None, ...] = ()
+    known: Known | None = None
+    wave: int = 0
 
 
 class Windowed:
@@ -63,7 +59,7 @@ class Windowed:
     model : SplitModel
     selection : Selection
     memory : int
-        Bytes of features to remember.
+        Bytes of known sequences to remember.
     """
 
     def __init__(self, model: SplitModel, selection: Selection, memory: int = MEMORY) -> None:
@@ -72,11 +68,12 @@ class Windowed:
         self.memory = memory
         self.computed = 0
         """bp that went through the trunk so far, out of those of all sequences."""
-        self._known: OrderedDict[int, _Known] = OrderedDict()
+        self._known = KnownSequences(model.input_length, model.strides[-1], model.radius)
         self._table = onehot_table(model.n_value)
         self._stride = model.strides[-1]
         self._n = model.input_length // self._stride
         self._trunk_checked = self._checked = False
+        self._together = False
 
     def predict(self, batch: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
@@ -89,67 +86,49 @@ class Windowed:
         if not self._trunk_checked:
             check_trunk(self.model)
             self._trunk_checked = True
-        parts = [self._run(wave) for wave in self._waves(batch)]
-        return np.concatenate(parts)
-
-    def _waves(self, batch: SequenceOf[Sequenceable]) -> Iterator[list[_Planned]]:
-        """Sequences that do not wait for one another, in the order given."""
-        wave: list[_Planned] = []
-        for one in batch:
-            planned = self._plan(one.sequence.codes)
-            if planned.base is not None and planned.base.features is None:
-                yield wave
-                wave = []
-            wave.append(planned)
-        if wave:
-            yield wave
-
-    def _plan(self, codes: Codes) -> _Planned:
-        best: _Known | None = None
-        parts: tuple[Window, ...] = ()
-        least = WORTH * self._n
-        # Its windows hold at least the features whose sketch differs: most need no closer look.
-        sketch = self._sketch(codes)
-        known_ones = list(self._known.values())
-        differing = [np.count_nonzero(known.sketch != sketch) for known in known_ones]
-        for place in np.argsort(differing, kind="stable"):
-            if differing[place] >= least:
-                break
-            known = known_ones[place]
-            changed = np.flatnonzero(known.codes != codes)
-            some = windows(changed, codes.size, self._stride, self.model.radius)
-            if size(some) < least:
-                best, parts, least = known, some, size(some)
-        if best is not None:
-            self._known.move_to_end(id(best))
-        far = best is None or least > FAR * self._n
-        new = _Known(codes, sketch) if far else None
-        if new is not None:
-            self._known[id(new)] = new
-        return _Planned(codes, best, parts, new)
-
-    def _sketch(self, codes: Codes) -> NDArray[np.uint32]:
-        """The first bases of each feature's own, up to four, as one number."""
-        own = codes[: self._n * self._stride].reshape(self._n, self._stride)[:, :4]
-        first = np.zeros((self._n, 4), dtype=np.uint8)
-        first[:, : own.shape[1]] = own
-        return first.view(np.uint32)[:, 0]
-
-    def _run(self, wave: list[_Planned]) -> NDArray[np.float32]:
+            # Now that the network is loaded: a CPU computes the rows of a batch one by one.
+            self._together = self.model.free_memory() is not None
+        waves: dict[int, list[_Planned]] = defaultdict(list)
         try:
-            features = self._features(wave)
-            stacked = tuple(
-                self.model.concatenate(list(each), 0) for each in zip(*features, strict=True)
-            )
-            values = self.model.decode(stacked, self.selection)
+            planned = [self._plan(one.sequence.codes) for one in batch]
+            for each in planned:
+                waves[each.wave].append(each)
+            values = {
+                id(each): value
+                for number in sorted(waves)
+                for each, value in zip(waves[number], self._run(waves[number]), strict=True)
+            }
         except BaseException:
             # What was planned and not computed is not known.
-            self._known = OrderedDict((k, v) for k, v in self._known.items() if v.features)
+            self._known.drop_waiting()
             raise
+        return np.stack([values[id(each)] for each in planned])
+
+    def _plan(self, codes: Codes) -> _Planned:
+        if not self._known.pays:
+            return _Planned(codes)
+        digests = self._known.digests(codes)
+        base, parts = self._known.nearest(codes, digests)
+        new = _Planned(codes, base, parts)
+        if base is not None:
+            new.sources = self._known.sources(codes, digests, parts)
+            new.wave = base.waits
+        if base is None or size(parts) > FAR * self._n:
+            new.known = Known(codes, base is None, new.wave)
+            self._known.add(new.known, digests)
+        return new
+
+    def _run(self, wave: list[_Planned]) -> NDArray[np.float32]:
+        """Values of sequences that do not wait for one another."""
+        features = self._features(wave)
+        stacked = tuple(
+            self.model.concatenate(list(each), 0) for each in zip(*features, strict=True)
+        )
+        values = self.model.decode(stacked, self.selection)
         for planned, each in zip(wave, features, strict=True):
             if planned.known is not None:
                 planned.known.features = each
-        self._forget()
+        self._known.fit(self.memory)
         if not self._checked:
             self._check(wave, values)
         return values
@@ -163,41 +142,75 @@ class Windowed:
             encoded = self.model.encode(onehot)
             self.computed += onehot.shape[0] * onehot.shape[1]
             for row, planned in enumerate(full):
-                found[id(planned)] = tuple(array[row : row + 1] for array in encoded)
-        for planned, pieces in self._pieces([p for p in wave if p.base is not None]):
+                own = tuple(array[row : row + 1] for array in encoded)
+                if planned.known is not None and len(full) > 1:
+                    # Copied: what is remembered of a batch would keep all of it in memory.
+                    own = tuple(self.model.concatenate([each, each[:, :0]], 1) for each in own)
+                found[id(planned)] = own
+        near = [planned for planned in wave if planned.base is not None]
+        computed = self._computed(near)
+        for planned in near:
             assert planned.base is not None
             assert planned.base.features is not None
+            pieces = []
+            for part, source in zip(planned.parts, planned.sources, strict=True):
+                if source is None:
+                    pieces.append((part, computed[self._asked(planned, part)]))
+                else:
+                    assert source.features is not None
+                    pieces.append((part, self._cut(source.features, 0, part, 0)))
             found[id(planned)] = self._patched(planned.base.features, pieces)
         return [found[id(planned)] for planned in wave]
 
-    def _pieces(
-        self, wave: list[_Planned]
-    ) -> Iterator[tuple[_Planned, list[tuple[Window, Features]]]]:
-        """Each sequence's windows with what the trunk makes of them, computed together."""
-        longest = max((part.end - part.start for p in wave for part in p.parts), default=0)
-        asked = [(p, part.widened(longest, self._n)) for p in wave for part in p.parts]
-        encoded: Features = ()
-        if asked:
-            s = self._stride
+    def _asked(self, planned: _Planned, part: Window) -> _Asked:
+        """A window and its bases: those that mutants have in common are computed once."""
+        bases = planned.codes[part.start * self._stride : part.end * self._stride]
+        return part, bases.tobytes()
+
+    def _computed(self, wave: list[_Planned]) -> dict[_Asked, Features]:
+        """What the trunk makes of the windows that are not known."""
+        asked: dict[_Asked, Codes] = {}
+        for planned in wave:
+            for part, source in zip(planned.parts, planned.sources, strict=True):
+                if source is None:
+                    asked[self._asked(planned, part)] = planned.codes
+        found: dict[_Asked, Features] = {}
+        s = self._stride
+        for group in self._groups(list(asked)):
+            wide = [part.widened(_length(group[0]), self._n) for part, _ in group]
             onehot = np.stack(
-                [self._table.take(p.codes[w.start * s : w.end * s], axis=0) for p, w in asked]
+                [
+                    self._table.take(asked[each][window.start * s : window.end * s], axis=0)
+                    for each, window in zip(group, wide, strict=True)
+                ]
             )
             encoded = self.model.encode(onehot)
             self.computed += onehot.shape[0] * onehot.shape[1]
-        row = 0
-        for planned in wave:
-            pieces = []
-            for _ in planned.parts:
-                window = asked[row][1]
-                kept = tuple(
-                    array[row : row + 1, self._at(k, window.first - window.start) :][
-                        :, : self._at(k, window.last - window.first)
-                    ]
-                    for k, array in enumerate(encoded)
-                )
-                pieces.append((window, kept))
-                row += 1
-            yield planned, pieces
+            for row, (each, window) in enumerate(zip(group, wide, strict=True)):
+                found[each] = self._cut(encoded, row, window, window.start)
+        return found
+
+    def _groups(self, asked: list[_Asked]) -> list[list[_Asked]]:
+        """Windows that go through the trunk together, the longest first.
+
+        The others are widened to it. A GPU has few calls for that, since the lengths of groups fall
+        geometrically; where rows are computed one by one, those of a group are equal.
+        """
+        least = SIMILAR if self._together else 1.0
+        groups: list[list[_Asked]] = []
+        for each in sorted(asked, key=_length, reverse=True):
+            if not groups or _length(each) < least * _length(groups[-1][0]):
+                groups.append([])
+            groups[-1].append(each)
+        return groups
+
+    def _cut(self, features: Features, row: int, window: Window, start: int) -> Features:
+        """What is kept of a window, from features that begin at a position."""
+        first, last = window.first - start, window.last - start
+        return tuple(
+            array[row : row + 1, self._at(k, first) : self._at(k, last)]
+            for k, array in enumerate(features)
+        )
 
     def _patched(self, features: Features, pieces: list[tuple[Window, Features]]) -> Features:
         """Features with some of them exchanged; the given ones are not touched."""
@@ -218,21 +231,14 @@ class Windowed:
 
     def forget(self) -> bool:
         """Give up all features; returns whether there were any."""
-        some = bool(self._known)
+        some = len(self._known) > 0
         self._known.clear()
         return some
-
-    def _forget(self) -> None:
-        """Keep to the memory, the sequences used last; the last one always stays."""
-        used = sum(known.bytes for known in self._known.values())
-        while used > self.memory and len(self._known) > 1:
-            _, oldest = self._known.popitem(last=False)
-            used -= oldest.bytes
 
     def _check(self, wave: list[_Planned], values: NDArray[np.float32]) -> None:
         """Compare the first windowed prediction with a full one, once for each process."""
         for planned, value in zip(wave, values, strict=True):
-            if planned.base is None or not planned.parts:
+            if None not in planned.sources:
                 continue
             onehot = self._table.take(planned.codes, axis=0)[None]
             whole = self.model.predict_selected(onehot, self.selection)[0]
@@ -246,6 +252,10 @@ class Windowed:
                 )
             self._checked = True
             return
+
+
+def _length(asked: _Asked) -> int:
+    return asked[0].end - asked[0].start
 
 
 def check_trunk(model: SplitModel) -> None:
