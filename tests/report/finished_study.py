@@ -1,7 +1,11 @@
-"""A finished study, once for all tests of the report."""
+"""A finished study, once for all tests of the report; and a copy of it among other genes."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
+import pandas as pd
 import pytest
 
 import mini_study as mini
@@ -17,3 +21,23 @@ def finished_study(folders: pytest.TempPathFactory) -> Study:
         mini.write(folder)
         _MADE.append(run_study(mini.study(folder)))
     return _MADE[0]
+
+
+def among_genes(study: Study, folder: Path, genes: list[tuple[str, str, str, int]]) -> Path:
+    """A copy of the study's folder whose annotation has more TSSs.
+
+    Each gene is a name, the locus beside which it lies, its strand, and how far (bp in the locus's
+    orientation) from the locus's TSS.
+    """
+    path = Path(shutil.copytree(study.path, folder / "among.study"))
+    table = pd.read_csv(path / "loci.tsv", sep="\t", dtype=str, keep_default_na=False)
+    beside = {row["gene"]: row for row in table.to_dict("records") if row["step"] == "selected"}
+    more = []
+    for name, locus, strand, away in genes:
+        own = beside[locus]
+        at = int(own["used"]) + (away if own["strand"] == "+" else -away)
+        row = {"contig": own["contig"], "tss": str(at), "strand": strand, "gene": name}
+        more.append({**dict.fromkeys(map(str, table), ""), **row, "step": "activity"})
+    whole = pd.concat([table, pd.DataFrame(more)])
+    whole.to_csv(path / "loci.tsv", sep="\t", index=False, lineterminator="\n")
+    return path

@@ -93,7 +93,25 @@ def test_coverage_in_kb_from_the_tss():
     np.testing.assert_allclose(stairs(ax)[0].edges[1], 0)
 
 
+def test_coverage_with_a_band_gaps_and_a_tss_within_a_bin():
+    before, after = np.array([1.0, np.nan, 5, 2]), np.array([1.0, np.nan, 3, 2])
+    spread = np.array([0.5, np.nan, 1, 0])
+    ax = coverage_profile(before, after, bin_size=100, tss_bin=2.5, spread=spread)
+    first, band, second = stairs(ax)
+    np.testing.assert_allclose(first.edges * 1000, [-250, -150, -50, 50, 150])
+    np.testing.assert_array_equal(first.values, before)
+    np.testing.assert_array_equal(second.values, after)
+    np.testing.assert_array_equal(band.values, after + spread)
+    np.testing.assert_array_equal(band.baseline, after - spread)
+    assert legend(ax) == ["wild type", "context shuffled"]
+    # Of a single replicate there is no band.
+    ax = coverage_profile(before, after, bin_size=100, spread=np.full(4, np.nan))
+    assert len(stairs(ax)) == 2
+
+
 def test_coverage_of_unequal_or_no_bins():
+    with pytest.raises(ConfigError, match=r"before is \(3,\) and spread \(2,\)"):
+        coverage_profile(np.zeros(3), np.zeros(3), bin_size=128, spread=np.zeros(2))
     with pytest.raises(ConfigError, match=r"before is \(3,\) and after \(2,\)"):
         coverage_profile(np.zeros(3), np.zeros(2), bin_size=128)
     with pytest.raises(ConfigError, match="bin_size = 0"):

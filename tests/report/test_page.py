@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 import xarray as xr
 from finished_study import finished_study
+from matplotlib.figure import Figure
 from read_page import Page
 
 import in_process
-from creme.analysis.additive import additive_comparison
+from creme.analysis.additive import INTERACTIONS, additive_comparison
 from creme.errors import ConfigError, ResultsError
 from creme.report.page import write, write_report
 from creme.report.page.encode import digest, numbers
+from creme.report.page.figures import figures
 from creme.report.page.source import Source
 from creme.report.page.write import render
 from creme.study import Study
@@ -258,13 +260,34 @@ def test_summary_funnel_stages_and_settings(page, finished):
 
 def test_every_figure_of_the_paper_that_has_results(page):
     captions = " ".join(page.within("i"))
-    for figure in ("2a", "2c", "3a", "3b", "3c", "3d", "3e", "4b", "4c", "4d to g"):
+    for figure in ("2a", "2b", "2c", "3a", "3b", "3c", "3d", "3e", "4b", "4c", "4d to g"):
         assert f"Figure {figure} of the paper" in captions
     for figure in ("1", "2c to e", "3", "4", "5"):
         assert f"Supplementary Figure {figure} of the paper" in captions
     drawn = [one for one in page.named("svg") if one.get("role") == "img"]
     assert len(drawn) == len(page.named("figure")) >= 15
     assert all(one["aria-label"] for one in drawn)
+
+
+def test_there_are_no_panels_of_classes_without_a_set(finished):
+    table = finished.table("interactions")
+    seen = 0
+    for one in figures(Source(finished.path)):
+        if not one.title.startswith("Are sets of "):
+            continue
+        assert isinstance(one.drawing, Figure)
+        of = table[table["search"] == one.title.split()[3]]
+        if "enhancing contexts" in one.caption:
+            of = of[of["category"] == "enhancing"]
+        counts = of["interaction"].value_counts().to_dict()
+        titles = {ax.get_title() for ax in one.drawing.axes}
+        assert titles == {f"all sets (n = {len(of)})"} | {
+            f"{kind} (n = {n})" for kind, n in counts.items()
+        }
+        for kind in INTERACTIONS:
+            assert (kind in one.caption.partition("No set is")[2]) == (kind not in counts)
+        seen += 1
+    assert seen == 2
 
 
 def test_nothing_refers_out_of_the_file(page):

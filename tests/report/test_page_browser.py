@@ -8,7 +8,7 @@ import time
 import many_loci
 import numpy as np
 import pytest
-from finished_study import finished_study
+from finished_study import among_genes, finished_study
 from test_page import HOSTILE
 
 from creme.report.page import write_report
@@ -280,6 +280,164 @@ def test_points_of_charts_say_their_values(report, visit, finished):
     point.hover()
     text = page.locator("#tip").inner_text()
     assert f"fold change {float(search['fold_change'].values[1]):.4g}" in text
+
+
+CROWD = [f"N{k}" for k in range(60)]
+
+
+@pytest.fixture(scope="module")
+def among(finished, tmp_path_factory):
+    """GENE1 (on '+') among few genes, GENE2 (on '-') among hostile ones, GENE3 among many."""
+    genes = [("near", "GENE1", "+", 1_500), ("near", "GENE1", "+", 2_500)]
+    genes += [("against", "GENE1", "-", -3_000), ("mirrored", "GENE4", "+", 2_000)]
+    genes += [(name, "GENE2", "+-"[k % 2], 900 * (k - 4)) for k, name in enumerate(HOSTILE)]
+    genes += [(name, "GENE3", "+-"[k % 2], 170 * (k - 29)) for k, name in enumerate(CROWD)]
+    path = among_genes(finished, tmp_path_factory.mktemp("among"), genes)
+    return write_report(path)
+
+
+def arrows(page) -> dict[str, list[tuple[float, int]]]:
+    """Where each gene's arrows stand, as shares of the map's view, and which way they point."""
+    found = page.eval_on_selector_all(
+        ".map g.gene",
+        """all => all.map(g => [g.querySelector("text").textContent,
+             [...g.querySelectorAll("path")].map(p => p.getAttribute("d"))])""",
+    )
+    width = float(page.locator(".map svg").get_attribute("width"))
+    read = {}
+    for name, paths in found:
+        ends = [path.removeprefix("M").replace("l", ",").split(",") for path in paths]
+        read[name] = [
+            ((float(at) - 58) / (width - 70), 1 if float(way) > 0 else -1)
+            for at, _, way, *_ in ends
+        ]
+    return read
+
+
+def test_genes_stand_where_they_are_in_the_orientation_of_the_locus(among, visit):
+    page = visit(among, anchor="#locus=GENE1")
+    page.wait_for_selector(".map g.gene")
+    low, high = view(page)
+
+    def at(bp):
+        return pytest.approx((bp - low) / (high - low), abs=2e-3)
+
+    assert arrows(page) == {
+        "GENE1": [(at(0), 1)],
+        "near": [(at(1500), 1), (at(2500), 1)],
+        "against": [(at(-3000), -1)],
+    }
+    assert page.locator(".map g.gene.own text").all_text_contents() == ["GENE1"]
+    # On '-', what lies on '+' points against the gene.
+    page = visit(among, anchor="#locus=GENE4")
+    page.wait_for_selector(".map g.gene")
+    assert arrows(page) == {"GENE4": [(at(0), 1)], "mirrored": [(at(2000), -1)]}
+    page.get_by_text("Genes around as a table").click()
+    rows = page.locator('div[aria-label="Genes around"] tbody tr').all_inner_texts()
+    assert [row.split()[:4] for row in rows] == [
+        ["GENE4", "\u2212", "0", "bp"],
+        ["mirrored", "+", "+2", "kb"],
+    ]
+
+
+def test_pointing_at_a_gene_says_what_it_is(among, visit):
+    page = visit(among, anchor="#locus=GENE1")
+    page.wait_for_selector(".map g.gene")
+    page.locator(".map").scroll_into_view_if_needed()
+    said = {
+        "near": "near|strand +, read as this locus is|TSSs at +1.5 kb, +2.5 kb",
+        "against": "against|strand \u2212, read against this locus|TSS at \u22123 kb",
+        "GENE1": "GENE1|strand +, the gene of this locus|TSS at 0 bp",
+    }
+    for name, expected in said.items():
+        box = page.locator(".map g.gene", has_text=name).bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_selector("#tip:not([hidden])")
+        assert "|".join(page.locator("#tip > div").all_inner_texts()) == expected
+    expect(page.locator(".map g.gene.marked")).to_have_count(1)
+    page.mouse.move(*tile_of(page, "necessity", 6))
+    assert "necessity" in page.locator("#tip").inner_text()
+    expect(page.locator(".map g.gene.marked")).to_have_count(0)
+
+
+def test_genes_by_keyboard(among, visit):
+    page = visit(among, anchor="#locus=GENE1")
+    page.wait_for_selector(".map g.gene")
+    page.locator(".map").focus()
+    for key, place, words in (
+        ("g", 1, "against: strand \u2212, read against this locus; TSS at \u22123 kb."),
+        ("g", 2, "GENE1: strand +, the gene of this locus; TSS at 0 bp."),
+        ("g", 3, "near: strand +, read as this locus is; TSSs at +1.5 kb, +2.5 kb."),
+        ("Shift+G", 2, "GENE1: strand +, the gene of this locus; TSS at 0 bp."),
+    ):
+        page.keyboard.press(key)
+        assert page.locator(".chosen").inner_text() == f"Gene {place} of 3, {words}"
+        assert page.locator("#tip").is_visible()
+    # One that is out of view is brought into it.
+    for _ in range(6):
+        page.keyboard.press("+")
+    for _ in range(20):
+        page.keyboard.press("Shift+ArrowRight")
+    assert view(page)[0] > 0
+    page.keyboard.press("Shift+G")
+    low, high = view(page)
+    assert low < -3000 < high
+    assert list(arrows(page)) == ["against"]
+    page.keyboard.press("Escape")
+    assert page.locator("#tip").is_hidden()
+    assert page.locator(".chosen").inner_text() == "No tile is chosen."
+
+
+def test_many_genes_are_thinned_out_and_zooming_shows_more(among, visit):
+    page = visit(among, anchor="#locus=GENE3", width=700)
+    page.wait_for_selector(".map g.gene")
+    shown = arrows(page)
+    assert "GENE3" in shown
+    assert len(shown) < len(CROWD)
+    first, more = page.locator(".map text.genes").all_text_contents()
+    assert (first, more) == ("TSSs", f"{len(CROWD) + 1 - len(shown)} more")
+    boxes = [one.bounding_box() for one in page.locator(".map g.gene").all()]
+    for k, a in enumerate(boxes):
+        for b in boxes[:k]:
+            across = min(a["x"] + a["width"], b["x"] + b["width"]) - max(a["x"], b["x"])
+            up = min(a["y"] + a["height"], b["y"] + b["height"]) - max(a["y"], b["y"])
+            assert across < 1 or up < 1
+    height = page.locator(".map svg").get_attribute("height")
+    low, high = view(page)
+    page.locator(".map").focus()
+    for _ in range(4):
+        page.keyboard.press("+")
+    expect(page.locator(".map text.genes").first).to_have_text("TSSs")
+    page.wait_for_function("document.querySelectorAll('.map text.genes').length < 2")
+    low, high = view(page)
+    inside = [k for k in range(60) if low <= 170 * (k - 29) <= high]
+    assert len(arrows(page)) == len(inside) + 1
+    assert page.locator(".map svg").get_attribute("height") == height
+
+
+def test_hostile_names_of_genes_are_text(among, visit):
+    page = visit(among, width=400, anchor="#locus=GENE2")
+    page.wait_for_selector(".map g.gene")
+    page.locator(".map").focus()
+    names = set()
+    for _ in range(len(HOSTILE) + 1):
+        page.keyboard.press("g")
+        names.add(page.locator(".chosen bdi").evaluate("one => one.textContent"))
+    assert names == {*HOSTILE, "GENE2"}
+    page.get_by_text("Genes around as a table").click()
+    table = page.locator('div[aria-label="Genes around"] tbody th bdi')
+    assert set(table.evaluate_all("all => all.map(b => b.textContent)")) == names
+    assert page.title().startswith("mini")
+    assert page.locator(".locus script, .locus img").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_without_genes_there_is_no_lane(visit, finished, tmp_path):
+    page = visit(write_report(finished.path / "stages" / "necessity", tmp_path / "one.html"))
+    open_locus(page, "GENE1")
+    assert page.locator(".map .gene, .map text.genes").count() == 0
+    assert page.get_by_text("Genes around").count() == 0
+    assert "G goes from gene" not in page.locator("#map-keys").inner_text()
 
 
 def test_all_tiles_as_a_table(report, visit, finished):

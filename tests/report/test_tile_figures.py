@@ -13,7 +13,13 @@ from toy_results import categories, results
 from creme.analysis.comparison import correlation, necessity_and_sufficiency
 from creme.errors import ConfigError
 from creme.genome.records import TSS
-from creme.report import comparison_scatter, necessity_sufficiency, tile_effects, tile_map
+from creme.report import (
+    comparison_scatter,
+    necessity_sufficiency,
+    panels,
+    tile_effects,
+    tile_map,
+)
 from creme.report.boxen import letter_values
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -112,6 +118,53 @@ def test_genes_and_their_names_keep_apart_and_the_rest_is_counted():
     assert 4 <= drawn < 12
     assert ax.get_title() == f"mine ({12 - drawn} more genes not drawn)"
     tidy(ax)
+
+
+def looks(ax):
+    """Weight of the letters of each gene's name."""
+    return {text.get_text(): text.get_fontweight() for text in with_gid(ax, "gene name")}
+
+
+@pytest.mark.parametrize(("strand", "sign"), [("+", 1), ("-", -1)])
+def test_tsss_without_a_span_are_marked_one_by_one_and_the_own_gene_is_bold(strand, sign):
+    other = {"+": "-", "-": "+"}[strand]
+    genes = [tss("many", 100_000 + sign * k, strand, 0) for k in (3_000, 4_000, 6_000, 4_000)]
+    genes += [tss("GENE", 100_000, strand, 0), tss("GENE", 100_000 - sign * 700, other, 0)]
+    one = on_genome(strand).assign_coords(gene=("locus", ["GENE"]))
+    ax = tile_map(one, genes=genes)
+    arrows = {tuple(a.get_xdata().tolist()): a.get_marker() for a in with_gid(ax, "gene TSS")}
+    assert arrows == {(3, 4, 6): ">", (0,): ">", (-0.7,): "<"}
+    weights = [(text.get_text(), text.get_fontweight()) for text in with_gid(ax, "gene name")]
+    assert sorted(weights) == [("GENE", "bold"), ("GENE", "normal"), ("many", "normal")]
+    tidy(ax)
+
+
+def test_the_own_gene_and_those_nearby_are_drawn_first():
+    genes = [tss(f"GENE-NUMBER-{k:02}", 92_000 + 400 * k, "+", 0) for k in range(40)]
+    genes += [tss("mine", 106_000, "+", 0)]
+    one = on_genome("+").assign_coords(gene=("locus", ["mine"]))
+    ax = tile_map(one, genes=genes)
+    finish(ax)
+    names = looks(ax)
+    assert names.pop("mine") == "bold"
+    assert set(names.values()) == {"normal"}
+    assert "GENE-NUMBER-20" in names  # at the TSS
+    assert ax.get_title() == f"mine ({len(genes) - 1 - len(names)} more genes not drawn)"
+    tidy(ax)
+
+
+@pytest.mark.parametrize("scale", [0.4, 1e-4, 300.0, 3e5])
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_tick_labels_of_scatters_keep_apart(scale, columns):
+    rng = np.random.default_rng(1)
+    _, axes = panels(1, columns, width=85 if columns == 1 else 60 * columns, height=58)
+    for ax in axes[0]:
+        table = pd.DataFrame(rng.normal(0, scale, (30, 2)), columns=["necessity", "sufficiency"])
+        necessity_sufficiency(table, title="enhancing", ax=ax)
+    for ax in axes[0]:
+        tidy(ax)
+        low, high = ax.get_xlim()
+        assert sum(low <= at <= high for at in ax.get_xticks()) >= 2
 
 
 def test_boxes_are_letter_values_of_each_context():

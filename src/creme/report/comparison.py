@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from creme.analysis.comparison import correlation
 from creme.errors import ConfigError, listing
-from creme.report.marks import MANY, count, name, note, number, remark, size_of, text_width
+from creme.report.marks import MANY, Apart, count, name, note, number, remark, size_of, text_width
 from creme.report.style import BLUE, GREY, SMALL, axes_of, styled
 
 _ERRORS_UP_TO = 300
@@ -93,6 +93,7 @@ def comparison_scatter(
         markeredgewidth=0, color=colour or BLUE, alpha=0.8 if few else 0.4, zorder=3,
         rasterized=len(rows) > MANY,
     )  # fmt: skip
+    ax.xaxis.set_major_locator(Apart())
     if diagonal:
         low, high = min(across.min(), up.min()), max(across.max(), up.max())
         ax.plot([low, high], [low, high], color=GREY, linewidth=0.5, linestyle=(0, (3, 2)))

@@ -124,7 +124,8 @@ def coverage_profile(
     after: np.ndarray,
     *,
     bin_size: int,
-    tss_bin: int | None = None,
+    tss_bin: float | None = None,
+    spread: np.ndarray | None = None,
     reach: int | None = None,
     names: tuple[str, str] = ("wild type", "context shuffled"),
     title: str = "",
@@ -135,12 +136,16 @@ def coverage_profile(
     Parameters
     ----------
     before : array of float, (bins,)
+        NaN where a bin was not kept.
     after : array of float, (bins,) or (replicate, bins)
         Of replicates, their mean is drawn.
     bin_size : int
         bp.
-    tss_bin : int, optional
-        The bin whose first base is the TSS; the first of the second half unless given.
+    tss_bin : float, optional
+        The bin whose first base is the TSS, with a fraction where the TSS lies within it; the first
+        of the second half unless given.
+    spread : array of float, (bins,), optional
+        Of `after`, such as the standard deviation over replicates: a band of plus and minus.
     reach : int, optional
         Draw so many bp on either side of the TSS; all unless given.
     names : tuple of str
@@ -155,12 +160,13 @@ def coverage_profile(
     Raises
     ------
     ConfigError
-        If the two have different numbers of bins, or the bin size is not positive.
+        If they have different numbers of bins, or the bin size is not positive.
 
     Notes
     -----
     Figure 2b. Profiles are what ``Model.predict`` gives for the locus's sequence and its mutants;
-    the results' Datasets hold activities alone.
+    the results' Datasets hold activities alone, but a study has those of a few loci in its table
+    ``coverage``.
     """
     first = np.asarray(before, dtype=np.float64)
     second = np.asarray(after, dtype=np.float64)
@@ -169,6 +175,9 @@ def coverage_profile(
             f"before is {first.shape} and after {second.shape}: (bins,), and (bins,) or "
             f"(replicate, bins) with as many bins, are needed"
         )
+    band = None if spread is None else np.asarray(spread, dtype=np.float64)
+    if band is not None and band.shape != first.shape:
+        raise ConfigError(f"before is {first.shape} and spread {band.shape}: as many are needed")
     if bin_size < 1:
         raise ConfigError(f"bin_size = {bin_size}: a bin has at least 1 bp")
     if second.ndim == 2:
@@ -186,13 +195,17 @@ def coverage_profile(
     entries: list[tuple[str, Artist]] = []
     one, other = names
     entries.append((one, ax.stairs(first, edges, fill=True, color=SKY, alpha=0.75, linewidth=0)))
+    if band is not None and np.isfinite(band).any():
+        low, high = second - band, second + band
+        ax.stairs(high, edges, baseline=low, fill=True, color=BLACK, alpha=0.25, linewidth=0)
     entries.append((other, ax.stairs(second, edges, color=BLACK, linewidth=0.7, baseline=None)))
     if reach is not None:
         ax.set_xlim(-reach / 1000, reach / 1000)
     else:
         ax.set_xlim(edges[0], edges[-1])
     lowest = min(0.0, *(finite(values).min(initial=0) for values in (first, second)))
-    ax.set_ylim(bottom=lowest)
+    # The legend stands above what is drawn.
+    ax.set_ylim(lowest, lowest + 1.22 * (ax.get_ylim()[1] - lowest))
     legend(ax, entries, loc="upper right")
     return ax
 

@@ -22,6 +22,7 @@ from creme.report.style import BLACK, PALETTE, SMALL, axes_of, styled
 _ROWS = 4
 _ROW = 11.5  # pt
 _LIMIT = 18
+_OTHERS = "0.35"
 
 
 @styled
@@ -44,7 +45,9 @@ def tile_map(
         Needed where there are several.
     genes : iterable of TSS
         Genes to draw above, as `creme.genome.records.read_gtf` gives their transcripts; those of
-        other contigs, or outside the tiles, are left out. A TSS without span is drawn as one.
+        other contigs, or outside the tiles, are left out. TSSs without span are drawn one by one.
+        The locus's own gene is bold. Where there is no room for all, the title says how many of
+        those that are furthest from the TSS are left out.
     ax : Axes, optional
 
     Returns
@@ -118,6 +121,13 @@ class _Gene:
     low: float
     high: float
     along: bool  # whether it is read as the locus is
+    starts: tuple[float, ...]  # where arrows are drawn
+    own: bool
+
+    @property
+    def away(self) -> float:
+        """How far it is from the TSS."""
+        return max(self.low, -self.high, 0.0)
 
 
 def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
@@ -131,14 +141,21 @@ def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
     for row, members in enumerate(rows):
         line, letters = _above(ax, (row + 0.4) * _ROW), _above(ax, (row + 0.6) * _ROW)
         for gene, at in members:
+            look = {**line, "color": BLACK if gene.own else _OTHERS}
             ends = max(gene.low, low), min(gene.high, high)
-            ax.plot(ends, (1, 1), linewidth=1.2, solid_capstyle="butt", gid="gene", **line)
-            start, marker = (gene.low, ">") if gene.along else (gene.high, "<")
-            if low <= start <= high:
-                ax.plot([start], [1], marker, markersize=3.5, gid="gene TSS", **line)
+            ax.plot(ends, (1, 1), linewidth=1.2, solid_capstyle="butt", gid="gene", **look)
+            inside = [start for start in gene.starts if low <= start <= high]
+            if inside:
+                marker = ">" if gene.along else "<"
+                size = 4.5 if gene.own else 3.5
+                ones = [1] * len(inside)
+                ax.plot(
+                    inside, ones, marker, markersize=size, markeredgewidth=0, gid="gene TSS", **look
+                )
             ax.text(
                 at, 1, name(gene.name, _LIMIT), ha="center", va="bottom", fontsize=SMALL,
-                parse_math=False, gid="gene name", **letters,
+                fontweight="bold" if gene.own else "normal", parse_math=False, gid="gene name",
+                **letters,
             )  # fmt: skip
     ax.set_xlim(low, high)
     # The title goes above the genes.
@@ -151,7 +168,7 @@ def _above(ax: Axes, points: float) -> dict[str, Any]:
     figure = ax.get_figure(root=True)
     assert figure is not None
     up = ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
-    return {"transform": ax.get_xaxis_transform() + up, "clip_on": False, "color": BLACK}
+    return {"transform": ax.get_xaxis_transform() + up, "clip_on": False}
 
 
 def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list[_Gene]:
@@ -162,24 +179,35 @@ def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list
         raise ConfigError("genes cannot be placed: the results have no coordinate 'contig'")
     contig, tss = str(part["contig"].item()), int(part["tss_position"])
     sign = 1 if str(part["strand"].item()) == "+" else -1
-    spans: dict[str, list[_Gene]] = {}
+    own = str(part["gene"].item()) if "gene" in part.coords else None
+    spans: dict[tuple[str, bool], list[_Gene]] = {}
     for gene in genes:
         if gene.contig != contig:
             continue
         forward = 1 if gene.strand == "+" else -1
-        ends = [
+        start, end = (
             sign * (at - tss) / 1000 for at in (gene.position, gene.position + forward * gene.span)
-        ]
-        one = _Gene(gene.gene, min(ends), max(ends), forward == sign)
-        spans.setdefault(gene.gene, []).append(one)
-    found = [
-        _Gene(gene, min(o.low for o in each), max(o.high for o in each), each[0].along)
-        for gene, each in spans.items()
-    ]
+        )
+        along = forward == sign
+        mine = gene.gene == own and along
+        one = _Gene(gene.gene, min(start, end), max(start, end), along, (start,), mine)
+        spans.setdefault((gene.gene, along), []).append(one)
+    found = [_whole(each) for each in spans.values()]
+    # The locus's own, then those nearest to its TSS: what finds no place is far away.
     return sorted(
         (gene for gene in found if gene.high >= low and gene.low <= high),
-        key=lambda gene: (gene.low, gene.high, gene.name),
+        key=lambda gene: (not gene.own, gene.away, gene.low, gene.name),
     )
+
+
+def _whole(each: list[_Gene]) -> _Gene:
+    """A gene from the first base of its transcripts to the last."""
+    low, high = min(one.low for one in each), max(one.high for one in each)
+    starts = sorted({one.starts[0] for one in each})
+    if any(one.low < one.high for one in each):
+        # Its body shows where it is; of its TSSs the outermost one is marked.
+        starts = [starts[0] if each[0].along else starts[-1]]
+    return _Gene(each[0].name, low, high, each[0].along, tuple(starts), each[0].own)
 
 
 def _rows(
@@ -187,21 +215,23 @@ def _rows(
 ) -> tuple[list[list[tuple[_Gene, float]]], int]:
     """Genes in as few rows as they and their names need, and how many found no place."""
     rows: list[list[tuple[_Gene, float]]] = []
-    ends: list[float] = []
+    taken: list[list[tuple[float, float]]] = []
     left_out = 0
     for gene in genes:
-        shown = name(gene.name, _LIMIT)
-        half = text_width(shown, SMALL) * per_point / 2
+        weight = 1.12 if gene.own else 1.0  # of bold letters
+        half = text_width(name(gene.name, _LIMIT), SMALL) * weight * per_point / 2
         middle = (max(gene.low, low) + min(gene.high, high)) / 2
         at = float(np.clip(middle, low + half, max(low + half, high - half)))
-        first, last = min(gene.low, at - half), max(gene.high, at + half)
-        row = next((k for k, end in enumerate(ends) if end <= first), len(ends))
+        room = 4 * per_point
+        first, last = min(gene.low, at - half) - room, max(gene.high, at + half) + room
+        free = [all(last <= a or b <= first for a, b in row) for row in taken]
+        row = free.index(True) if True in free else len(taken)
         if row == _ROWS:
             left_out += 1
             continue
-        if row == len(ends):
-            ends.append(last)
+        if row == len(taken):
+            taken.append([])
             rows.append([])
-        ends[row] = last + 4 * per_point
+        taken[row].append((first + room, last - room))
         rows[row].append((gene, at))
     return rows, left_out

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
-from matplotlib.ticker import FixedFormatter, FuncFormatter
+from matplotlib.ticker import FixedFormatter, FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
 from creme.report.select import MINUS
@@ -153,6 +153,31 @@ def legend(ax: Axes, entries: Sequence[tuple[str, Artist]], **options: Any) -> N
         text.set_parse_math(False)
         text.set_text(words)
     drawn.set_alignment("left")
+
+
+class Apart(MaxNLocator):
+    """Round values of an x axis, as many as their labels keep apart; 2 or 3 in a narrow panel.
+
+    They are chosen when the axis is drawn, since it has its width then.
+    """
+
+    def __call__(self) -> Any:
+        axis: Any = self.axis
+        width = axis.axes.bbox.width / axis.axes.figure.dpi * 72
+        low, high = sorted(axis.get_view_interval())
+        places: Any = []
+        for most in range(8, 0, -1):
+            self.set_params(nbins=most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2)
+            places = super().__call__()
+            seen = [at for at in places if low <= at <= high]
+            labels = axis.get_major_formatter().format_ticks(seen)
+            room = width * (seen[1] - seen[0]) / (high - low) if len(seen) > 1 else width
+            if all(text_width(label, SMALL) + _BETWEEN <= room for label in labels):
+                break
+        return places
+
+
+_BETWEEN = 4.0  # pt from a label to the next
 
 
 def set_names(ax: Axes, names: list[str], places: list[float] | None = None) -> None:

@@ -51,6 +51,8 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     funnel.csv              step, left, removed, why
     categories.csv          locus, gene, effect, effect_se, category (empty: none), taken (whether
                             later stages take it: [categories] at_most)
+    coverage.csv            Figure 2b, of the most typical locus of each category (see below):
+                            locus, category, track, position, wild_type, shuffled, shuffled_std
     cre_classes.csv         the tiles with a class: locus, category, tile_start, tile_end,
                             genomic_start, genomic_end, distance, effect, effect_se, cre_class
     distance_curve.csv      category, kind, track, distance, mean, se, low, high, n
@@ -58,6 +60,14 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     saturation.csv          locus, category, tile_start, search, track, plateau, half, ...
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile
+
+``coverage.csv`` has a row for each kept bin. ``position`` is the bin's first base from the TSS, bp
+in gene orientation; ``wild_type`` is the predicted coverage there, of the tracks that the deciding
+activity reads, ``shuffled`` and ``shuffled_std`` its mean and standard deviation (ddof 1) over the
+replicates with the context shuffled. Most typical is as ``[categories] at_most`` has it: the
+highest effect of an enhancing context, the lowest of a silencing one, the one nearest to 0 of a
+neutral one. The profiles are those that the test has predicted, from the store. Where a single bin
+is kept, there are no rows; a study of an earlier version has no such table until it is run again.
 
 Tables of stages after ``context_dependence`` have a column ``category``, those of tiles after
 ``sufficiency`` a column ``cre_class``.

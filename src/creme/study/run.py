@@ -19,6 +19,7 @@ from creme.runner.run import Plan, measure
 from creme.runner.scheduler import Progress
 from creme.store import Store
 from creme.study.config import NEEDS, STAGES
+from creme.study.coverage import coverage
 from creme.study.folder import LOCI, SELECTED, STUDY, Folder
 from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
 from creme.study.ready import Ready, experiment_text
@@ -272,6 +273,11 @@ class _Runner:
             ready.study, ready.label, results.load(stage), category_of(categories), classes
         )
         made = tables(stage, found)
+        if stage == "context_dependence":
+            made["coverage"], taken = coverage(ready, found.dataset, todo.loci, self.store)
+            # None but for what the store has lost since.
+            for count in ("asked", "predicted"):
+                measured[count] += taken.predicted
         for name, frame in made.items():
             self.folder.write_table(name, frame)
         self._told(stage, made)

@@ -52,7 +52,7 @@ def empty(stage: str) -> dict[str, pd.DataFrame]:
 
 BESIDE = {
     "loci": ("funnel",),
-    "context_dependence": ("categories",),
+    "context_dependence": ("categories", "coverage"),
     "sufficiency": ("cre_classes",),
     "distance": ("distance_curve",),
     "higher_order": ("interactions",),

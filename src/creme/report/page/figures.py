@@ -19,7 +19,9 @@ from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
 from creme.analysis.traces import mean_traces
 from creme.errors import ConfigError
+from creme.genome.records import TSS
 from creme.report.marks import number
+from creme.report.page.coverage import coverage
 from creme.report.page.source import HEAVY, REPLICATES, Source
 from creme.report.select import MINUS, in_order, texts
 from creme.report.style import COLUMN, PAGE, PALETTE
@@ -95,6 +97,17 @@ def _contexts(source: Source) -> Iterator[Drawn]:
             silencing=limits.silencing,
         ),
     )
+    drawing = coverage(source)
+    if drawing is not None:
+        yield Drawn(
+            "context_dependence",
+            "Predicted coverage, before and after",
+            "Figure 2b",
+            "The most typical locus of each category: coverage around its TSS, in gene "
+            "orientation, as it is and with its context shuffled (mean over replicates; the band "
+            "is their standard deviation).",
+            drawing,
+        )
 
 
 def _swaps(source: Source) -> Iterator[Drawn]:
@@ -144,7 +157,6 @@ def _against(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
         report.necessity_sufficiency(
             part, track=source.track, title=name, colour=PALETTE.get(name), ax=ax
         )
-        ax.locator_params(axis="x", nbins=4)
     yield Drawn(
         "sufficiency",
         "Necessity against sufficiency",
@@ -172,17 +184,30 @@ def _maps(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
             chosen.append(common[max(of, key=lambda k: float(does.values[k]))])
     if not chosen:
         return
-    figure, axes = report.panels(len(chosen), 1, width=175, height=48 * len(chosen))
+    genes = {name: _genes(source, necessity.sel(locus=name)) for name in chosen}
+    height = 60 if any(genes.values()) else 48
+    figure, axes = report.panels(len(chosen), 1, width=175, height=height * len(chosen))
     for name, ax in zip(chosen, axes[:, 0], strict=True):
-        report.tile_map(necessity, sufficiency, locus=name, track=source.track, ax=ax)
+        report.tile_map(
+            necessity, sufficiency, locus=name, track=source.track, genes=genes[name], ax=ax
+        )
+    arrows = "Arrows: TSSs around, the locus's own gene in bold. " if any(genes.values()) else ""
     yield Drawn(
         "sufficiency",
         "Tiles along the sequence",
         "Figure 3a",
         "Of each context the locus whose strongest tile is most necessary. Error bars are standard "
-        "errors over replicates. Every locus has such a map below, to zoom into.",
+        f"errors over replicates. {arrows}Every locus has such a map below, to zoom into.",
         figure,
     )
+
+
+def _genes(source: Source, one: xr.Dataset) -> list[TSS]:
+    """The TSSs within a locus's window."""
+    if source.neighbours is None or not {"contig", "start", "end"} <= set(one.coords):
+        return []
+    contig, start, end = (one[key].item() for key in ("contig", "start", "end"))
+    return source.neighbours.of_map(str(contig), int(start), int(end))
 
 
 def _bars(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
@@ -289,16 +314,23 @@ def _additive(source: Source, found: xr.Dataset, labels: xr.DataArray | None, se
     enhancing = search == "enhancers" and labels is not None and "enhancing" in labels.values
     if enhancing:
         chosen |= {"categories": labels, "category": "enhancing"}
-    figure, axes = report.panels(2, 2, width=120, height=95)
-    for interaction, ax in zip((None, *INTERACTIONS), axes.flat, strict=True):
+    classes = texts(found["interaction"].sel(search=search).isel(track=0))
+    if enhancing and labels is not None:
+        classes = classes[labels.values == "enhancing"]
+    there = [name for name in INTERACTIONS if name in classes]
+    none = [name for name in INTERACTIONS if name not in classes]
+    rows, columns = (2, 2) if len(there) == len(INTERACTIONS) else (1, 1 + len(there))
+    figure, axes = report.panels(rows, columns, width=_width(columns), height=48 * rows)
+    for interaction, ax in zip((None, *there), axes.flat, strict=True):
         report.observed_and_additive(found, interaction=interaction, **chosen, ax=ax)
     whose = "loci of enhancing contexts" if enhancing else "all loci"
+    more = f" No set is {' or '.join(none)}." if none else ""
     return Drawn(
         "higher_order",
         f"Are sets of {search} additive?",
         "Figure 4d to g" if search == "enhancers" else "Supplementary Figure 4",
         f"The observed trace of the search, and the sum of what its tiles do by themselves; "
-        f"{whose}, and those of each class by themselves.",
+        f"{whose}, and those of each class by themselves.{more}",
         figure,
     )
 

@@ -135,6 +135,8 @@ def _locus(
         "tiles": tiles.described,
         "tracks": [],
     }
+    if source.neighbours is not None and tiles.span is not None:
+        data |= source.neighbours.of_page(record, tiles.span)
     for track, parts in by_track.items():
         data["tracks"].append({"track": track, **_measured(parts, tiles), **swaps.of(name, track)})
         for one in data["tracks"][-1].get("copies", []):

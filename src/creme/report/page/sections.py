@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from creme.analysis.categories import CRE_CLASSES
+from creme.report.page.coverage import why_not
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.figures import Drawn
 from creme.report.page.source import Source
@@ -174,6 +175,8 @@ def drawings(drawn: Iterable[Drawn], source: Source) -> Html:
         shown = [_figure(one, f"f{k}") for k, one in group]
         parts.append(tag("h3", title))
         parts.append(tag("div", *shown, class_="figures"))
+    if (why := why_not(source)) is not None:
+        parts.append(tag("p", why))
     if not parts:
         parts.append(tag("p", "No test has results yet: there is nothing to draw."))
     without = [s for s in source.stages if s in TITLES and s not in ("loci", "run")]

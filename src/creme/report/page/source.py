@@ -13,10 +13,11 @@ import xarray as xr
 
 from creme.analysis.categories import context_categories
 from creme.errors import ConfigError, ResultsError
+from creme.report.page.genes import Neighbours
 from creme.runner.results import EXPERIMENT, Results
 from creme.runner.results import STATE as RUN
 from creme.study.config import TESTS, Categories, Classes, parse
-from creme.study.folder import SELECTED, STATE, STUDY, Folder
+from creme.study.folder import LOCI, SELECTED, STATE, STUDY, Folder
 
 PLACE = ("gene", "transcript", "contig", "tss_position", "strand")
 """Labels of a locus, as results have them."""
@@ -193,6 +194,12 @@ class Source:
         if not self.study or name not in self._folder.tables():
             return None
         return self._folder.table(name)
+
+    @cached_property
+    def neighbours(self) -> Neighbours | None:
+        """The TSSs of the study's annotation; None for an experiment, whose results have none."""
+        path = self.path / LOCI
+        return Neighbours(path) if self.study and path.is_file() else None
 
     @cached_property
     def model(self) -> dict[str, Any]:

@@ -94,6 +94,7 @@ const tip = make("div", { id: "tip", role: "tooltip", hidden: true });
 function showTip(lines, x, y) {
   tip.replaceChildren(...lines.map((line) => make("div", {}, line)));
   tip.hidden = false;
+  tip.style.left = "0"; // where it is as wide as it wants to be
   const box = tip.getBoundingClientRect();
   const left = Math.min(x + 14, document.documentElement.clientWidth - box.width - 6);
   const above = y - box.height - 12;

@@ -211,6 +211,19 @@ function locusSection(locus, { previous, next, close }) {
     return [box];
   }
 
+  // The genes around, for readers without the map.
+  function allGenes() {
+    const known = locus.genes || [];
+    if (!known.length) return [];
+    const way = locus.strand === "-" ? -1 : 1;
+    const rows = known.map(([name, strand, own, at]) => [
+      named(name), strand === "-" ? MINUS : strand, at.map(offset).join(", "),
+      named(at.map((bp) => `${locus.contig}:${grouped(locus.tss + way * bp)}`).join(", ")), own ? "this locus" : "",
+    ]);
+    return [make("details", {}, make("summary", {}, "Genes around as a table"),
+      grid("Genes around", ["gene", "strand", "TSSs, from this one", "on the genome (0-based)", ""], rows))];
+  }
+
   function render() {
     const known = measured();
     map = null;
@@ -218,7 +231,7 @@ function locusSection(locus, { previous, next, close }) {
     if (known.necessity || known.sufficiency || known.distance) {
       map = locusMap(locus, known, () => tile);
       map.frame.addEventListener("pick", (event) => pick(event.detail));
-      parts.push(map.element, detail, ...allTiles());
+      parts.push(map.element, detail, ...allTiles(), ...allGenes());
     } else {
       parts.push(make("p", {}, locus.category ? "No tile of this locus has been measured." : "This locus has no category, and no tile of it was measured."));
     }

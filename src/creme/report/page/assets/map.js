@@ -2,6 +2,16 @@
 
 const LEFT = 58;
 const RIGHT = 12;
+const GENE_ROW = 16;
+const MOST_GENE_ROWS = 4;
+const LETTERS = document.createElement("canvas").getContext("2d");
+
+// A name as a label: in one line, and cut in its middle.
+function short(name, limit = 20) {
+  const letters = [...name.replace(/\s+/g, " ")];
+  const half = Math.floor((limit - 1) / 2);
+  return letters.length <= limit ? letters.join("") : `${letters.slice(0, limit - 1 - half).join("")}\u2026${letters.slice(-half).join("")}`;
+}
 
 function locusMap(locus, measured, selected) {
   const tiles = locus.tiles.map(([start, end, distance, low, high], k) => {
@@ -13,6 +23,16 @@ function locusMap(locus, measured, selected) {
   const whole = reach.length ? [Math.min(...reach), Math.max(...reach)] : locus.span || [-1000, 1000];
   let view = [...whole];
   let hovered = null;
+  const genes = (locus.genes || [])
+    .map(([name, strand, own, at]) => ({ name, strand, own, at, label: short(name), along: strand === locus.strand }))
+    .filter((gene) => gene.at.some((bp) => bp >= whole[0] && bp <= whole[1]));
+  genes.forEach((gene) => {
+    const shown = gene.at.filter((bp) => bp >= whole[0] && bp <= whole[1]);
+    gene.away = Math.min(...shown.map(Math.abs));
+    gene.nearest = shown.find((bp) => Math.abs(bp) === gene.away);
+  });
+  let hoveredGene = null;
+  let chosenGene = null;
   let dragged = null;
 
   const picture = draw("svg", { "aria-hidden": "true", focusable: "false" });
@@ -57,10 +77,57 @@ function locusMap(locus, measured, selected) {
   }
   const origin = locus.tiles.length ? (locus.tiles[0][0] + locus.tiles[0][1]) / 2 - locus.tiles[0][2] : 0;
 
+  // Genes in rows, those first that matter most, and how many of the view find no place.
+  function placed(x, [low, high], most) {
+    LETTERS.font = `${getComputedStyle(frame).fontWeight} 11px ${getComputedStyle(frame).fontFamily}`;
+    const rank = (k) => (k === chosenGene ? -2 : genes[k].own ? -1 : genes[k].away);
+    const rows = [];
+    const found = [];
+    let rest = 0;
+    for (const k of genes.map((_, k) => k).sort((a, b) => rank(a) - rank(b))) {
+      const seen = genes[k].at.filter((bp) => bp >= low && bp <= high).map(x);
+      if (!seen.length) continue;
+      const long = LETTERS.measureText(genes[k].label).width * (genes[k].own ? 1.1 : 1) + 4;
+      let [from, to] = [Math.min(...seen) - 8, Math.max(...seen) + 8];
+      const before = to + long > x(high) && from - long >= x(low);
+      const text = before ? from : to;
+      if (before) from -= long;
+      else to += long;
+      let row = rows.findIndex((taken) => taken.every(([a, b]) => to + 4 <= a || from >= b + 4));
+      if (row < 0) row = rows.length;
+      if (row >= most) {
+        rest += 1;
+        continue;
+      }
+      (rows[row] ??= []).push([from, to]);
+      found.push({ k, row, from, to, seen, text, before });
+    }
+    return { found, rest, rows: rows.length };
+  }
+
+  function drawGenes({ found }, inside, top) {
+    for (const { k, row, from, to, seen, text, before } of found) {
+      const gene = genes[k];
+      const middle = top + row * GENE_ROW + GENE_ROW / 2;
+      const group = draw("g", { class: `gene${gene.own ? " own" : ""}${k === chosenGene || k === hoveredGene ? " marked" : ""}`, "data-gene": k });
+      group.append(draw("rect", { class: "hit", x: from, y: middle - GENE_ROW / 2, width: to - from, height: GENE_ROW }));
+      if (seen.length > 1) group.append(draw("line", { x1: Math.min(...seen), x2: Math.max(...seen), y1: middle, y2: middle }));
+      const way = gene.along ? 1 : -1;
+      for (const at of seen) {
+        group.append(draw("path", { d: `M${at.toFixed(1)},${middle - 4.5}l${way * 7},4.5l${-way * 7},4.5z` }));
+      }
+      group.append(draw("text", { x: before ? text - 2 : text + 2, y: middle + 4, "text-anchor": before ? "end" : "start" }, gene.label));
+      inside.append(group);
+    }
+  }
+
   function redraw() {
     const width = Math.max(280, frame.clientWidth - 2);
     const x = scale(view[0], view[1], LEFT, width - RIGHT);
-    const height = 8 + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + 40;
+    // The height is that of the whole sequence, so that nothing jumps while it is zoomed.
+    const geneRows = placed(scale(whole[0], whole[1], LEFT, width - RIGHT), whole, MOST_GENE_ROWS).rows;
+    const around = placed(x, view, geneRows);
+    const height = 8 + geneRows * GENE_ROW + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + 40;
     const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height }))];
     const inside = draw("g", { "clip-path": "url(#map-clip)" });
     const foot = height - 38;
@@ -71,6 +138,13 @@ function locusMap(locus, measured, selected) {
     if (hovered !== null && hovered !== selected()) inside.append(column(tiles[hovered], "hovered"));
 
     let top = 4;
+    if (geneRows) {
+      const said = around.rest ? [`${grouped(around.rest)} more`] : [];
+      if (!said.length || geneRows > 1) said.unshift("TSSs");
+      said.forEach((text, k) => parts.push(draw("text", { class: "lane genes", x: LEFT - 6, y: top + 12 + k * GENE_ROW, "text-anchor": "end" }, text)));
+      drawGenes(around, inside, top);
+      top += geneRows * GENE_ROW;
+    }
     for (const lane of lanes) {
       parts.push(draw("text", { class: "lane", x: LEFT - 6, y: top + 14, "text-anchor": "end" }, lane));
       drawLane(lane, inside, shownTiles, x, top);
@@ -212,6 +286,30 @@ function locusMap(locus, measured, selected) {
     return found;
   }
 
+  function geneLines(k) {
+    const { name, strand, own, at, along } = genes[k];
+    const places = at.slice(0, 6).map(offset).join(", ");
+    return [
+      make("b", {}, named(name)),
+      `strand ${strand === "-" ? MINUS : strand}, ${own ? "the gene of this locus" : along ? "read as this locus is" : "read against this locus"}`,
+      `${at.length > 1 ? "TSSs" : "TSS"} at ${places}${at.length > 6 ? ` and ${at.length - 6} more` : ""}`,
+    ];
+  }
+
+  // Goes to the next gene, and says what it is.
+  function goToGene(step) {
+    if (!genes.length) return;
+    const start = step > 0 ? -1 : genes.length;
+    chosenGene = Math.max(0, Math.min(genes.length - 1, (chosenGene ?? start) + step));
+    const { nearest } = genes[chosenGene];
+    if (nearest < view[0] || nearest > view[1]) set(nearest - (view[1] - view[0]) / 2, view[1] - view[0]);
+    const [name, ...said] = geneLines(chosenGene);
+    chosen.replaceChildren(`Gene ${chosenGene + 1} of ${genes.length}, `, ...name.childNodes, `: ${said.join("; ")}.`);
+    redraw();
+    const box = picture.querySelector(`[data-gene="${chosenGene}"]`).getBoundingClientRect();
+    showTip(geneLines(chosenGene), box.left + box.width / 2, box.top);
+  }
+
   function zoom(factor, middle = (view[0] + view[1]) / 2) {
     const least = Math.min(whole[1] - whole[0], Math.max(200, (tiles.length ? tiles[0].bp : 1000) * 0.5));
     const wide = Math.min(whole[1] - whole[0], Math.max(least, (view[1] - view[0]) * factor));
@@ -258,16 +356,21 @@ function locusMap(locus, measured, selected) {
         if (dragged.far) set(dragged.view[0] - moved, wide);
         return;
       }
-      const { tile } = under(event);
-      if (tile !== hovered) {
+      const of = event.target.closest("[data-gene]");
+      const gene = of ? Number(of.dataset.gene) : null;
+      const tile = of ? null : under(event).tile;
+      if (tile !== hovered || gene !== hoveredGene) {
         hovered = tile;
+        hoveredGene = gene;
         schedule();
       }
-      if (tile === null) hideTip();
+      if (gene !== null) showTip(geneLines(gene), event.clientX, event.clientY);
+      else if (tile === null) hideTip();
       else showTip(lines(tile), event.clientX, event.clientY);
     },
     pointerleave() {
       hovered = null;
+      hoveredGene = null;
       hideTip();
       schedule();
     },
@@ -298,7 +401,11 @@ function locusMap(locus, measured, selected) {
       if (event.altKey || event.metaKey || event.ctrlKey) return;
       if (event.key in zooms) zoom(zooms[event.key], selected() === null ? undefined : tiles[selected()].distance);
       else if (event.key === "0") reset();
-      else if (event.key === "Escape") frame.dispatchEvent(new CustomEvent("pick", { detail: null }));
+      else if (event.key === "Escape") {
+        chosenGene = null;
+        hideTip();
+        frame.dispatchEvent(new CustomEvent("pick", { detail: null }));
+      } else if (event.key === "g" || event.key === "G") goToGene(event.shiftKey ? -1 : 1);
       else if (event.key in steps && event.shiftKey) pan(Math.sign(steps[event.key]) * 0.25);
       else if (event.key in steps && tiles.length) {
         const step = steps[event.key];
@@ -323,8 +430,9 @@ function locusMap(locus, measured, selected) {
     button("whole", "show the whole sequence", reset));
   const keys = make("p", { id: "map-keys", class: "keys" },
     "Click the map or go to it with Tab: arrow keys go from tile to tile, + and \u2212 zoom, Shift and arrow keys move, ",
-    "0 shows all, Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
-    (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".");
+    "0 shows all, ", genes.length ? "G goes from gene to gene (Shift and G back), " : "", "Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
+    (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".",
+    locus.genes_more ? ` ${grouped(locus.genes_more)} more genes, further from the TSS, are left out of this page.` : "");
   set(whole[0], whole[1] - whole[0]);
   return { element: make("div", {}, buttons, frame, chosen, keys), frame, chosen, tiles, lines, reveal, redraw: schedule };
 }
