@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creme.errors import SequenceError
@@ -80,3 +80,28 @@ def test_mutant_equals_painting_in_order(text, edits):
 def test_edit_past_the_end():
     with pytest.raises(SequenceError, match=r"\[2, 5\) does not fit into a sequence of 4 bp"):
         Mutant(Sequence.from_string("ACGT"), [Edit(2, Sequence.from_string("AAA"))])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 70_000),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 20_000), st.integers(0, 5)), max_size=4),
+    st.booleans(),
+)
+def test_a_mutants_digest_is_that_of_its_codes(length, places, warm):
+    """Whatever was hashed of the base before."""
+    base = Sequence(np.random.default_rng(length).integers(0, 5, length).astype(np.uint8))
+    if warm:
+        base.hashed_to(length)
+    for n in range(len(places) + 1):
+        edits = []
+        for at, size, seed in places[:n]:
+            start = int(at * length)
+            codes = np.random.default_rng(seed).integers(0, 5, min(size, length - start))
+            edits.append(Edit(start, codes.astype(np.uint8)))
+        mutant = Mutant(base, edits)
+        assert mutant.digest == hashlib.sha256(mutant.sequence.codes.tobytes()).digest()
+        assert mutant.digest == mutant.sequence.digest
+    again = pickle.loads(pickle.dumps(base))
+    assert again == base
+    assert Mutant(again, []).digest == base.digest

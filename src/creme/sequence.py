@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +108,26 @@ class Sequence:
     def digest(self) -> bytes:
         """SHA-256 of the codes, one byte a base: 32 bytes."""
         return hashlib.sha256(self.codes.data).digest()
+
+    def hashed_to(self, end: int) -> tuple[Any, int]:
+        """A SHA-256 that has taken in the codes up to somewhere before `end`, and up to where.
+
+        Mutants of one base begin like it. What was hashed is remembered every 16 kb, and no more of
+        it than somebody asked for, so that asking once costs no more than hashing.
+        """
+        with _HASHING:
+            states = self._states
+            while len(states) * _STEP <= end:
+                at = (len(states) - 1) * _STEP
+                state = states[-1].copy()
+                state.update(self.codes[at : at + _STEP].data)
+                states.append(state)
+            place = min(end // _STEP, len(states) - 1)
+            return states[place].copy(), place * _STEP
+
+    @cached_property
+    def _states(self) -> list[Any]:
+        return [hashlib.sha256()]
 
     @cached_property
     def complemented(self) -> Sequence:
@@ -231,7 +253,16 @@ class Mutant:
     @cached_property
     def digest(self) -> bytes:
         """SHA-256 of the materialised codes: 32 bytes, equal to ``self.sequence.digest``."""
-        return self.sequence.digest
+        if not self.edits:
+            return self.base.digest
+        state, done = self.base.hashed_to(self.edits[0].start)
+        codes = self.base.codes
+        for edit in self.edits:
+            state.update(codes[done : edit.start].data)
+            state.update(edit.codes.data)
+            done = edit.end
+        state.update(codes[done:].data)
+        return state.digest()
 
     def __reduce__(self) -> tuple[type[Mutant], tuple[Sequence, tuple[Edit, ...]]]:
         return (Mutant, (self.base, self.edits))
@@ -239,6 +270,10 @@ class Mutant:
 
 Sequenceable = Sequence | Mutant
 """What can be predicted: both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+
+# Two threads may ask the same base at once.
+_HASHING = threading.Lock()
+_STEP = 2**14
 
 _TABLES: dict[float, NDArray[np.float32]] = {}
 

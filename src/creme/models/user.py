@@ -85,7 +85,8 @@ class PythonModel(DescribedModel):
         import torch
 
         with torch.inference_mode():
-            return built(torch.from_numpy(batch).to(device)).float().cpu().numpy()
+            # A copy, which the module may work on in place.
+            return built(torch.tensor(batch, device=device)).float().cpu().numpy()
 
     def load(self) -> tuple[Any, str | None]:
         """What was built, and its device if it is a PyTorch module."""

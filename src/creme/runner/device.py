@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from creme.errors import CremeError, ModelError
 from creme.model import Model, Selection
 from creme.runner.batching import Batching
+from creme.runner.onehot import Buffer
 from creme.runner.windowed import Windowed
-from creme.sequence import Sequenceable, onehot_table
+from creme.sequence import Sequenceable
 from creme.split import SplitModel
 
 
@@ -29,13 +30,13 @@ class Batch:
     sequences : list of Sequence or Mutant
     onehot : array of float32, shape (len(sequences), length, 4), optional
         None where the model is evaluated by windows, or where there was no memory for it.
-    buffer : array of float32, optional
+    buffer : Buffer, optional
         What `onehot` is a part of; it is used again after the batch.
     """
 
     sequences: SequenceOf[Sequenceable]
     onehot: NDArray[np.float32] | None = None
-    buffer: NDArray[np.float32] | None = None
+    buffer: Buffer | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -84,8 +85,7 @@ class Device:
         self.batching = Batching(model, batch_size)
         self.differences = dict(differences or {})
         self._compared = {1, *self.differences}
-        self._table = onehot_table(model.n_value)
-        self._buffers: list[NDArray[np.float32]] = []
+        self._buffers: list[Buffer] = []
         self._lock = threading.Lock()
         self._windowed: Windowed | None = None
         if isinstance(model, SplitModel) and model.exact == "windowed":
@@ -98,22 +98,14 @@ class Device:
         with self._lock:
             buffer = self._buffers.pop() if self._buffers else None
         try:
-            onehot, buffer = self._encoded(sequences, buffer)
+            if buffer is None or len(buffer) < len(sequences):
+                buffer = self._buffer(len(sequences))
+            return Batch(sequences, buffer.write(sequences), buffer)
         except MemoryError:
             return Batch(sequences)  # in parts, then
-        return Batch(sequences, onehot, buffer)
 
-    def _encoded(
-        self, sequences: SequenceOf[Sequenceable], buffer: NDArray[np.float32] | None = None
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """One-hot of sequences, and the buffer that it is a part of."""
-        if buffer is None or len(buffer) < len(sequences):
-            shape = (len(sequences), self.model.input_length, 4)
-            buffer = np.empty(shape, dtype=np.float32)
-        onehot = buffer[: len(sequences)]
-        for row, sequence in zip(onehot, sequences, strict=True):
-            np.take(self._table, sequence.sequence.codes, axis=0, out=row, mode="clip")
-        return onehot, buffer
+    def _buffer(self, rows: int) -> Buffer:
+        return Buffer(rows, self.model.input_length, self.model.n_value)
 
     def predict(self, batch: SequenceOf[Sequenceable] | Batch) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
@@ -135,6 +127,7 @@ class Device:
             self._compare(batch, values)
         finally:
             if batch.buffer is not None:
+                batch.buffer.check(batch.sequences)
                 with self._lock:
                     self._buffers.append(batch.buffer)
         return values
@@ -172,7 +165,7 @@ class Device:
         else:
             onehot = batch.onehot
             if onehot is None:
-                onehot, _ = self._encoded(batch.sequences)
+                onehot = self._buffer(len(batch)).write(batch.sequences)
             given = self.model.predict_selected(onehot, self.selection)
         values = np.asarray(given)
         expected = (len(batch), *self.selection.shape)

@@ -1,0 +1,86 @@
+"""One-hot batches in memory that is used again, of which only what differs is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.sequence import Sequenceable, onehot_table
+
+SAMPLED = 997
+"""Every so many bases of a row are looked at after a batch."""
+
+
+class Buffer:
+    """Room for one-hot sequences, whose rows remember what stands in them.
+
+    A mutant that follows another one of the same base has the other's edits undone and its own
+    written, some kilobases instead of the whole sequence. A model must leave its input as it is;
+    where it did not, which is looked for, the rows are written anew.
+
+    Parameters
+    ----------
+    rows, length : int
+    n_value : float
+        What stands in all four channels of an N.
+    """
+
+    def __init__(self, rows: int, length: int, n_value: float) -> None:
+        self._table = onehot_table(n_value)
+        self._array = np.empty((rows, length, 4), dtype=np.float32)
+        self._holds: list[Sequenceable | None] = [None] * rows
+        self._trusted = False
+
+    def __len__(self) -> int:
+        return len(self._holds)
+
+    def write(self, sequences: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
+        """One-hot of sequences, (len(sequences), length, 4), read-only."""
+        for row, sequence in enumerate(sequences):
+            self._write(row, sequence)
+        onehot = self._array[: len(sequences)]
+        onehot.flags.writeable = False
+        return onehot
+
+    def check(self, sequences: SequenceOf[Sequenceable]) -> None:
+        """Forget rows that are no longer what was written: all of it the first time, then a sample.
+
+        Parameters
+        ----------
+        sequences : sequence of Sequence or Mutant
+            What was written last.
+        """
+        step = SAMPLED if self._trusted else 1
+        for row, sequence in enumerate(sequences):
+            expected = self._table.take(_every(step, sequence), axis=0)
+            if not np.array_equal(self._array[row, ::step], expected):
+                self._holds = [None] * len(self)
+                return
+        self._trusted = True
+
+    def _write(self, row: int, sequence: Sequenceable) -> None:
+        before, base = self._holds[row], sequence.base
+        self._holds[row] = None  # until all is written
+        out = self._array[row]
+        if before is not None and before.base is base:
+            for edit in before.edits:
+                self._put(base.codes[edit.start : edit.end], out[edit.start : edit.end])
+        else:
+            self._put(base.codes, out)
+        for edit in sequence.edits:
+            self._put(edit.codes, out[edit.start : edit.end])
+        self._holds[row] = sequence
+
+    def _put(self, codes: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
+        np.take(self._table, codes, axis=0, out=out, mode="clip")
+
+
+def _every(step: int, sequence: Sequenceable) -> NDArray[np.uint8]:
+    """The codes at 0, `step`, 2 * `step`, and so on."""
+    codes = sequence.base.codes[::step].copy()
+    for edit in sequence.edits:
+        first, last = -(-edit.start // step), -(-edit.end // step)
+        codes[first:last] = edit.codes[first * step - edit.start :: step]
+    return codes
