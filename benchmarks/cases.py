@@ -112,7 +112,7 @@ def suite(quick: bool) -> list[Case]:
 
 def seqnn(quick: bool) -> Case:
     """Windows on a real network."""
-    values = {"replicates": 1, "tiles": 2} if quick else {"replicates": 2}
+    values = {"replicates": 1, "tiles": 2} if quick else {"replicates": 4}
 
     def goals(name: str) -> tuple[Goal, ...]:
         return (

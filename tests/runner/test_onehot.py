@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from creme.model import Selection
+from creme.runner.device import Device
 from creme.runner.onehot import SAMPLED, Buffer
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
+from toy import Toy
 
 LENGTH = 3 * SAMPLED + 11
 BASES = [
@@ -79,3 +82,36 @@ def test_a_model_cannot_write_into_it():
     onehot = Buffer(1, LENGTH, 0.25).write(mutants(1))
     with pytest.raises(ValueError, match="read-only"):
         onehot[0, 0] = 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(sequences(), min_size=1, max_size=4), min_size=1, max_size=6))
+def test_rows_go_to_sequences_of_the_base_that_they_hold(batches):
+    buffer = Buffer(4, LENGTH, 0.25)
+    held: list[Sequenceable] = []
+    for batch in batches:
+        order = buffer.arranged(batch)
+        assert sorted(order) == list(range(len(batch)))
+        rows = [batch[place] for place in order]
+        before = held[: len(rows)]
+        kept = sum(one.base is two.base for one, two in zip(before, rows, strict=False))
+        bases = {id(one.base): one.base for one in before}.values()
+        assert kept == sum(
+            min(sum(one.base is base for one in some) for some in (before, rows)) for base in bases
+        )
+        np.testing.assert_array_equal(buffer.write(rows), expected(rows))
+        held = [*rows, *held[len(rows) :]]
+
+
+def test_a_device_answers_in_the_order_of_the_question():
+    model = Toy()
+    device = Device(model, Selection((0,), (0,)), 4)
+    random = np.random.default_rng(3)
+    bases = [Sequence(random.integers(0, 4, model.input_length).astype(np.uint8)) for _ in range(6)]
+    asked = [
+        Mutant(bases[k % 6], [Edit(10 * k, random.integers(0, 4, 50).astype(np.uint8))])
+        for k in range(24)
+    ]
+    got = [device.predict(asked[at : at + 4]) for at in range(0, 24, 4)]
+    alone = [Device(model, Selection((0,), (0,)), 1).predict([one])[0] for one in asked]
+    np.testing.assert_array_equal(np.concatenate(got), np.stack(alone))

@@ -7,7 +7,7 @@ import pytest
 
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.seeds import derive
-from creme.suite.higher_order import HigherOrder
+from creme.suite.higher_order import HigherOrder, _nearest
 from creme.suite.necessity import Necessity
 from toy import activity, run, toy_loci
 
@@ -137,3 +137,11 @@ def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
         some.fold_change.sel(search="silencers"),
     )
     assert sorted(full.selected.values[0, 0, :, 0].tolist()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("shift", [-1e-6, 0.0, 1e-6])
+def test_of_two_replicates_the_first_is_kept_whatever_the_last_digit(shift):
+    activities = np.array([1.0, 3.0 * (1 + shift)], dtype=np.float32)
+    assert _nearest(activities, float(activities.mean(dtype=np.float64))) == 0
+    assert _nearest(np.array([0.0, 9.0, 4.0, 4.0], dtype=np.float32), 4.25) == 2
+    assert _nearest(np.array([1.0, 1.001, 0.5], dtype=np.float32), 1.001) == 1

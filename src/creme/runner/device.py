@@ -32,11 +32,14 @@ class Batch:
         None where the model is evaluated by windows, or where there was no memory for it.
     buffer : Buffer, optional
         What `onehot` is a part of; it is used again after the batch.
+    order : list of int, optional
+        Where each of them stood in what was asked for; as here unless given.
     """
 
     sequences: SequenceOf[Sequenceable]
     onehot: NDArray[np.float32] | None = None
     buffer: Buffer | None = None
+    order: SequenceOf[int] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -100,7 +103,9 @@ class Device:
         try:
             if buffer is None or len(buffer) < len(sequences):
                 buffer = self._buffer(len(sequences))
-            return Batch(sequences, buffer.write(sequences), buffer)
+            order = buffer.arranged(sequences)
+            rows = [sequences[place] for place in order]
+            return Batch(rows, buffer.write(rows), buffer, order)
         except MemoryError:
             return Batch(sequences)  # in parts, then
 
@@ -130,7 +135,7 @@ class Device:
                 batch.buffer.check(batch.sequences)
                 with self._lock:
                     self._buffers.append(batch.buffer)
-        return values
+        return values if batch.order is None else values[np.argsort(batch.order)]
 
     def _predict(self, batch: Batch) -> NDArray[np.float32]:
         """As much at once as memory allows."""

@@ -36,6 +36,20 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._holds)
 
+    def arranged(self, sequences: SequenceOf[Sequenceable]) -> list[int]:
+        """Which sequence to write into each of the first rows: one of the base that it holds."""
+        waiting: dict[int, list[int]] = {}
+        for place in reversed(range(len(sequences))):
+            waiting.setdefault(id(sequences[place].base), []).append(place)
+        chosen = [
+            waiting[id(held.base)].pop()
+            if held is not None and waiting.get(id(held.base))
+            else None
+            for held in self._holds[: len(sequences)]
+        ]
+        rest = iter(sorted(place for places in waiting.values() for place in places))
+        return [next(rest) if place is None else place for place in chosen]
+
     def write(self, sequences: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
         """One-hot of sequences, (len(sequences), length, 4), read-only."""
         for row, sequence in enumerate(sequences):

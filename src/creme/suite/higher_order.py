@@ -18,6 +18,9 @@ from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
 from creme.tiling import Tile
 
+ROUNDING = 1e-5
+"""Relative to the mean: activities that differ by less are equally far from it."""
+
 
 @dataclass(frozen=True)
 class _Trace:
@@ -35,7 +38,8 @@ class HigherOrder(TiledTest):
     In each round every tile that is still intact is shuffled in turn, on top of the tiles that were
     chosen before. The tile whose shuffles lower the mean activity most (enhancers), or raise it
     most (silencers), is chosen, and stays shuffled: of its replicates the one whose activity is
-    nearest to their mean is kept. The fold change is SHUFFLE-MUTANT / WT.
+    nearest to their mean is kept (of equally near ones the first). The fold change is
+    SHUFFLE-MUTANT / WT.
 
     Each track is searched by itself; searches that have chosen the same share their predictions.
 
@@ -147,7 +151,7 @@ class HigherOrder(TiledTest):
                 race.measured(answer[:, track])
             shuffled[number, left] = race.values
             at, mean = race.best()
-            nearest = int(np.argmin(np.abs(race.values[at] - mean)))
+            nearest = _nearest(race.values[at], mean)
             selected.append(left[at])
             kept.append(nearest)
             initial.append(race.values[at, nearest])
@@ -166,6 +170,16 @@ class HigherOrder(TiledTest):
     ) -> Iterator[Sequenceable]:
         for place, some in ask:
             yield from self.shuffles(state, tiles[place], unit, *_names(number), replicates=some)
+
+
+def _nearest(activities: np.ndarray, mean: float) -> int:
+    """The replicate whose activity is nearest to the mean; of equally near ones the first.
+
+    Two replicates are always equally near, and which of them is kept must not depend on the last
+    digit of a prediction, which differs from machine to machine.
+    """
+    away = np.abs(activities.astype(np.float64) - mean)
+    return int(np.flatnonzero(away <= away.min() + ROUNDING * abs(mean))[0])
 
 
 def _names(number: int) -> tuple[str | int, ...]:
