@@ -120,14 +120,16 @@ def test_a_model_that_fails_leaves_what_was_predicted(tmp_path):
 
 
 def test_an_error_outside_the_model_keeps_the_batch_in_flight(tmp_path):
-    model, interrupted = Counting(), threading.Event()
+    model, begun, interrupted = Counting(), threading.Event(), threading.Event()
 
     def hook(batch):
         if batch == 6:  # the one after that: the third is there to compare with
+            begun.set()
             assert interrupted.wait(60)
 
     def progress(counts):
         if counts.predicted >= 13:
+            assert begun.wait(60)
             interrupted.set()
             raise KeyboardInterrupt
 
