@@ -14,6 +14,7 @@ import pytest
 import torch
 from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
+from creme.model import Selection
 from creme.runner.experiment import build_model, parse, select
 from creme.runner.run import Plan
 from creme.sequence import Sequence
@@ -24,8 +25,10 @@ from creme.tiling import Tiling
 from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import Attention
 from safetensors.torch import save_file
+from torch.testing import assert_close
 
 from creme_enformer_torch.model import EnformerTorch
+from creme_enformer_torch.network import decode, encode
 
 LENGTH = 16_384
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,6 +79,28 @@ def test_conforms(check, weights):
 def test_windows_give_the_librarys_numbers(depth, head, tmp_path):
     folder = checkpoint(tmp_path / "net", depth=depth)
     check_split(lambda: small(folder, head=head))
+
+
+@pytest.mark.parametrize("bins", [(0,), (15, 16), (3, 9, 31), tuple(range(32))], ids=len)
+def test_the_two_parts_make_the_librarys_whole(bins, weights):
+    """In double precision, so that nothing but the calculation itself can differ."""
+    network = Enformer.from_pretrained(weights).eval().double()
+    selection = Selection(bins, (0, 3))
+    onehot = torch.from_numpy(sequences(small(weights), 2)).double()
+    with torch.inference_mode():
+        features = encode(network, onehot)
+        before = network.conv_tower(network.stem(onehot.transpose(1, 2))).transpose(1, 2)
+        assert_close(features, before)
+        got = decode(network, features, "human", selection)
+        assert_close(got, network(onehot)["human"][:, list(bins)][:, :, [0, 3]])
+
+
+def test_features_of_sequences_that_pooling_does_not_halve(weights):
+    network = Enformer.from_pretrained(weights).eval().double()
+    with torch.inference_mode():
+        onehot = torch.from_numpy(sequences(small(weights), 1)).double()[:, :1001]
+        before = network.conv_tower(network.stem(onehot.transpose(1, 2))).transpose(1, 2)
+        assert_close(encode(network, onehot), before)
 
 
 def test_numbers_are_the_networks(weights):
@@ -239,6 +264,7 @@ sys.meta_path.insert(0, Hidden())
 import numpy as np
 from creme.errors import ModelError
 from creme_enformer_torch.model import EnformerTorch
+from creme_enformer_torch.network import decode, encode
 model = EnformerTorch(weights={str(weights)!r}, length={LENGTH}, tf_gamma=False)
 model.fingerprint, model.tracks
 assert "torch" not in sys.modules

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Queries are taken in blocks: it bounds the memory (a full matrix of logits takes gigabytes in
-# large models), and a block needs fewer relative positions than all queries together.
-QUERY_BLOCK = 512
+# large models), a block needs fewer relative positions than all queries together, and its logits
+# stay in a processor's cache.
+QUERY_BLOCK = 256
 
 
 def relative_shift(logits: Tensor) -> Tensor:
@@ -104,12 +105,44 @@ def attended(attend: Any, x: Tensor, relative: Tensor, first: int, last: int) ->
         Positions `first` to before `last`.
     """
     h = attend.heads
+    biases = (attend.rel_content_bias, attend.rel_pos_bias)
     queries = heads_of(attend.to_q(x[:, first:last]), h) * attend.scale
+    shaped = relative.view(len(relative), h, -1).permute(1, 2, 0)
+    if 2 * h * (last - first) < len(attend.to_k.weight) + len(attend.to_v.weight):
+        weights = (attend.to_k.weight, attend.to_v.weight)
+        return attend.to_out(_of_few(queries, x, *weights, shaped, *biases, first))
     keys = heads_of(attend.to_k(x), h).transpose(2, 3)
     values = heads_of(attend.to_v(x), h)
-    shaped = relative.view(len(relative), h, -1).permute(1, 2, 0)
-    biases = (attend.rel_content_bias, attend.rel_pos_bias)
     return attend.to_out(relative_attention(queries, keys, values, shaped, *biases, first))
+
+
+def _of_few(
+    queries: Tensor,
+    x: Tensor,
+    key_weight: Tensor,
+    value_weight: Tensor,
+    relative_keys: Tensor,
+    content_bias: Tensor,
+    position_bias: Tensor,
+    first: int,
+) -> Tensor:
+    """As `relative_attention`, without the keys and values of all positions.
+
+    A few queries go through the keys' weights instead, ``q (W x) = (q W) x``, and what they gather
+    of x through the values'.
+    """
+    import torch
+
+    batch, h, number, _ = queries.shape
+    length = x.shape[1]
+    positions = relative_keys[:, :, length - first - number : 2 * length - 1 - first]
+    relative = torch.matmul(queries + position_bias, positions)
+    asked = torch.matmul(queries + content_bias, key_weight.unflatten(0, (h, -1)))
+    logits = torch.matmul(asked.flatten(1, 2), x.transpose(1, 2)).unflatten(1, (h, number))
+    shares = torch.softmax(logits + relative_shift(relative), dim=-1)
+    gathered = torch.matmul(shares.flatten(1, 2), x).unflatten(1, (h, number))
+    values = torch.matmul(gathered, value_weight.unflatten(0, (h, -1)).transpose(1, 2))
+    return values.transpose(1, 2).reshape(batch, number, -1)
 
 
 def transformed(

@@ -111,8 +111,9 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
 
     def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
         """Stem and convolutions."""
-        features = network.conv_tower(network.stem(batch.transpose(1, 2)))
-        return (features.transpose(1, 2).contiguous(),)
+        from creme_enformer_torch.network import encode
+
+        return (encode(network, batch),)
 
     def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
         """The transformer, and the head for the chosen bins and tracks."""

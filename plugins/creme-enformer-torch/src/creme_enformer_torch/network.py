@@ -1,4 +1,4 @@
-"""What follows the convolutions of enformer-pytorch's network, for some bins and tracks only.
+"""enformer-pytorch's network in two parts, the second for some bins and tracks only.
 
 The library's own modules and weights; another order of the same calculations.
 """
@@ -10,9 +10,31 @@ from typing import Any
 import torch
 from creme.model import Selection
 from creme.models.relative_attention import attended, transformed
-from enformer_pytorch.modeling_enformer import get_positional_embed
+from enformer_pytorch.modeling_enformer import AttentionPool, get_positional_embed
 from torch import Tensor
 from torch.nn import functional as F
+
+
+def encode(network: Any, batch: Tensor) -> Tensor:
+    """Stem and convolutions: one-hot (B, bp, 4) to features (B, positions, channels)."""
+    x = batch.transpose(1, 2)
+    for stage in (network.stem, *network.conv_tower):
+        for layer in stage:
+            x = _pooled(layer, x) if isinstance(layer, AttentionPool) else layer(x)
+    return x.transpose(1, 2).contiguous()
+
+
+def _pooled(pool: AttentionPool, x: Tensor) -> Tensor:
+    """What the library's attention pooling gives.
+
+    A softmax over two is a sigmoid of their difference, and logits without a bias are linear: so
+    half of the convolution will do.
+    """
+    if pool.pool_size != 2 or x.shape[2] % 2:
+        return pool(x)
+    odd = x[:, :, 1::2]
+    apart = x[:, :, ::2] - odd
+    return odd + torch.sigmoid(F.conv1d(apart, pool.to_attn_logits.weight[..., 0])) * apart
 
 
 def decode(network: Any, features: Tensor, head: str, selection: Selection) -> Tensor:
