@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +53,29 @@ def test_codes_are_copied_and_frozen():
         sequence.codes[0] = 1
     with pytest.raises(SequenceError):
         Sequence([0, 5])
+
+
+def test_codes_that_are_given_away_are_frozen_and_not_copied():
+    codes = np.array([0, 1, 2], dtype=np.uint8)
+    assert Sequence.owning(codes).codes is codes
+    with pytest.raises(ValueError):
+        codes[0] = 3
+
+
+@given(letters, st.slices(60))
+def test_a_part_is_a_sequence_of_its_own(text, span):
+    part = Sequence.from_string(text)[span]
+    assert str(part) == text[span]
+    assert part == Sequence.from_string(text[span])
+    assert part.digest == Sequence.from_string(text[span]).digest
+    assert not part.codes.flags.writeable
+
+
+def test_an_edit_of_the_whole_is_the_whole():
+    base, other = Sequence.from_string("ACGT"), Sequence.from_string("TTNA")
+    mutant = Mutant(base, [Edit(0, other)])
+    assert mutant.sequence == other
+    assert mutant.digest == mutant.sequence.digest == other.digest
 
 
 @given(
@@ -105,3 +129,13 @@ def test_a_mutants_digest_is_that_of_its_codes(length, places, warm):
     again = pickle.loads(pickle.dumps(base))
     assert again == base
     assert Mutant(again, []).digest == base.digest
+
+
+def test_several_threads_may_hash_mutants_of_one_base():
+    random = np.random.default_rng(0)
+    base = Sequence(random.integers(0, 4, 200_000).astype(np.uint8))
+    edits = [Edit(900 * k, random.integers(0, 4, 500).astype(np.uint8)) for k in range(200)]
+    mutants = [Mutant(base, [edit]) for edit in edits]
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda mutant: mutant.digest, mutants))
+    assert got == [hashlib.sha256(one.sequence.codes.tobytes()).digest() for one in mutants]

@@ -6,6 +6,7 @@ Only numpy is needed: a worker runs in its package's own environment.
 from __future__ import annotations
 
 import contextlib
+import gc
 import gzip
 import json
 import os
@@ -123,6 +124,9 @@ def main(jobs, versions, warm_up=lambda: None):
     job, values = sys.argv[1], json.loads(sys.argv[2])
     warm_up()
     run = jobs[job](**values)
+    # What has been imported is not looked through again in the middle of a measurement.
+    gc.collect()
+    gc.freeze()
     memory = Memory()
     began, repeats, found = time.perf_counter(), 0, None
     while not repeats or (time.perf_counter() - began < FAST and not isinstance(found, Took)):

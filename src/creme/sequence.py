@@ -63,9 +63,10 @@ class Sequence:
         Values 0 to 4. Copied only if it is writable or not contiguous.
     """
 
-    __slots__ = ("__dict__", "codes")
+    __slots__ = ("__dict__", "_digest", "codes")
 
     codes: Codes
+    _digest: bytes | None
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
         given = np.asarray(codes)
@@ -74,6 +75,16 @@ class Sequence:
         if given.size and (given.min() < 0 or given.max() > N):
             raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
         self.codes = _frozen(given)
+        self._digest = None
+
+    @classmethod
+    def owning(cls, codes: Codes) -> Sequence:
+        """Of contiguous codes that the caller gives away: neither checked nor copied."""
+        found = cls.__new__(cls)
+        codes.flags.writeable = False
+        found.codes = codes
+        found._digest = None
+        return found
 
     @classmethod
     def from_string(cls, text: str) -> Sequence:
@@ -91,7 +102,8 @@ class Sequence:
         return int(self.codes.size)
 
     def __getitem__(self, span: slice) -> Sequence:
-        return Sequence(self.codes[span])
+        codes = self.codes[span]
+        return Sequence.owning(codes if codes.flags.c_contiguous else codes.copy())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -104,10 +116,13 @@ class Sequence:
     def __reduce__(self) -> tuple[type[Sequence], tuple[Codes]]:
         return (Sequence, (self.codes,))
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
         """SHA-256 of the codes, one byte a base: 32 bytes."""
-        return hashlib.sha256(self.codes.data).digest()
+        # Remembered without cached_property, whose lock lets one thread hash at a time.
+        if self._digest is None:
+            self._digest = hashlib.sha256(self.codes.data).digest()
+        return self._digest
 
     def hashed_to(self, end: int) -> tuple[Any, int]:
         """A SHA-256 that has taken in the codes up to somewhere before `end`, and up to where.
@@ -132,7 +147,7 @@ class Sequence:
     @cached_property
     def complemented(self) -> Sequence:
         """The reverse complement: the other strand, read 5' to 3'."""
-        return Sequence(complement(self.codes[::-1]))
+        return Sequence.owning(complement(self.codes[::-1]))
 
     @property
     def sequence(self) -> Sequence:
@@ -220,14 +235,16 @@ class Mutant:
         If an edit reaches past the end of the base.
     """
 
-    __slots__ = ("__dict__", "base", "edits")
+    __slots__ = ("_digest", "base", "edits")
 
     base: Sequence
     edits: tuple[Edit, ...]
+    _digest: bytes | None
 
     def __init__(self, base: Sequence | Mutant, edits: Iterable[Edit]) -> None:
         self.base = base.base
         self.edits = _merged([*base.edits, *edits])
+        self._digest = None
         for edit in self.edits[-1:]:
             if edit.end > len(self.base):
                 raise SequenceError(
@@ -245,16 +262,21 @@ class Mutant:
     @property
     def sequence(self) -> Sequence:
         """The edited sequence, materialised anew at each access: mutants stay small."""
+        if len(self.edits) == 1 and self.edits[0].codes.size == len(self):
+            return Sequence.owning(self.edits[0].codes)
         codes = self.base.codes.copy()
         for edit in self.edits:
             codes[edit.start : edit.end] = edit.codes
-        return Sequence(_frozen(codes, own=True))
+        return Sequence.owning(codes)
 
-    @cached_property
+    @property
     def digest(self) -> bytes:
         """SHA-256 of the materialised codes: 32 bytes, equal to ``self.sequence.digest``."""
-        if not self.edits:
-            return self.base.digest
+        if self._digest is None:
+            self._digest = self._hashed() if self.edits else self.base.digest
+        return self._digest
+
+    def _hashed(self) -> bytes:
         state, done = self.base.hashed_to(self.edits[0].start)
         codes = self.base.codes
         for edit in self.edits:
@@ -288,10 +310,9 @@ def onehot_table(n_value: float) -> NDArray[np.float32]:
     return table
 
 
-def _frozen(codes: NDArray, *, own: bool = False) -> Codes:
-    """Read-only contiguous codes; a copy unless the caller gives them away or cannot write them."""
-    if codes.dtype == np.uint8 and codes.flags.c_contiguous and (own or not _writable(codes)):
-        codes.flags.writeable = False
+def _frozen(codes: NDArray) -> Codes:
+    """Read-only contiguous codes; a copy unless nobody can write them."""
+    if codes.dtype == np.uint8 and codes.flags.c_contiguous and not _writable(codes):
         return codes
     copy = np.array(codes, dtype=np.uint8)
     copy.flags.writeable = False
@@ -326,6 +347,5 @@ def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
         for edit in edits:
             if start <= edit.start and edit.end <= end:
                 codes[edit.start - start : edit.end - start] = edit.codes
-        codes.flags.writeable = False
-        merged.append(Edit(start, codes))
+        merged.append(Edit(start, Sequence.owning(codes)))
     return tuple(merged)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import time
 import warnings
@@ -15,9 +16,10 @@ from pydantic import Field, PrivateAttr
 from creme.errors import CremeWarning, ModelError
 from creme.model import Selection
 from creme.runner.batching import Batching
+from creme.runner.cache import Cache
 from creme.runner.device import Device
 from creme.runner.run import Plan, measure, prepare
-from creme.sequence import Sequence
+from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from creme.store import Store
 from creme.suite.necessity import Necessity
 from toy import MODEL, Toy, toy_loci
@@ -253,6 +255,42 @@ def test_a_batch_that_is_prepared_while_another_runs():
     }
     for one, values in zip(loci[:2], got, strict=True):
         np.testing.assert_array_equal(values, MODEL.predict(one.onehot()[None]))
+
+
+def test_a_model_that_works_in_its_input_is_given_what_was_asked_for():
+    """Such a one gets past the array's own protection, as PyTorch does."""
+
+    class InPlace(Toy):
+        def predict(self, onehot):
+            values = super().predict(onehot)
+            address = onehot.__array_interface__["data"][0]
+            ctypes.memset(address + 4 * onehot[0].size // 2, 0, 4000)
+            return values
+
+    locus = toy_loci(1)[0].sequence
+    mutants = [Mutant(locus, [Edit(10 * k, locus[100:150])]) for k in range(1, 7)]
+    device = Device(InPlace(), Selection((0, 1), (0, 1)), 3)
+    got = [device.predict(some) for some in ([locus], mutants[:3], mutants[3:])]
+    asked: list[Sequenceable] = [locus, *mutants]
+    expected = [MODEL.predict(one.sequence.onehot()[None]) for one in asked]
+    np.testing.assert_array_equal(np.concatenate(got), np.concatenate(expected))
+
+
+def test_predictions_are_stored_in_whole_chunks(tmp_path):
+    with Store(tmp_path / "store") as store:
+        cache = Cache(store, MODEL, Selection((0,), (0,)))
+        assert cache.source.chunk_rows == 256
+        for start in (0, *range(1, 600, 8)):
+            n = 1 if not start else 8
+            digests = [number.to_bytes(32, "big") for number in range(start, start + n)]
+            cache.write(digests, np.full((n, 1, 1), start, dtype=np.float32))
+            known = cache.read(digests)
+            assert [known[digest][0].item() for digest in digests] == [start] * n
+        cache.flush()
+        with store._engine.connect() as connection:
+            rows = connection.exec_driver_sql("SELECT rows FROM chunks ORDER BY id").scalars()
+            assert list(rows) == [256, 256, 601 - 512]
+            assert store.count() == 601
 
 
 def test_a_failed_batch_gives_its_buffer_back():

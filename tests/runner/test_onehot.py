@@ -41,7 +41,7 @@ def test_a_buffer_used_again_equals_encoding_anew(batches):
     buffer = Buffer(4, LENGTH, 0.25)
     for batch in batches:
         np.testing.assert_array_equal(buffer.write(batch), expected(batch))
-        buffer.check(batch)
+        assert buffer.check(batch, whole=True)
 
 
 def mutants(n: int = 4) -> list[Sequenceable]:
@@ -54,17 +54,16 @@ def test_what_a_model_did_to_its_first_batch_is_undone(where):
     buffer = Buffer(4, LENGTH, 0.25)
     buffer.write(mutants())
     buffer._array[2, where] = 7  # as a model that works in place
-    buffer.check(mutants())
+    assert not buffer.check(mutants(), whole=True)
     np.testing.assert_array_equal(buffer.write(mutants()[::-1]), expected(mutants()[::-1]))
 
 
 def test_what_a_model_does_later_is_seen_in_a_sample():
     buffer = Buffer(4, LENGTH, 0.25)
-    for _ in range(2):
-        buffer.write(mutants())
-        buffer.check(mutants())
+    buffer.write(mutants())
+    assert buffer.check(mutants(), whole=False)
     buffer._array[1] -= 0.25
-    buffer.check(mutants())
+    assert not buffer.check(mutants(), whole=False)
     np.testing.assert_array_equal(buffer.write(mutants()), expected(mutants()))
 
 

@@ -27,4 +27,6 @@ class Shuffle(IntervalPerturbation):
         """A shuffle for each seed, in one call of the kernel."""
         tile = self.interval(sequence)
         rows = self.arrangements(tile.of(sequence).codes, seeds)
-        return [Mutant(sequence, [Edit(tile.start, row)]) for row in rows]
+        # Copies, so that one mutant does not keep the bases of all in memory.
+        own = (Sequence.owning(row.copy()) for row in rows)
+        return [Mutant(sequence, [Edit(tile.start, codes)]) for codes in own]

@@ -64,8 +64,12 @@ class Cache:
         if not self._held:
             self._held_since = monotonic()
         self._held.update(zip(digests, values, strict=True))
-        if len(self._held) >= self.source.chunk_rows or monotonic() - self._held_since > 1.0:
+        if monotonic() - self._held_since > 1.0:
             self.flush()
+        while len(self._held) >= self.source.chunk_rows:
+            # Whole chunks: what is beyond them waits for more, and its second begins now.
+            self._store(list(self._held)[: self.source.chunk_rows])
+            self._held_since = monotonic()
 
     def compared(self) -> dict[int, float]:
         """Sizes of batches whose difference is known; see `creme.runner.device.Device`."""
@@ -79,5 +83,9 @@ class Cache:
     def flush(self) -> None:
         """Store what is held back."""
         if self._held:
-            self.store.write(self.source, list(self._held), np.stack(list(self._held.values())))
-            self._held = {}
+            self._store(list(self._held))
+
+    def _store(self, digests: list[bytes]) -> None:
+        self.store.write(self.source, digests, np.stack([self._held[each] for each in digests]))
+        for each in digests:
+            del self._held[each]

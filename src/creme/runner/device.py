@@ -89,6 +89,7 @@ class Device:
         self.differences = dict(differences or {})
         self._compared = {1, *self.differences}
         self._buffers: list[Buffer] = []
+        self._leaves_input = False
         self._lock = threading.Lock()
         self._windowed: Windowed | None = None
         if isinstance(model, SplitModel) and model.exact == "windowed":
@@ -132,7 +133,9 @@ class Device:
             self._compare(batch, values)
         finally:
             if batch.buffer is not None:
-                batch.buffer.check(batch.sequences)
+                # All of the first batch, and a sample of later ones.
+                whole = not self._leaves_input
+                self._leaves_input = batch.buffer.check(batch.sequences, whole=whole)
                 with self._lock:
                     self._buffers.append(batch.buffer)
         return values if batch.order is None else values[np.argsort(batch.order)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence as SequenceOf
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.sequence import Sequenceable, onehot_table
+from creme.sequence import Sequence, Sequenceable, onehot_table
 
 SAMPLED = 997
 """Every so many bases of a row are looked at after a batch."""
@@ -17,8 +17,9 @@ class Buffer:
     """Room for one-hot sequences, whose rows remember what stands in them.
 
     A mutant that follows another one of the same base has the other's edits undone and its own
-    written, some kilobases instead of the whole sequence. A model must leave its input as it is;
-    where it did not, which is looked for, the rows are written anew.
+    written, some kilobases instead of the whole sequence; one that follows another base's has such
+    a row copied, if there is one. A model must leave its input as it is; where it did not, which is
+    looked for, the rows are written anew.
 
     Parameters
     ----------
@@ -31,7 +32,6 @@ class Buffer:
         self._table = onehot_table(n_value)
         self._array = np.empty((rows, length, 4), dtype=np.float32)
         self._holds: list[Sequenceable | None] = [None] * rows
-        self._trusted = False
 
     def __len__(self) -> int:
         return len(self._holds)
@@ -58,34 +58,46 @@ class Buffer:
         onehot.flags.writeable = False
         return onehot
 
-    def check(self, sequences: SequenceOf[Sequenceable]) -> None:
-        """Forget rows that are no longer what was written: all of it the first time, then a sample.
+    def check(self, sequences: SequenceOf[Sequenceable], *, whole: bool) -> bool:
+        """Whether the rows are still what was written; if not, they are forgotten.
 
         Parameters
         ----------
         sequences : sequence of Sequence or Mutant
             What was written last.
+        whole : bool
+            Look at all of it, or at a sample.
         """
-        step = SAMPLED if self._trusted else 1
+        step = 1 if whole else SAMPLED
         for row, sequence in enumerate(sequences):
             expected = self._table.take(_every(step, sequence), axis=0)
             if not np.array_equal(self._array[row, ::step], expected):
                 self._holds = [None] * len(self)
-                return
-        self._trusted = True
+                return False
+        return True
 
     def _write(self, row: int, sequence: Sequenceable) -> None:
         before, base = self._holds[row], sequence.base
         self._holds[row] = None  # until all is written
         out = self._array[row]
-        if before is not None and before.base is base:
+        if before is None or before.base is not base:
+            before = self._copied(base, out)
+        if before is None:
+            self._put(base.codes, out)
+        else:
             for edit in before.edits:
                 self._put(base.codes[edit.start : edit.end], out[edit.start : edit.end])
-        else:
-            self._put(base.codes, out)
         for edit in sequence.edits:
             self._put(edit.codes, out[edit.start : edit.end])
         self._holds[row] = sequence
+
+    def _copied(self, base: Sequence, out: NDArray[np.float32]) -> Sequenceable | None:
+        """A sequence of some base, copied from another row: faster than encoding it."""
+        for row, held in enumerate(self._holds):
+            if held is not None and held.base is base:
+                out[:] = self._array[row]
+                return held
+        return None
 
     def _put(self, codes: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
         np.take(self._table, codes, axis=0, out=out, mode="clip")

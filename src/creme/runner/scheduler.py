@@ -1,13 +1,16 @@
 """Many test generators, one model: every distinct sequence predicted once.
 
-The driver thread perturbs, hashes, looks up, encodes and writes; one more thread holds the model.
-Both work at the same time, and requests are consumed only as fast as the model needs them.
+The driver thread perturbs, hashes, looks up, encodes and writes, and has helpers to hash; one more
+thread holds the model. All work at the same time, and requests are consumed only as fast as the
+model needs them.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence as SequenceOf
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +37,13 @@ PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "
 """
 
 LOOK_UP = 256
-"""Sequences of one request that are looked up at once."""
+"""Sequences of one request that are hashed and looked up at once."""
+
+HASHING = max(1, min(4, os.cpu_count() or 1))
+"""Threads that hash, the driver's among them."""
+
+SHARED = 32
+"""Sequences to hash that are too few to be shared among threads."""
 
 
 @dataclass(frozen=True)
@@ -156,6 +165,7 @@ class Scheduler:
         self._queue: deque[Sequenceable] = deque()
         self._waiting: dict[bytes, _Waiting] = {}
         self._outcomes: deque[Outcome] = deque()
+        self._hashers: ThreadPoolExecutor | None = None
         self._stopping = False
         self._done = False
 
@@ -191,6 +201,7 @@ class Scheduler:
         coming = iter(tasks)
         running: dict[Future[NDArray[np.float32]], list[Sequenceable]] = {}
         pool = ThreadPoolExecutor(1, thread_name_prefix="creme-model")
+        self._hashers = ThreadPoolExecutor(HASHING, thread_name_prefix="creme-hash")
         try:
             while not self._stopping:
                 more = self._admit(coming)
@@ -215,6 +226,7 @@ class Scheduler:
             yield from self._drain()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+            self._hashers.shutdown()
             for active in self._active:
                 active.steps.close()
             with self._spent("write"):
@@ -281,7 +293,7 @@ class Scheduler:
             for sequence in some:
                 self._check(sequence)
             with self._spent("hash"):
-                digests = [sequence.digest for sequence in some]
+                digests = self._hashed(some)
         except Exception as error:
             self._fail(active, error)
             return
@@ -302,6 +314,17 @@ class Scheduler:
                 self._waiting[digest] = []
                 self._queue.append(sequence)
             self._waiting[digest].append((active, place))
+
+    def _hashed(self, sequences: list[Sequenceable]) -> list[bytes]:
+        """Digests; of many sequences by several threads."""
+        parts = HASHING if len(sequences) >= SHARED else 1
+        shares = [sequences[part::parts] for part in range(parts)]
+        assert self._hashers is not None
+        others = [self._hashers.submit(_digests, share) for share in shares[1:]]
+        _digests(shares[0])
+        for other in others:
+            other.result()
+        return _digests(sequences)
 
     def _check(self, sequence: Any) -> None:
         if not isinstance(sequence, Sequenceable):
@@ -398,3 +421,8 @@ class Scheduler:
         for waiting in self._waiting.values():
             waiting[:] = [(other, place) for other, place in waiting if other is not active]
         self._outcomes.append(Outcome(active.task, error=error))
+
+
+def _digests(sequences: SequenceOf[Sequenceable]) -> list[bytes]:
+    """Digests, which the sequences remember."""
+    return [sequence.digest for sequence in sequences]
