@@ -7,6 +7,7 @@ from typing import Any
 from measured import Case, Goal, Part, Run, exact, fact, mib, times
 
 PEERS = ("reference", "tangermeme", "ushuffle")
+SHARED = "tangermeme, shared"
 
 
 def cases(*, quick: bool, large: bool) -> list[Case]:
@@ -86,21 +87,29 @@ def suite(quick: bool) -> list[Case]:
         "higher_order": ("three greedy rounds", ("reference",), ()),
         "multiplicity": ("two copies (multiplicity)", ("reference",), ()),
     }
+    # What tangermeme takes when its user thinks of sharing backgrounds.
+    shared = {
+        "sufficiency": (Run(SHARED, "tangermeme", "tangermeme_suite", "sufficiency_shared", size),)
+    }
     found = []
     for job, (title, peers, goals) in jobs.items():
+        also = shared.get(job, ())
         of = "" if job == "context_dependence" else f", {tiles} tiles or positions"
         found.append(
             Case(
                 "Tests",
                 job,
-                tuple(Run(name, name, f"{name}_suite", job, size) for name in ("toolkit", *peers)),
+                (
+                    *(Run(name, name, f"{name}_suite", job, size) for name in ("toolkit", *peers)),
+                    *also,
+                ),
                 (
                     Part(
                         f"{title}{of} x {size['replicates']}",
                         goals=goals,
                         also=tuple(
                             (f"{name} predictions", f"{name}: {{:.0f}} sequences")
-                            for name in ("toolkit", *peers)
+                            for name in ("toolkit", *peers, *(run.label for run in also))
                         ),
                     ),
                 ),

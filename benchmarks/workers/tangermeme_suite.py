@@ -1,7 +1,8 @@
 """What of the jobs tangermeme can do, with its packed sequences throughout.
 
 It has no sufficiency and no distance test; these are put together from its shuffle, its
-substitution and its prediction, with backgrounds that all tiles share.
+substitution and its prediction. Sufficiency comes twice: with a background for each tile and
+replicate, as the reference package has it, and with backgrounds that all tiles share, as ours.
 """
 
 from __future__ import annotations
@@ -89,10 +90,29 @@ def placed(places):
     return job
 
 
+def each_its_own(length, tile, replicates):
+    """Sufficiency with a background for each tile and replicate, and its control."""
+    x = onehot(length)
+    packed, (tss, others) = PackedSequence.from_one_hot(x), tiles(length, tile)
+
+    def run():
+        model = Cheap()
+        predict(model, packed, device="cpu")
+        for seed, (start, end) in enumerate(others):
+            shuffled = dinucleotide_shuffle(packed, n=replicates, random_state=seed).reshape(-1)
+            controls = substitute(shuffled, x[:, :, slice(*tss)], start=tss[0])
+            predict(model, controls, device="cpu")
+            predict(model, substitute(controls, x[:, :, start:end], start=start), device="cpu")
+        return {"predictions": model.passes}
+
+    return run
+
+
 JOBS = {
     "shuffle": shuffle,
     "necessity": necessity,
-    "sufficiency": placed(lambda others: [(tile, tile[0]) for tile in others]),
+    "sufficiency": each_its_own,
+    "sufficiency_shared": placed(lambda others: [(tile, tile[0]) for tile in others]),
     "distance": placed(lambda others: [(others[1], start) for start, _ in others]),
 }
 
