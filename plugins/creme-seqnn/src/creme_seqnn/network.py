@@ -6,14 +6,15 @@ from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from creme_seqnn import steps as description
 from creme_seqnn.attention import RelativeAttention, positional_features
-from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool, tensor
+from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool
 from creme_seqnn.locality import split
+from creme_seqnn.modules import Crop, Residual, Save, UNet
 from creme_seqnn.params import Architecture
+from creme_seqnn.spans import Kept, Span, computed, length_after
 from creme_seqnn.steps import Step, is_pointwise
 from creme_seqnn.weights import Shapes
 
@@ -26,56 +27,6 @@ class WeightSource(Protocol):
     def remaining(self, kind: str) -> int: ...
 
     def finish(self) -> None: ...
-
-
-class Residual(nn.Module):
-    """The input plus what the inner modules make of it."""
-
-    scale: Tensor | None
-
-    def __init__(self, modules: Iterable[nn.Module], scale: np.ndarray | None) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(*modules)
-        self.register_buffer("scale", None if scale is None else tensor(scale))
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = self.inner(x)
-        return x + out if self.scale is None else torch.addcmul(x, out, self.scale)
-
-
-class UNet(nn.Module):
-    """Upsampling by two, to which saved activations of that length are added."""
-
-    def __init__(
-        self, slot: int, current: nn.Module, saved: nn.Module, convolution: nn.Module
-    ) -> None:
-        super().__init__()
-        self.slot, self.current, self.saved, self.convolution = slot, current, saved, convolution
-
-    def forward(self, x: Tensor, saved: Tensor) -> Tensor:
-        x, saved = self.current(x), self.saved(saved)
-        batch, length, channels = x.shape
-        pairs = saved.view(batch, length, 2, channels) + x.unsqueeze(2)
-        return self.convolution(pairs.view(batch, 2 * length, channels))
-
-
-class Save(nn.Module):
-    """Marks where activations are kept for a `UNet`."""
-
-    def __init__(self, slot: int) -> None:
-        super().__init__()
-        self.slot = slot
-
-
-class Crop(nn.Module):
-    """A range of the positions."""
-
-    def __init__(self, start: int, length: int) -> None:
-        super().__init__()
-        self.start, self.length = start, length
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x[:, self.start : self.start + self.length]
 
 
 class Network(nn.Module):
@@ -143,19 +94,20 @@ class Network(nn.Module):
         bins: Tensor | None = None,
         tracks: Tensor | None = None,
     ) -> Tensor:
-        """What follows; see `forward`."""
+        """What follows, at the positions that the chosen bins depend on; see `forward`."""
         *kept, x = features
+        n = x.shape[1]
         slots = [module.slot for module in self.body[: self.local] if isinstance(module, Save)]
-        saved = dict(zip(slots, kept, strict=True))
-        for module in self.body[self.local :]:
-            if isinstance(module, Save):
-                saved[module.slot] = x
-            elif isinstance(module, UNet):
-                x = module(x, saved.pop(module.slot))
-            else:
-                x = module(x)
+        saved: Kept = {
+            slot: (each, Span(0, each.shape[1])) for slot, each in zip(slots, kept, strict=True)
+        }
+        following = self.body[self.local :]
+        first, last = 0, length_after(following, n)
+        if bins is not None and len(bins):
+            first, last = int(bins.min()), int(bins.max()) + 1
+        x = computed(following, x, Span(0, n), Span(first, last), n, saved)
         if bins is not None:
-            x = x[:, bins]
+            x = x[:, bins - first]
         return self.activation(self.dense(self.tail(x), tracks))
 
 
