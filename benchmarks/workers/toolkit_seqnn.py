@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from common import BINS, LENGTH, TRACKS, Took, main, tiles, timed, window
-from networks import SPENT, counting, forget, spent
+from networks import counting, forget, spent
 from toolkit_suite import warm_up
 
 import creme
@@ -85,9 +85,7 @@ def ways(data, replicates, tiles=0):
                 report, seconds = measured([test], model, locus)
                 found[f"{name}: {way}"] = seconds
                 datasets[way] = report.datasets[test.name]
-                if way == "windows":
-                    found.facts[f"{name} own"] = 1 - spent() / seconds
-                    found.facts[f"{name} rest"] = SPENT["rest"] / spent()
+                found.facts[f"{name} own, {way}"] = 1 - spent() / seconds
             effect = {"necessity": "effect", "greedy": "fold_change"}[name]
             windows, full = (datasets[way][effect].values for way in ("windows", "full"))
             found.facts[f"{name} apart"] = float(np.abs(windows - full).max())

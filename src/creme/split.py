@@ -71,6 +71,10 @@ class SplitModel(Model):
         """Features of one output joined along an axis; for arrays other than numpy's, override."""
         return np.concatenate(arrays, axis=axis)
 
+    def overwrite(self, array: Any, start: int, values: Any) -> None:
+        """Put features of one output into positions from `start` on; for other arrays, override."""
+        array[:, start : start + values.shape[1]] = values
+
     def _fingerprinted(self) -> dict[str, Any]:
         # Windows round differently, and one way is there to check the other.
         windowed = {"exact": self.exact} if self.exact == "windowed" else {}

@@ -196,25 +196,25 @@ def test_the_cheapest_known_sequence_is_found(stride, radius, close, monkeypatch
         codes = one.codes
         sizes = {False: WORTH * n, True: WORTH * n}
         for each in known:
-            changed = np.flatnonzero(each.codes != codes)
+            changed = np.flatnonzero(each.coded.codes != codes)
             waits = each.features is None
             sizes[waits] = min(sizes[waits], size(windows(changed, length, stride, radius)))
-        digests = known.digests(codes)
-        base, parts = known.nearest(codes, digests)
+        coded = known.coded(one)
+        base, parts = known.nearest(coded)
         # Where the nearest one is as good as another by 5 %, either is.
         bound = NEARER * sizes[False] if sizes[False] < WORTH * n else WORTH * n
         if base is None:
             assert min(sizes.values()) == WORTH * n
             counts["none"] += 1
         else:
-            changed = np.flatnonzero(base.codes != codes)
+            changed = np.flatnonzero(base.coded.codes != codes)
             assert parts == windows(changed, length, stride, radius)
             waits = base.features is None
             assert size(parts) * close <= sizes[waits]
             assert not waits or size(parts) * close < bound
             assert waits or sizes[True] >= bound
             counts["waiting" if waits else "ready"] += 1
-        known.add(Known(codes, True, 0, () if random.integers(2) else None), digests)
+        known.add(Known(coded, True, 0, () if random.integers(2) else None))
         some.append(one)
     assert min(counts.values()) > 0
 
@@ -419,7 +419,7 @@ def test_the_kit_accepts_any_radius(reach, gpu, monkeypatch):
 
 
 def test_the_kit_finds_windows_that_are_not_used(monkeypatch):
-    monkeypatch.setattr(KnownSequences, "nearest", lambda self, codes, digests: (None, ()))
+    monkeypatch.setattr(KnownSequences, "nearest", lambda self, coded: (None, ()))
     with pytest.raises(ConformanceError, match="bp went through the trunk"):
         check_split(Split)
 
@@ -473,6 +473,34 @@ def test_a_failed_forward_pass_leaves_nothing_behind():
     assert len(windowed._known) == 1
     again = windowed.predict([sequence(4)])
     np.testing.assert_allclose(again, full(model, [sequence(4)]), rtol=1e-5)
+
+
+@pytest.mark.parametrize("gpu", [None, 2**30])
+def test_known_features_are_left_as_they_were(gpu, monkeypatch):
+    """Also by a sequence that fails half way: some are written over for a moment."""
+    monkeypatch.setattr(Split, "free_memory", lambda self: gpu)
+    model = Split()
+    windowed = Windowed(model, SELECTION)
+    base = sequence()
+    windowed.predict([base])
+    (known,) = windowed._known
+    assert known.features is not None
+    before = [array.copy() for array in known.features]
+    patch = sequence(5, 40)
+    batch = [Mutant(base, [Edit(0, patch), Edit(at, patch)]) for at in (700, 2960)]
+    np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
+    decode = Split.decode
+
+    def failing(self, features, selection):
+        decode(self, features, selection)
+        raise RuntimeError("broken off")
+
+    monkeypatch.setattr(Split, "decode", failing)
+    with pytest.raises(RuntimeError, match="broken off"):
+        windowed.predict(batch)
+    assert list(windowed._known) == [known]
+    for array, own in zip(known.features, before, strict=True):
+        np.testing.assert_array_equal(array, own)
 
 
 def test_the_two_ways_have_different_fingerprints():

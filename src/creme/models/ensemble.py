@@ -275,6 +275,10 @@ class SplitEnsemble(Ensemble, SplitModel):
         """As the models do."""
         return self._members[0].concatenate(arrays, axis)
 
+    def overwrite(self, array: Any, start: int, values: Any) -> None:
+        """As the members' own."""
+        self._members[0].overwrite(array, start, values)
+
     def _split_variants(self) -> Iterator[tuple[_Variant, SplitModel]]:
         for variant in self._in_order():
             assert isinstance(variant.member, SplitModel)

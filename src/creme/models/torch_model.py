@@ -159,6 +159,13 @@ class SplitTorchModel(SplitModel, TorchModel):
         with torch.inference_mode():
             return torch.cat(arrays, dim=axis) if len(arrays) > 1 else arrays[0]
 
+    def overwrite(self, array: Any, start: int, values: Any) -> None:
+        """Put features of one output into positions from `start` on."""
+        import torch
+
+        with torch.inference_mode():
+            array[:, start : start + values.shape[1]] = values
+
 
 def selected(output: Any, selection: Selection | None) -> Any:
     """Some bins and tracks of a whole output, (B, bins, tracks); all of it without a selection."""

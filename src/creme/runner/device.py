@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from creme.errors import CremeError, ModelError
 from creme.model import Model, Selection
 from creme.runner.batching import Batching
+from creme.runner.known import Coded
 from creme.runner.onehot import Buffer
 from creme.runner.windowed import Windowed
 from creme.sequence import Sequenceable
@@ -30,6 +31,8 @@ class Batch:
     sequences : list of Sequence or Mutant
     onehot : array of float32, shape (len(sequences), length, 4), optional
         None where the model is evaluated by windows, or where there was no memory for it.
+    coded : list of Coded, optional
+        What a model takes that is evaluated by windows.
     buffer : Buffer, optional
         What `onehot` is a part of; it is used again after the batch.
     order : list of int, optional
@@ -38,6 +41,7 @@ class Batch:
 
     sequences: SequenceOf[Sequenceable]
     onehot: NDArray[np.float32] | None = None
+    coded: SequenceOf[Coded] | None = None
     buffer: Buffer | None = None
     order: SequenceOf[int] | None = None
 
@@ -47,7 +51,8 @@ class Batch:
     def part(self, rows: slice) -> Batch:
         """Some of them."""
         onehot = None if self.onehot is None else self.onehot[rows]
-        return Batch(self.sequences[rows], onehot)
+        coded = None if self.coded is None else self.coded[rows]
+        return Batch(self.sequences[rows], onehot, coded)
 
 
 class Device:
@@ -96,9 +101,9 @@ class Device:
             self._windowed = Windowed(model, selection)
 
     def prepare(self, sequences: SequenceOf[Sequenceable]) -> Batch:
-        """One-hot encode a batch; another thread may be predicting one meanwhile."""
+        """Encode a batch; another thread may be predicting one meanwhile."""
         if self._windowed is not None:
-            return Batch(sequences)
+            return Batch(sequences, coded=self._windowed.prepare(sequences))
         with self._lock:
             buffer = self._buffers.pop() if self._buffers else None
         try:
@@ -106,7 +111,7 @@ class Device:
                 buffer = self._buffer(len(sequences))
             order = buffer.arranged(sequences)
             rows = [sequences[place] for place in order]
-            return Batch(rows, buffer.write(rows), buffer, order)
+            return Batch(rows, buffer.write(rows), buffer=buffer, order=order)
         except MemoryError:
             return Batch(sequences)  # in parts, then
 
@@ -169,7 +174,7 @@ class Device:
 
     def _forward(self, batch: Batch) -> NDArray[np.float32]:
         if self._windowed is not None:
-            given = self._windowed.predict(batch.sequences)
+            given = self._windowed.predict(batch.coded or batch.sequences)
         else:
             onehot = batch.onehot
             if onehot is None:

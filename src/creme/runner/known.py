@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.sequence import Codes
+from creme.sequence import Codes, Sequenceable
 from creme.split import Features, Window, size, windows
 
 MOST = 256
@@ -32,13 +32,28 @@ NEARER = 0.5
 """Share of the windows that make a sequence worth waiting for, which is still to be computed."""
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A sequence's bases, laid out to be compared with others'.
+
+    Attributes
+    ----------
+    codes : array of uint8, shape (length,)
+    digests : array of uint64, shape (blocks,)
+        Of each block; a collision costs a better choice, and no exactness.
+    """
+
+    codes: Codes
+    digests: NDArray[np.uint64]
+
+
 @dataclass(eq=False)
 class Known:
     """A sequence with its features; without them while it waits for its turn.
 
     Attributes
     ----------
-    codes : array of uint8
+    coded : Coded
     origin : bool
         Whether it was near no other one: a wild type, or a background.
     wave : int
@@ -48,7 +63,7 @@ class Known:
         When it was used last, in uses of all.
     """
 
-    codes: Codes
+    coded: Coded
     origin: bool
     wave: int
     features: Features | None = None
@@ -63,7 +78,7 @@ class Known:
     def bytes(self) -> int:
         """Of features, bases and block digests."""
         features = sum(array.nbytes for array in self.features or ())
-        return int(features) + self.codes.nbytes + 8 * BLOCKS
+        return int(features) + self.coded.codes.nbytes + 8 * BLOCKS
 
 
 class KnownSequences:
@@ -118,23 +133,25 @@ class KnownSequences:
         """Of all."""
         return sum(known.bytes for known in self._all)
 
-    def digests(self, codes: Codes) -> NDArray[np.uint64]:
-        """A digest of each block; a collision costs a better choice, and no exactness."""
+    def coded(self, sequence: Sequenceable) -> Coded:
+        """A sequence's bases and its digests; any thread may ask."""
         padded = np.zeros(self._digests.shape[1] * self._block, dtype=np.uint8)
-        padded[: codes.size] = codes
+        codes = padded[: len(sequence)]
+        codes[:] = sequence.base.codes
+        for edit in sequence.edits:
+            codes[edit.start : edit.end] = edit.codes
+        padded.flags.writeable = codes.flags.writeable = False
         words = padded.view(np.uint64).reshape(-1, self._factors.size)
-        return np.asarray((words * self._factors).sum(axis=1, dtype=np.uint64))
+        return Coded(codes, np.asarray(words @ self._factors))
 
-    def nearest(
-        self, codes: Codes, digests: NDArray[np.uint64]
-    ) -> tuple[Known | None, tuple[Window, ...]]:
+    def nearest(self, coded: Coded) -> tuple[Known | None, tuple[Window, ...]]:
         """The one to start from, and the windows in which a sequence differs from it.
 
         One that has its features, unless the windows of one that waits are shorter by half, and so
         on with those that wait for others: a batch that waits for part of itself is no batch. None
         where a full forward pass is no dearer.
         """
-        differs = self._digests[: len(self)] != digests
+        differs = self._digests[: len(self)] != coded.digests
         # The changed blocks alone rule out most, those of other loci.
         places = np.flatnonzero(differs @ self._least < WORTH * self._n * self._stride)
         least = self._bounds(differs[places])
@@ -149,7 +166,7 @@ class KnownSequences:
                 if least[at] >= (CLOSE * limit if found else limit):
                     break
                 known = self._all[places[at]]
-                changed = np.flatnonzero(known.codes != codes)
+                changed = np.flatnonzero(known.coded.codes != coded.codes)
                 some = windows(changed, self._length, self._stride, self._radius)
                 if size(some) < limit:
                     best, parts, limit, found = known, some, size(some), True
@@ -164,25 +181,23 @@ class KnownSequences:
         covered = summed[:, width:] > summed[:, :-width]
         return np.asarray(covered @ self._least / self._stride)
 
-    def sources(
-        self, codes: Codes, digests: NDArray[np.uint64], parts: SequenceOf[Window]
-    ) -> tuple[Known | None, ...]:
+    def sources(self, coded: Coded, parts: SequenceOf[Window]) -> tuple[Known | None, ...]:
         """For each window one that has the same bases there, and so the same features.
 
         A greedy search's next mutants differ from its last ones in two places, and what belongs in
         one of these is known from the wild type.
         """
-        return tuple(self._source(codes, digests, part) for part in parts)
+        return tuple(self._source(coded, part) for part in parts)
 
-    def _source(self, codes: Codes, digests: NDArray[np.uint64], part: Window) -> Known | None:
+    def _source(self, coded: Coded, part: Window) -> Known | None:
         start = max(0, part.first * self._stride - self._radius)
         end = min(self._length, part.last * self._stride + self._radius)
         inside = slice(-(-start // self._block), max(-(-start // self._block), end // self._block))
-        same = (self._digests[: len(self), inside] == digests[inside]).all(axis=1)
+        same = (self._digests[: len(self), inside] == coded.digests[inside]).all(axis=1)
         for place in np.flatnonzero(same):
             known = self._all[place]
             if known.features is not None and np.array_equal(
-                known.codes[start:end], codes[start:end]
+                known.coded.codes[start:end], coded.codes[start:end]
             ):
                 self._touch(known)
                 return known
@@ -192,11 +207,11 @@ class KnownSequences:
         self._uses += 1
         known.used = self._uses
 
-    def add(self, known: Known, digests: NDArray[np.uint64]) -> None:
+    def add(self, known: Known) -> None:
         """Remember one more, at first without its features."""
         if len(self) == MOST:
             self._give_up()
-        self._digests[len(self)] = digests
+        self._digests[len(self)] = known.coded.digests
         self._all.append(known)
         self._touch(known)
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from collections.abc import Sequence as SequenceOf
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ModelError
 from creme.model import Selection
-from creme.runner.known import Known, KnownSequences
+from creme.runner.known import Coded, Known, KnownSequences
 from creme.sequence import Codes, Sequenceable, onehot_table
 from creme.split import Features, SplitModel, Window, size
 
@@ -29,6 +32,7 @@ TOLERANCE = 1e-4
 
 
 _Asked = tuple[Window, bytes]  # with its bases
+_Pieces = list[tuple[Window, Features]]  # what each window keeps
 
 
 @dataclass(eq=False)
@@ -39,12 +43,16 @@ class _Planned:
     sequence, if it is to be remembered; ``wave`` is how many come before it.
     """
 
-    codes: Codes
+    coded: Coded
     base: Known | None = None
     parts: tuple[Window, ...] = ()
     sources: tuple[Known | None, ...] = ()
     known: Known | None = None
     wave: int = 0
+
+    @property
+    def codes(self) -> Codes:
+        return self.coded.codes
 
 
 class Windowed:
@@ -75,8 +83,17 @@ class Windowed:
         self._trunk_checked = self._checked = False
         self._together = False
 
-    def predict(self, batch: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
+    def prepare(self, batch: SequenceOf[Sequenceable]) -> list[Coded]:
+        """Lay out sequences for `predict`; another thread may be predicting meanwhile."""
+        return [self._known.coded(sequence) for sequence in batch]
+
+    def predict(self, batch: SequenceOf[Sequenceable | Coded]) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
+
+        Parameters
+        ----------
+        batch : sequence of Sequence, Mutant or Coded
+            The last from `prepare`, which saves time here.
 
         Raises
         ------
@@ -90,7 +107,10 @@ class Windowed:
             self._together = self.model.free_memory() is not None
         waves: dict[int, list[_Planned]] = defaultdict(list)
         try:
-            planned = [self._plan(one.sequence.codes) for one in batch]
+            planned = [
+                self._plan(one if isinstance(one, Coded) else self._known.coded(one))
+                for one in batch
+            ]
             for each in planned:
                 waves[each.wave].append(each)
             values = {
@@ -104,63 +124,82 @@ class Windowed:
             raise
         return np.stack([values[id(each)] for each in planned])
 
-    def _plan(self, codes: Codes) -> _Planned:
+    def _plan(self, coded: Coded) -> _Planned:
         if not self._known.pays:
-            return _Planned(codes)
-        digests = self._known.digests(codes)
-        base, parts = self._known.nearest(codes, digests)
-        new = _Planned(codes, base, parts)
+            return _Planned(coded)
+        base, parts = self._known.nearest(coded)
+        new = _Planned(coded, base, parts)
         if base is not None:
-            new.sources = self._known.sources(codes, digests, parts)
+            new.sources = self._known.sources(coded, parts)
             new.wave = base.waits
         if base is None or size(parts) > FAR * self._n:
-            new.known = Known(codes, base is None, new.wave)
-            self._known.add(new.known, digests)
+            new.known = Known(coded, base is None, new.wave)
+            self._known.add(new.known)
         return new
 
     def _run(self, wave: list[_Planned]) -> NDArray[np.float32]:
         """Values of sequences that do not wait for one another."""
-        features = self._features(wave)
-        stacked = tuple(
-            self.model.concatenate(list(each), 0) for each in zip(*features, strict=True)
-        )
-        values = self.model.decode(stacked, self.selection)
-        for planned, each in zip(wave, features, strict=True):
+        whole = self._whole([planned for planned in wave if planned.base is None])
+        pieces = self._pieces([planned for planned in wave if planned.base is not None])
+        for planned in wave:
+            if planned.base is not None and (planned.known is not None or self._together):
+                whole[id(planned)] = self._patched(planned.base, pieces[id(planned)])
+        if self._together:
+            rows = zip(*(whole[id(planned)] for planned in wave), strict=True)
+            stacked = tuple(self.model.concatenate(list(row), 0) for row in rows)
+            values = self.model.decode(stacked, self.selection)
+        else:
+            values = np.concatenate(
+                [self._alone(each, whole.get(id(each)), pieces.get(id(each), [])) for each in wave]
+            )
+        for planned in wave:
             if planned.known is not None:
-                planned.known.features = each
+                planned.known.features = whole[id(planned)]
         self._known.fit(self.memory)
         if not self._checked:
             self._check(wave, values)
         return values
 
-    def _features(self, wave: list[_Planned]) -> list[Features]:
-        """The features of each sequence, whole."""
-        full = [planned for planned in wave if planned.base is None]
+    def _alone(
+        self, planned: _Planned, whole: Features | None, pieces: _Pieces
+    ) -> NDArray[np.float32]:
+        """The values of one sequence, without a copy of all features if they are not kept."""
+        if whole is not None:
+            return self.model.decode(whole, self.selection)
+        assert planned.base is not None
+        assert planned.base.features is not None
+        with self._overwritten(planned.base.features, pieces) as features:
+            return self.model.decode(features, self.selection)
+
+    def _whole(self, full: list[_Planned]) -> dict[int, Features]:
+        """The features of sequences that start from no other one."""
+        if not full:
+            return {}
+        onehot = np.stack([self._table.take(planned.codes, axis=0) for planned in full])
+        encoded = self.model.encode(onehot)
+        self.computed += onehot.shape[0] * onehot.shape[1]
         found: dict[int, Features] = {}
-        if full:
-            onehot = np.stack([self._table.take(planned.codes, axis=0) for planned in full])
-            encoded = self.model.encode(onehot)
-            self.computed += onehot.shape[0] * onehot.shape[1]
-            for row, planned in enumerate(full):
-                own = tuple(array[row : row + 1] for array in encoded)
-                if planned.known is not None and len(full) > 1:
-                    # Copied: what is remembered of a batch would keep all of it in memory.
-                    own = tuple(self.model.concatenate([each, each[:, :0]], 1) for each in own)
-                found[id(planned)] = own
-        near = [planned for planned in wave if planned.base is not None]
+        for row, planned in enumerate(full):
+            own = tuple(array[row : row + 1] for array in encoded)
+            if planned.known is not None and len(full) > 1:
+                # What is remembered of a batch would keep all of it in memory.
+                own = tuple(self._copied(array) for array in own)
+            found[id(planned)] = own
+        return found
+
+    def _pieces(self, near: list[_Planned]) -> dict[int, _Pieces]:
+        """For each sequence what its windows keep, in their order."""
         computed = self._computed(near)
+        found: dict[int, _Pieces] = {}
         for planned in near:
-            assert planned.base is not None
-            assert planned.base.features is not None
-            pieces = []
+            pieces = found[id(planned)] = []
             for part, source in zip(planned.parts, planned.sources, strict=True):
                 if source is None:
                     pieces.append((part, computed[self._asked(planned, part)]))
                 else:
                     assert source.features is not None
                     pieces.append((part, self._cut(source.features, 0, part, 0)))
-            found[id(planned)] = self._patched(planned.base.features, pieces)
-        return [found[id(planned)] for planned in wave]
+        return found
 
     def _asked(self, planned: _Planned, part: Window) -> _Asked:
         """A window and its bases: those that mutants have in common are computed once."""
@@ -212,18 +251,37 @@ class Windowed:
             for k, array in enumerate(features)
         )
 
-    def _patched(self, features: Features, pieces: list[tuple[Window, Features]]) -> Features:
-        """Features with some of them exchanged; the given ones are not touched."""
+    def _patched(self, base: Known, pieces: _Pieces) -> Features:
+        """The features of a known sequence with some exchanged; its own are not touched."""
+        assert base.features is not None
         if not pieces:
-            return features
+            return base.features
         whole = []
-        for k, array in enumerate(features):
+        for k, array in enumerate(base.features):
             parts, at = [], 0
             for window, kept in pieces:
                 parts += [array[:, at : self._at(k, window.first)], kept[k]]
                 at = self._at(k, window.last)
             whole.append(self.model.concatenate([*parts, array[:, at:]], 1))
         return tuple(whole)
+
+    @contextmanager
+    def _overwritten(self, features: Features, pieces: _Pieces) -> Iterator[Features]:
+        """Features with some exchanged in their place, for a moment."""
+        before: list[tuple[int, int, Any]] = []
+        try:
+            for window, kept in pieces:
+                for k, array in enumerate(features):
+                    first, last = self._at(k, window.first), self._at(k, window.last)
+                    before.append((k, first, self._copied(array[:, first:last])))
+                    self.model.overwrite(array, first, kept[k])
+            yield features
+        finally:
+            for k, first, own in reversed(before):
+                self.model.overwrite(features[k], first, own)
+
+    def _copied(self, array: Any) -> Any:
+        return self.model.concatenate([array, array[:, :0]], 1)
 
     def _at(self, output: int, position: int) -> int:
         """A position of the coarsest output, in positions of another."""
