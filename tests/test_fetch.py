@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -52,6 +53,15 @@ def test_a_file_is_fetched_whole_and_once(server, tmp_path):
     assert fetch(file(server), path.parent) == path
     assert len(server.asked) == asked
     assert ask(server.url) == Remote(len(BODY), '"one"', True)
+
+
+def test_what_began_encrypted_goes_on_encrypted():
+    handler = remote._Redirect()
+    request = urllib.request.Request("https://localhost/file")
+    with pytest.raises(FetchError, match="sends on to http://localhost/other, which is not"):
+        handler.redirect_request(request, None, 302, "", {}, "http://localhost/other")
+    same = handler.redirect_request(request, None, 302, "", {}, "https://localhost/other")
+    assert same.full_url == "https://localhost/other"
 
 
 def test_an_empty_file(server, tmp_path):
@@ -158,6 +168,17 @@ def test_a_size_that_is_wrong(server, tmp_path):
     with pytest.raises(FetchError, match="it was not kept"):
         fetch(file(server), tmp_path)
     assert names(tmp_path) == []
+
+
+def test_a_part_that_broke_off_is_not_whole_because_no_size_is_told(server, tmp_path):
+    server.sized = False
+    server.breaks = [1_000_000, 500_000]
+    (tmp_path / ".weights.bin.part").write_bytes(BODY[:700_000])
+    (tmp_path / ".weights.bin.part.json").write_text(
+        f'{{"url": "{server.url}", "tag": "\\"one\\"", "size": null}}'
+    )
+    assert fetch(file(server, None), tmp_path).read_bytes() == BODY
+    assert server.asked[1:] == ["bytes=700000-", "bytes=1700000-", "bytes=2200000-"]
 
 
 def test_a_size_that_is_not_told(server, tmp_path):

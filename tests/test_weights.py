@@ -43,6 +43,22 @@ def test_is_remembered_until_the_file_changes(tmp_path, cache):
     assert digest(file) == hashlib.sha256(b"numberz").hexdigest()
 
 
+def test_another_file_in_its_place_is_another_file(tmp_path, cache):
+    """A copy or an archive may keep size and time of the one that it was made from."""
+    file, other = tmp_path / "weights.h5", tmp_path / "other.h5"
+    file.write_bytes(b"numbers")
+    other.write_bytes(b"numberz")
+    moment = time.time() - 100
+    for path in (file, other):
+        os.utime(path, (moment, moment))
+    assert digest(file) == hashlib.sha256(b"numbers").hexdigest()
+    other.replace(file)
+    assert digest(file) == hashlib.sha256(b"numberz").hexdigest()
+    file.write_bytes(b"numbera")
+    os.utime(file, (moment, moment))
+    assert digest(file) == hashlib.sha256(b"numbera").hexdigest()
+
+
 def test_a_fresh_file_is_not_remembered(tmp_path, cache):
     file = tmp_path / "weights.h5"
     file.write_bytes(b"numbers")

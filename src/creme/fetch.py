@@ -21,6 +21,7 @@ from creme.remote import (
     OutOfRangeError,
     Remote,
     ask,
+    ends_at,
     open_range,
     pause,
     received,
@@ -293,7 +294,9 @@ def _attempt(url: str, part: Path, remote: Remote, on_progress: Progress) -> boo
                 file.write(block)
                 at += len(block)
                 on_progress(at, remote.size)
-    return now.size is None or at == now.size
+        # Where nobody tells the size, an answer of a part tells its own end.
+        whole = now.size if now.size is not None else ends_at(answer)
+    return whole is None or at == whole
 
 
 def _unpack(archive: Path, note: Path, final: Path) -> None:

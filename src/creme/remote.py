@@ -188,12 +188,20 @@ def starts_at(answer: Any) -> int:
     return int(match[1]) if match else -1
 
 
+def ends_at(answer: Any) -> int | None:
+    """The position after the last byte that an answer of a part says it has; None for others."""
+    match = re.match(r"bytes \d+-(\d+)", answer.headers.get("Content-Range") or "")
+    return int(match[1]) + 1 if match and answer.status == 206 else None
+
+
 class _Redirect(urllib.request.HTTPRedirectHandler):
     """Follows redirections, and keeps the digest that the Hugging Face hub tells on the way."""
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
     ) -> Any:
+        if req.full_url.startswith("https:") and not newurl.startswith("https:"):
+            raise FetchError(f"{req.full_url} sends on to {newurl}, which is not encrypted")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         linked = (headers.get("X-Linked-Etag") or "").strip('"')
         known = linked if re.fullmatch("[0-9a-f]{64}", linked) else None

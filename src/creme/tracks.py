@@ -38,9 +38,29 @@ class Track:
 
 @dataclass(frozen=True)
 class TrackTable:
-    """The tracks of a model in the order of its output."""
+    """The tracks of a model in the order of its output.
+
+    Attributes
+    ----------
+    tracks : tuple of Track
+    strands_known : bool
+        Whether '.' says that a track is of both strands, or that nobody said which it is of.
+    """
 
     tracks: tuple[Track, ...]
+    strands_known: bool = True
+
+    def mispaired(self) -> int | None:
+        """Index of the first track whose pair is not the other strand's; None where all are."""
+        for index, track in enumerate(self.tracks):
+            if track.pair is None:
+                continue
+            if not 0 <= track.pair < len(self.tracks):
+                return index
+            other = self.tracks[track.pair]
+            if other.pair != index or {track.strand, other.strand} != {"+", "-"}:
+                return index
+        return None
 
     def __len__(self) -> int:
         return len(self.tracks)

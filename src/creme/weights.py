@@ -19,8 +19,8 @@ _SETTLED = 2.0
 def digest(path: Path) -> str:
     """SHA-256 of a file, or of all files of a folder with their names; hexadecimal.
 
-    A file's digest is remembered in the cache folder by its path, size and time of change, so that
-    gigabytes are read once and not at every start.
+    A file's digest is remembered in the cache folder by its path, its place on the disk, its size
+    and its times of change, so that gigabytes are read once and not at every start.
 
     Raises
     ------
@@ -38,8 +38,7 @@ def digest(path: Path) -> str:
 
 
 def _of_file(path: Path) -> str:
-    status = path.stat()
-    version = [str(path.absolute()), status.st_size, status.st_mtime_ns]
+    version = [str(path.absolute()), *_state(path)]
     name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
     note = cache_folder() / "digests" / f"{name}.json"
     try:
@@ -51,11 +50,19 @@ def _of_file(path: Path) -> str:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     after = path.stat()
-    unchanged = version[1:] == [after.st_size, after.st_mtime_ns]
-    if unchanged and time.time() - after.st_mtime > _SETTLED:
+    if version[1:] == _state(path) and time.time() - after.st_mtime > _SETTLED:
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
             write_text(note, json.dumps({"version": version, "sha256": found}))
         except OSError:
             pass  # a cache that cannot be written is no reason not to work
     return found
+
+
+def _state(path: Path) -> list[int]:
+    """What a file put in another one's place cannot share with it: its time of change is its own.
+
+    A copy may keep size and time of modification.
+    """
+    status = path.stat()
+    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -304,6 +305,77 @@ def test_fingerprints():
     )
     one, other = (Ensemble(of=Stranded(), shifts=s) for s in ((0, 1), (1, 0)))
     assert one.fingerprint == other.fingerprint
+
+
+Strand = Literal["+", "-", "."]
+
+
+class Named(Stranded):
+    """With another table of the same tracks."""
+
+    strands: tuple[Strand, Strand, Strand] = ("+", "-", ".")
+    pairs: tuple[int | None, int | None, int | None] = (1, 0, None)
+    known: bool = True
+    position: int = 320
+
+    @property
+    def tss(self) -> int:
+        return self.position
+
+    @property
+    def tracks(self) -> TrackTable:
+        named = zip("pmb", self.strands, self.pairs, strict=True)
+        made = tuple(Track(name, strand=strand, pair=pair) for name, strand, pair in named)
+        return TrackTable(made, strands_known=self.known)
+
+
+def test_tables_that_exchange_other_tracks_have_other_fingerprints():
+    alone = Named(strands=("+", "-", "."))
+    unstranded = Named(strands=(".", ".", "."), pairs=(None, None, None))
+    assert alone.fingerprint == unstranded.fingerprint
+    both = [Ensemble(of=model, reverse_complement=True) for model in (alone, unstranded)]
+    onehot = sequences(alone, 1)
+    assert not np.array_equal(both[0].predict(onehot), both[1].predict(onehot))
+    assert both[0].fingerprint != both[1].fingerprint
+    shifted = [Ensemble(of=model, shifts=(0, 1)) for model in (alone, unstranded)]
+    assert shifted[0].fingerprint == shifted[1].fingerprint
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"known": False}, "is not known: give 'targets'"),
+        ({"position": 10}, "the TSS in the middle of the input; model stranded has it at 10"),
+        ({"pairs": (0, 1, None)}, "track p has pair 0: a pair is the index of the same track"),
+        ({"pairs": (1, 2, None)}, "track p has pair 1"),
+        ({"pairs": (1, 7, None)}, "track p has pair 1"),
+        ({"pairs": (7, 0, None)}, "track p has pair 7"),
+        ({"strands": ("+", "+", ".")}, "track p has pair 1"),
+    ],
+)
+def test_tables_that_would_mix_strands_are_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        Ensemble(of=Named(**changes), reverse_complement=True)
+    assert Ensemble(of=Named(**changes), shifts=(0, 1)).tracks == Named(**changes).tracks
+
+
+def test_a_pickle_is_fingerprinted_anew():
+    model = Ensemble(of=Stranded(), shifts=(0, 1))
+    model.__dict__["fingerprint"] = "of weights that have changed since"
+    again = pickle.loads(pickle.dumps(model))
+    assert again.fingerprint == Ensemble(of=Stranded(), shifts=(0, 1)).fingerprint
+    split = ensemble([Local(seed=seed) for seed in range(2)], reverse_complement=True)
+    assert type(pickle.loads(pickle.dumps(split))) is SplitEnsemble
+
+
+def test_the_models_say_what_want_of_memory_is():
+    class Service(Stranded):
+        def is_out_of_memory(self, error):
+            return False
+
+    exhausted = RuntimeError("RESOURCE_EXHAUSTED: quota")
+    assert Ensemble(of=Stranded()).is_out_of_memory(exhausted)
+    assert not Ensemble(of=Service()).is_out_of_memory(exhausted)
 
 
 def test_what_cannot_be_turned_is_said():

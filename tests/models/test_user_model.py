@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -122,6 +126,23 @@ def test_the_fingerprint_covers_what_the_file_reads(function, tmp_path):
     assert function().fingerprint != plain
 
 
+def test_what_is_run_is_what_the_fingerprint_is_of(function, tmp_path, monkeypatch):
+    """Not the bytecode of an earlier version of the same size, written within the same second."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "my_model.py"
+    moment = time.time() - 100
+    answers = []
+    for scale in ("1.0", "2.0"):
+        text = "import numpy as np\ndef build():\n    return lambda x: np.full(len(x), SCALE)\n"
+        file.write_text(text.replace("SCALE", scale))
+        os.utime(file, (moment, moment))
+        model = function(grid={"input_length": 640})
+        answers.append((model.fingerprint, model.predict(sequences(model, 1)).item()))
+    assert [answer for _, answer in answers] == [1.0, 2.0]
+    assert answers[0][0] != answers[1][0]
+    assert not (tmp_path / "__pycache__").exists()
+
+
 def test_files_are_given_to_it(function, tmp_path):
     onehot = sequences(function(), 1)
     twice = function(files={"table": tmp_path / "table.txt"}).predict(onehot)
@@ -154,6 +175,13 @@ def test_parameters_are_checked(function, tmp_path):
         function().predict(sequences(function(), 1))
 
 
+def test_a_single_number_is_no_answer_to_a_batch(function, tmp_path):
+    (tmp_path / "my_model.py").write_text("def build():\n    return lambda x: 1.0\n")
+    model = function()
+    with pytest.raises(ModelError, match=r"an array of shape \(\), and its description says"):
+        model.predict(sequences(model, 2))
+
+
 def test_another_shape_than_described(function):
     model = function(grid={**GRID, "n_bins": 5})
     onehot = sequences(model, 1)
@@ -170,6 +198,8 @@ def test_another_shape_than_described(function):
         ({"output_start": 400}, "do not fit into the input of 640 bp"),
         ({"tss": 640}, "tss = 640 is no position"),
         ({"tracks": []}, "tracks"),
+        ({"tracks": [{"name": "a", "pair": 7}, "b"]}, "track a: pair = 7 is not the index"),
+        ({"tracks": [{"name": "a", "strand": "+", "pair": 0}]}, "track a: pair = 0 is not"),
         ({"input_layout": "L"}, "input_layout"),
         ({"colour": 1}, "unknown key 'colour'"),
     ],

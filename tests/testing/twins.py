@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -71,8 +71,16 @@ class Local(Model):
 
     @property
     def tracks(self) -> TrackTable:
-        second = Track("one" if self.defect == "names" else "two", pair=0)
-        return TrackTable((Track("one", pair=0 if self.defect == "pairs" else 1), second))
+        name: str = "two"
+        strand: Literal["+", "-"] = "-"
+        match self.defect:
+            case "names":
+                name = "one"
+            case "strands":
+                strand = "+"
+        second = Track(name, strand=strand, pair=0)
+        first = Track("one", strand="+", pair=0 if self.defect == "pairs" else 1)
+        return TrackTable((first, second))
 
     def identity(self) -> dict[str, Any]:
         known: dict[str, dict[str, Any]] = {
@@ -186,6 +194,7 @@ MODELS = [
     Twin("grid", "tss", frozenset({"selection"})),
     Twin("tracks", "names"),
     Twin("tracks", "pairs"),
+    Twin("tracks", "strands"),
     Twin("shape_and_dtype", "dtype"),
     Twin("shape_and_dtype", "nan", frozenset({"batch_size", "input_views"})),
     Twin("position", "reversed"),

@@ -210,6 +210,13 @@ def test_the_mean_of_replicates_is_taken_of_what_was_undone(replicates, targets)
     assert both.fingerprint not in {model.fingerprint for model in models}
 
 
+def test_both_strands_need_the_table(weights, targets):
+    with pytest.raises(ConfigError, match="give 'targets', its table of tracks"):
+        ensemble([small(weights)], reverse_complement=True)
+    both = ensemble([small(weights, targets=targets)], reverse_complement=True)
+    assert both.fingerprint != ensemble([small(weights)]).fingerprint
+
+
 def test_replicates_go_by_windows(replicates):
     models = [small(folder) for folder in replicates]
     both, chosen = ensemble(models), Selection((31, 32), (0, 7610))

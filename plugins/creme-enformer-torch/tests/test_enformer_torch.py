@@ -184,6 +184,15 @@ def test_the_example_is_ready_for_its_files(published, data, tmp_path, monkeypat
     assert model.name == "enformer-torch"
 
 
+def test_bins_lie_in_the_middle_or_are_refused(weights, tmp_path):
+    with pytest.raises(ConfigError, match=r"the 32 bins of 128 bp .* have no middle in its 129"):
+        _ = small(weights, length=LENGTH + 128).n_bins
+    assert small(weights, length=LENGTH + 256).n_bins == 32
+    whole = small(checkpoint(tmp_path / "whole", target_length=-1))
+    assert (whole.n_bins, whole.output_start) == (LENGTH // 128, 0)
+    assert whole.predict(sequences(whole, 1)).shape == (1, LENGTH // 128, 5)
+
+
 def test_fingerprints(weights, tmp_path):
     other = checkpoint(tmp_path / "other", seed=1)
     check_fingerprints(
@@ -264,7 +273,6 @@ sys.meta_path.insert(0, Hidden())
 import numpy as np
 from creme.errors import ModelError
 from creme_enformer_torch.model import EnformerTorch
-from creme_enformer_torch.network import decode, encode
 model = EnformerTorch(weights={str(weights)!r}, length={LENGTH}, tf_gamma=False)
 model.fingerprint, model.tracks
 assert "torch" not in sys.modules

@@ -148,6 +148,28 @@ def test_errors_say_what_is_wrong(xpresso, tmp_path):
         xpresso().predict(onehot[:, :9000])
 
 
+def test_one_of_several_outputs_is_read(tmp_path):
+    keras.utils.set_random_seed(1)
+    x = keras.Input((64, 4))
+    flat = keras.layers.Flatten()(x)
+    heads = [keras.layers.Dense(1, name=name)(flat) for name in ("first", "second")]
+    network = keras.Model(x, heads)
+    network.save(tmp_path / "heads.keras")
+    (tmp_path / "heads.toml").write_text("input_length = 64\n")
+    file = tmp_path / "heads.keras"
+    onehot = sequences(KerasModel(file=file), 3)
+    expected = [np.asarray(each.detach())[:, :, None] for each in network(onehot)]
+    for name, values in zip(network.output_names, expected, strict=True):
+        got = KerasModel(file=file, output=name).predict(onehot)
+        np.testing.assert_allclose(got, values, rtol=1e-5)
+    one, other = (KerasModel(file=file, output=name) for name in network.output_names)
+    assert one.fingerprint != other.fingerprint
+    with pytest.raises(ModelError, match="has the outputs first, second: say with output"):
+        KerasModel(file=file).predict(onehot)
+    with pytest.raises(ModelError, match="no output 'third': it has first, second"):
+        KerasModel(file=file, output="third").predict(onehot)
+
+
 def test_code_in_a_file_is_not_run(tmp_path):
     path = small(tmp_path / "small.keras", layers=[keras.layers.Lambda(lambda x: x * 2)])
     with pytest.raises(ModelError, match=r"(?i)lambda"):

@@ -11,7 +11,7 @@ from creme.errors import ConfigError, ModelError
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
 
-from creme_onnx.model import OnnxModel
+from creme_onnx.model import OnnxModel, external_data
 
 onnx = pytest.importorskip("onnx")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
@@ -89,8 +89,37 @@ def test_fingerprints(network, tmp_path):
         OnnxModel(file=network), OnnxModel(file=other), OnnxModel(file=network, output="y")
     )
     before = OnnxModel(file=network).fingerprint
-    (tmp_path / "small.onnx.data").write_bytes(b"weights")
-    assert OnnxModel(file=network).fingerprint != before
+    (tmp_path / "small.onnx.bak").write_bytes(b"none of its weights")
+    assert OnnxModel(file=network).fingerprint == before
+
+
+@pytest.mark.parametrize("name", ["small.onnx.data", "weights.bin", "parts/" + 150 * "w"])
+def test_weights_in_other_files_belong_to_the_fingerprint(name, network, tmp_path):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    model = onnx.load(network)
+    onnx.save(
+        model,
+        network,
+        save_as_external_data=True,
+        location=name,
+        size_threshold=0,
+        convert_attribute=True,
+    )
+    assert external_data(network) == {name}
+    first = OnnxModel(file=network)
+    onehot = sequences(first, 2)
+    values, fingerprint = first.predict(onehot), first.fingerprint
+    weights = np.frombuffer((tmp_path / name).read_bytes(), np.float32)
+    (tmp_path / name).write_bytes((-weights).tobytes())
+    second = OnnxModel(file=network)
+    assert not np.array_equal(second.predict(onehot), values)
+    assert second.fingerprint != fingerprint
+
+
+def test_a_network_in_one_file_has_no_other(network, tmp_path):
+    assert external_data(network) == set()
+    (tmp_path / "empty.onnx").touch()
+    assert external_data(tmp_path / "empty.onnx") == set()
 
 
 def test_errors_say_what_is_wrong(network, tmp_path):

@@ -71,7 +71,23 @@ class Description(Parameters):
             )
         if self.tss is not None and self.tss >= self.input_length:
             raise ValueError(f"tss = {self.tss} is no position of {self.input_length} bp")
+        table = self.table()
+        wrong = table.mispaired()
+        if wrong is not None:
+            raise ValueError(
+                f"track {table[wrong].name}: pair = {table[wrong].pair} is not the index of the "
+                f"same track of the other strand, '+' or '-', which has this one as its own"
+            )
         return self
+
+    def table(self) -> TrackTable:
+        """The tracks."""
+        return TrackTable(
+            tuple(
+                Track(track) if isinstance(track, str) else Track(**track.configuration())
+                for track in self.tracks
+            )
+        )
 
     @property
     def bin(self) -> int:
@@ -162,12 +178,7 @@ class DescribedModel(LoadedModel):
     @cached_property
     def tracks(self) -> TrackTable:
         """The output tracks."""
-        return TrackTable(
-            tuple(
-                Track(track) if isinstance(track, str) else Track(**track.configuration())
-                for track in self.described.tracks
-            )
-        )
+        return self.described.table()
 
     def layouts(self) -> dict[str, Any]:
         """What of the description changes numbers beyond the grid: for `identity`."""
@@ -196,7 +207,8 @@ class DescribedModel(LoadedModel):
         if output.shape != axes:
             # Axes of length 1 may be missing, others not.
             wanted = [size for size in axes[1:] if size > 1]
-            if [size for size in output.shape[1:] if size > 1] != wanted or len(output) != axes[0]:
+            given = [size for size in output.shape[1:] if size > 1]
+            if given != wanted or output.shape[:1] != axes[:1]:
                 raise ModelError(
                     f"model {self.name} returned an array of shape {output.shape}, and its "
                     f"description says {axes} ({self.described.output_layout})"

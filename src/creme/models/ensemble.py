@@ -111,6 +111,23 @@ class Ensemble(Model):
                 f"reverse_complement needs bins that are centred on the input; those of model "
                 f"{self._first.name} cover [{self.output_start}, {end}) of {self.input_length} bp"
             )
+        if self.tss not in ((self.input_length - 1) // 2, self.input_length // 2):
+            raise ValueError(
+                f"reverse_complement needs the TSS in the middle of the input; model "
+                f"{self._first.name} has it at {self.tss} of {self.input_length} bp"
+            )
+        if not self.tracks.strands_known:
+            raise ValueError(
+                f"reverse_complement: which tracks of model {self._first.name} are of one strand "
+                f"is not known: give 'targets', its table of tracks"
+            )
+        wrong = self.tracks.mispaired()
+        if wrong is not None:
+            track = self.tracks[wrong]
+            raise ValueError(
+                f"reverse_complement: track {track.name} has pair {track.pair}: a pair is the "
+                f"index of the same track of the other strand, which has this one as its own"
+            )
         for track in self.tracks:
             if track.strand != "." and track.pair is None:
                 raise ValueError(
@@ -148,6 +165,10 @@ class Ensemble(Model):
     def n_value(self) -> float:  # type: ignore[override]
         """The models'."""
         return self._first.n_value
+
+    def is_out_of_memory(self, error: BaseException) -> bool:
+        """Whether one of the models takes it for that."""
+        return any(model.is_out_of_memory(error) for model in self.of)
 
     def free_memory(self) -> int | None:
         """That of the GPU that holds the first network."""
@@ -196,10 +217,13 @@ class Ensemble(Model):
 
     def identity(self) -> dict[str, Any]:
         """The models' fingerprints, in whatever order they are given, and the variants."""
+        pairs = [track.pair for track in self.tracks]
+        exchanged = self.reverse_complement and any(pair is not None for pair in pairs)
         return {
             "of": sorted(model.fingerprint for model in self.of),
             "reverse_complement": self.reverse_complement,
             "shifts": sorted(self.shifts),
+            **({"pairs": pairs} if exchanged else {}),
         }
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -221,6 +245,10 @@ class Ensemble(Model):
             )
             for variant in self._in_order()
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # As the models' own: what was computed of weights that may have changed stays behind.
+        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
 
     def _in_order(self) -> list[_Variant]:
         """The variants in an order that does not depend on that of the models.
@@ -343,6 +371,10 @@ def replicates(table: dict[str, Any], varied: Any) -> list[dict[str, Any]]:
     if any(row in rows[:place] for place, row in enumerate(rows)):
         raise ConfigError(f"replicates: {varied}: each is given once")
     return [{**table, **dict(zip(varied, row, strict=True))} for row in rows]
+
+
+def _again(cls: type[Ensemble], fields: dict[str, Any]) -> Ensemble:
+    return cls(**fields)
 
 
 def _turned(array: Any) -> Any:

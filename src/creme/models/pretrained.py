@@ -110,7 +110,22 @@ class PretrainedModel(TorchModel):
             raise ModelError(f"{file} cannot be read: {error}") from None
 
     def fitting(self, n_bins: int, bin_size: int) -> int:
-        """`n_bins`, if as many bins fit into the input."""
+        """`n_bins`, if as many bins lie in the middle of the input; all of them for -1.
+
+        Raises
+        ------
+        ConfigError
+            If they do not fit, or leave an odd number over: no crop is then the middle.
+        """
+        positions = self.length // bin_size
+        if n_bins == -1:
+            return positions
+        if (positions - n_bins) % 2:
+            raise ConfigError(
+                f"length = {self.length}: the {n_bins} bins of {bin_size} bp of the network in "
+                f"{self.folder} have no middle in its {positions} positions; with {bin_size} bp "
+                f"more or less they do"
+            )
         if n_bins * bin_size > self.length:
             raise ConfigError(
                 f"length = {self.length}: the {n_bins} bins of {bin_size} bp of the network in "
@@ -118,9 +133,9 @@ class PretrainedModel(TorchModel):
             )
         return n_bins
 
-    def table(self, n_tracks: int) -> TrackTable:
-        """The given table of tracks, or ``track0``, ``track1`` and so on."""
-        return track_table(self.targets, n_tracks)
+    def table(self, n_tracks: int, *, stranded: bool = True) -> TrackTable:
+        """The given table of tracks, or ``track0``, ``track1`` and so on; see `track_table`."""
+        return track_table(self.targets, n_tracks, stranded=stranded)
 
 
 def _parts(folder: Path) -> tuple[list[str], list[str]]:

@@ -33,10 +33,19 @@ ENFORMER_TARGETS = (
 """The tables of Enformer's tracks as published; the same for every implementation."""
 
 
-def track_table(path: Path | None, n_tracks: int) -> TrackTable:
-    """A table of tracks as `read_targets`; without a file ``track0``, ``track1`` and so on."""
+def track_table(path: Path | None, n_tracks: int, *, stranded: bool = True) -> TrackTable:
+    """A table of tracks as `read_targets`; without a file ``track0``, ``track1`` and so on.
+
+    Parameters
+    ----------
+    path : Path, optional
+    n_tracks : int
+    stranded : bool
+        Whether there may be tracks of one strand, which only the file can tell.
+    """
     if path is None:
-        return TrackTable(tuple(Track(f"track{index}") for index in range(n_tracks)))
+        named = tuple(Track(f"track{index}") for index in range(n_tracks))
+        return TrackTable(named, strands_known=not stranded)
     return read_targets(path, n_tracks)
 
 

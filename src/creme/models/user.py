@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+import types
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -116,13 +116,12 @@ class PythonModel(DescribedModel):
         return built
 
     def _maker(self) -> Any:
-        spec = importlib.util.spec_from_file_location(f"creme_user_{self.file.stem}", self.file)
-        if spec is None or spec.loader is None:
-            raise ConfigError(f"{self.file} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
+        module = types.ModuleType(f"creme_user_{self.file.stem}")
+        module.__file__ = str(self.file)
+        sys.modules[module.__name__] = module
         try:
-            spec.loader.exec_module(module)
+            # Not by the import system: bytecode of an earlier version may pass for this one's.
+            exec(compile(self.file.read_bytes(), self.file, "exec"), vars(module))
         except Exception as error:
             raise ModelError(
                 f"{self.file} cannot be run: {type(error).__name__}: {error}"

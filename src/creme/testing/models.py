@@ -63,20 +63,18 @@ def grid(make: Make) -> None:
 
 
 def tracks(make: Make) -> None:
-    """Track names differ, and pairs point at each other."""
+    """Track names differ, and the pair of a track is that of the other strand."""
     table = make().tracks
     names = [track.name for track in table]
     ensure(len(names) > 0, "there are no tracks")
     ensure(len(set(names)) == len(names), "two tracks have the same name")
-    for index, track in enumerate(table):
-        if track.pair is None:
-            continue
-        ensure(0 <= track.pair < len(table), f"track {track.name}: pair {track.pair} is no index")
-        other = table[track.pair]
-        ensure(
-            track.pair == index or other.pair == index,
-            f"track {track.name} has pair {other.name}, whose pair it is not",
-        )
+    wrong = table.mispaired()
+    first = table[wrong or 0]
+    ensure(
+        wrong is None,
+        f"track {first.name} has pair {first.pair}: a pair is the index of the same track of the "
+        f"other strand, '+' or '-', which has this one as its own",
+    )
 
 
 def shape_and_dtype(make: Make) -> None:

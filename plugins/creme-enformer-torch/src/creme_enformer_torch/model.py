@@ -63,7 +63,7 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
         heads = self.config.get("output_heads", {"human": 5313, "mouse": 1643})
         if self.head not in heads:
             raise ConfigError(f"head = {self.head!r}: the network has {', '.join(heads)}")
-        return self.table(heads[self.head])
+        return self.table(heads[self.head], stranded=False)
 
     def identity(self) -> dict[str, Any]:
         """Digests of the weights, the head, and the table of positions."""

@@ -80,7 +80,7 @@ class Enformer(LoadedModel):
     @cached_property
     def tracks(self) -> TrackTable:
         """5,313 tracks (human) or 1,643 (mouse)."""
-        return track_table(self.targets, _TRACKS[self.head])
+        return track_table(self.targets, _TRACKS[self.head], stranded=False)
 
     @cached_property
     def folder(self) -> Path:

@@ -41,6 +41,9 @@ class KerasModel(FileModel):
         None, description="name of the input that takes the sequence; needed if there are several"
     )
     constants: dict[str, list[float]] = Field({}, description="values of the other inputs, by name")
+    output: str | None = Field(
+        None, description="name of the output to read; needed if there are several"
+    )
     backend: Literal["torch", "tensorflow", "jax"] = Field(
         "torch", description="what Keras computes with"
     )
@@ -53,6 +56,7 @@ class KerasModel(FileModel):
             "constants": self.constants,
             "layouts": self.layouts(),
             "backend": self.backend,
+            **({} if self.output is None else {"output": self.output}),
         }
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -71,6 +75,8 @@ class KerasModel(FileModel):
         on = {"auto": None, "cpu": "cpu:0"}.get(self.device, f"gpu:{number}")
         with keras.device(on) if on else nullcontext(), self._without_gradients():
             output = network(inputs if len(inputs) > 1 else inputs[0], training=False)
+            place = 0 if self.output is None else self._output_names(network).index(self.output)
+            output = keras.tree.flatten(output)[place]
             return np.asarray(keras.ops.convert_to_numpy(output))
 
     def _without_gradients(self) -> Any:
@@ -111,8 +117,22 @@ class KerasModel(FileModel):
         names = [place.name for place in network.inputs]
         return self.sequence_input if self.sequence_input is not None else names[0]
 
+    @staticmethod
+    def _output_names(network: Any) -> list[str]:
+        return [str(name) for name in network.output_names]
+
     def _check(self, network: Any) -> None:
-        """Whether the inputs are those that the parameters and the description speak of."""
+        """Whether inputs and output are those that the parameters and the description speak of."""
+        outputs = self._output_names(network)
+        if self.output is None and len(outputs) > 1:
+            raise ModelError(
+                f"{self.file} has the outputs {', '.join(outputs)}: say with output which one to "
+                f"read"
+            )
+        if self.output is not None and self.output not in outputs:
+            raise ModelError(
+                f"{self.file} has no output {self.output!r}: it has {', '.join(outputs)}"
+            )
         names = [place.name for place in network.inputs]
         if self.sequence_input is None and len(names) > 1:
             raise ModelError(

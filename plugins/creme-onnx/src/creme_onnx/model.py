@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
+import re
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +20,7 @@ class OnnxModel(FileModel):
 
     A TOML file beside it, ``NAME.toml`` for ``NAME.onnx`` unless given, says what the network takes
     and gives; see `creme.models.described.Description`. Weights that the exporter has put into
-    files of their own (``NAME.onnx.data``) belong to the fingerprint as well.
+    files of their own (such as ``NAME.onnx.data``) belong to the fingerprint as well.
 
     Raises
     ------
@@ -37,10 +40,10 @@ class OnnxModel(FileModel):
 
     def identity(self) -> dict[str, Any]:
         """Digests of the file and of its external data, the output, and the layouts."""
-        beside = sorted(self.file.parent.glob(f"{self.file.name}[._]*"))
+        data = sorted(external_data(self.file))
         return {
             "network": digest(self.file),
-            "data": [digest(path) for path in beside if path.is_file()],
+            "data": {name: digest(self.file.parent / name) for name in data},
             "output": self.output,
             "layouts": self.layouts(),
         }
@@ -115,3 +118,29 @@ class OnnxModel(FileModel):
             raise ModelError(
                 f"{self.file} has no output {self.output!r}: it has {', '.join(outputs)}"
             )
+
+
+# In Protocol Buffers' encoding, an entry of the key "location": the field's number and type, the
+# length and the text of the key, then those of its value, whose length takes one byte or two.
+_LOCATION = re.compile(rb"\x0a\x08location\x12([\x80-\xff]?[\x01-\x7f])", re.DOTALL)
+
+
+def external_data(file: Path) -> set[str]:
+    """Names of the files, relative to an ONNX file, in which it says that its weights are.
+
+    Found by the bytes that begin each such entry, so that neither the weights have to be read into
+    memory nor the onnx package to be there. What looks like one and names no file is none.
+    """
+    found: set[str] = set()
+    if not file.stat().st_size:
+        return found
+    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for match in _LOCATION.finditer(data):
+            length = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(match[1]))
+            try:
+                name = data[match.end() : match.end() + length].decode()
+            except UnicodeDecodeError:
+                continue
+            if "\0" not in name and (file.parent / name).is_file():
+                found.add(name)
+    return found
