@@ -269,3 +269,25 @@ def test_the_environment_is_kept_with_the_results(function, tmp_path):
     assert framed.environment() == {}
     framed.predict(sequences(framed, 1))
     assert framed.environment() == {"device": "auto", "numpy": np.__version__}
+
+
+def test_a_pytorch_module_says_its_device_and_computes_in_float32(module, tmp_path):
+    import torch
+
+    (tmp_path / "net.py").write_text(
+        TORCH
+        + """
+seen = []
+old = Net.forward
+def forward(self, x):
+    seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic))
+    return old(self, x)
+Net.forward = forward
+"""
+    )
+    model = module()
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
+    model.predict(sequences(model, 1))
+    assert sys.modules["creme_user_net"].seen == [(False, True)]
+    assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == before
+    assert model.environment()["device"] == "cpu"

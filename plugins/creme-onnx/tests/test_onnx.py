@@ -140,6 +140,12 @@ def test_errors_say_what_is_wrong(network, tmp_path):
         OnnxModel(file=bad).predict(np.zeros((1, LENGTH, 4), np.float32))
 
 
+def test_the_device_is_said(network):
+    model = OnnxModel(file=network)
+    model.predict(np.zeros((1, LENGTH, 4), np.float32))
+    assert model.environment()["device"] == "cpu"
+
+
 def test_no_gpu_is_said(network):
     import onnxruntime
 

@@ -106,7 +106,11 @@ class LoadedModel(Model):
         if self._network is None:
             return {}
         versions = {name: _version(name) for name in self.frameworks}
-        return {"device": self.device, **versions}
+        return {"device": self.device_used(), **versions}
+
+    def device_used(self) -> str:
+        """The device that the loaded network is on; what was asked for, where that is not known."""
+        return self.device
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})

@@ -76,23 +76,15 @@ class TorchModel(LoadedModel):
 
     @contextmanager
     def _computing(self) -> Iterator[None]:
-        """Inference at the chosen precision: by default PyTorch uses TF32 in convolutions."""
+        """Inference at the chosen precision."""
         import torch
 
-        fast = self.precision == "tf32"
-        before = torch.backends.cuda.matmul.allow_tf32
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode())
-            stack.enter_context(
-                torch.backends.cudnn.flags(
-                    enabled=True, benchmark=False, deterministic=True, allow_tf32=fast
-                )
-            )
+            stack.enter_context(arithmetic(tf32=self.precision == "tf32"))
             if self.precision == "bfloat16":
                 kind = _device(self.network).type
                 stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16))
-            torch.backends.cuda.matmul.allow_tf32 = fast
-            stack.callback(setattr, torch.backends.cuda.matmul, "allow_tf32", before)
             yield
 
     def into_place(self, network: Any) -> Any:
@@ -165,6 +157,21 @@ class SplitTorchModel(SplitModel, TorchModel):
 
         with torch.inference_mode():
             array[:, start : start + values.shape[1]] = values
+
+
+@contextmanager
+def arithmetic(*, tf32: bool = False) -> Iterator[None]:
+    """The same numbers each time, in float32: by default PyTorch uses TF32 in convolutions."""
+    import torch
+
+    before = torch.backends.cuda.matmul.allow_tf32
+    flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": tf32}
+    with torch.backends.cudnn.flags(**flags):
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
 
 
 def selected(output: Any, selection: Selection | None) -> Any:

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from creme.errors import ConfigError, ModelError
 from creme.models.described import DescribedModel, Description
+from creme.models.torch_model import arithmetic
 from creme.weights import digest
 
 
@@ -84,9 +85,13 @@ class PythonModel(DescribedModel):
             return np.asarray(built(batch))
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), arithmetic():
             # A copy, which the module may work on in place.
             return built(torch.tensor(batch, device=device)).float().cpu().numpy()
+
+    def device_used(self) -> str:
+        """Where a PyTorch module is; a function may use what it likes."""
+        return self.network[1] or self.device
 
     def load(self) -> tuple[Any, str | None]:
         """What was built, and its device if it is a PyTorch module."""

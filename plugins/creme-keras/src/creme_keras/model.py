@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from creme.errors import ModelError
 from creme.models.described import FileModel
+from creme.models.torch_model import arithmetic
 from creme.weights import digest
 from numpy.typing import NDArray
 from pydantic import Field
@@ -73,18 +75,21 @@ class KerasModel(FileModel):
 
         number = self.device.partition(":")[2] or "0"
         on = {"auto": None, "cpu": "cpu:0"}.get(self.device, f"gpu:{number}")
-        with keras.device(on) if on else nullcontext(), self._without_gradients():
+        with keras.device(on) if on else nullcontext(), self._inference():
             output = network(inputs if len(inputs) > 1 else inputs[0], training=False)
             place = 0 if self.output is None else self._output_names(network).index(self.output)
             output = keras.tree.flatten(output)[place]
             return np.asarray(keras.ops.convert_to_numpy(output))
 
-    def _without_gradients(self) -> Any:
-        if self.backend == "torch":
-            import torch
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        if self.backend != "torch":
+            yield
+            return
+        import torch
 
-            return torch.no_grad()
-        return nullcontext()
+        with torch.no_grad(), arithmetic():
+            yield
 
     def load(self) -> Any:
         """The network, without its training configuration."""

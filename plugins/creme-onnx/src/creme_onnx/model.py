@@ -64,6 +64,11 @@ class OnnxModel(FileModel):
             parts.append(np.asarray(values)[: size - short])
         return np.concatenate(parts)
 
+    def device_used(self) -> str:
+        """The device of the first provider that ONNX Runtime has accepted."""
+        options = self.network.get_provider_options().get("CUDAExecutionProvider")
+        return "cpu" if options is None else f"cuda:{options.get('device_id', 0)}"
+
     def load(self) -> Any:
         """A session of ONNX Runtime."""
         try:
