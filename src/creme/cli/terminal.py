@@ -18,7 +18,8 @@ from creme.errors import CremeWarning
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
     from creme.runner.run import Plan
-    from creme.runner.scheduler import Progress, Scheduler
+    from creme.runner.scheduler import Scheduler
+    from creme.runner.tasks import Progress
 
 out = Console(soft_wrap=True)
 if not out.is_terminal:

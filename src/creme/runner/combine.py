@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from creme.errors import ConfigError
-from creme.runner.scheduler import Task
+from creme.runner.tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd

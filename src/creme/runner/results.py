@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "experiment.toml"
 STATE = "run.json"
-RUN_TWICE = ": wait for its end, or stop it; what is there can be read meanwhile"
 
 
 class Results:
@@ -68,8 +67,7 @@ class Results:
             If something else stands here; nothing is changed then.
         """
         self._refuse_foreign()
-        self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path / f".{STATE}.lock", f"{self.path} is being run", RUN_TWICE):
+        with held(self.path, STATE):
             yield
 
     def claim(self, text: str, folder: Path, identity: dict[str, Any]) -> None:
@@ -172,6 +170,21 @@ class Results:
             )
         with xr.open_zarr(self.path / f"{label}.zarr", consolidated=False, chunks=None) as dataset:
             return dataset.load()
+
+
+@contextmanager
+def held(folder: Path, state: str) -> Iterator[None]:
+    """Have a folder for this process alone, by a lock named after its state; it is made if needed.
+
+    Raises
+    ------
+    InUseError
+        If another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    advice = ": wait for its end, or stop it; what is there can be read meanwhile"
+    with locked(folder / f".{state}.lock", f"{folder} is being run", advice):
+        yield
 
 
 def about() -> dict[str, Any]:

@@ -20,7 +20,8 @@ from creme.runner.cache import Cache, source_fingerprint
 from creme.runner.device import Device
 from creme.runner.experiment import Experiment, build_model, build_tests, parse, select
 from creme.runner.results import Results
-from creme.runner.scheduler import Progress, Scheduler, Task
+from creme.runner.scheduler import Scheduler
+from creme.runner.tasks import Progress, Task
 from creme.store import Store
 from creme.test import Test
 

@@ -23,12 +23,11 @@ from numpy.typing import NDArray
 
 from creme.errors import ModelError, SequenceError
 from creme.runner.device import Batch, Device
+from creme.runner.tasks import Outcome, Progress, Task
 from creme.sequence import Sequenceable
-from creme.test import Profiles, Request, Steps, Test, Unit
+from creme.test import Profiles, Request, Steps
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from creme.runner.cache import Cache
 
 PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
@@ -44,55 +43,6 @@ HASHING = max(1, min(4, os.cpu_count() or 1))
 
 SHARED = 32
 """Sequences to hash that are too few to be shared among threads."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """One test on one unit."""
-
-    label: str
-    test: Test
-    unit: Unit
-
-    def __str__(self) -> str:
-        return f"test {self.label!r} on locus {self.unit.name!r}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a task: its Dataset, or the error that ended it."""
-
-    task: Task
-    dataset: xr.Dataset | None = None
-    error: Exception | None = None
-
-
-@dataclass
-class Progress:
-    """Counts of a run so far.
-
-    Attributes
-    ----------
-    asked : int
-        Sequences that tests have asked for and that are known by now.
-    predicted : int
-        Forward passes made, in sequences.
-    stored : int
-        Of those asked for, answered from predictions that earlier runs had stored.
-    finished, failed : int
-        Tasks.
-    """
-
-    asked: int = 0
-    predicted: int = 0
-    stored: int = 0
-    finished: int = 0
-    failed: int = 0
-
-    @property
-    def repeated(self) -> int:
-        """Asked for more than once within this run, and predicted once."""
-        return self.asked - self.predicted - self.stored
 
 
 @dataclass(eq=False)

@@ -15,7 +15,7 @@ from pydantic import Field
 from creme.errors import ModelError
 from creme.genome import Locus
 from creme.runner.run import told
-from creme.runner.scheduler import Progress, Task
+from creme.runner.tasks import Progress, Task
 from creme.sequence import Sequenceable
 from creme.store import Store
 from creme.study.config import Categories

@@ -81,9 +81,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import locked, write_text
+from creme.durable import write_text
 from creme.errors import ResultsError, listing, nearest
-from creme.runner.results import RUN_TWICE, Results, about, gone, now
+from creme.runner.results import Results, about, gone, held, now
 from creme.study.config import STAGES
 
 if TYPE_CHECKING:
@@ -135,8 +135,7 @@ class Folder:
             If something else stands here; nothing is changed then.
         """
         self._refuse_foreign()
-        self.path.mkdir(parents=True, exist_ok=True)
-        with locked(self.path / f".{STATE}.lock", f"{self.path} is being run", RUN_TWICE):
+        with held(self.path, STATE):
             yield
 
     def claim(self, text: str, said: Mapping[str, Any], identity: Mapping[str, Any]) -> None:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from creme.errors import ConfigError
 from creme.runner.run import Plan, told
-from creme.runner.scheduler import Progress, Scheduler, Task
+from creme.runner.scheduler import Scheduler
+from creme.runner.tasks import Progress, Task
 from creme.store import Store
 from creme.study.candidates import Candidates
 from creme.study.config import Selection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,21 +16,20 @@ from creme.errors import StoreError
 from creme.genome import Locus
 from creme.runner.cache import source_fingerprint
 from creme.runner.device import Device
-from creme.sequence import Sequenceable
 from creme.store import Store
 from creme.store.arrays import Source
+from creme.study.asked import alike, asked, at_least, at_most
 from creme.study.bounds import fine_tile, higher_order, multiplicity
-from creme.study.config import OF_CATEGORIES, OF_CRES, StudyFile
+from creme.study.config import OF_CATEGORIES, OF_CRES
 from creme.study.folder import SELECTED, STATE, Folder
 from creme.study.ready import Ready
 from creme.study.work import work
-from creme.suite.adaptive import AdaptiveTest
 from creme.suite.context_swap import ContextSwap
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
 from creme.suite.multiplicity import Multiplicity
 from creme.suite.tiled import TiledTest
-from creme.test import Profiles, Test
+from creme.test import Test
 
 LOOKED_AT = 5000
 """Sequences of a stage that are made and looked up; a larger stage is judged by a part of it."""
@@ -111,7 +110,7 @@ def seconds_per_prediction(ready: Ready) -> float:
     test = ready.study.test("necessity")
     given = ready.plan.batch_size
     size = given if isinstance(given, int) else ready.plan.model.batch_size
-    sequences = list(islice(_asked(ready, test, _stand_ins(ready, None)[0]), 1 + 3 * size))
+    sequences = list(islice(asked(ready, test, _stand_ins(ready, None)[0]), 1 + 3 * size))
     device = Device(ready.plan.model, ready.plan.selection, given)
     first, rest = sequences[: 1 + size], sequences[1 + size :] or sequences
     for start in range(0, len(first), size):
@@ -181,7 +180,7 @@ class _Planner:
         adaptive = self._adaptive(stage, todo.test, todo.loci)
         if adaptive is not None:
             return replace(adaptive, units=todo.units)
-        most = _at_most(todo.test)
+        most = at_most(todo.test)
         units = list(most.units(todo.loci))
         counted = self._count(most, units)
         kind: Kind = "exact" if counted.whole else "estimate"
@@ -221,7 +220,7 @@ class _Planner:
         locus = self.stand_ins[0]
         one = self._adaptive(stage, test, [locus])
         if one is None:
-            most = _at_most(test)
+            most = at_most(test)
             counted = self._count(most, [locus], stored=False)
             said = said if most is test else (*said, _WITH_TOLERANCE)
             one = self._forecast(stage, 1, counted, "estimate")
@@ -237,7 +236,7 @@ class _Planner:
     def _swapped(self, n: int, said: tuple[str, ...]) -> Forecast:
         test = self.study.test("context_swap")
         replicates = test.replicates  # type: ignore[attr-defined]
-        shared = _alike(self.study, "context_swap", "context_dependence")
+        shared = alike(self.study, "context_swap", "context_dependence")
         asked = n * n * (3 + 2 * replicates)
         needed = n * (n - 1) * (1 + replicates) + (0 if shared else n * replicates)
         return Forecast("context_swap", n * n, asked, needed, 0, "estimate", True, said)
@@ -247,13 +246,13 @@ class _Planner:
         tracks = len(self.ready.tracks)
         units: list[Any] = list(test.units(loci))
         if isinstance(test, HigherOrder):
-            shared = "necessity" in self.study.stages and _alike(self.study, stage, "necessity")
+            shared = "necessity" in self.study.stages and alike(self.study, stage, "necessity")
             both = [higher_order(test, unit, tracks, shared) for unit in units]
         elif isinstance(test, Multiplicity):
-            shared = _alike(self.study, stage, "sufficiency")
+            shared = alike(self.study, stage, "sufficiency")
             both = [multiplicity(test, unit, tracks, shared) for unit in units]
         elif isinstance(test, FineTile):
-            shared = _alike(self.study, stage, "sufficiency")
+            shared = alike(self.study, stage, "sufficiency")
             both = [fine_tile(test, unit, tracks, shared) for unit in units]
         else:
             return None
@@ -314,7 +313,7 @@ class _Planner:
         for place in range(0, len(units), step):
             unit = units[place]
             # A window with too many N is not asked for.
-            digests = [one.digest for one in _asked(self.ready, test, unit)]
+            digests = [one.digest for one in asked(self.ready, test, unit)]
             part += len(digests)
             fresh = set(digests) - seen
             seen |= fresh
@@ -344,41 +343,8 @@ class _Planner:
             sequence.digest
             for locus in loci
             for one in earlier
-            for sequence in _asked(self.ready, _at_least(one), locus)
+            for sequence in asked(self.ready, at_least(one), locus)
         }
-
-
-def _asked(ready: Ready, test: Test, unit: Any) -> Iterator[Sequenceable]:
-    """What a test asks for whose questions do not depend on the answers, here all 1."""
-    steps = test.run(unit)
-    answer: Any = None
-    try:
-        while True:
-            request = steps.send(answer)
-            profiles = isinstance(request, Profiles)
-            count = 0
-            for sequence in request.sequences if isinstance(request, Profiles) else request:
-                count += 1
-                yield sequence
-            shape = ready.plan.selection.shape if profiles else (len(ready.tracks),)
-            answer = np.ones((count, *shape), dtype=np.float32)
-    except StopIteration:
-        return
-
-
-def _alike(study: StudyFile, stage: str, other: str) -> bool:
-    """Whether two stages draw the same random bases for the same tiles."""
-    fields = ("tile", "tss_tile", "replicates", "perturbation")
-    one, two = study.test(stage), _at_least(study.test(other))
-    return all(getattr(one, field) == getattr(two, field) for field in fields)
-
-
-def _at_most(test: Test) -> Test:
-    return test.at_most() if isinstance(test, AdaptiveTest) else test
-
-
-def _at_least(test: Test) -> Test:
-    return test.at_least() if isinstance(test, AdaptiveTest) else test
 
 
 def _stand_ins(ready: Ready, loci: list[Locus] | None) -> list[Locus]:

@@ -16,7 +16,7 @@ from creme.errors import ConfigError, ModelError, ResultsError, listing
 from creme.runner.experiment import read_text
 from creme.runner.results import STATE, Results, now
 from creme.runner.run import Plan, measure
-from creme.runner.scheduler import Progress
+from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.study.config import NEEDS, STAGES
 from creme.study.coverage import coverage

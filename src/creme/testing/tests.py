@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from creme.runner.run import Plan
-    from creme.runner.scheduler import Progress
+    from creme.runner.tasks import Progress
     from creme.store import Store
 
 Make = Callable[[], Test]

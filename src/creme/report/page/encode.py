@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 DIGITS = 6
 """Significant digits of numbers in the page's data: a prediction is float32, which has seven."""
 
+Data = dict[str, Any]
+"""JSON values by name."""
+
 _BAD = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), 127) if chr(code) not in "\n\t"}
 
 

@@ -3,51 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from creme import report
-from creme.analysis.additive import INTERACTIONS, additive_comparison
 from creme.analysis.categories import CONTEXTS, cre_classes, kind_of
 from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
-from creme.analysis.traces import mean_traces
 from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.source import HEAVY, REPLICATES, Source
+from creme.report.page.drawn import Drawn, deciding, labels_of, width_of
+from creme.report.page.searches import copies, fine, searches
+from creme.report.page.source import Source
 from creme.report.select import MINUS, in_order, texts
-from creme.report.style import COLUMN, PAGE, PALETTE
+from creme.report.style import PALETTE
 
 _FEW: dict[str, Any] = {"resamples": 1}  # bands are standard errors: no draws are needed
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure of the page.
-
-    Attributes
-    ----------
-    stage : str
-    title : str
-    paper : str
-        The figure of the paper that it is; empty if the paper has none.
-    caption : str
-    drawing : Axes or Figure
-    """
-
-    stage: str
-    title: str
-    paper: str
-    caption: str
-    drawing: Axes | Figure
 
 
 def figures(source: Source) -> Iterator[Drawn]:
@@ -60,26 +35,6 @@ def figures(source: Source) -> Iterator[Drawn]:
             yield from draw(source)
 
 
-def _of(source: Source, test: str) -> xr.Dataset:
-    """A test's Dataset of the deciding track, without what figures do not use."""
-    return source.open(test, (*HEAVY, *REPLICATES)).sel(track=[source.track]).load()
-
-
-def _labels(source: Source, dataset: xr.Dataset) -> xr.DataArray | None:
-    """Category of each locus of a Dataset; None where there are none at all."""
-    if not source.categories:
-        return None
-    named = [source.categories.get(str(name), "") for name in dataset["locus"].values]
-    return xr.DataArray(
-        np.array(named, dtype=object), dims="locus", coords={"locus": dataset["locus"].values}
-    )
-
-
-def _width(panels: int) -> float:
-    """Of a row of panels, mm."""
-    return COLUMN if panels == 1 else min(PAGE, 60.0 * panels)
-
-
 def _contexts(source: Source) -> Iterator[Drawn]:
     limits = source.limits[0]
     yield Drawn(
@@ -90,7 +45,7 @@ def _contexts(source: Source) -> Iterator[Drawn]:
         f"enhances. Inset: loci above {limits.enhancing:g} (enhancing), within plus and minus "
         f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing).",
         report.context_histogram(
-            _of(source, "context_dependence"),
+            deciding(source, "context_dependence"),
             track=source.track,
             enhancing=limits.enhancing,
             neutral=limits.neutral,
@@ -111,7 +66,7 @@ def _contexts(source: Source) -> Iterator[Drawn]:
 
 
 def _swaps(source: Source) -> Iterator[Drawn]:
-    dataset = _of(source, "context_swap")
+    dataset = deciding(source, "context_swap")
     sources = in_order(texts(dataset["source_category"]))
     for measure, title, paper, caption in (
         ("effect", "TSSs in other contexts", "Figure 2c", "TSSs put into the context of other "
@@ -121,7 +76,7 @@ def _swaps(source: Source) -> Iterator[Drawn]:
     ):  # fmt: skip
         if not sources:
             continue
-        figure, axes = report.panels(1, len(sources), width=_width(len(sources)), height=55)
+        figure, axes = report.panels(1, len(sources), width=width_of(len(sources)), height=55)
         for one, ax in zip(sources, axes[0], strict=True):
             report.swap_boxes(dataset, source=one, measure=measure, track=source.track, ax=ax)
         yield Drawn("context_swap", title, paper, caption, figure)
@@ -129,8 +84,8 @@ def _swaps(source: Source) -> Iterator[Drawn]:
 
 def _tiles(test: str, title: str, paper: str, caption: str) -> Callable[[Source], Iterator[Drawn]]:
     def draw(source: Source) -> Iterator[Drawn]:
-        dataset = _of(source, test)
-        labels = _labels(source, dataset)
+        dataset = deciding(source, test)
+        labels = labels_of(source, dataset)
         yield Drawn(
             test, title, paper, caption, report.tile_effects(dataset, labels, track=source.track)
         )
@@ -146,13 +101,13 @@ def _against(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
     if "necessity" not in source.tests:
         return
     try:
-        table = necessity_and_sufficiency(_of(source, "necessity"), sufficiency)
+        table = necessity_and_sufficiency(deciding(source, "necessity"), sufficiency)
     except ConfigError:  # no tile in common
         return
     category = table["locus"].map(source.categories).fillna("")
     names = [name for name in CONTEXTS if (category == name).any()]
     parts = {name: table[category == name] for name in names} or {"": table}
-    figure, axes = report.panels(1, len(parts), width=_width(len(parts)), height=58)
+    figure, axes = report.panels(1, len(parts), width=width_of(len(parts)), height=58)
     for (name, part), ax in zip(parts.items(), axes[0], strict=True):
         report.necessity_sufficiency(
             part, track=source.track, title=name, colour=PALETTE.get(name), ax=ax
@@ -171,7 +126,7 @@ def _maps(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
     """The locus of each category whose tiles do most."""
     if "necessity" not in source.tests:
         return
-    necessity = _of(source, "necessity")
+    necessity = deciding(source, "necessity")
     common = [str(n) for n in necessity["locus"].values if n in sufficiency["locus"].values]
     if not common:
         return
@@ -228,7 +183,7 @@ def _bars(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
 
 
 def _distances(source: Source) -> Iterator[Drawn]:
-    dataset = _of(source, "distance")
+    dataset = deciding(source, "distance")
     kinds = _kind_of_tiles(source, dataset)
     curves = {}
     for kind in ("enhancer", "silencer"):
@@ -259,7 +214,7 @@ def _kind_of_tiles(source: Source, dataset: xr.Dataset) -> xr.DataArray:
     kinds = np.full((dataset.sizes["locus"], dataset.sizes["tile"]), "", dtype=object)
     if "sufficiency" in source.tests:
         limits = source.limits[1]
-        known = _of(source, "sufficiency")[["effect"]]
+        known = deciding(source, "sufficiency")[["effect"]]
         found = kind_of(cre_classes(known, weak=limits.weak, strong=limits.strong)).isel(track=0)
         of = {
             (str(locus), int(start)): str(kind)
@@ -287,125 +242,6 @@ def _starts(values: xr.DataArray) -> np.ndarray:
     return np.asarray(starts.transpose("locus", "tile").values, dtype=np.float64)
 
 
-def _searches(source: Source) -> Iterator[Drawn]:
-    dataset = _of(source, "higher_order")
-    labels = _labels(source, dataset)
-    means = mean_traces(dataset, labels, **_FEW)
-    found = additive_comparison(dataset, threshold=source.limits[1].additive)
-    searches = [str(name) for name in dataset["search"].values]
-    for search in searches:
-        figure = "Figure 4b" if search == "enhancers" else "Figure 4c"
-        less = "least" if search == "enhancers" else "most"
-        yield Drawn(
-            "higher_order",
-            f"Sets of {search}",
-            figure,
-            f"Activity over the wild type as ever more tiles are shuffled, those first that leave "
-            f"{less} of it. The band is the standard deviation of the mean over loci.",
-            report.greedy_traces(means, search=search, track=source.track),
-        )
-    yield from _one_search(source, dataset, found, searches)
-    for search in searches:
-        yield _additive(source, found, labels, search)
-
-
-def _additive(source: Source, found: xr.Dataset, labels: xr.DataArray | None, search: str) -> Drawn:
-    chosen: dict[str, Any] = {"search": search, "track": source.track}
-    enhancing = search == "enhancers" and labels is not None and "enhancing" in labels.values
-    if enhancing:
-        chosen |= {"categories": labels, "category": "enhancing"}
-    classes = texts(found["interaction"].sel(search=search).isel(track=0))
-    if enhancing and labels is not None:
-        classes = classes[labels.values == "enhancing"]
-    there = [name for name in INTERACTIONS if name in classes]
-    none = [name for name in INTERACTIONS if name not in classes]
-    rows, columns = (2, 2) if len(there) == len(INTERACTIONS) else (1, 1 + len(there))
-    figure, axes = report.panels(rows, columns, width=_width(columns), height=48 * rows)
-    for interaction, ax in zip((None, *there), axes.flat, strict=True):
-        report.observed_and_additive(found, interaction=interaction, **chosen, ax=ax)
-    whose = "loci of enhancing contexts" if enhancing else "all loci"
-    more = f" No set is {' or '.join(none)}." if none else ""
-    return Drawn(
-        "higher_order",
-        f"Are sets of {search} additive?",
-        "Figure 4d to g" if search == "enhancers" else "Supplementary Figure 4",
-        f"The observed trace of the search, and the sum of what its tiles do by themselves; "
-        f"{whose}, and those of each class by themselves.{more}",
-        figure,
-    )
-
-
-def _one_search(
-    source: Source, dataset: xr.Dataset, found: xr.Dataset, searches: list[str]
-) -> Iterator[Drawn]:
-    """The locus that is furthest from additive."""
-    search = searches[0]
-    mse = found["mse"].sel(search=search).isel(track=0).fillna(-1).values
-    if not mse.size or mse.max() < 0:
-        return
-    locus = str(dataset["locus"].values[int(mse.argmax())])
-    figure, axes = report.panels(2, 1, width=85, height=85)
-    report.observed_and_additive(
-        found, search=search, track=source.track, locus=locus, ax=axes[0, 0]
-    )
-    report.individual_effects(
-        dataset, search=search, track=source.track, locus=locus, ax=axes[1, 0]
-    )
-    yield Drawn(
-        "higher_order",
-        "The set that is least additive",
-        "Supplementary Figure 3",
-        f"Search of {search}: above, the two traces; below, what each tile does by itself, in the "
-        "order in which the search chose them.",
-        figure,
-    )
-
-
-def _copies(source: Source) -> Iterator[Drawn]:
-    dataset = source.open("multiplicity", HEAVY).sel(track=[source.track]).load()
-    for search in [str(name) for name in dataset["search"].values]:
-        yield Drawn(
-            "multiplicity",
-            "Copies" if dataset.sizes["search"] == 1 else f"Copies, placed as {search}",
-            "Supplementary Figure 5",
-            "Activity with ever more copies of a CRE, over that with the CRE at its own position; "
-            "each copy stands where it does most. Short lines at the right: fitted plateaus.",
-            report.saturation_curves(
-                dataset, _fitted(source, search), search=search, track=source.track
-            ),
-        )
-
-
-def _fitted(source: Source, search: str) -> xr.Dataset | None:
-    """The plateaus that the study has fitted."""
-    table = source.table("saturation")
-    if table is None or "plateau" not in table or table.empty:
-        return None
-    rows = table[(table["search"] == search) & (table["track"] == source.track)]
-    known = pd.to_numeric(rows["plateau"], errors="coerce").to_numpy(dtype=np.float64)
-    saturates = rows["saturates"].astype(str).str.lower().eq("true").to_numpy()
-    return xr.Dataset({"plateau": ("fit", known), "saturates": ("fit", saturates)})
-
-
-def _fine(source: Source) -> Iterator[Drawn]:
-    dataset = _of(source, "fine_tile")
-    yield Drawn(
-        "fine_tile",
-        "Fine-tile search",
-        "",
-        "Share of a tile's effect that is kept, against the bases that are left; the first tiles. "
-        "A star is what is left, rebuilt and measured once more.",
-        report.fine_tile_search(dataset, track=source.track, most=5),
-    )
-    yield Drawn(
-        "fine_tile",
-        "What is left of each tile",
-        "",
-        "Bases that keep the effect, in gene orientation; the first tiles.",
-        report.fine_tile_map(dataset, track=source.track),
-    )
-
-
 _DRAWN: dict[str, Callable[[Source], Iterator[Drawn]]] = {
     "context_dependence": _contexts,
     "context_swap": _swaps,
@@ -423,7 +259,7 @@ _DRAWN: dict[str, Callable[[Source], Iterator[Drawn]]] = {
         "What a tile adds to the TSS tile in a shuffled context: enhancers are positive.",
     ),
     "distance": _distances,
-    "higher_order": _searches,
-    "multiplicity": _copies,
-    "fine_tile": _fine,
+    "higher_order": searches,
+    "multiplicity": copies,
+    "fine_tile": fine,
 }

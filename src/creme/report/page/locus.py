@@ -12,7 +12,8 @@ import xarray as xr
 from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
 from creme.analysis.normalise import fold_change
-from creme.report.page.encode import numbers
+from creme.report.page.elsewhere import Fits, Swaps
+from creme.report.page.encode import Data, numbers
 from creme.report.page.source import Source
 
 BLOCK = 32
@@ -40,8 +41,6 @@ _TAKEN = {
 """The tests of a locus's section, each with what it takes beside measures and their spread."""
 _OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
 
-Data = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Locus:
@@ -67,8 +66,8 @@ def each_locus(source: Source) -> Iterator[Locus]:
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
     }
-    swaps = _Swaps(source, tracks)
-    fits = _Fits(source)
+    swaps = Swaps(source, tracks)
+    fits = Fits(source)
     records = source.loci.to_dict("records")
     for first in range(0, len(records), BLOCK):
         some = records[first : first + BLOCK]
@@ -118,8 +117,8 @@ def _locus(
     record: Mapping[Any, Any],
     by_track: Mapping[str, Mapping[str, xr.Dataset]],
     source: Source,
-    swaps: _Swaps,
-    fits: _Fits,
+    swaps: Swaps,
+    fits: Fits,
 ) -> Locus:
     name = str(record["locus"])
     tiles = _Tiles(next(iter(by_track.values()), {}))
@@ -350,58 +349,3 @@ def _fine(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
             }
         )
     return found
-
-
-class _Swaps:
-    """What each TSS does in foreign contexts, by their category: means, since pairs are many."""
-
-    def __init__(self, source: Source, tracks: list[str]) -> None:
-        self._found: dict[tuple[str, str], list[Data]] = {}
-        if "context_swap" not in source.tests:
-            return
-        wanted = ["effect", "dinuc_effect"]
-        opened = source.open("context_swap")[[*wanted]].sel(track=tracks)
-        frame = opened.drop_vars(
-            [n for n in opened.coords if n not in ("track", *_OF_SWAPS)]
-        ).to_dataframe()
-        frame = frame.reset_index("track").reset_index(drop=True)
-        frame = frame[frame["source"] != frame["target"]]
-        keys = ["source", "track", "target_category"]
-        for (locus, track, category), part in frame.groupby(keys, sort=True):
-            known = part[wanted].mean()
-            self._found.setdefault((str(locus), str(track)), []).append(
-                {
-                    "category": str(category),
-                    "n": len(part),
-                    **{key: numbers(known[key]) for key in wanted},
-                }
-            )
-
-    def of(self, locus: str, track: str) -> Data:
-        found = self._found.get((locus, track))
-        return {"swap": found} if found else {}
-
-
-_OF_SWAPS = ("source", "target", "target_category")
-
-
-class _Fits:
-    """The saturation that the study has fitted to each CRE's copies."""
-
-    def __init__(self, source: Source) -> None:
-        table = source.table("saturation")
-        self._found: dict[tuple[str, int, str, str], Data] = {}
-        if table is None or "plateau" not in table:
-            return
-        columns = ["locus", "tile_start", "search", "track", "plateau", "half", "saturates"]
-        for locus, start, search, track, plateau, half, saturates in table[columns].itertuples(
-            index=False
-        ):
-            self._found[str(locus), int(start), str(search), str(track)] = {
-                "plateau": numbers(plateau),
-                "half": numbers(half),
-                "saturates": str(saturates).lower() in ("true", "1", "1.0"),
-            }
-
-    def of(self, locus: str, start: int, search: str, track: str) -> Data:
-        return self._found.get((locus, start, search, track), {})

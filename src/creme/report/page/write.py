@@ -11,9 +11,9 @@ from creme.durable import write_text
 from creme.errors import ConfigError
 from creme.report.page import sections
 from creme.report.page.compare import comparison
-from creme.report.page.encode import Html, as_json, digest, joined, packed, tag, text
+from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
 from creme.report.page.figures import figures
-from creme.report.page.locus import MOST_TRACKS, Data, each_locus
+from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.source import Source
 from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
 

@@ -1,0 +1,60 @@
+"""What a locus's section shows of stages that have no locus of their own."""
+
+from __future__ import annotations
+
+from creme.report.page.encode import Data, numbers
+from creme.report.page.source import Source
+
+_OF_SWAPS = ("source", "target", "target_category")
+
+
+class Swaps:
+    """What each TSS does in foreign contexts, by their category: means, since pairs are many."""
+
+    def __init__(self, source: Source, tracks: list[str]) -> None:
+        self._found: dict[tuple[str, str], list[Data]] = {}
+        if "context_swap" not in source.tests:
+            return
+        wanted = ["effect", "dinuc_effect"]
+        opened = source.open("context_swap")[[*wanted]].sel(track=tracks)
+        frame = opened.drop_vars(
+            [n for n in opened.coords if n not in ("track", *_OF_SWAPS)]
+        ).to_dataframe()
+        frame = frame.reset_index("track").reset_index(drop=True)
+        frame = frame[frame["source"] != frame["target"]]
+        keys = ["source", "track", "target_category"]
+        for (locus, track, category), part in frame.groupby(keys, sort=True):
+            known = part[wanted].mean()
+            self._found.setdefault((str(locus), str(track)), []).append(
+                {
+                    "category": str(category),
+                    "n": len(part),
+                    **{key: numbers(known[key]) for key in wanted},
+                }
+            )
+
+    def of(self, locus: str, track: str) -> Data:
+        found = self._found.get((locus, track))
+        return {"swap": found} if found else {}
+
+
+class Fits:
+    """The saturation that the study has fitted to each CRE's copies."""
+
+    def __init__(self, source: Source) -> None:
+        table = source.table("saturation")
+        self._found: dict[tuple[str, int, str, str], Data] = {}
+        if table is None or "plateau" not in table:
+            return
+        columns = ["locus", "tile_start", "search", "track", "plateau", "half", "saturates"]
+        for locus, start, search, track, plateau, half, saturates in table[columns].itertuples(
+            index=False
+        ):
+            self._found[str(locus), int(start), str(search), str(track)] = {
+                "plateau": numbers(plateau),
+                "half": numbers(half),
+                "saturates": str(saturates).lower() in ("true", "1", "1.0"),
+            }
+
+    def of(self, locus: str, start: int, search: str, track: str) -> Data:
+        return self._found.get((locus, start, search, track), {})
