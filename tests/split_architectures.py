@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Selection, Track, TrackTable
-from creme.models.torch_model import SplitTorchModel, selected
+from creme.models.torch_model import SplitTorchModel
 
 
 class _Local(SplitTorchModel):
@@ -116,7 +116,7 @@ class BPNetLike(_Local):
         x = self._features(network, batch)
         profile = torch.softmax(network["profile"](x).transpose(1, 2), dim=1)
         count = torch.exp(network["count"](x.mean(dim=2)))
-        return selected(profile * count[:, None], selection)
+        return self.selected(profile * count[:, None], selection)
 
     def _features(self, network: Any, batch: Any) -> Any:
         x = network["first"](batch.transpose(1, 2)).relu()
@@ -137,7 +137,7 @@ class BPNetLike(_Local):
 
         logits, shares = features[0].split(2, dim=2)
         count = torch.exp(shares.mean(dim=1) + network["count"].bias)
-        return selected(torch.softmax(logits, dim=1) * count[:, None], selection)
+        return self.selected(torch.softmax(logits, dim=1) * count[:, None], selection)
 
 
 class SpliceAILike(_Local):
@@ -208,7 +208,7 @@ class SpliceAILike(_Local):
 
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         logits = self._logits(network, batch)[:, self.cropped : self.length - self.cropped]
-        return selected(logits.softmax(dim=2), selection)
+        return self.selected(logits.softmax(dim=2), selection)
 
     def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
         return (self._logits(network, batch).contiguous(),)

@@ -1,4 +1,4 @@
-"""Locks that one process has, and that the system takes from it however it ends."""
+"""Locks that one process has, however it ends; folders that are put in place whole."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from creme.durable import InUseError, locked
+from creme.durable import InUseError, locked, put_in_place
 from creme.errors import ConfigError, CremeWarning
 
 HOLD = """
@@ -48,6 +49,29 @@ def holder(path):
     assert process.stdout is not None
     assert process.stdout.readline() == b"held\n"
     return process
+
+
+def test_a_folder_that_cannot_be_put_in_place_leaves_the_old_one(tmp_path, monkeypatch):
+    new, final, aside = (tmp_path / name for name in ("new", "final", "aside"))
+    for folder in (new, final):
+        folder.mkdir()
+        (folder / folder.name).touch()
+    replace = Path.replace
+
+    def fails(path, target):
+        if path == new:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails)
+        with pytest.raises(KeyboardInterrupt):
+            put_in_place(new, final, aside)
+    assert (final / "final").exists()
+    assert not aside.exists()
+    put_in_place(new, final, aside)
+    assert (final / "new").exists()
+    assert (aside / "final").exists()
 
 
 def test_the_second_process_is_told_who_is_first(tmp_path):

@@ -35,7 +35,7 @@ class Cheap(Model):
 
     name: ClassVar[str] = "cheap"
     version: ClassVar[str] = "1"
-    batch_size: ClassVar[int] = 8
+    batch_size: ClassVar[int] = 4
     length: int
     cost: float = 0.0
     """Seconds a sequence."""

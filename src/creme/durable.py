@@ -53,6 +53,24 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def put_in_place(new: Path, final: Path, aside: Path) -> None:
+    """Move a folder to where another one may stand, which is moved aside; all of it or nothing.
+
+    Parameters
+    ----------
+    new, final, aside : Path
+        On one file system; nothing stands at `aside`.
+    """
+    try:
+        if final.exists():
+            final.replace(aside)
+        new.replace(final)
+    except BaseException:
+        if aside.exists() and not final.exists():
+            aside.replace(final)
+        raise
+
+
 def alive(pid: int) -> bool:
     """Whether a process of this machine is there."""
     try:

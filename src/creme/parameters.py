@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -31,6 +32,20 @@ class Parameters(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise ConfigError(explain(error, type(self))) from None
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Another one with some fields changed, made and checked as any.
+
+        Parameters
+        ----------
+        update : mapping, optional
+            Fields by name.
+        deep : bool
+            Without a meaning here: nothing in it can be changed.
+        """
+        # pydantic's own keeps what was computed of the old fields, such as a fingerprint.
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**fields, **(update or {})})
 
     def configuration(self) -> dict[str, Any]:
         """The parameters as plain JSON values, in the order of their declaration."""

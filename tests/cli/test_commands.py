@@ -167,6 +167,18 @@ BAD = [
         ('name = "necessity"', 'name = "necessity"\ntiles = [[12000, 13000]]'),
         "overlaps the TSS tile",
     ),
+    (
+        ('name = "necessity"', 'name = "higher_order"\nrounds = 1\ntiles = [[12000, 13000]]'),
+        "overlaps the TSS tile",
+    ),
+    (
+        ('name = "necessity"', 'name = "fine_tile"\ntiles = [[12000, 13000]]'),
+        "overlaps the TSS tile",
+    ),
+    (
+        ('name = "necessity"', 'name = "necessity"\nperturbation = "dinuc_shufle"'),
+        "no perturbation is called 'dinuc_shufle'",
+    ),
     (('name = "necessity"', 'name = "necesity"'), "did you mean 'necessity'"),
     (('name = "necessity"', 'name = "context_dependence"'), "give one a 'label'"),
     (("replicates = 3\n\n", "replicats = 3\n\n"), "did you mean 'replicates'"),
@@ -216,6 +228,29 @@ def test_results_of_another_experiment_are_kept(finished, tmp_path, genome):
     assert (folder / "small.results" / "run.json").read_text() == before
     creme("run", folder / "small.toml", "--output", folder / "seed8")
     assert "finished" in creme("status", folder / "seed8")
+
+
+def test_names_are_no_markup(finished, tmp_path):
+    folder = tmp_path / "old [/red] [b]"
+    shutil.copytree(finished, folder)
+    for command in ("status", "results"):
+        shown = creme(command, folder / "small.results").replace("\n", "")
+        assert command == "results" or "old [/red] [b]" in shown
+    table = folder / "x [b].csv"
+    shown = creme("results", folder / "small.results", "--test", "necessity", "--export", table)
+    assert "x [b].csv" in shown.replace("\n", "")
+
+
+def test_results_of_another_genome_are_kept(finished, tmp_path, genome):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    fasta = folder / "other.fa"
+    fasta.write_text(genome.fasta.read_text().replace("ACG", "AGC"))
+    text = small.text(genome).replace(str(genome.fasta), str(fasta))
+    assert str(fasta) in text
+    (folder / "small.toml").write_text(text)
+    shown = creme("run", folder / "small.toml", status=2)
+    assert "another experiment (it differs in genome)" in shown.replace("\n", " ")
 
 
 def test_import_is_quick_and_free_of_frameworks():

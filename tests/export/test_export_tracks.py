@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from itertools import pairwise
@@ -17,7 +18,8 @@ import exported
 from creme.analysis.categories import context_categories, cre_classes
 from creme.export import export
 from creme.export.features import COLUMNS
-from creme.export.tracks import field, header, layers, suffixes
+from creme.export.source import Source
+from creme.export.tracks import field, header, layers, suffixes, write_tracks
 from creme.runner.results import Results
 from creme.sequence import Sequence
 from creme.study import Study
@@ -149,6 +151,25 @@ def test_bedgraphs_hold_every_value_at_its_place(
         cut = [1 for _, s, e, *_ in want if e - s != 700]
         assert cut  # at the ends of contigs
         assert len(list(tracks.glob(f"{label}.{TRACKS[track]}*.bedgraph"))) > 1
+
+
+def test_each_of_two_sufficiency_tests_has_its_own_classes(experiment_results, tmp_path):
+    shutil.copytree(experiment_results, tmp_path / "results")
+    results = Results(tmp_path / "results")
+    dataset = results.load("enough")
+    results.save("less", dataset.assign(effect=-dataset["effect"]).drop_encoding())
+    (tmp_path / "tracks").mkdir()
+    write_tracks(Source.of(results.path), tmp_path / "tracks")
+    suffix = suffixes([str(track) for track in dataset["track"].values])[0]
+    kinds = {}
+    for label in ("enough", "less"):
+        lines = (tmp_path / "tracks" / f"{label}.cre_classes{suffix}.bed").read_text().splitlines()
+        names = [line.split("\t")[3] for line in lines if "\t" in line]
+        ends = [name.rpartition("_")[2] for name in names]  # of a long name it is cut off
+        kinds[label] = sorted(end for end in ends if end in ("enhancer", "silencer"))
+    assert kinds["enough"]
+    exchanged = {"enhancer": "silencer", "silencer": "enhancer"}
+    assert kinds["less"] == sorted(exchanged[kind] for kind in kinds["enough"])
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -317,6 +338,10 @@ def test_layers_never_overlap_and_lose_nothing(given_loci):
 
 def test_names_of_files_and_tracks():
     assert suffixes(["anything/at all"]) == [""]
+    assert suffixes(["a:", "a;", "a_1"]) == [".a_2", ".a_3", ".a_1"]
+    assert suffixes(["K562 CAGE", "k562:CAGE", "K562_CAGE_2"]) == [
+        *(".K562_CAGE_1", ".k562_CAGE_3", ".K562_CAGE_2"),
+    ]
     assert suffixes(["CAGE:K562", "../x", "É", "cage k562", "!"]) == [
         *(".CAGE_K562_1", ".x", ".track_3", ".cage_k562_4", ".track_5"),
     ]

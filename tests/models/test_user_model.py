@@ -143,6 +143,19 @@ def test_what_is_run_is_what_the_fingerprint_is_of(function, tmp_path, monkeypat
     assert not (tmp_path / "__pycache__").exists()
 
 
+def test_a_file_is_run_as_it_stands(function, tmp_path):
+    """Without what this package's own files take `from __future__`."""
+    (tmp_path / "my_model.py").write_text(
+        "import numpy as np\n"
+        "def build():\n"
+        "    def count(x: int):\n"
+        "        return np.full(len(x), float(count.__annotations__['x'] is int))\n"
+        "    return count\n"
+    )
+    model = function(grid={"input_length": 640})
+    assert model.predict(sequences(model, 1)).item() == 1.0
+
+
 def test_files_are_given_to_it(function, tmp_path):
     onehot = sequences(function(), 1)
     twice = function(files={"table": tmp_path / "table.txt"}).predict(onehot)
@@ -177,7 +190,7 @@ def test_parameters_are_checked(function, tmp_path):
 
 def test_a_single_number_is_no_answer_to_a_batch(function, tmp_path):
     (tmp_path / "my_model.py").write_text("def build():\n    return lambda x: 1.0\n")
-    model = function()
+    model = function(grid={"input_length": 640})
     with pytest.raises(ModelError, match=r"an array of shape \(\), and its description says"):
         model.predict(sequences(model, 2))
 

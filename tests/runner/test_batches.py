@@ -276,6 +276,23 @@ def test_a_model_that_works_in_its_input_is_given_what_was_asked_for():
     np.testing.assert_array_equal(np.concatenate(got), np.concatenate(expected))
 
 
+def test_batches_of_a_slow_model_are_not_held_back(tmp_path, monkeypatch):
+    """What a kill costs is the batch in flight: each one is stored when it ends."""
+    now = [100.0]
+    monkeypatch.setattr("creme.runner.cache.monotonic", lambda: now[0])
+    with Store(tmp_path / "store") as store:
+        cache = Cache(store, MODEL, Selection((0,), (0,)))
+        for number in range(4):
+            now[0] += 1.5
+            cache.write([number.to_bytes(32, "big")], np.zeros((1, 1, 1), np.float32))
+            assert store.count() == number + 1
+        # Of a fast one at most those of the last second are.
+        for number in range(4, 9):
+            now[0] += 0.3
+            cache.write([number.to_bytes(32, "big")], np.zeros((1, 1, 1), np.float32))
+        assert store.count() == 8
+
+
 def test_predictions_are_stored_in_whole_chunks(tmp_path):
     with Store(tmp_path / "store") as store:
         cache = Cache(store, MODEL, Selection((0,), (0,)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -123,6 +124,7 @@ def test_an_error_outside_the_model_keeps_the_batch_in_flight(tmp_path):
     model, begun, interrupted = Counting(), threading.Event(), threading.Event()
 
     def hook(batch):
+        time.sleep(0.05)  # so that two batches do not end before the first is seen to
         if batch == 6:  # the one after that: the third is there to compare with
             begun.set()
             assert interrupted.wait(60)

@@ -66,8 +66,8 @@ def folder(tmp_path, genome, monkeypatch):
     (tmp_path / "model.py").write_text(MODEL.format(marker=tmp_path / "finished"))
     (tmp_path / "weights.txt").write_text("0.5")
     (tmp_path / "warm.toml").write_text(EXPERIMENT.format(fasta=genome.fasta, bed=genome.bed))
-    for name in ("model.py", "weights.txt"):
-        os.utime(tmp_path / name, (1e9, 1e9))  # digests of files that change now are not kept
+    for path in (tmp_path / "model.py", tmp_path / "weights.txt", genome.fasta):
+        os.utime(path, (1e9, 1e9))  # digests of files that change now are not kept
     return tmp_path
 
 

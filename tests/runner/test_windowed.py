@@ -503,6 +503,82 @@ def test_known_features_are_left_as_they_were(gpu, monkeypatch):
         np.testing.assert_array_equal(array, own)
 
 
+class Shown(Split):
+    """What it gives is a view of its features, or an array that is used again."""
+
+    again: bool = False
+
+    def encode(self, onehot):
+        return tuple(each.astype(np.float32) for each in super().encode(onehot))
+
+    @cached_property
+    def _room(self):
+        return np.empty((8, 10, 2), dtype=np.float32)
+
+    def decode(self, features, selection):
+        bins = slice(selection.bins[0], selection.bins[-1] + 1)
+        values = features[1][:, bins, : len(selection.tracks)]
+        if not self.again:
+            return values
+        room = self._room[: len(values), : values.shape[1], : values.shape[2]]
+        room[:] = values
+        return room
+
+    def predict(self, onehot):
+        return self.decode(self.encode(onehot), Selection(tuple(range(10)), (0, 1, 2)))
+
+    def predict_selected(self, onehot, selection):
+        return self.decode(self.encode(onehot), selection)
+
+
+@pytest.mark.parametrize("gpu", [None, 2**30])
+@pytest.mark.parametrize("again", [False, True])
+def test_what_decode_gives_may_be_written_over(again, gpu, monkeypatch):
+    monkeypatch.setattr(Split, "free_memory", lambda self: gpu)
+    model = Shown(again=again)
+    windowed = Windowed(model, SELECTION)
+    base, other = sequence(), sequence(7)
+    mutants = [Mutant(base, [Edit(at, sequence(at, 30))]) for at in (2500, 2, 17, 21)]
+    # Of the last batch one starts from another one of it.
+    last = [other, Mutant(other, [Edit(18, sequence(3, 30))])]
+    for batch in ([base], mutants[:1], mutants[1:], mutants[::-1], last):
+        expected = full(model, batch).copy()
+        np.testing.assert_allclose(windowed.predict(batch), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("gpu", [None, 2**30])
+def test_a_wrong_decode_is_found_though_its_array_is_used_again(gpu, monkeypatch):
+    class Wrong(Shown):
+        def predict_selected(self, onehot, selection):
+            values = super().predict_selected(onehot, selection)
+            values *= 1.5
+            return values
+
+    monkeypatch.setattr(Split, "free_memory", lambda self: gpu)
+    base = sequence()
+    windowed = Windowed(Wrong(again=True), SELECTION)
+    windowed.predict([base])
+    with pytest.raises(ModelError, match="differs from its full forward pass"):
+        windowed.predict([Mutant(base, [Edit(18, sequence(3, 30))])])
+
+
+def test_what_a_batch_changes_of_a_trunk_is_seen_as_well():
+    """The first sequence alone begins from nothing that the batch has computed."""
+
+    class Rounding(Split):
+        def encode(self, onehot):
+            return tuple(each * (1 + 1e-4 * len(each)) for each in super().encode(onehot))
+
+    random = np.random.default_rng(0)
+    asked = [Sequence(random.integers(0, 4, 3000).astype(np.uint8)) for _ in range(4)]
+    device = Device(Rounding(), Selection((4, 5), (0, 2)), 4)
+    device.predict(asked)
+    assert device.differences[4] > 1e-5
+    plain = Device(Split(), Selection((4, 5), (0, 2)), 4)
+    plain.predict(asked)
+    assert plain.differences[4] < 1e-6
+
+
 def test_the_two_ways_have_different_fingerprints():
     assert Split().fingerprint != Split(exact="full").fingerprint
 

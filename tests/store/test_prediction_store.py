@@ -258,6 +258,15 @@ def test_network_file_systems_are_refused(tmp_path):
         refuse_remote(Path("/home/me"), MOUNTS)
 
 
+def test_an_index_elsewhere_is_refused_there(tmp_path, monkeypatch):
+    seen: list[Path] = []
+    monkeypatch.setattr("creme.store.schema.refuse_remote", seen.append)
+    (tmp_path / "elsewhere").mkdir()
+    Store(tmp_path / "a").close()
+    Store(tmp_path / "b", index_url=f"sqlite:///{tmp_path / 'elsewhere' / 'i.sqlite'}").close()
+    assert seen == [tmp_path / "a", tmp_path / "elsewhere"]
+
+
 def _writer(path, first, last):
     with Store(path) as store:
         for start in range(first, last, 7):

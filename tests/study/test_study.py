@@ -18,6 +18,7 @@ from creme.runner.results import Results
 from creme.store import Store
 from creme.study import Study, run_study
 from creme.study.config import STAGES
+from in_process import caller
 
 
 @pytest.fixture(scope="module")
@@ -199,6 +200,17 @@ def test_every_stage_is_an_experiment_that_runs_by_itself(whole, copy):
         assert report.progress.predicted == 0
         alone, within = results.load(stage), Results(study.path / "stages" / stage).load(stage)
         assert alone.drop_attrs().identical(within.drop_attrs())
+
+
+def test_the_study_alone_takes_a_stage_further(whole, monkeypatch, capsys):
+    creme = caller(monkeypatch, capsys)
+    stage = whole[0].path / "stages" / "necessity"
+    before = (stage / "run.json").read_bytes()
+    shown = creme("resume", stage, status=2).replace("\n", " ")
+    assert f"creme study {whole[0].path}" in shown
+    assert (stage / "run.json").read_bytes() == before
+    with pytest.raises(ConfigError, match="goes on where it is: --output is for a study file"):
+        run_study(whole[0].path, output=stage)
 
 
 def test_a_finished_study_is_not_run_again(whole, monkeypatch):

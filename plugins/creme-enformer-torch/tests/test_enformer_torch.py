@@ -21,6 +21,7 @@ from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
 from creme.testing.split import check_split
+from creme.testing.weights import check_weights_run_nothing
 from creme.tiling import Tiling
 from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import Attention
@@ -68,6 +69,22 @@ def small(weights, **changes):
     return EnformerTorch(
         **{"weights": str(weights), "length": LENGTH, "tf_gamma": False, **changes}
     )
+
+
+def without(library, code):
+    """What a program prints in which a library cannot be imported."""
+    hidden = f"""
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {library!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Hidden())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + code], capture_output=True, text=True, check=True
+    )
+    return done.stdout
 
 
 @pytest.mark.parametrize("check", model_checks(), ids=str)
@@ -248,28 +265,12 @@ def test_weights_that_hold_code_do_not_run_it(weights, tmp_path):
     folder = tmp_path / "net"
     folder.mkdir()
     (folder / "config.json").write_text((weights / "config.json").read_text())
-    ran = tmp_path / "ran"
-
-    class Malicious:
-        def __reduce__(self):
-            return Path.touch, (ran,)
-
-    torch.save({"stem.0.weight": Malicious()}, folder / "pytorch_model.bin")
-    with pytest.raises(ModelError, match="cannot be loaded"):
-        small(folder).predict(sequences(small(folder), 1))
-    assert not ran.exists()
-    torch.load(folder / "pytorch_model.bin", weights_only=False)
-    assert ran.exists(), "the file does nothing in any case"
+    said = check_weights_run_nothing(lambda: small(folder), folder / "pytorch_model.bin")
+    assert "cannot be loaded" in said
 
 
 def test_a_missing_library_is_said(weights):
     code = f"""
-import sys
-class Hidden:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] == "enformer_pytorch":
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Hidden())
 import numpy as np
 from creme.errors import ModelError
 from creme_enformer_torch.model import EnformerTorch
@@ -281,8 +282,8 @@ try:
 except ModelError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "model enformer-torch needs enformer-pytorch: pip install" in done.stdout
+    said = without("enformer_pytorch", code)
+    assert "model enformer-torch needs enformer-pytorch: pip install" in said
 
 
 def test_what_predictions_are_made_with_is_said(weights):

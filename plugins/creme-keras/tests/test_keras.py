@@ -170,6 +170,38 @@ def test_one_of_several_outputs_is_read(tmp_path):
         KerasModel(file=file, output="third").predict(onehot)
 
 
+def test_a_sequential_network(tmp_path):
+    keras.utils.set_random_seed(1)
+    layers = [keras.Input((64, 4)), keras.layers.Flatten(), keras.layers.Dense(1, name="last")]
+    network, file = keras.Sequential(layers), tmp_path / "sequential.keras"
+    network.save(file)
+    (tmp_path / "sequential.toml").write_text("input_length = 64\n")
+    onehot = sequences(KerasModel(file=file), 3)
+    expected = np.asarray(network(onehot).detach())[:, :, None]
+    for output in (None, "last"):
+        got = KerasModel(file=file, output=output).predict(onehot)
+        np.testing.assert_allclose(got, expected, rtol=1e-5)
+    with pytest.raises(ModelError, match="no output 'other': it has last"):
+        KerasModel(file=file, output="other").predict(onehot)
+
+
+def test_the_device_that_is_used_is_said(tmp_path):
+    import torch
+
+    file = small(tmp_path / "small.keras")
+    model = KerasModel(file=file)
+    assert model.environment() == {}
+    model.predict(sequences(model, 1))
+    gpu = torch.cuda.is_available()
+    assert model.environment()["device"] == ("cuda:0" if gpu else "cpu")
+    on_cpu = KerasModel(file=file, device="cpu")
+    on_cpu.predict(sequences(model, 1))
+    assert on_cpu.environment()["device"] == "cpu"
+    if not gpu:
+        with pytest.raises(ModelError, match=r"small\.keras cannot be loaded: .*"):
+            KerasModel(file=file, device="cuda").predict(sequences(model, 1))
+
+
 def test_code_in_a_file_is_not_run(tmp_path):
     path = small(tmp_path / "small.keras", layers=[keras.layers.Lambda(lambda x: x * 2)])
     with pytest.raises(ModelError, match=r"(?i)lambda"):

@@ -120,6 +120,19 @@ def test_batch_pickle_and_input(model, onehot, predicted):
     assert np.array_equal(again.predict(onehot), predicted)
 
 
+def test_what_shaped_the_training_alone_is_no_part_of_the_fingerprint(data, tmp_path, model):
+    def training(described):
+        described.update(verbose=True, augment_shift=7)
+        described["trunk"][0].update(dropout=0.123, l2_scale=1e-3)
+        described["head_human"].update(kernel_initializer="zeros")
+
+    def other(described):
+        described["trunk"][0].update(activation="relu")
+
+    assert SeqNN(**changed(data, tmp_path, training)).fingerprint == model.fingerprint
+    assert SeqNN(**changed(data, tmp_path, other)).fingerprint != model.fingerprint
+
+
 def test_registered():
     assert registry.load("models", "seqnn") is SeqNN
 

@@ -89,9 +89,16 @@ def run(
 def resume(directory: Directory) -> None:
     """Continue the run that made a results directory."""
     from creme.cli.execute import execute
+    from creme.errors import ResultsError
     from creme.runner.results import EXPERIMENT, Results
+    from creme.study.folder import of_study
 
     results = Results.existing(directory)
+    study = of_study(directory)
+    if study is not None:
+        raise ResultsError(
+            f"{directory} is a stage of {study}, which takes it further: creme study {study}"
+        )
     text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
     folder = Path(results.state()["folder"])
     raise typer.Exit(execute(text, folder, str(results.path / EXPERIMENT), directory))

@@ -170,6 +170,9 @@ def _compare_test(
     }:
         table, overlap = paired_effects(a, b, pairs)
         found.notes += _notes(label, overlap)
+        if table.empty:
+            found.left_out.append(f"{label} (no effect is defined in both)")
+            return
         found.tables.append(table.assign(test=label))
         scores = effect_agreement(table, **options)
         for (of_a, of_b), part in scores.groupby(["track_a", "track_b"], sort=False):

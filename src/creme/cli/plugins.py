@@ -55,7 +55,6 @@ def check(
     ] = None,
 ) -> None:
     """Run the toolkit's checks of a plugin: does it do what is expected of it?"""
-    from rich.markup import escape
 
     from creme.cli.terminal import err, out, table
     from creme.testing.checks import outcomes
@@ -77,7 +76,7 @@ def check(
             failed += outcome.state == "failed"
             reason = f": {outcome.reason}" if outcome.reason else ""
             rows.append([str(each), each.about, f"{outcome.state}{reason}"])
-    out.print(table(["check", "what has to hold", "result"], rows, title=escape(repr(described))))
+    out.print(table(["check", "what has to hold", "result"], rows, title=repr(described)))
     if failed:
         out.print(f"{failed} of {len(checks)} checks failed.", highlight=False)
         raise typer.Exit(1)

@@ -13,6 +13,7 @@ from creme.runner.combine import tidy, tidy_columns
 from creme.runner.experiment import read
 from creme.runner.results import Results
 from creme.store import Store
+from creme.study.folder import of_study
 
 
 def show_status(directory: Path) -> None:
@@ -33,7 +34,12 @@ def show_status(directory: Path) -> None:
     ]
     out.print(table(["", ""], rows, title=str(directory)))
     if state["state"] not in ("finished", "running"):
-        out.print(f"To continue: creme resume {directory}")
+        out.print(f"To continue: {_further(directory)}")
+
+
+def _further(directory: Path) -> str:
+    study = of_study(directory)
+    return f"creme resume {directory}" if study is None else f"creme study {study}"
 
 
 def show_results(directory: Path, test: str | None, top: int) -> None:
@@ -42,7 +48,7 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
     labels = [test] if test else results.labels()
     if not labels:
         state = results.state()["state"]
-        out.print(f"No results yet; the run is {state}. To continue: creme resume {directory}")
+        out.print(f"No results yet; the run is {state}. To continue: {_further(directory)}")
         return
     for place, label in enumerate(labels):
         dataset = results.load(label)

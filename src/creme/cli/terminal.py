@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
@@ -21,10 +20,11 @@ if TYPE_CHECKING:  # the runner takes a second to import, and most commands do w
     from creme.runner.scheduler import Scheduler
     from creme.runner.tasks import Progress
 
-out = Console(soft_wrap=True)
+# Names are data: what looks like markup in them is none.
+out = Console(soft_wrap=True, markup=False)
 if not out.is_terminal:
     out.width = 180  # a file or a pipe has no edge to wrap at
-err = Console(stderr=True, soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True, markup=False)
 
 
 def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: Any) -> None:
@@ -40,7 +40,7 @@ def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -
         numeric = all(isinstance(row[place], (int, float)) for row in rows)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else escape(str(v)) for v in row])
+        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row])
     return made
 
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 
-from creme.durable import sync, write_text
+from creme.durable import put_in_place, sync, write_text
 from creme.errors import ConfigError, ResultsError, listing
 from creme.export.notebook import notebook
 from creme.export.source import Source
@@ -72,9 +72,7 @@ def export(
         new = temporary / "new"
         new.mkdir()
         files = _fill(new, source, to, parts, kind)
-        if to.exists():
-            to.replace(temporary / "old")
-        new.replace(to)
+        put_in_place(new, to, temporary / "old")
         sync(to.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from creme.durable import write_text
-from creme.export.features import features
+from creme.export.features import cre_class_features, features
 from creme.export.source import Source
 
 # Okabe and Ito's vermilion, blue and grey, as in the figures, with paler ones of the first two.
@@ -55,7 +55,10 @@ def write_tracks(source: Source, folder: Path) -> list[str]:
     written: list[str] = []
     for label, dataset in source.datasets():
         test = str(dataset.attrs.get("test", label))
-        found = features(dataset, source.cre_classes, source.categories)
+        # Of two sufficiency tests each has its own classes; other tests have the first one's.
+        own = test == "sufficiency"
+        classes = cre_class_features(dataset, source.classes) if own else source.cre_classes
+        found = features(dataset, classes, source.categories)
         if found is None:
             continue
         tracks = [str(track) for track in dataset["track"].values]
@@ -160,12 +163,17 @@ def suffixes(tracks: list[str]) -> list[str]:
     if len(tracks) == 1:
         return [""]
     plain = [re.sub(r"[^A-Za-z0-9_+-]+", "_", track).strip("_")[:60] or "track" for track in tracks]
-    lower = [name.lower() for name in plain]
     # Some file systems do not tell a from A.
-    return [
-        f".{name}" if lower.count(name.lower()) == 1 else f".{name}_{place + 1}"
-        for place, name in enumerate(plain)
-    ]
+    lower = [name.lower() for name in plain]
+    taken = {name for name in lower if lower.count(name) == 1}
+    found = []
+    for place, name in enumerate(plain):
+        own, number = name, place + 1
+        while lower.count(name.lower()) > 1 and (own == name or own.lower() in taken):
+            own, number = f"{name}_{number}", number + 1
+        taken.add(own.lower())
+        found.append(f".{own}")
+    return found
 
 
 def field(text: str) -> str:

@@ -123,8 +123,8 @@ class PretrainedModel(TorchModel):
         if (positions - n_bins) % 2:
             raise ConfigError(
                 f"length = {self.length}: the {n_bins} bins of {bin_size} bp of the network in "
-                f"{self.folder} have no middle in its {positions} positions; with {bin_size} bp "
-                f"more or less they do"
+                f"{self.folder} have no middle in its {positions} positions: an even number of "
+                f"them has to be left over"
             )
         if n_bins * bin_size > self.length:
             raise ConfigError(

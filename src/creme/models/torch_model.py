@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from creme.errors import ModelError
 from creme.model import Selection
 from creme.models.loaded import LoadedModel
 from creme.split import Features, SplitModel
@@ -37,7 +38,7 @@ class TorchModel(LoadedModel):
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The network's output as tensors, (B, bins, tracks): those selected, or all.
 
-        A network that computes all in any case gives `selected` of it.
+        A network that computes all in any case gives `self.selected` of it.
         """
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -61,7 +62,29 @@ class TorchModel(LoadedModel):
         parts = self._each(
             onehot, lambda rows: self.outputs(network, rows, selection).float().cpu().numpy()
         )
-        return np.ascontiguousarray(np.concatenate(parts))
+        values = np.concatenate(parts)
+        self._check_output(values, shape)
+        return np.ascontiguousarray(values)
+
+    def selected(self, output: Any, selection: Selection | None) -> Any:
+        """Some bins and tracks of a whole output, (B, bins, tracks); all without a selection.
+
+        Raises
+        ------
+        ModelError
+            If the output has other bins and tracks than the model says.
+        """
+        self._check_output(output, (self.n_bins, len(self.tracks)))
+        if selection is None:
+            return output
+        return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+
+    def _check_output(self, output: Any, shape: tuple[int, int]) -> None:
+        if tuple(output.shape[1:]) != shape:
+            raise ModelError(
+                f"model {self.name}: the network gives (bins, tracks) = {tuple(output.shape[1:])}, "
+                f"and {shape} are expected"
+            )
 
     def _each(self, onehot: NDArray[np.float32], run: Callable[[Any], Any]) -> list[Any]:
         """What `run` makes of tensors on the device: of all rows together, on a CPU of each."""
@@ -172,13 +195,6 @@ def arithmetic(*, tf32: bool = False) -> Iterator[None]:
             yield
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
-
-
-def selected(output: Any, selection: Selection | None) -> Any:
-    """Some bins and tracks of a whole output, (B, bins, tracks); all of it without a selection."""
-    if selection is None:
-        return output
-    return output[:, list(selection.bins)][:, :, list(selection.tracks)]
 
 
 def _together(rows: int, device: Any) -> list[slice]:

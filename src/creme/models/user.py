@@ -126,7 +126,8 @@ class PythonModel(DescribedModel):
         sys.modules[module.__name__] = module
         try:
             # Not by the import system: bytecode of an earlier version may pass for this one's.
-            exec(compile(self.file.read_bytes(), self.file, "exec"), vars(module))
+            code = compile(self.file.read_bytes(), self.file, "exec", dont_inherit=True)
+            exec(code, vars(module))
         except Exception as error:
             raise ModelError(
                 f"{self.file} cannot be run: {type(error).__name__}: {error}"

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from creme.analysis.categories import CONTEXTS, context_categories
+from creme.analysis.categories import CONTEXTS, context_categories, texts
 from creme.analysis.normalise import fold_change
 from creme.errors import ConfigError, listing
 from creme.report.boxen import draw_box
 from creme.report.marks import count, frame_groups, legend, name, note, remark, set_names, zero
-from creme.report.select import MINUS, finite, grouped, in_order, only, texts
+from creme.report.select import MINUS, finite, grouped, in_order, only
 from creme.report.style import BLACK, PALETTE, SKY, SMALL, axes_of, colours, styled
 
 _STEP = 0.05

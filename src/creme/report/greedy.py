@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from creme.analysis.additive import INTERACTIONS
+from creme.analysis.categories import texts
 from creme.analysis.statistics import mean_over
 from creme.errors import ConfigError, listing
 from creme.report.marks import band, count, counted, legend, name, note, remark, zero
-from creme.report.select import grouped, in_order, only, texts
+from creme.report.select import grouped, in_order, only
 from creme.report.style import PALETTE, axes_of, colours, styled
 
 _CHANGE = "fold change over WT"

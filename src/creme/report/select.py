@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import xarray as xr
 
-from creme.analysis.categories import CONTEXTS
+from creme.analysis.categories import CONTEXTS, texts
 from creme.errors import ConfigError, listing, nearest
 
 Data = TypeVar("Data", xr.Dataset, xr.DataArray)
@@ -58,11 +58,6 @@ def finite(values: xr.DataArray | np.ndarray) -> np.ndarray:
     return flat[np.isfinite(flat)]
 
 
-def texts(values: xr.DataArray) -> np.ndarray:
-    """Labels as an array of str objects, from any of the types of text that stored results have."""
-    return np.array([str(value) for value in values.values.ravel()], dtype=object)
-
-
 def each_tile(part: xr.Dataset, measure: str) -> list[xr.Dataset]:
     """A Dataset for each locus and tile that has a finite value of `measure`."""
     each = [
@@ -92,7 +87,7 @@ def grouped(
     named = groups.astype(object)
     if dim in groups.coords and dim in values.coords:
         named = named.reindex({dim: values[dim].values}, fill_value="")
-    text = texts(named)
+    text = texts(named).ravel()
     names = in_order(text)
     if set(names) & set(CONTEXTS) or not names:
         names = [*CONTEXTS, *(name for name in names if name not in CONTEXTS)]

@@ -51,7 +51,7 @@ class Cache:
             source_description(model, selection),
         )
         self._held: dict[bytes, NDArray[np.float32]] = {}
-        self._held_since = 0.0
+        self._stored_at = monotonic()
 
     def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
         """Kept values, (bins, tracks), of what is known, and whether this run predicted them."""
@@ -61,15 +61,12 @@ class Cache:
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""
-        if not self._held:
-            self._held_since = monotonic()
         self._held.update(zip(digests, values, strict=True))
-        if monotonic() - self._held_since > 1.0:
-            self.flush()
         while len(self._held) >= self.source.chunk_rows:
-            # Whole chunks: what is beyond them waits for more, and its second begins now.
             self._store(list(self._held)[: self.source.chunk_rows])
-            self._held_since = monotonic()
+        # Batches of a slow model are not held at all.
+        if monotonic() - self._stored_at > 1.0:
+            self.flush()
 
     def compared(self) -> dict[int, float]:
         """Sizes of batches whose difference is known; see `creme.runner.device.Device`."""
@@ -89,3 +86,4 @@ class Cache:
         self.store.write(self.source, digests, np.stack([self._held[each] for each in digests]))
         for each in digests:
             del self._held[each]
+        self._stored_at = monotonic()

@@ -151,12 +151,7 @@ class Device:
             return self._forward(batch)
         except Exception as error:
             if not self.model.is_out_of_memory(error):
-                if isinstance(error, CremeError):
-                    raise
-                raise ModelError(
-                    f"model {self.model.name} failed on a batch of {len(batch)}: "
-                    f"{type(error).__name__}: {error}"
-                ) from error
+                raise self._failed(error, len(batch)) from error
             # What the frames hold is memory too.
             failure: Exception = error.with_traceback(None)
             failure.__context__ = None
@@ -190,13 +185,35 @@ class Device:
         # A model may hand out a buffer of its own; what is kept must not change under it.
         return np.array(values, dtype=np.float32, order="C")
 
+    def _alone(self, batch: Batch) -> NDArray[np.float32]:
+        """Values of the first sequence without the others, from nothing that they have computed."""
+        first = batch.part(slice(1))
+        if self._windowed is None:
+            return self._forward(first)[0]
+        afresh = Windowed(self._windowed.model, self.selection)
+        afresh.predict([first.sequences[0].base])
+        return afresh.predict(first.sequences)[0]
+
+    def _failed(self, error: Exception, n: int) -> CremeError:
+        """What to raise of an error that is none of memory."""
+        if isinstance(error, CremeError):
+            return error
+        return ModelError(
+            f"model {self.model.name} failed on a batch of {n}: {type(error).__name__}: {error}"
+        )
+
     def _compare(self, batch: Batch, values: NDArray[np.float32]) -> None:
         """Measure once for each size what a batch changes of its first sequence's values."""
         size = len(batch)
         if size in self._compared or size != self.batching.size or not self.batching.settled:
             return
         self._compared.add(size)
-        alone = self._predict(batch.part(slice(1)))[0]
+        try:
+            alone = self._alone(batch)
+        except Exception as error:
+            if self.model.is_out_of_memory(error):
+                return
+            raise self._failed(error, 1) from error
         apart = float(np.abs(values[0] - alone).max(initial=0.0))
         largest = float(np.abs(alone).max(initial=0.0))
         if np.isfinite(apart):

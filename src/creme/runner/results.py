@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import alive, locked, write_text
+from creme.durable import alive, locked, put_in_place, write_text
 from creme.errors import ResultsError, listing, nearest
 
 if TYPE_CHECKING:
@@ -89,20 +89,21 @@ class Results:
         """
         if (self.path / STATE).is_file():
             known = self.state()["identity"]
-            differing = sorted(
-                key for key in {*known, *identity} if known.get(key) != identity.get(key)
-            )
+            # An earlier version may have known fewer sections.
+            differing = sorted(key for key in known if known[key] != identity.get(key))
             if differing:
                 raise ResultsError(
                     f"{self.path} holds the results of another experiment (it differs in "
                     f"{listing(differing)}): give another directory with --output; predictions "
                     f"that both need are reused from the store"
                 )
-            return
         self._refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
+        # The file may differ in what is no part of the identity, such as its store.
         write_text(self.path / EXPERIMENT, text)
-        self.update({"identity": identity, "folder": str(folder.resolve()), "state": "new"})
+        changes = {"identity": identity, "folder": str(folder.resolve())}
+        new = {} if (self.path / STATE).is_file() else {"state": "new"}
+        self.update({**changes, **new})
 
     def _refuse_foreign(self) -> None:
         """An error if something stands here that no run, killed while it began, has left."""
@@ -137,12 +138,17 @@ class Results:
     def save(self, label: str, dataset: xr.Dataset) -> None:
         """Write a test's Dataset beside its place, then move it there whole."""
         final = self.path / f"{label}.zarr"
-        temporary = Path(tempfile.mkdtemp(dir=self.path, prefix=f".{label}."))
-        dataset.to_zarr(temporary / "new", mode="w", consolidated=False, zarr_format=2)
-        if final.exists():
-            final.replace(temporary / "old")
-        (temporary / "new").replace(final)
-        shutil.rmtree(temporary)
+        prefix = f".{label}.saved-"
+        for entry in list(self.path.iterdir()):
+            if entry.name.startswith(prefix):  # left by a run that was killed
+                shutil.rmtree(entry)
+        temporary = Path(tempfile.mkdtemp(dir=self.path, prefix=prefix))
+        new = temporary / "new"
+        try:
+            dataset.to_zarr(new, mode="w", consolidated=False, zarr_format=2)
+            put_in_place(new, final, temporary / "old")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
     def labels(self) -> list[str]:
         """The tests whose results are here."""

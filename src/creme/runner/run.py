@@ -24,6 +24,7 @@ from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
 from creme.store import Store
 from creme.test import Test
+from creme.weights import digest
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -130,6 +131,10 @@ class Plan:
             on_progress=on_progress,
         )
 
+    def _genomes(self) -> set[Path]:
+        """FASTA files of the loci."""
+        return {locus.genome.path for locus in self.loci if locus.genome is not None}
+
     def identity(self) -> dict[str, Any]:
         """What makes this experiment: JSON values by section."""
         described = {
@@ -137,6 +142,7 @@ class Plan:
             "model": source_fingerprint(self.model, self.selection),
             "readouts": [readout.configuration() for readout in self.readouts],
             "loci": {locus.name: locus.key for locus in self.loci},
+            "genome": sorted(map(digest, self._genomes())),
             "tests": {
                 label: {"name": test.name, **test.configuration()}
                 for label, test in self.tests.items()
@@ -207,6 +213,11 @@ def measure(
 
     def numbered() -> Iterator[Task]:
         for place, task in enumerate(plan.tasks()):
+            if (task.label, task.unit.name) in order:
+                raise ConfigError(
+                    f"test {task.label!r} has two units of the name {task.unit.name!r}: give each "
+                    f"a name of its own"
+                )
             order[task.label, task.unit.name] = place
             yield task
 
@@ -217,7 +228,7 @@ def measure(
             try:
                 place = order[task.label, task.unit.name]
                 units[task.label][place] = label(outcome.dataset, task, tracks)
-            except CremeError as mistake:
+            except Exception as mistake:  # whatever xarray makes of a plugin's Dataset
                 error = mistake
         if error is not None:
             report.failures.append((task.label, task.unit.name, told(error)))
@@ -241,7 +252,18 @@ def prepare(
     readouts: SequenceOf[Readout] = (Readout(),),
 ) -> Plan:
     """A plan from objects, for use from Python: ``measure(prepare(...), Store("predictions"))``."""
-    named = tests if isinstance(tests, Mapping) else {test.name: test for test in tests}
+    if isinstance(tests, Mapping):
+        named = dict(tests)
+    else:
+        named = {test.name: test for test in tests}
+        if len(named) < len(tests):
+            repeated = _first_repeated([test.name for test in tests])
+            raise ConfigError(
+                f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
+            )
+    names = [locus.name for locus in loci]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"loci: there are two {_first_repeated(names)!r}: give each its own name")
     return Plan(model, select(model, tracks, None, bins), tuple(readouts), named, loci)
 
 
@@ -284,11 +306,11 @@ def run_experiment(
             else:
                 with progress(plan) as (on_progress, on_start):
                     report = measure(plan, store, on_progress=on_progress, on_start=on_start)
+            for label, dataset in report.datasets.items():
+                results.save(label, dataset)
         except BaseException as error:
             results.update({"state": "failed", "error": f"{type(error).__name__}: {error}"})
             raise
-        for label, dataset in report.datasets.items():
-            results.save(label, dataset)
         results.update(
             {
                 "state": "interrupted" if report.interrupted else "finished",
@@ -326,7 +348,7 @@ def _provenance(plan: Plan, label: str) -> dict[str, str]:
         "configuration": json.dumps(test.configuration()),
         "model": json.dumps(selected),
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),
-        "seed": str(plan.seed),
+        "seed": str(test.seed),
         "creme_version": creme.__version__,
     }
 

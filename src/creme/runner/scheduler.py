@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from time import perf_counter
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ModelError, SequenceError
+from creme.errors import ConfigError, ModelError, SequenceError
 from creme.runner.device import Batch, Device
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.sequence import Sequenceable
@@ -177,14 +177,14 @@ class Scheduler:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
             self._hashers.shutdown()
-            for active in self._active:
-                active.steps.close()
             with self._spent("write"):
                 # Where something failed, the model may have been at another batch.
                 for future, batch in running.items():
                     if not future.cancelled() and future.exception() is None:
                         self._store(batch, future.result())
                 self._cache.flush()
+            for active in self._active:
+                _close(active.steps)
 
     def _submit(
         self, pool: ThreadPoolExecutor, sequences: list[Sequenceable]
@@ -215,7 +215,18 @@ class Scheduler:
             task = next(coming, None)
             if task is None:
                 return False
-            active = _Active(task, task.test.run(task.unit))
+            try:
+                steps = task.test.run(task.unit)
+                if not isinstance(steps, Generator):
+                    raise ConfigError(
+                        f"run of test {task.test.name} returned {type(steps).__name__}: it has to "
+                        f"be a generator, which yields what it asks for"
+                    )
+            except Exception as error:
+                self.progress.failed += 1
+                self._outcomes.append(Outcome(task, error=error))
+                continue
+            active = _Active(task, steps)
             self._active.append(active)
             self._advance(active, None)
         return True
@@ -365,12 +376,18 @@ class Scheduler:
 
     def _fail(self, active: _Active, error: Exception) -> None:
         """End one task; the others go on."""
-        active.steps.close()
+        _close(active.steps)
         self._active.remove(active)
         self.progress.failed += 1
         for waiting in self._waiting.values():
             waiting[:] = [(other, place) for other, place in waiting if other is not active]
         self._outcomes.append(Outcome(active.task, error=error))
+
+
+def _close(steps: Steps) -> None:
+    """End a generator; one that does not want to is left to itself."""
+    with suppress(Exception):
+        steps.close()
 
 
 def _digests(sequences: SequenceOf[Sequenceable]) -> list[bytes]:

@@ -147,7 +147,7 @@ class Windowed:
         if self._together:
             rows = zip(*(whole[id(planned)] for planned in wave), strict=True)
             stacked = tuple(self.model.concatenate(list(row), 0) for row in rows)
-            values = self.model.decode(stacked, self.selection)
+            values = np.array(self.model.decode(stacked, self.selection), dtype=np.float32)
         else:
             values = np.concatenate(
                 [self._alone(each, whole.get(id(each)), pieces.get(id(each), [])) for each in wave]
@@ -165,11 +165,12 @@ class Windowed:
     ) -> NDArray[np.float32]:
         """The values of one sequence, without a copy of all features if they are not kept."""
         if whole is not None:
-            return self.model.decode(whole, self.selection)
+            return np.array(self.model.decode(whole, self.selection), dtype=np.float32)
         assert planned.base is not None
         assert planned.base.features is not None
         with self._overwritten(planned.base.features, pieces) as features:
-            return self.model.decode(features, self.selection)
+            # A copy: what a model gives may show what is about to be put back, or its own buffer.
+            return np.array(self.model.decode(features, self.selection), dtype=np.float32)
 
     def _whole(self, full: list[_Planned]) -> dict[int, Features]:
         """The features of sequences that start from no other one."""
@@ -277,8 +278,12 @@ class Windowed:
                     self.model.overwrite(array, first, kept[k])
             yield features
         finally:
-            for k, first, own in reversed(before):
-                self.model.overwrite(features[k], first, own)
+            try:
+                for k, first, own in reversed(before):
+                    self.model.overwrite(features[k], first, own)
+            except BaseException:
+                self._known.clear()  # nothing may start from what was not put back
+                raise
 
     def _copied(self, array: Any) -> Any:
         return self.model.concatenate([array, array[:, :0]], 1)

@@ -114,10 +114,9 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
     StoreError
         If the index was made by a later schema version or cannot be opened.
     """
-    if url is None:
-        refuse_remote(path)
     engine = sa.create_engine(url or f"sqlite:///{path / 'index.sqlite'}")
     if engine.dialect.name == "sqlite":
+        refuse_remote(Path(engine.url.database or path).parent)
         sa.event.listen(engine, "connect", _configure)
     try:
         with engine.begin() as connection:

@@ -290,7 +290,8 @@ class Store:
                 insert_predictions(self._engine),
                 [
                     {"source_id": source.id, "digest": digest, "chunk_id": chunk_id, "row": row}
-                    for row, digest in enumerate(digests)
+                    # In one order, so that no two writers wait for each other's lines.
+                    for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
                 ],
             )
         values.flags.writeable = False

@@ -95,6 +95,12 @@ LOCI = "loci.tsv"
 SELECTED = "selected.tsv"
 
 
+def of_study(directory: Path) -> Path | None:
+    """The study's folder, if a results directory is a stage of one."""
+    stages = directory.resolve().parent
+    return stages.parent if stages.name == "stages" and (stages.parent / STATE).is_file() else None
+
+
 class Folder:
     """A study's folder.
 

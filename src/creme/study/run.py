@@ -91,6 +91,11 @@ def prepare(path: str | Path, output: str | Path | None = None) -> tuple[Ready, 
     path = Path(path)
     if path.is_dir():
         folder = Folder.existing(path)
+        if output is not None and Path(output).resolve() != path.resolve():
+            raise ConfigError(
+                f"{path} is a study's folder, and goes on where it is: --output is for a study "
+                f"file, such as its own {path / STUDY}"
+            )
         text = read_text(path / STUDY)
         return Ready.of(text, Path(folder.state()["folder"]), str(path / STUDY)), folder
     if not path.exists():

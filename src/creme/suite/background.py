@@ -34,6 +34,11 @@ class BackgroundTest(Test):
         "dinucleotide_shuffle", description="what a tile or a background is replaced with"
     )
 
+    def model_post_init(self, context: Any) -> None:
+        """Find the perturbation now, so that a wrong name is not found hours later."""
+        super().model_post_init(context)
+        _ = self._perturb
+
     @cached_property
     def _perturb(self) -> Perturbation:
         return registry.create("perturbations", self.perturbation)

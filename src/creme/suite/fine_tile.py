@@ -84,6 +84,10 @@ class FineTile(TiledTest):
             raise ValueError("windows, removed and shares are positive")
         return self
 
+    def size(self, unit: Locus) -> None:
+        """Not known beforehand: it depends on the answers; checks the tiling."""
+        self.tiling(unit)
+
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 

@@ -72,6 +72,10 @@ class HigherOrder(TiledTest):
             del found["confidence"]
         return found
 
+    def size(self, unit: Locus) -> None:
+        """Not known beforehand: it depends on the answers; checks the tiling."""
+        self.tiling(unit)
+
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 

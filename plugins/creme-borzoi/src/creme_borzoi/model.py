@@ -9,7 +9,7 @@ from creme.errors import ConfigError, ModelError
 from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
-from creme.models.torch_model import SplitTorchModel, selected
+from creme.models.torch_model import SplitTorchModel
 from pydantic import Field, model_validator
 
 from creme_borzoi.squash import Squash
@@ -129,7 +129,7 @@ class Borzoi(SplitTorchModel, PretrainedModel):
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The chosen head's output, as the library computes it, bins before tracks."""
         output = network(batch.transpose(1, 2), is_human=self.head == "human").transpose(1, 2)
-        return self._transformed(selected(output, selection), selection)
+        return self._transformed(self.selected(output, selection), selection)
 
     def _transformed(self, output: Any, selection: Selection | None) -> Any:
         if self._squash is None:

@@ -10,7 +10,7 @@ from creme.fetch import Download
 from creme.model import Selection, TrackTable
 from creme.models.pretrained import PretrainedModel
 from creme.models.targets import ENFORMER_TARGETS
-from creme.models.torch_model import SplitTorchModel, selected
+from creme.models.torch_model import SplitTorchModel
 from pydantic import Field, model_validator
 
 _HUB = "https://huggingface.co/EleutherAI/enformer-official-rough/resolve/main"
@@ -97,7 +97,7 @@ class EnformerTorch(SplitTorchModel, PretrainedModel):
 
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The chosen head's output, as the library computes it."""
-        return selected(network(batch, head=self.head), selection)
+        return self.selected(network(batch, head=self.head), selection)
 
     @property
     def strides(self) -> tuple[int, ...]:

@@ -73,13 +73,19 @@ class KerasModel(FileModel):
                 inputs.append(np.broadcast_to(values, (len(batch), *values.shape)).copy())
         import keras
 
-        number = self.device.partition(":")[2] or "0"
-        on = {"auto": None, "cpu": "cpu:0"}.get(self.device, f"gpu:{number}")
-        with keras.device(on) if on else nullcontext(), self._inference():
+        with self._placed(), self._inference():
             output = network(inputs if len(inputs) > 1 else inputs[0], training=False)
             place = 0 if self.output is None else self._output_names(network).index(self.output)
             output = keras.tree.flatten(output)[place]
             return np.asarray(keras.ops.convert_to_numpy(output))
+
+    def _placed(self) -> Any:
+        import keras
+
+        number = self.device.partition(":")[2] or "0"
+        # Not "cpu:0", which Keras on PyTorch takes for another device than "cpu" when it loads.
+        on = {"auto": None, "cpu": "cpu"}.get(self.device, f"gpu:{number}")
+        return keras.device(on) if on else nullcontext()
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
@@ -95,11 +101,17 @@ class KerasModel(FileModel):
         """The network, without its training configuration."""
         keras = self._keras()
         try:
-            network = keras.models.load_model(self.file, compile=False)
+            with self._placed():
+                network = keras.models.load_model(self.file, compile=False)
         except Exception as error:
             raise ModelError(f"{self.file} cannot be loaded: {error}") from None
         self._check(network)
         return network
+
+    def device_used(self) -> str:
+        """Where the weights are, as the backend calls it."""
+        weights = self.network.weights
+        return str(weights[0].value.device) if weights else self.device
 
     def _keras(self) -> Any:
         if "keras" not in sys.modules:
@@ -124,7 +136,8 @@ class KerasModel(FileModel):
 
     @staticmethod
     def _output_names(network: Any) -> list[str]:
-        return [str(name) for name in network.output_names]
+        # A Sequential network names no outputs: it has the one of its last layer.
+        return list(getattr(network, "output_names", None) or [network.layers[-1].name])
 
     def _check(self, network: Any) -> None:
         """Whether inputs and output are those that the parameters and the description speak of."""

@@ -15,7 +15,7 @@ from creme.weights import digest
 from pydantic import Field, field_validator
 
 from creme_seqnn.locality import Split, split
-from creme_seqnn.params import Architecture, Head, read_architecture
+from creme_seqnn.params import Architecture, Head, read_architecture, without_training
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,9 +116,9 @@ class SeqNN(SplitTorchModel):
         return track_table(self.targets, self._head.n_tracks)
 
     def identity(self) -> dict[str, Any]:
-        """Digests of weights and description, the head, and the precision."""
+        """Digests of weights and of what they need of the description; head and precision."""
         described = json.loads(self.params.read_text(encoding="utf-8"))["model"]
-        text = json.dumps(described, sort_keys=True)
+        text = json.dumps(without_training(described), sort_keys=True)
         return {
             "weights": digest(self.weights),
             "params": hashlib.sha256(text.encode()).hexdigest(),

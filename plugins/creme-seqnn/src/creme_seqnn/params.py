@@ -11,7 +11,7 @@ from typing import Any
 from creme.errors import ConfigError, listing, nearest
 
 from creme_seqnn.blocks import ACTIVATIONS, Builder, Grid
-from creme_seqnn.options import Options
+from creme_seqnn.options import TRAINING_ONLY, Options
 from creme_seqnn.steps import Step
 
 TRUNK_BLOCKS = (
@@ -152,6 +152,21 @@ def parse_architecture(model: Mapping[str, Any], source: str = "params.json") ->
             builder.branch(), blocks, f"{source}: {key}"
         )
     return Architecture(length, tuple(builder.steps), heads)
+
+
+def without_training(model: Mapping[str, Any]) -> Any:
+    """The section ``model`` without what shapes only the training."""
+    return _without(model, TRAINING_ONLY | _TRAINING_ONLY)
+
+
+def _without(value: Any, keys: frozenset[str]) -> Any:
+    if isinstance(value, list):
+        return [_without(each, keys) for each in value]
+    if isinstance(value, Mapping):
+        # Blocks have no such options as the whole model has.
+        kept = {key: each for key, each in value.items() if key not in keys}
+        return {key: _without(each, TRAINING_ONLY) for key, each in kept.items()}
+    return value
 
 
 def _head(builder: Builder, blocks: list[Any], where: str) -> Head:

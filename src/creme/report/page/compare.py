@@ -136,6 +136,8 @@ class _Found:
     ) -> None:
         paired, overlap = paired_effects(a, b, pairs)
         self._say(test, overlap)
+        if paired.empty:
+            return
         scores = effect_agreement(paired, **_DRAWS)
         for (in_a, in_b), part in scores.groupby(["track_a", "track_b"], sort=False):
             values = [_interval(r["correlation"], r["low"], r["high"]) for r in _records(part)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -11,6 +12,9 @@ from matplotlib.figure import Figure
 
 from creme.report.page.source import HEAVY, REPLICATES, Source
 from creme.report.style import COLUMN, PAGE
+
+FEW: dict[str, Any] = {"resamples": 1}
+"""Of a bootstrap whose intervals are not drawn: bands are standard errors."""
 
 
 @dataclass(frozen=True)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from creme import report
-from creme.analysis.categories import CONTEXTS, cre_classes, kind_of
+from creme.analysis.categories import CONTEXTS, cre_classes, kind_of, texts
 from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
 from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.drawn import Drawn, deciding, labels_of, width_of
+from creme.report.page.drawn import FEW, Drawn, deciding, labels_of, width_of
 from creme.report.page.searches import copies, fine, searches
 from creme.report.page.source import Source
-from creme.report.select import MINUS, in_order, texts
+from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
-
-_FEW: dict[str, Any] = {"resamples": 1}  # bands are standard errors: no draws are needed
 
 
 def figures(source: Source) -> Iterator[Drawn]:
@@ -171,7 +168,7 @@ def _bars(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
     if not there.any():
         return
     lengths = (sufficiency["tile_end"] - sufficiency["tile_start"]).values
-    found = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **_FEW)
+    found = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
     yield Drawn(
         "sufficiency",
         "Where CREs lie",
@@ -189,9 +186,9 @@ def _distances(source: Source) -> Iterator[Drawn]:
     for kind in ("enhancer", "silencer"):
         part = dataset[["fold_change"]].where(kinds == kind)
         if bool(part["fold_change"].notnull().any()):
-            curves[f"{kind}s"] = distance_curve(part, **_FEW)
+            curves[f"{kind}s"] = distance_curve(part, **FEW)
     if not curves:
-        curves["CREs"] = distance_curve(dataset[["fold_change"]], **_FEW)
+        curves["CREs"] = distance_curve(dataset[["fold_change"]], **FEW)
     yield Drawn(
         "distance",
         "CREs at other distances",

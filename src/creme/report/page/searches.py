@@ -11,18 +11,16 @@ import xarray as xr
 
 from creme import report
 from creme.analysis.additive import INTERACTIONS, additive_comparison
+from creme.analysis.categories import texts
 from creme.analysis.traces import mean_traces
-from creme.report.page.drawn import Drawn, deciding, labels_of, width_of
+from creme.report.page.drawn import FEW, Drawn, deciding, labels_of, width_of
 from creme.report.page.source import HEAVY, Source
-from creme.report.select import texts
-
-_FEW: dict[str, Any] = {"resamples": 1}  # bands are standard errors: no draws are needed
 
 
 def searches(source: Source) -> Iterator[Drawn]:
     dataset = deciding(source, "higher_order")
     labels = labels_of(source, dataset)
-    means = mean_traces(dataset, labels, **_FEW)
+    means = mean_traces(dataset, labels, **FEW)
     found = additive_comparison(dataset, threshold=source.limits[1].additive)
     searches = [str(name) for name in dataset["search"].values]
     for search in searches:
