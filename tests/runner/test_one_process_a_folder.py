@@ -107,14 +107,13 @@ def test_two_studies(tmp_path):
     try:
         until(first, running_run(necessity, first))
         who = f"by another process (pid {first.pid} on {socket.gethostname()})"
-        for command in (
-            ("study", file),
-            ("study", folder, "--stage", "loci"),
-            ("resume", necessity),
-        ):
+        for command in (("study", file), ("study", folder, "--stage", "loci")):
             refused = creme(*command)
             assert refused.returncode == 2, command
             assert who in refused.stderr
+        refused = creme("resume", necessity)
+        assert refused.returncode == 2
+        assert "is a stage of" in refused.stderr
         assert first.poll() is None
         for reading in (
             ("study", folder, "--status"),
