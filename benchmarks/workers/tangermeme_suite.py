@@ -67,6 +67,14 @@ def necessity(length, tile, replicates):
     return run
 
 
+def measured_controls(model, packed, x, tss, replicates, seed):
+    """The TSS tile in random context, predicted."""
+    shuffled = dinucleotide_shuffle(packed, n=replicates, random_state=seed).reshape(-1)
+    controls = substitute(shuffled, x[:, :, slice(*tss)], start=tss[0])
+    predict(model, controls, device="cpu")
+    return controls
+
+
 def placed(places):
     """A job that predicts tiles put somewhere in random context; `places` says which, and where."""
 
@@ -77,9 +85,7 @@ def placed(places):
         def run():
             model = Cheap()
             predict(model, packed, device="cpu")
-            shuffled = dinucleotide_shuffle(packed, n=replicates, random_state=0).reshape(-1)
-            controls = substitute(shuffled, x[:, :, slice(*tss)], start=tss[0])
-            predict(model, controls, device="cpu")
+            controls = measured_controls(model, packed, x, tss, replicates, seed=0)
             for (start, end), at in places(others):
                 mutants = substitute(controls, x[:, :, start:end], start=at)
                 predict(model, mutants, device="cpu")
@@ -99,9 +105,7 @@ def each_its_own(length, tile, replicates):
         model = Cheap()
         predict(model, packed, device="cpu")
         for seed, (start, end) in enumerate(others):
-            shuffled = dinucleotide_shuffle(packed, n=replicates, random_state=seed).reshape(-1)
-            controls = substitute(shuffled, x[:, :, slice(*tss)], start=tss[0])
-            predict(model, controls, device="cpu")
+            controls = measured_controls(model, packed, x, tss, replicates, seed)
             predict(model, substitute(controls, x[:, :, start:end], start=start), device="cpu")
         return {"predictions": model.passes}
 

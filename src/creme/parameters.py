@@ -44,12 +44,27 @@ class Parameters(BaseModel):
             Without a meaning here: nothing in it can be changed.
         """
         # pydantic's own keeps what was computed of the old fields, such as a fingerprint.
-        fields = {name: getattr(self, name) for name in type(self).model_fields}
-        return type(self)(**{**fields, **(update or {})})
+        return type(self)(**{**_values(self), **(update or {})})
 
     def configuration(self) -> dict[str, Any]:
         """The parameters as plain JSON values, in the order of their declaration."""
         return self.model_dump(mode="json")
+
+
+def pickled(parameters: Parameters) -> tuple[Any, ...]:
+    """For ``__reduce__``: a pickle of the fields alone, of which another one is made.
+
+    What was computed of them stays behind, and is computed anew.
+    """
+    return _made, (type(parameters), _values(parameters))
+
+
+def _made(kind: type[Parameters], fields: dict[str, Any]) -> Parameters:
+    return kind(**fields)
+
+
+def _values(parameters: Parameters) -> dict[str, Any]:
+    return {name: getattr(parameters, name) for name in type(parameters).model_fields}
 
 
 def explain(error: ValidationError, owner: type[BaseModel], where: str = "") -> str:

@@ -264,10 +264,7 @@ class Mutant:
         """The edited sequence, materialised anew at each access: mutants stay small."""
         if len(self.edits) == 1 and self.edits[0].codes.size == len(self):
             return Sequence.owning(self.edits[0].codes)
-        codes = self.base.codes.copy()
-        for edit in self.edits:
-            codes[edit.start : edit.end] = edit.codes
-        return Sequence.owning(codes)
+        return Sequence.owning(written(self, np.empty(len(self), dtype=np.uint8)))
 
     @property
     def digest(self) -> bytes:
@@ -292,6 +289,15 @@ class Mutant:
 
 Sequenceable = Sequence | Mutant
 """What can be predicted: both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+
+
+def written(sequence: Sequenceable, out: Codes) -> Codes:
+    """The codes of a sequence or a mutant, written into an array of its length."""
+    out[:] = sequence.base.codes
+    for edit in sequence.edits:
+        out[edit.start : edit.end] = edit.codes
+    return out
+
 
 # Two threads may ask the same base at once.
 _HASHING = threading.Lock()

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from creme.durable import write_text
 from creme.errors import ModelError
@@ -38,7 +39,8 @@ def digest(path: Path) -> str:
 
 
 def _of_file(path: Path) -> str:
-    version = [str(path.absolute()), *_state(path)]
+    before = _state(path)
+    version = [str(path.absolute()), *before]
     name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
     note = cache_folder() / "digests" / f"{name}.json"
     try:
@@ -49,8 +51,8 @@ def _of_file(path: Path) -> str:
         pass  # not there, or not ours: computed again
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    after = path.stat()
-    if version[1:] == _state(path) and time.time() - after.st_mtime > _SETTLED:
+    after = _state(path)
+    if after == before and time.time() - after.mtime_ns / 1e9 > _SETTLED:
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
             write_text(note, json.dumps({"version": version, "sha256": found}))
@@ -59,10 +61,18 @@ def _of_file(path: Path) -> str:
     return found
 
 
-def _state(path: Path) -> list[int]:
+class _State(NamedTuple):
     """What a file put in another one's place cannot share with it: its time of change is its own.
 
     A copy may keep size and time of modification.
     """
+
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+def _state(path: Path) -> _State:
     status = path.stat()
-    return [status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    return _State(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

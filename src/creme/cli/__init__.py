@@ -43,7 +43,7 @@ def main() -> None:
 def _say(text: str, style: str | None = None) -> None:
     from creme.cli.terminal import err
 
-    err.print(text, style=style, markup=False)
+    err.print(text, style=style)
 
 
 def _show_warning(*warning: Any, **more: Any) -> None:

@@ -99,9 +99,9 @@ class _Found:
             columns += ["rank-biased overlap", "by chance", "same first tile"]
             out.print(table(columns, self.orders, title=f"greedy orders, {intervals}"))
         for note in self.notes:
-            out.print(note, highlight=False, markup=False)
+            out.print(note, highlight=False)
         if self.left_out:
-            out.print(f"Not compared: {', '.join(self.left_out)}", highlight=False, markup=False)
+            out.print(f"Not compared: {', '.join(self.left_out)}", highlight=False)
 
 
 def _say_what_differs(states: tuple[dict[str, Any], dict[str, Any]]) -> None:

@@ -47,6 +47,6 @@ def execute(
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130
     for label, unit, message in report.failures:
-        err.print(f"Failed: test {label!r} on locus {unit!r}: {message}", style="red", markup=False)
+        err.print(f"Failed: test {label!r} on locus {unit!r}: {message}", style="red")
     out.print(f"Results: {results.path} (creme results {results.path})")
     return 1 if report.failures else 0

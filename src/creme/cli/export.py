@@ -23,6 +23,6 @@ def export(
     from creme.export import export as write
 
     files = write(path, to, only or PARTS, tables_as)  # type: ignore[arg-type]
-    out.print(f"Wrote {len(files)} files to {to}", highlight=False, markup=False)
+    out.print(f"Wrote {len(files)} files to {to}", highlight=False)
     for file in files:
-        out.print(f"  {file}", highlight=False, markup=False)
+        out.print(f"  {file}", highlight=False)

@@ -34,7 +34,7 @@ def list_models() -> None:
         try:
             sets = plugin.load().downloads
         except PluginError as error:
-            err.print(f"Warning: {error}", style="yellow", markup=False)
+            err.print(f"Warning: {error}", style="yellow")
             continue
         if not sets:
             none.append(name)
@@ -45,7 +45,7 @@ def list_models() -> None:
             rows.append([name, part, "; ".join(file.about for file in files), said])
     if rows:
         out.print(table(["model", "set", "what", "fetched"], rows))
-        out.print("creme models fetch MODEL [SET ...]", markup=False, highlight=False)
+        out.print("creme models fetch MODEL [SET ...]", highlight=False)
     if none:
         out.print(f"Nothing to fetch for {listing(none, 20)}.", highlight=False)
 
@@ -100,11 +100,11 @@ def fetch_model(
         digest = noted_digest(file, folder / part)
         how = "as published" if file.sha256 else "as first fetched"
         checked = f"SHA-256 {digest}, {how}" if digest else "not checked: no digest is known"
-        out.print(f"{part}/{file.file}: {checked}", markup=False, highlight=False)
+        out.print(f"{part}/{file.file}: {checked}", highlight=False)
     for part in dict.fromkeys(part for part, _ in chosen):
         unpacked = [file for at, file in chosen if at == part and file.unpack]
         where = place(unpacked[0], folder / part) if len(unpacked) == 1 else folder / part
-        out.print(f"{part}: {where}", markup=False, highlight=False)
+        out.print(f"{part}: {where}", highlight=False)
 
 
 def _chosen(
@@ -156,7 +156,7 @@ def _shown() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
                 if not err.is_terminal and time.monotonic() - told > 30.0:
                     told = time.monotonic()
                     of_all = f" of {decimal(size)}" if size is not None else ""
-                    err.print(f"{name}: {decimal(done)}{of_all}", markup=False, highlight=False)
+                    err.print(f"{name}: {decimal(done)}{of_all}", highlight=False)
 
             return update
 

@@ -22,7 +22,7 @@ def report(
 
     path = write_report(folder, output, compare)
     size = path.stat().st_size
-    out.print(f"Report: {path} ({size / 1e6:.1f} MB)", highlight=False, markup=False)
+    out.print(f"Report: {path} ({size / 1e6:.1f} MB)", highlight=False)
 
 
 def write_report(folder: Path, output: Path | None = None, compare: Path | None = None) -> Path:

@@ -55,9 +55,9 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
     def on_stage(stage: str, state: dict[str, Any], ran: bool) -> None:
         nonlocal failures
         if state["state"] == "finished":
-            out.print(_line(stage, state, ran), highlight=False, markup=False)
+            out.print(_line(stage, state, ran), highlight=False)
         for unit, message in state.get("failures", []):
-            err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red", markup=False)
+            err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red")
         failures += len(state.get("failures", []))
 
     try:
@@ -69,12 +69,12 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
             on_stage=on_stage,
         )
     except KeyboardInterrupt:  # between two stages, or a second time
-        out.print(f"Stopped before the end. To continue: creme study {path}", markup=False)
+        out.print(f"Stopped before the end. To continue: creme study {path}")
         return 130
     if done.interrupted:
-        out.print(f"Stopped before the end. To continue: creme study {done.path}", markup=False)
+        out.print(f"Stopped before the end. To continue: creme study {done.path}")
         return 130
-    out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}", markup=False)
+    out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}")
     return 1 if failures else 0
 
 
@@ -113,9 +113,9 @@ def show_study(path: Path, output: Path | None) -> None:
         out.print(table(["step", "left", "removed", "why"], steps, title="selection of TSSs"))
     for name in ("categories", "classes"):
         if state.get(name):
-            out.print(f"{name}: {state[name]}", markup=False, highlight=False)
+            out.print(f"{name}: {state[name]}", highlight=False)
     if any(known["state"] != "finished" for known in folder.stages().values()):
-        out.print(f"To continue: creme study {folder.path}", markup=False)
+        out.print(f"To continue: creme study {folder.path}")
 
 
 def _said(state: dict[str, Any]) -> str:
@@ -152,7 +152,7 @@ def show_plan(
     out.print(table(columns, rows, title=title))
     for note in dict.fromkeys(note for one in found for note in one.notes):
         of = [one.stage for one in found if note in one.notes]
-        out.print(f"- {note} ({listing(of, 20)})", markup=False, highlight=False)
+        out.print(f"- {note} ({listing(of, 20)})", highlight=False)
 
 
 def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:

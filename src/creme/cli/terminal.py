@@ -30,7 +30,7 @@ err = Console(stderr=True, soft_wrap=True, markup=False)
 def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: Any) -> None:
     """Print the toolkit's warnings as sentences, and others as they are called."""
     prefix = "Warning" if issubclass(category, CremeWarning) else category.__name__
-    err.print(f"{prefix}: {message}", style="yellow", markup=False)
+    err.print(f"{prefix}: {message}", style="yellow")
 
 
 def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -> Table:

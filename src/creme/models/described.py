@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from abc import abstractmethod
+from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -242,6 +243,11 @@ class FileModel(DescribedModel):
             )
         _ = self.described
         return self
+
+    def check_output(self, wanted: str | None, outputs: SequenceOf[str]) -> None:
+        """Raise `ModelError` where the network has no output of a wanted name."""
+        if wanted is not None and wanted not in outputs:
+            raise ModelError(f"{self.file} has no output {wanted!r}: it has {', '.join(outputs)}")
 
     @property
     def _beside(self) -> Path:

@@ -12,6 +12,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from creme.errors import ConfigError
 from creme.model import Model, Selection, TrackTable
+from creme.parameters import pickled
 from creme.split import Features, SplitModel
 
 
@@ -248,7 +249,7 @@ class Ensemble(Model):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # As the models' own: what was computed of weights that may have changed stays behind.
-        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+        return pickled(self)
 
     def _in_order(self) -> list[_Variant]:
         """The variants in an order that does not depend on that of the models.
@@ -371,10 +372,6 @@ def replicates(table: dict[str, Any], varied: Any) -> list[dict[str, Any]]:
     if any(row in rows[:place] for place, row in enumerate(rows)):
         raise ConfigError(f"replicates: {varied}: each is given once")
     return [{**table, **dict(zip(varied, row, strict=True))} for row in rows]
-
-
-def _again(cls: type[Ensemble], fields: dict[str, Any]) -> Ensemble:
-    return cls(**fields)
 
 
 def _turned(array: Any) -> Any:

@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr
 
 from creme.errors import ModelError
 from creme.model import Model
+from creme.parameters import pickled
 
 
 class LoadedModel(Model):
@@ -113,7 +114,7 @@ class LoadedModel(Model):
         return self.device
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _again, (type(self), {name: getattr(self, name) for name in type(self).model_fields})
+        return pickled(self)
 
 
 def _version(module: str) -> str:
@@ -124,7 +125,3 @@ def _version(module: str) -> str:
         with contextlib.suppress(PackageNotFoundError):
             found = version(module)
     return str(found or "")
-
-
-def _again(cls: type[LoadedModel], fields: dict[str, Any]) -> LoadedModel:
-    return cls(**fields)

@@ -149,15 +149,15 @@ def _strand(path: Path, place: int, identifier: str) -> Literal["+", "-"]:
 
 
 def _check_pairs(path: Path, tracks: list[Track]) -> None:
-    for place, track in enumerate(tracks):
-        if track.pair is None:
-            continue
-        other = tracks[track.pair]
-        if other.pair != place or other.strand == track.strand:
-            raise ConfigError(
-                f"{path}: tracks {place} ({track.name}) and {track.pair} ({other.name}) are not"
-                " each other's pair on opposite strands."
-            )
+    place = TrackTable(tuple(tracks)).mispaired()
+    if place is None:
+        return
+    pair = tracks[place].pair
+    assert pair is not None
+    raise ConfigError(
+        f"{path}: tracks {place} ({tracks[place].name}) and {pair} ({tracks[pair].name}) are not"
+        " each other's pair on opposite strands."
+    )
 
 
 def _open(path: Path) -> IO[str]:

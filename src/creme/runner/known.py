@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.sequence import Codes, Sequenceable
+from creme.sequence import Codes, Sequenceable, written
 from creme.split import Features, Window, size, windows
 
 MOST = 256
@@ -136,10 +136,7 @@ class KnownSequences:
     def coded(self, sequence: Sequenceable) -> Coded:
         """A sequence's bases and its digests; any thread may ask."""
         padded = np.zeros(self._digests.shape[1] * self._block, dtype=np.uint8)
-        codes = padded[: len(sequence)]
-        codes[:] = sequence.base.codes
-        for edit in sequence.edits:
-            codes[edit.start : edit.end] = edit.codes
+        codes = written(sequence, padded[: len(sequence)])
         padded.flags.writeable = codes.flags.writeable = False
         words = padded.view(np.uint64).reshape(-1, self._factors.size)
         return Coded(codes, np.asarray(words @ self._factors))

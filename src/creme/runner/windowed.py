@@ -147,7 +147,7 @@ class Windowed:
         if self._together:
             rows = zip(*(whole[id(planned)] for planned in wave), strict=True)
             stacked = tuple(self.model.concatenate(list(row), 0) for row in rows)
-            values = np.array(self.model.decode(stacked, self.selection), dtype=np.float32)
+            values = self._decoded(stacked)
         else:
             values = np.concatenate(
                 [self._alone(each, whole.get(id(each)), pieces.get(id(each), [])) for each in wave]
@@ -165,12 +165,15 @@ class Windowed:
     ) -> NDArray[np.float32]:
         """The values of one sequence, without a copy of all features if they are not kept."""
         if whole is not None:
-            return np.array(self.model.decode(whole, self.selection), dtype=np.float32)
+            return self._decoded(whole)
         assert planned.base is not None
         assert planned.base.features is not None
         with self._overwritten(planned.base.features, pieces) as features:
-            # A copy: what a model gives may show what is about to be put back, or its own buffer.
-            return np.array(self.model.decode(features, self.selection), dtype=np.float32)
+            return self._decoded(features)
+
+    def _decoded(self, features: Features) -> NDArray[np.float32]:
+        """Values of features: a copy, for a model may show what is put back, or its own buffer."""
+        return np.array(self.model.decode(features, self.selection), dtype=np.float32)
 
     def _whole(self, full: list[_Planned]) -> dict[int, Features]:
         """The features of sequences that start from no other one."""

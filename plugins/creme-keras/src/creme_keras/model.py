@@ -147,10 +147,7 @@ class KerasModel(FileModel):
                 f"{self.file} has the outputs {', '.join(outputs)}: say with output which one to "
                 f"read"
             )
-        if self.output is not None and self.output not in outputs:
-            raise ModelError(
-                f"{self.file} has no output {self.output!r}: it has {', '.join(outputs)}"
-            )
+        self.check_output(self.output, outputs)
         names = [place.name for place in network.inputs]
         if self.sequence_input is None and len(names) > 1:
             raise ModelError(

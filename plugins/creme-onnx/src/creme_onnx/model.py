@@ -119,10 +119,7 @@ class OnnxModel(FileModel):
                 f"{self.file} takes {inputs[0].type} of shape {found}, and its description "
                 f"says tensor(float) of [batch, {expected[0]}, {expected[1]}]"
             )
-        if self.output is not None and self.output not in outputs:
-            raise ModelError(
-                f"{self.file} has no output {self.output!r}: it has {', '.join(outputs)}"
-            )
+        self.check_output(self.output, outputs)
 
 
 # In Protocol Buffers' encoding, an entry of the key "location": the field's number and type, the

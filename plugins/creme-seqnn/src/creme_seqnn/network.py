@@ -102,8 +102,9 @@ class Network(nn.Module):
             slot: (each, Span(0, each.shape[1])) for slot, each in zip(slots, kept, strict=True)
         }
         following = self.body[self.local :]
-        first, last = 0, length_after(following, n)
-        if bins is not None and len(bins):
+        if bins is None or not len(bins):
+            first, last = 0, length_after(following, n)
+        else:
             first, last = int(bins.min()), int(bins.max()) + 1
         x = computed(following, x, Span(0, n), Span(first, last), n, saved)
         if bins is not None:
