@@ -60,7 +60,8 @@ def raced(values, confidence, lowest):
     candidates, replicates = values.shape
     ends = looks(replicates)
     tail = (1 - confidence) / (candidates * max(1, len(ends) - 1))
-    used = [ends[0]] * candidates
+    # A candidate without others is measured whole at once.
+    used = [ends[0] if candidates > 1 else replicates] * candidates
     while True:
         best = min(values[k, : used[k]].mean(dtype=np.float64) for k in range(candidates))
         open_ = []
