@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -141,6 +143,21 @@ def test_an_error_outside_the_model_keeps_the_batch_in_flight(tmp_path):
         with pytest.raises(KeyboardInterrupt):
             measure(plan(model, Scan()), store, on_progress=progress)
         assert store.count() == model.rows == 17
+
+
+def test_an_end_that_is_asked_for_before_the_first_batch(tmp_path):
+    """While the rest of the program is imported, as it were."""
+    from creme.cli.terminal import progress
+
+    model = Counting()
+    made = plan(model, Scan())
+    before = signal.getsignal(signal.SIGINT)
+    with Store(tmp_path / "store") as store, progress(made) as (on_progress, on_start):
+        os.kill(os.getpid(), signal.SIGINT)
+        report = measure(made, store, on_progress=on_progress, on_start=on_start)
+    assert report.interrupted
+    assert model.rows == 0
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_no_memory_for_a_batch_in_one_piece(monkeypatch):

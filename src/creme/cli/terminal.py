@@ -52,6 +52,40 @@ def progress(
 
     Where standard error is no terminal, a line every half minute takes the bar's place.
     """
+    scheduler: Scheduler | None = None
+    asked = False
+
+    def end(running: Scheduler) -> None:
+        err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
+        running.stop()
+
+    # Before there is a scheduler it is only remembered: what is imported meanwhile may swallow an
+    # exception, and may be what printing needs.
+    def stop(_signal: int, _frame: Any) -> None:
+        nonlocal asked
+        asked = True
+        # A second Ctrl-C does not wait for the batch.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if scheduler is not None:
+            end(scheduler)
+
+    def on_start(started: Scheduler) -> None:
+        nonlocal scheduler
+        scheduler = started
+        if asked:
+            end(started)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with _shown(plan) as on_progress:
+            yield on_progress, on_start
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _shown(plan: Plan) -> Iterator[Callable[[Progress], None]]:
+    """The bar, or the lines in its place."""
     # Searches decide on their way how much they ask for.
     total = plan.size()
     of_all = "" if total is None else f" of {total}"
@@ -82,18 +116,5 @@ def progress(
                 f"{now.asked}{of_all} sequences, {rate:.1f} predictions/s, {reused} cache hits"
             )
 
-    def on_start(scheduler: Scheduler) -> None:
-        def stop(_signal: int, _frame: Any) -> None:
-            # A second Ctrl-C does not wait for the batch.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
-            scheduler.stop()
-
-        signal.signal(signal.SIGINT, stop)
-
-    before = signal.getsignal(signal.SIGINT)
-    try:
-        with bar:
-            yield on_progress, on_start
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with bar:
+        yield on_progress
