@@ -67,7 +67,7 @@ batches = sa.Table(
 )
 
 _MAPPED_BYTES = 2**34
-_PAGES_A_CHECKPOINT = 4096  # of 4 KiB
+_PAGES_OF_LOG = 16_384  # of 4 KiB
 
 _REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
 
@@ -223,7 +223,8 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     # Digests are random, so that every line of a commit is in a page of its own. Read from the
-    # system's cache, pages need no copy; written back in bulk, they are synced less often.
+    # system's cache, pages need no copy.
     cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_A_CHECKPOINT}")
+    # `Checkpoints` writes back long before; this is for writers that are faster than it.
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_OF_LOG}")
     cursor.close()

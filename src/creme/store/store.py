@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
+from creme.store.checkpoints import Checkpoints
 from creme.store.schema import (
     DIGEST_BYTES,
     SCHEMA_VERSION,
@@ -60,7 +61,8 @@ class Store:
     - Values are written to Zarr chunks that are written once, whole, and never rewritten. Chunk
       numbers are given out by the index, so no two processes ever touch one chunk.
     - A row exists when, and only when, its line stands in the index, committed after the chunk is
-      durable, with the chunk's checksum. A killed writer costs what it had not committed.
+      durable, with the chunk's checksum. A killed writer costs what it had not committed; a power
+      failure may take back the last commits as well, and never leaves a wrong value.
     - The first writer of a prediction wins; a second one changes nothing.
     - A chunk that is missing, damaged or does not have its checksum is not served: it is taken out
       of the index, with a warning, so that its predictions are made again.
@@ -95,6 +97,7 @@ class Store:
         except OSError as error:
             raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
         self._engine = open_index(self.path, index_url)
+        self._checkpoints = Checkpoints(self._engine)
         self._arrays = Arrays(self.path)
         self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._decoded_bytes = 0
@@ -109,6 +112,7 @@ class Store:
 
     def close(self) -> None:
         """Close the index's connections."""
+        self._checkpoints.close()
         self._engine.dispose()
 
     def source(
@@ -178,7 +182,7 @@ class Store:
     def write(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
     ) -> None:
-        """Store predictions; when this returns they are durable and in the index.
+        """Store predictions; when this returns they are in the index, whatever ends the process.
 
         Parameters
         ----------
@@ -294,6 +298,7 @@ class Store:
                     for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
                 ],
             )
+        self._checkpoints.added(len(values))
         values.flags.writeable = False
         with self._lock:
             self._own_chunks.add(chunk_id)
