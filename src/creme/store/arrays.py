@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -56,10 +55,10 @@ class Arrays:
         self._lock = threading.Lock()
         self._open: dict[int, zarr.Array] = {}
         try:
-            # Another process may be making it now: then that one's description stands.
-            with suppress(ContainsGroupError):
-                zarr.create_group(self._path, zarr_format=3)
-            self._root = zarr.open_group(self._path, mode="r+", zarr_format=3)
+            try:
+                self._root = zarr.create_group(self._path, zarr_format=3)
+            except ContainsGroupError:  # another process may have made it just now
+                self._root = zarr.open_group(self._path, mode="r+", zarr_format=3)
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self._path} cannot be opened: {error}; its zarr.json may be damaged, and no "
@@ -108,17 +107,7 @@ class Arrays:
             if source.id in self._open:
                 return self._open[source.id]
             try:
-                if create and source.array not in self._root:
-                    # Another process may be making it now: then that one's description stands.
-                    with suppress(ContainsArrayError):
-                        self._root.create_array(
-                            source.array,
-                            shape=(2**40, *source.shape),
-                            chunks=(source.chunk_rows, *source.shape),
-                            dtype="float32",
-                            fill_value=float("nan"),
-                        )
-                array = cast(zarr.Array, self._root[source.array])
+                array = self._made(source) if create else self._found(source)
             except (OSError, ValueError, KeyError) as error:
                 raise StoreError(
                     f"{self._path / source.array} is missing or its zarr.json is damaged, though "
@@ -127,3 +116,18 @@ class Arrays:
                 ) from error
             self._open[source.id] = array
             return array
+
+    def _made(self, source: Source) -> zarr.Array:
+        try:
+            return self._root.create_array(
+                source.array,
+                shape=(2**40, *source.shape),
+                chunks=(source.chunk_rows, *source.shape),
+                dtype="float32",
+                fill_value=float("nan"),
+            )
+        except ContainsArrayError:  # of earlier, or another process has made it just now
+            return self._found(source)
+
+    def _found(self, source: Source) -> zarr.Array:
+        return cast(zarr.Array, self._root[source.array])
