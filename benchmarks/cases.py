@@ -224,7 +224,7 @@ def enformer(quick: bool) -> Case:
     values = (
         {"length": 24_576, "tile": 2000, "repeats": 1, "small": True}
         if quick
-        else {"length": 196_608, "tile": 5000, "repeats": 2, "small": False}
+        else {"length": 196_608, "tile": 5000, "repeats": 4, "small": False}
     )
     return Case(
         "Windows",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -205,4 +206,4 @@ def _together(rows: int, device: Any) -> list[slice]:
 
 def _device(network: Any) -> Any:
     """Where a network is; its parameters or buffers tell."""
-    return next(iter([*network.parameters(), *network.buffers()])).device
+    return next(chain(network.parameters(), network.buffers())).device
