@@ -10,15 +10,13 @@ PEERS = ("reference", "tangermeme", "ushuffle")
 SHARED = "tangermeme, shared"
 
 
-def cases(*, quick: bool, large: bool) -> list[Case]:
+def cases(*, quick: bool) -> list[Case]:
     """All cases.
 
     Parameters
     ----------
     quick : bool
         Small ones.
-    large : bool
-        The store up to 10^7 rows as well.
     """
     return [
         *shuffles(quick),
@@ -29,7 +27,7 @@ def cases(*, quick: bool, large: bool) -> list[Case]:
         end_to_end(quick),
         own_time(quick),
         warm_run(quick),
-        store(quick, large),
+        store(quick),
         first_call(),
     ]
 
@@ -331,10 +329,9 @@ def warm_run(quick: bool) -> Case:
     )
 
 
-def store(quick: bool, large: bool) -> Case:
+def store(quick: bool) -> Case:
     """The store as it grows."""
-    sizes = [2 * 10**4, 4 * 10**4] if quick else [10**4, 10**5, 10**6]
-    sizes += [10**7] if large and not quick else []
+    sizes = [2 * 10**4, 4 * 10**4] if quick else [10**4, 10**5, 10**6, 10**7]
     last, first = sizes[-1], sizes[min(1, len(sizes) - 2)]
 
     def goals(size: int) -> tuple[Goal, ...]:
@@ -365,7 +362,7 @@ def store(quick: bool, large: bool) -> Case:
             )
             for size in sizes
         ),
-        rounds=1 if large else 3,
+        rounds=3,
     )
 
 

@@ -119,14 +119,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="at most; long cases take fewer")
     parser.add_argument("--quick", action="store_true", help="small cases, one round")
     parser.add_argument("--alone", action="store_true", help="without the peers' environments")
-    parser.add_argument("--large", action="store_true", help="the store up to 10^7 rows as well")
     parser.add_argument("--only", action="append", help="a case by its name, or its beginning")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--write", type=Path, help="write the page here")
     given = parser.parse_args()
     chosen = [
         case
-        for case in cases(quick=given.quick, large=given.large)
+        for case in cases(quick=given.quick)
         if not given.only or any(case.name.startswith(name) for name in given.only)
     ]
     if given.list:
