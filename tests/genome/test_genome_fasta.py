@@ -194,6 +194,9 @@ def test_a_wrong_letter_is_found_behind_ambiguous_ones(tmp_path: Path) -> None:
         ("chrMT", "MT"),
         ("chrMT", "chrM"),
         ("MT", "chrMT"),
+        ("Chr1", "1"),
+        ("1", "Chr1"),
+        ("Chr1", "chr1"),
     ],
 )
 def test_other_styles_of_names(tmp_path: Path, held: str, asked: str) -> None:

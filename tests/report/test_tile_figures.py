@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from toy_results import categories, results
 
 from creme.analysis.comparison import correlation, necessity_and_sufficiency
-from creme.errors import ConfigError
+from creme.errors import ConfigError, CremeWarning
 from creme.genome.records import TSS
 from creme.report import (
     comparison_scatter,
@@ -118,6 +118,15 @@ def test_genes_and_their_names_keep_apart_and_the_rest_is_counted():
     assert 4 <= drawn < 12
     assert ax.get_title() == f"mine ({12 - drawn} more genes not drawn)"
     tidy(ax)
+
+
+def test_genes_of_contigs_in_another_style_are_drawn_and_others_are_named():
+    ax = tile_map(on_genome("+"), genes=[tss("mine", 100_000, "+", 4_000, contig="1")])
+    assert genes_of(ax) == {"mine": [0, 4]}
+    away = [tss("far", 100_000, "+", 4_000, contig=contig) for contig in ("11", "2")]
+    with pytest.warns(CremeWarning, match="on contig 'chr1', and the genes on 11, 2"):
+        ax = tile_map(on_genome("+"), genes=away)
+    assert genes_of(ax) == {}
 
 
 def looks(ax):

@@ -16,6 +16,7 @@ import xarray as xr
 from creme.analysis.crispri_table import Pairs
 from creme.analysis.ranking import compare_scores, undefined
 from creme.errors import ConfigError, listing
+from creme.genome.contigs import plain_contig
 from creme.seeds import derive
 from creme.tiling import Tile
 
@@ -171,12 +172,6 @@ def _placed(pair: Any, candidates: list[Window], tss_tile: int) -> tuple[Any, ..
 
 def _rows(table: pd.DataFrame) -> Iterator[Any]:
     return table.itertuples()
-
-
-def plain_contig(name: str) -> str:
-    """A contig without ``chr``, so that ``1`` and ``chr1`` are the same; ``M`` is ``MT``."""
-    plain = name[3:] if name.lower().startswith("chr") and len(name) > 3 else name
-    return "MT" if plain == "M" else plain
 
 
 def _unversioned(name: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from creme.errors import CremeWarning, GenomeError, listing, nearest
 from creme.genome.cache import identity
+from creme.genome.contigs import plain_contig
 from creme.genome.index import IndexedFasta
 from creme.sequence import Codes, N, Sequence, complement, encode
 
@@ -23,7 +24,6 @@ _KEPT = 64
 _BASES = b"ACGTNacgtn"
 _AMBIGUOUS = b"RYSWKMBDHV"
 _AS_N = bytes.maketrans(_AMBIGUOUS + _AMBIGUOUS.lower(), b"N" * 2 * len(_AMBIGUOUS))
-_MITOCHONDRIAL = ("chrM", "chrMT", "MT", "M")
 
 
 class Genome:
@@ -63,6 +63,9 @@ class Genome:
         self._lock = threading.RLock()
         self._fasta: IndexedFasta | None = IndexedFasta(self.path)
         self.contigs: Mapping[str, int] = MappingProxyType(self._fasta.lengths)
+        self._alike: dict[str, list[str]] = {}
+        for contig in self.contigs:
+            self._alike.setdefault(plain_contig(contig), []).append(contig)
         self.notes = self._fasta.notes
         self._recent: OrderedDict[tuple[str, int, int, str], Sequence] = OrderedDict()
         self._reported: set[str] = set()
@@ -88,18 +91,16 @@ class Genome:
         """
         if contig in self.contigs:
             return contig
-        others = [contig[3:] if contig.startswith("chr") else f"chr{contig}"]
-        if contig in _MITOCHONDRIAL:
-            others.extend(_MITOCHONDRIAL)
-        for other in others:
-            if other in self.contigs:
-                style = "chr" if other == others[0] else "mitochondrial"
-                self._report(
-                    f"{style} style of {contig.startswith('chr')}",
-                    f"contig {contig!r} is called {other!r} in {self.path}, and is read from "
-                    f"there; so are others whose names differ in this way",
-                )
-                return other
+        if alike := self._alike.get(plain_contig(contig)):
+            switched = contig[3:] if contig.startswith("chr") else f"chr{contig}"
+            other = switched if switched in alike else alike[0]
+            style = "chr" if other == switched else "other"
+            self._report(
+                f"{style} style of {contig.startswith('chr')}",
+                f"contig {contig!r} is called {other!r} in {self.path}, and is read from "
+                f"there; so are others whose names differ in this way",
+            )
+            return other
         raise GenomeError(
             f"{self.path} has no contig {contig!r}{nearest(contig, self.contigs)}; it has "
             f"{listing(self.contigs)}"

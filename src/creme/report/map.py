@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.transforms import ScaledTranslation
 
-from creme.errors import ConfigError
+from creme.errors import ConfigError, CremeWarning, listing
+from creme.genome.contigs import plain_contig
 from creme.genome.records import TSS
 from creme.report.marks import legend, name, note, size_of, text_width, zero
 from creme.report.select import kilobases, only
@@ -45,7 +47,8 @@ def tile_map(
         Needed where there are several.
     genes : iterable of TSS
         Genes to draw above, as `creme.genome.records.read_gtf` gives their transcripts; those of
-        other contigs, or outside the tiles, are left out. TSSs without span are drawn one by one.
+        other contigs (``1`` and ``chr1`` are the same), or outside the tiles, are left out, with a
+        `CremeWarning` where none lies on the locus's. TSSs without span are drawn one by one.
         The locus's own gene is bold. Where there is no room for all, the title says how many of
         those that are furthest from the TSS are left out.
     ax : Axes, optional
@@ -182,7 +185,7 @@ def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list
     own = str(part["gene"].item()) if "gene" in part.coords else None
     spans: dict[tuple[str, bool], list[_Gene]] = {}
     for gene in genes:
-        if gene.contig != contig:
+        if plain_contig(gene.contig) != plain_contig(contig):
             continue
         forward = 1 if gene.strand == "+" else -1
         start, end = (
@@ -192,6 +195,13 @@ def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list
         mine = gene.gene == own and along
         one = _Gene(gene.gene, min(start, end), max(start, end), along, (start,), mine)
         spans.setdefault((gene.gene, along), []).append(one)
+    if not spans:
+        theirs = listing(sorted({gene.contig for gene in genes}), 5)
+        warnings.warn(
+            f"no gene is drawn: the locus lies on contig {contig!r}, and the genes on {theirs}",
+            CremeWarning,
+            stacklevel=2,
+        )
     found = [_whole(each) for each in spans.values()]
     # The locus's own, then those nearest to its TSS: what finds no place is far away.
     return sorted(
