@@ -93,8 +93,42 @@ def test_the_same_name_elsewhere_is_another_locus():
     overlap = paired_effects(a, b, ONE)[1]
     assert (overlap.loci, overlap.only_a, overlap.only_b) == (1, ["L1"], ["L1"])
     b["strand"].values[:] = "-"
-    with pytest.raises(ConfigError, match=r"no locus .name, contig, TSS and strand. in common"):
+    with pytest.raises(ConfigError, match=r"no locus .contig, TSS and strand. in common"):
         paired_effects(a, b, ONE)
+
+
+def test_loci_of_other_names_are_paired_by_their_place():
+    """Two annotations name genes and contigs in their own ways."""
+    a = tiled(np.arange(20.0).reshape(5, 4), ["w", "x", "y", "z", "v"])
+    a["tss_position"].values[:] = [0, 1000, 2000, 3000, 3000]
+    # w is one in both; x is ENS1; y of B is elsewhere; ENS3 could be z or v.
+    b = tiled(np.arange(16.0).reshape(4, 4), ["ENS3", "w", "ENS1", "y"])
+    b["tss_position"].values[:] = [3000, 0, 1000, 2500]
+    b["contig"] = ("locus", ["1"] * 4)
+    table, overlap = paired_effects(a, b, ONE)
+    assert overlap.renamed == [("x", "ENS1")]
+    assert (overlap.loci, overlap.tiles) == (2, 8)
+    assert (overlap.only_a, overlap.only_b) == (["v", "y", "z"], ["ENS3", "y"])
+    values = {n: (p["a"].tolist(), p["b"].tolist()) for n, p in table.groupby("locus")}
+    assert values == {"w": ([0, 1, 2, 3], [4, 5, 6, 7]), "x": ([4, 5, 6, 7], [8, 9, 10, 11])}
+    assert set(table["contig"]) == {"chr1"}
+    assert table.groupby("locus")["locus_b"].unique().map(list).to_dict() == {
+        "w": ["w"],
+        "x": ["ENS1"],
+    }
+    # The other strand is another TSS.
+    b["strand"].values[:] = ["+", "+", "-", "+"]
+    assert paired_effects(a, b, ONE)[1].renamed == []
+
+
+def test_loci_on_no_contig_go_by_their_names():
+    a, b = tiled(np.ones((2, 4)), ["x", "y"]), tiled(np.ones((2, 4)), ["x", "other"])
+    for each in (a, b):
+        each["contig"].values[:] = ""
+        each["tss_position"].values[:] = 500
+    overlap = paired_effects(a, b, ONE)[1]
+    assert (overlap.loci, overlap.renamed) == (1, [])
+    assert (overlap.only_a, overlap.only_b) == (["y"], ["other"])
 
 
 def test_nan_is_left_out_and_counted():
@@ -162,6 +196,25 @@ def test_a_swap_into_the_own_context_is_left_out():
     table, overlap = paired_effects(swap, swap, ONE)
     assert table["a"].tolist() == [1, 2]
     assert (overlap.loci, overlap.tiles) == (2, 0)
+
+
+def at_source(swap, where):
+    """With the place of each swap's source, and its target's name."""
+    return swap.assign_coords(tss_position=("locus", [where[n] for n in swap["source"].values]))
+
+
+def test_swaps_of_loci_with_other_names_are_paired_by_both():
+    a = at_source(swaps(range(9), ["x", "y", "z"]), {"x": 10, "y": 20, "z": 30})
+    b = at_source(swaps(range(9), ["y", "ENS1", "z"]), {"y": 20, "ENS1": 10, "z": 31})
+    table, overlap = paired_effects(a, b, ONE)
+    assert overlap.renamed == [("x", "ENS1")]
+    got = {
+        row.locus: (row.source, row.target, row.locus_b, row.a, row.b) for row in table.itertuples()
+    }
+    assert got == {"x in y": ("x", "y", "ENS1 in y", 1, 3), "y in x": ("y", "x", "y in ENS1", 3, 1)}
+    # z has another TSS in B: nothing into it or out of it is the same.
+    assert overlap.only_a == ["x in z", "y in z", "z in x", "z in y"]
+    assert set(overlap.only_b) == {"x in z (1:31:+)", "y in z (1:31:+)", "z in x", "z in y"}
 
 
 def correlations(a, b, **options):
@@ -499,8 +552,11 @@ def test_a_search_that_chose_nothing_has_no_order():
 
 def test_greedy_orders_need_the_same():
     a = greedy([[0, 1, 2]])
+    other = greedy([[0, 1, 2]], ["other"])
+    assert order_agreement(a, other, ONE)[1].renamed == [("L0", "other")]
+    other["tss_position"].values[:] += 1
     with pytest.raises(ConfigError, match="no search of a locus in common"):
-        order_agreement(a, greedy([[0, 1, 2]], ["other"]), ONE)
+        order_agreement(a, other, ONE)
     with pytest.raises(ConfigError, match="tile of 100 bp"):
         order_agreement(a, greedy([[0, 1, 2]], size=50), ONE)
     with pytest.raises(ConfigError, match="no search of a locus in common"):

@@ -127,6 +127,30 @@ def test_what_one_of_both_lacks_is_said(folder, creme):
     assert "context_dependence" not in shown
 
 
+def test_two_names_of_one_tss_are_paired(folder, genome, tmp_path, creme):
+    """As of two annotations, one with symbols and one with Ensembl identifiers."""
+    bed = tmp_path / "other.bed"
+    bed.write_text(genome.bed.read_text().replace("GENE2", "ENSG02"))
+    text = EXPERIMENT.format(name="ens", decay=30_000.0, genes="", fasta=genome.fasta, bed=bed)
+    report, _ = run_experiment(text + TESTS, tmp_path, "ens")
+    assert not report.failures
+    shown = creme(
+        *("compare", folder / "a.results", tmp_path / "ens.results", "--resamples", 20),
+        *("--export", tmp_path / "effects.csv"),
+    )
+    for test in ("context_dependence", "necessity", "sufficiency", "higher_order"):
+        assert (
+            f"{test}: 1 loci have another name in B, and are paired by contig, TSS and strand: "
+            f"GENE2 (ENSG02)."
+        ) in shown
+    assert "only in" not in shown
+    perfect = r"1\.000 \(1\.000 to 1\.000\)"
+    assert re.search(rf"necessity +│ synthetic:alpha +│ +3 │ +36 │ {perfect} │ {perfect}", shown)
+    assert re.search(rf"enhancers │ synthetic:alpha +│ +3 │ 3 +│ {perfect} ", shown)
+    frame = pd.read_csv(tmp_path / "effects.csv")
+    assert set(frame.loc[frame["locus"] == "GENE2", "locus_b"]) == {"ENSG02"}
+
+
 def test_one_track_against_another(folder, creme):
     shown = creme(
         *("compare", folder / "a.results", folder / "a.results", "--resamples", 20),

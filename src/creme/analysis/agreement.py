@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.comparison import correlation
+from creme.analysis.pairing import PLACE, SWAP, named_as
 from creme.errors import ConfigError, listing
 from creme.seeds import derive
 
-PLACE = ["locus", "contig", "tss_position", "strand"]
 TILE = ["distance", "tile_length"]
-SWAP = ["source", "target"]
 Tracks = SequenceOf[tuple[str, str]]
 
 
@@ -28,7 +27,9 @@ class Overlap:
     Attributes
     ----------
     loci : int
-        In both: the same name, contig, TSS and strand.
+        In both; see `creme.analysis.pairing.named_as`.
+    renamed : list of (str, str)
+        Names in A and in B of loci that have two, and are paired by contig, TSS and strand.
     only_a, only_b : list of str
         Names of loci that one of them lacks.
     tiles, tiles_only_a, tiles_only_b : int
@@ -39,6 +40,7 @@ class Overlap:
     """
 
     loci: int
+    renamed: list[tuple[str, str]] = field(default_factory=list)
     only_a: list[str] = field(default_factory=list)
     only_b: list[str] = field(default_factory=list)
     tiles: int = 0
@@ -129,7 +131,8 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     Returns
     -------
     DataFrame
-        ``locus``, ``contig``, ``tss_position``, ``strand``; ``source`` and ``target`` of swaps;
+        ``locus``, ``contig``, ``tss_position``, ``strand`` as they are in A, and ``locus_b``, the
+        locus's name in B; ``source`` and ``target`` of swaps;
         ``distance`` and ``tile_length`` where there are tiles; ``track_a``, ``track_b``, ``a``,
         ``b``; without NaN.
     Overlap
@@ -140,6 +143,7 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
         If the tiles differ in size, or there is nothing in common.
     """
     check_tile_sizes(a, b)
+    b, renamed = named_as(a, b)
     parts = []
     for of_a, of_b in tracks:
         frames = [_effects(a, of_a, "a"), _effects(b, of_b, "b")]
@@ -148,10 +152,11 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
         parts.append(both.assign(track_a=of_a, track_b=of_b))
     found = pd.concat(parts, ignore_index=True)
     both = found[found["found"] == "both"]
-    overlap = overlap_of(parts[0], int(both[["a", "b"]].isna().any(axis=1).sum()))
+    undefined = int(both[["a", "b"]].isna().any(axis=1).sum())
+    overlap = replace(overlap_of(parts[0], undefined), renamed=renamed)
     table = both.dropna(subset=["a", "b"])
     if not overlap.loci or ("tile_length" in table and not overlap.tiles):
-        what = "tile of a locus" if overlap.loci else "locus (name, contig, TSS and strand)"
+        what = "tile of a locus" if overlap.loci else "locus (contig, TSS and strand)"
         raise ConfigError(
             f"A and B have no {what} in common; only in A: {listing(overlap.only_a)}; only in B: "
             f"{listing(overlap.only_b)}"
@@ -166,11 +171,14 @@ def _effects(dataset: xr.Dataset, track: str, name: str) -> pd.DataFrame:
     kept = {name: chosen["effect"].variable}
     swap = SWAP if "source" in dataset.coords else []
     kept |= {label: chosen[label].variable for label in (*PLACE, *swap)}
+    if "locus_b" in dataset.coords:
+        kept |= {"locus_b": chosen["locus_b"].variable}
     if "tile" in dataset.dims:
         kept |= {"distance": chosen["distance"].variable}
         kept |= {"tile_length": tile_lengths(chosen).variable}
     frame = xr.Dataset(kept).reset_coords(drop=False).to_dataframe().reset_index()
-    wanted = [*PLACE, *(n for n in (*SWAP, *TILE) if n in frame), name]
+    more = (*SWAP, *TILE, "locus_b")
+    wanted = [*PLACE, *(n for n in more if n in frame), name]
     # Loci with fewer tiles than others are filled up with NaN.
     return frame[wanted].dropna(subset=[n for n in TILE if n in frame])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from collections.abc import Sequence as SequenceOf
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from creme.analysis.agreement import (
-    PLACE,
     TILE,
     Overlap,
     Tracks,
@@ -20,6 +20,7 @@ from creme.analysis.agreement import (
     overlap_of,
     tile_lengths,
 )
+from creme.analysis.pairing import PLACE, named_as
 from creme.analysis.statistics import mean_over
 from creme.errors import ConfigError
 from creme.seeds import derive
@@ -113,6 +114,7 @@ def order_agreement(
         If the tiles differ in size, or no locus or no search is in both.
     """
     check_tile_sizes(a, b)
+    b, renamed = named_as(a, b)
     rows = []
     searches = [str(s) for s in a["search"].values if s in b["search"].values]
     for search in searches:
@@ -148,7 +150,8 @@ def order_agreement(
             )
     if not rows:
         raise ConfigError("the greedy searches of A and B have no search of a locus in common")
-    return pd.DataFrame(rows), _overlap(a, b, searches[0], tracks[0])
+    common = _overlap(a, b, searches[0], tracks[0])
+    return pd.DataFrame(rows), replace(common, renamed=renamed)
 
 
 def _overlap(a: xr.Dataset, b: xr.Dataset, search: str, tracks: tuple[str, str]) -> Overlap:

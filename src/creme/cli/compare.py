@@ -214,8 +214,14 @@ def _compare_classes(
 
 
 def _notes(label: str, overlap: Overlap) -> list[str]:
-    """What only one of the two has, in sentences."""
+    """What has two names, and what only one of the two has, in sentences."""
     said = []
+    if overlap.renamed:
+        names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
+        said.append(
+            f"{label}: {len(overlap.renamed)} loci have another name in B, and are paired by "
+            f"contig, TSS and strand: {names_of}."
+        )
     for which, names, tiles in (
         ("A", overlap.only_a, overlap.tiles_only_a),
         ("B", overlap.only_b, overlap.tiles_only_b),

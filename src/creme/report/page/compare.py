@@ -203,7 +203,13 @@ class _Found:
         )
 
     def _say(self, test: str, overlap: Overlap) -> None:
-        """What only one of the two has."""
+        """What has two names, and what only one of the two has."""
+        if overlap.renamed:
+            names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
+            self.notes.append(
+                f"{TITLES[test]}: {loci(len(overlap.renamed))} with another name in B, paired by "
+                f"contig, TSS and strand: {names_of}."
+            )
         for which, names, tiles in (
             ("A", overlap.only_a, overlap.tiles_only_a),
             ("B", overlap.only_b, overlap.tiles_only_b),
