@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 import crispri_tables
 import in_process
 from creme.analysis.crispri import windows
+from creme.runner.experiment import build_tests
 from creme.runner.results import Results
 from creme.runner.run import run_experiment
 
@@ -115,6 +117,33 @@ def test_the_elements_themselves(finished, tmp_path, creme):
     known = pairs[pairs["missing"].isna()]
     assert (known["tile_start"] == known["element_start"]).all()
     assert (known["overlap"] == 1).all()
+
+
+def test_elements_are_measured_as_the_test_was(finished, tmp_path, creme):
+    """With its own seed and tolerance, and shuffles of its perturbation."""
+    own = {
+        "seed": 11,
+        "tile": 4000,
+        "tss_tile": 2000,
+        "replicates": 6,
+        "perturbation": {"name": "mononucleotide_shuffle"},
+        "tolerance": 0.25,
+    }
+    perturbation = 'perturbation = { name = "mononucleotide_shuffle" }'
+    rest = [f"{key} = {value}" for key, value in own.items() if key != "perturbation"]
+    tests = "\n".join(["", "[[tests]]", 'name = "necessity"', perturbation, *rest, ""])
+    head = (finished / "all.toml").read_text().split("[[tests]]")[0].replace('"all"', '"own"')
+    report, _ = run_experiment(head + tests, tmp_path, "own.toml")
+    assert not report.failures
+    table, path = finished / "planted.hg38.tsv", tmp_path / "e.toml"
+    creme("validate", "crispri", table, tmp_path / "own.results", "--elements", path)
+    (written,) = tomllib.loads(path.read_text())["tests"]
+    assert {key: written[key] for key in own} == own
+    (test,) = build_tests([written], seed=7).values()
+    measured = json.loads(
+        Results(tmp_path / "own.results").load("necessity").attrs["configuration"]
+    )
+    assert {**test.configuration(), "tiles": None} == measured
 
 
 def test_mistakes_are_sentences(finished, tmp_path, creme, monkeypatch):

@@ -220,8 +220,7 @@ def _write_elements(
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
     given: dict[str, Any] = json.loads(dataset.attrs["configuration"])
-    settings = ("tile", "tss_tile", "replicates", "perturbation")
-    kept = {key: given[key] for key in settings if given.get(key) is not None}
+    kept = {key: value for key, value in given.items() if key != "tiles" and value is not None}
     lines = ["# The elements of a CRISPRi table as tiles; those that overlap stand in other tests."]
     for number, layer in enumerate(layers, start=1):
         lines += ["", "[[tests]]", 'name = "necessity"', f'label = "elements_{number}"']
