@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from drawn import bars, ends, legend, notes, remarks, ticks, tidy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.patches import StepPatch
 from toy_results import GROUPS, results
 
 from creme.errors import ConfigError
 from creme.report import context_histogram, coverage_profile, swap_boxes
+from creme.report.context import _edges, _heights
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -72,6 +75,29 @@ def test_loci_of_no_category_and_a_wide_range_are_drawn():
     ax = context_histogram(contexts([0.99, -250.0]))
     assert sum(counted(ax).values()) == 2
     assert len(bars(ax)) <= 81
+
+
+_EFFECTS = st.floats(-1e6, 1e6) | st.integers(-60, 60).map(lambda k: k / 20) | st.just(1e16)
+_NOISE = st.sampled_from([0.0, 1e-12, -1e-12, 4e-11, -4e-11])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(_EFFECTS, _NOISE), min_size=1, max_size=12))
+def test_no_effect_falls_out_of_the_bins(pairs):
+    """The outermost ones least of all: rounding puts them just beyond an edge."""
+    there = np.array([effect + noise for effect, noise in pairs])
+    for most in (80, 40):
+        edges = _edges(there, most)
+        assert 2 <= len(edges) <= most + 3
+        assert _heights(there, edges).sum() == len(there)
+
+
+def test_effects_just_beyond_the_last_edge_are_drawn():
+    ax = context_histogram(contexts([1.0 + 2e-11, 0.99, -0.55 - 2e-11, 0.0]))
+    assert counted(ax) == {0.975: 2, -0.525: 1, 0.025: 1}
+    (inset,) = ax.child_axes
+    assert sum(counted(inset, "enhancing").values()) == 2
+    assert sum(counted(inset, "silencing").values()) == 1
 
 
 def stairs(ax):

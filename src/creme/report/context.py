@@ -78,7 +78,7 @@ def context_histogram(
     if not (categories != "").any():
         remark(ax, "no locus has a category")
         return ax
-    counts = {c: effect[categories == c] for c in CONTEXTS}
+    counts = {c: finite(effect[categories == c]) for c in CONTEXTS}
     # The inset stands where the bars are low, and the bars are kept below it.
     middle = len(heights) // 2
     left = heights[:middle].max(initial=0) <= heights[middle:].max(initial=0)
@@ -104,15 +104,22 @@ def context_histogram(
 
 
 def _bars(ax: Axes, values: np.ndarray, edges: np.ndarray, **look: Any) -> np.ndarray:
-    heights = np.histogram(values, edges)[0]
+    heights = _heights(values, edges)
     ax.bar(edges[:-1], heights, np.diff(edges), align="edge", **look)
     return heights
+
+
+def _heights(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Values a bin; edges are rounded, so that an outermost value may lie a little beyond."""
+    return np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
 
 
 def _edges(values: np.ndarray, most: int = _MOST_BINS) -> np.ndarray:
     """Edges on multiples of 0.05, or of a multiple of it where there would be too many bins."""
     low, high = values.min(), values.max()
-    width = _STEP * max(1, int(np.ceil((high - low) / _STEP / most)))
+    # Bins are not narrower than numbers of this size can tell.
+    least = max((high - low) / most, 1e-12 * max(abs(low), abs(high)))
+    width = _STEP * max(1, int(np.ceil(least / _STEP)))
     first = np.floor(np.round(low / width, 9))
     last = max(np.ceil(np.round(high / width, 9)), first + 1)
     return np.round(np.arange(first, last + 1) * width, 9)
