@@ -246,6 +246,23 @@ class Model(Parameters, ABC):
         text = json.dumps(self._fingerprinted(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def check_unchanged(self) -> None:
+        """Say so if the files of a model are others than those of its fingerprint.
+
+        To be called where weights have just been read: predictions are kept by the fingerprint.
+
+        Raises
+        ------
+        ModelError
+            If the fingerprint was asked for before, and is another one now.
+        """
+        known = self.__dict__.get("fingerprint")
+        # Computed anew: what is cached is what was there before.
+        if known is not None and vars(Model)["fingerprint"].func(self) != known:
+            raise ModelError(
+                f"model {self.name}: its weights have been changed since it was set up; start again"
+            )
+
     def _fingerprinted(self) -> dict[str, Any]:
         return {
             "model": self.name,

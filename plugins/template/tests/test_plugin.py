@@ -81,6 +81,20 @@ def test_every_setting_changes_the_fingerprint(tmp_path):
     )
 
 
+def test_weights_that_change_under_a_model_are_noticed(tmp_path):
+    file = tmp_path / "weights.txt"
+    file.write_text(WEIGHTS.read_text())
+    model = MotifScan(weights=file)
+    (onehot,) = sequences(model, 1)
+    _ = model.fingerprint
+    file.write_text(WEIGHTS.read_text().replace("1.1", "1.2"))
+    with pytest.raises(ModelError, match="its weights have been changed since it was set up"):
+        model.predict(onehot[None])
+    other = MotifScan(weights=file)
+    assert other.fingerprint != model.fingerprint
+    other.predict(onehot[None])
+
+
 def test_errors_say_what_is_wrong(tmp_path):
     with pytest.raises(ConfigError, match="there is no file"):
         MotifScan(weights=tmp_path / "absent.txt")

@@ -57,17 +57,9 @@ class LoadedModel(Model):
         with self._lock:
             if self._network is None:
                 network = self.load()
-                self._check_unchanged()
+                self.check_unchanged()
                 self._network = network
             return self._network
-
-    def _check_unchanged(self) -> None:
-        known = self.__dict__.get("fingerprint")
-        # Computed anew: what is cached is what was there before.
-        if known is not None and vars(Model)["fingerprint"].func(self) != known:
-            raise ModelError(
-                f"model {self.name}: its weights have been changed since it was set up; start again"
-            )
 
     def place(self, gpus: int, framework: str) -> str:
         """The device to use: ``cpu`` or ``cuda:N``.

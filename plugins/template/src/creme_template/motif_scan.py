@@ -85,6 +85,8 @@ class MotifScan(Model):
             motif = np.loadtxt(self.weights, ndmin=2)
         except ValueError as error:
             raise ModelError(f"{self.weights} is no table of numbers: {error}") from None
+        # Other weights must not predict under the fingerprint of those that were there before.
+        self.check_unchanged()
         if motif.shape[1] != 4 or len(motif) % 2 == 0:
             raise ModelError(
                 f"{self.weights} has {motif.shape[0]} rows of {motif.shape[1]} numbers: an odd "
