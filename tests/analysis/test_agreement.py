@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence as SequenceOf
 from itertools import permutations
 
@@ -303,6 +304,20 @@ def swaps(values, names):
             "target": ("locus", [b for _ in names for b in names]),
         },
     )
+
+
+def test_draws_without_a_swap_are_left_out():
+    """One locus alone may be drawn, and its swap into itself is no row."""
+    names = ["x", "y", "z"]
+    a = swaps(np.random.default_rng(1).normal(size=9), names)
+    table, _ = paired_effects(a, a.assign(effect=a["effect"] ** 3), ONE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = effect_agreement(table, resamples=300)
+    assert np.isfinite(got[["correlation", "low", "high"]].to_numpy()).all()
+    none = np.zeros((1, 3))
+    for method in ("pearson", "spearman"):
+        assert np.isnan(_correlations(np.arange(6.0).reshape(3, 2), none, method)).all()
 
 
 def test_swaps_are_drawn_by_both_of_their_loci():

@@ -79,6 +79,16 @@ def test_groups_may_differ_by_track():
 def test_no_group_at_all():
     got = mean_by(values([1, 2]), xr.DataArray(np.array(["", ""], object), dims="locus"))
     assert got.sizes["group"] == 0
+    some = mean_by(values([1, 2]), xr.DataArray(np.array(["", "a"], object), dims="locus"))
+    assert got.group.dtype.kind == some.group.dtype.kind == "U"
+    assert got["mean"].dims == some["mean"].dims
+
+
+def test_a_locus_without_a_group_is_in_none():
+    """As where groups were made of other loci, and are aligned with these."""
+    groups = xr.DataArray(np.array(["a", np.nan, None], object), dims="locus")
+    got = mean_by(values([1, 5, 7]), groups, resamples=20)
+    assert got.group.values.tolist() == ["a"]
 
 
 def test_arguments_are_checked():

@@ -86,7 +86,8 @@ def correlation(
     -------
     dict
         ``correlation``, ``low``, ``high``, ``loci`` and ``n``; the interval is NaN for one locus,
-        and the correlation for constant values.
+        and the correlation for constant values. Draws without a value, or of constant ones, are
+        left out of the interval.
 
     Notes
     -----
@@ -113,7 +114,10 @@ def correlation(
 def _correlations(
     values: NDArray[np.float64], weights: NDArray[np.float64], method: str
 ) -> NDArray[np.float64]:
-    """Of (n, 2) values, each as often as (draws, n) weights say; NaN where one is constant."""
+    """Of (n, 2) values, each as often as (draws, n) weights say.
+
+    NaN where one is constant, and where no value is drawn.
+    """
     total = weights.sum(axis=1)
     if not len(values):
         return np.full(len(total), np.nan)
@@ -126,7 +130,8 @@ def _correlations(
     else:
         # From a value of their own: equal ones are 0.
         x, y = (values - values[0]).T
-        sums = weights @ np.stack([x, y, x * y, x * x, y * y], axis=1) / total[:, None]
+        sums = weights @ np.stack([x, y, x * y, x * x, y * y], axis=1)
+        sums /= np.where(total > 0, total, 1)[:, None]
         both = sums[:, 2] - sums[:, 0] * sums[:, 1]
         one, other = (sums[:, 3 + k] - sums[:, k] ** 2 for k in (0, 1))
         # What is left of equal values by rounding is nothing.

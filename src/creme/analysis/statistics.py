@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import texts
@@ -76,7 +77,7 @@ def mean_over(
 def mean_by(
     values: xr.DataArray, groups: xr.DataArray, dim: str = "locus", **options: Any
 ) -> xr.Dataset:
-    """`mean_over` within each group of loci; groups that are empty text are left out.
+    """`mean_over` within each group of loci; groups that are empty text or NaN are left out.
 
     Parameters
     ----------
@@ -90,13 +91,15 @@ def mean_by(
     Returns
     -------
     Dataset
-        As that of `mean_over`, along a new dimension ``group``, sorted.
+        As that of `mean_over`, along a new dimension ``group`` of text, sorted.
     """
-    names = sorted(set(texts(groups).ravel().tolist()) - {""})
+    given = groups.values.astype(object).ravel()
+    names = sorted(set(texts(given[~pd.isnull(given)]).tolist()) - {""})
     parts = [mean_over(values.where(groups == name), dim, **options) for name in names]
     if not parts:
         empty = mean_over(values, dim, **options)
-        return empty.expand_dims(group=1).isel(group=slice(0)).assign_coords(group=names)
+        none = np.array(names, dtype=str)
+        return empty.expand_dims(group=1).isel(group=slice(0)).assign_coords(group=none)
     return xr.concat(parts, dim=xr.DataArray(names, dims="group", name="group"))
 
 
