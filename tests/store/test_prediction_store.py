@@ -122,19 +122,6 @@ def test_what_may_be_whole_is_not_forgotten(tmp_path, monkeypatch):
         assert len(store.read(source, [digest(i) for i in range(10)])) == 10
 
 
-def test_an_index_opened_with_another_directory_loses_nothing(tmp_path):
-    url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
-    with Store(tmp_path / "right", index_url=url) as store:
-        source = fill(store, range(10))
-    with (
-        Store(tmp_path / "wrong", index_url=url) as store,
-        pytest.raises(StoreError, match="belongs to this index"),
-    ):
-        store.read(source, [digest(1)])
-    with Store(tmp_path / "right", index_url=url) as store:
-        assert len(store.read(source, [digest(i) for i in range(10)])) == 10
-
-
 def test_the_callers_array_may_change_afterwards(tmp_path):
     with Store(tmp_path / "s") as store:
         source = store.source("ab" * 32, SHAPE)

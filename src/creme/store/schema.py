@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ SCHEMA_VERSION = 2
 """1 had an index of predictions by chunk, half of the file, and no table of batches."""
 
 DIGEST_BYTES = 32
+
+IDENTITY = "identity"
+"""Key of what an index shares with its directory; see `creme.store.binding`."""
 
 metadata = sa.MetaData()
 
@@ -126,6 +130,9 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
                 connection.execute(
                     insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
                 )
+                connection.execute(
+                    insert_new(engine, meta).values(key=IDENTITY, value=new_identity())
+                )
                 found = _version(connection)
             if found == "1":
                 _from_version_1(connection)
@@ -166,6 +173,11 @@ def _from_version_1(connection: sa.Connection) -> None:
     connection.execute(sa.schema.DropIndex(by_chunk, if_exists=True))
     connection.execute(sa.schema.CreateTable(batches, if_not_exists=True))
     connection.execute(meta.update().where(meta.c.key == "schema_version").values(value="2"))
+
+
+def new_identity() -> str:
+    """Random, hexadecimal."""
+    return os.urandom(16).hex()
 
 
 def insert_new(engine: sa.Engine, table: sa.Table) -> Any:

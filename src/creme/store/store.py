@@ -9,6 +9,7 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
+from creme.store.binding import IDENTITY_FILE, bind, refuse_second
 from creme.store.checkpoints import Checkpoints
 from creme.store.schema import (
     DIGEST_BYTES,
@@ -66,6 +68,8 @@ class Store:
     - The first writer of a prediction wins; a second one changes nothing.
     - A chunk that is missing, damaged or does not have its checksum is not served: it is taken out
       of the index, with a warning, so that its predictions are made again.
+    - A directory has one index, and an index one directory: they bear one identity, wherever the
+      directory is moved.
     - Any number of threads and processes may read and write at the same time.
 
     Parameters
@@ -79,7 +83,8 @@ class Store:
     ------
     StoreError
         If the directory holds something else, is on a file system where SQLite's locking fails,
-        or was made by a later schema version. One of an earlier version is brought up to date.
+        belongs to another index, or was made by a later schema version. One of an earlier version
+        is brought up to date.
     """
 
     def __init__(self, path: str | Path, *, index_url: str | None = None) -> None:
@@ -87,7 +92,7 @@ class Store:
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
         inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-        if inside and not {"index.sqlite", "predictions.zarr"} & set(inside):
+        if inside and not {"index.sqlite", "predictions.zarr", IDENTITY_FILE} & set(inside):
             raise StoreError(
                 f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): give "
                 f"an empty directory or a new name"
@@ -96,9 +101,15 @@ class Store:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
+        refuse_second(self.path, index_url)
         self._engine = open_index(self.path, index_url)
         self._checkpoints = Checkpoints(self._engine)
-        self._arrays = Arrays(self.path)
+        try:
+            self._arrays = Arrays(self.path)
+            bind(self.path, self._engine, self._holds)
+        except BaseException:
+            self.close()
+            raise
         self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._decoded_bytes = 0
         self._own_chunks: set[int] = set()
@@ -331,6 +342,20 @@ class Store:
             with self._lock:
                 self._remember(chunk_id, values)
         return found
+
+    def _holds(self, chunk_id: int) -> bool:
+        """Whether a chunk of the index is in the directory, whole."""
+        query = (
+            sa.select(chunks.c.rows, chunks.c.checksum, sources)
+            .join(sources, sources.c.id == chunks.c.source_id)
+            .where(chunks.c.id == chunk_id)
+        )
+        with self._engine.connect() as connection:
+            line = connection.execute(query).one()
+        with suppress(StoreError):
+            values = self._arrays.read(_source(line), chunk_id, line.rows)
+            return values is not None and _checksum(values) == line.checksum
+        return False
 
     def _drop(self, source: Source, chunk_id: int, rows: int) -> None:
         """Forget the predictions of a damaged chunk."""
