@@ -127,6 +127,26 @@ def test_what_one_of_both_lacks_is_said(folder, creme):
     assert "context_dependence" not in shown
 
 
+def test_a_test_with_nothing_in_common_hinders_no_other(folder, genome, tmp_path, creme):
+    """A run of one locus has no swap but that into itself."""
+    swap = '\n[[tests]]\nname = "context_swap"\nreplicates = 1\ngroups = { all = [%s] }\n'
+    for name, genes in (("all", ["GENE1", "GENE2"]), ("one", ["GENE1"])):
+        listed = ", ".join(f'"{gene}"' for gene in genes)
+        text = EXPERIMENT.format(
+            name=name, decay=1e4, genes=f"genes = [{listed}]", fasta=genome.fasta, bed=genome.bed
+        )
+        tests = '\n[[tests]]\nname = "context_dependence"\nreplicates = 2\n' + swap % listed
+        report, _ = run_experiment(text + tests, tmp_path, name)
+        assert not report.failures
+    args = ("compare", tmp_path / "all.results", tmp_path / "one.results", "--resamples", 20)
+    shown = creme(*args)
+    assert re.search(r"context_dependence │ synthetic:alpha +│ +1 │ +1 ", shown)
+    assert "Not compared: context_swap (A and B have no locus" in shown
+    shown = creme(*args, "--test", "context_swap", status=2)
+    assert "no test in common that can be compared" in shown
+    assert "only in A: GENE1 in GENE2, GENE2 in GENE1" in shown
+
+
 def test_two_names_of_one_tss_are_paired(folder, genome, tmp_path, creme):
     """As of two annotations, one with symbols and one with Ensembl identifiers."""
     bed = tmp_path / "other.bed"

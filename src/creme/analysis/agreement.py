@@ -20,6 +20,10 @@ TILE = ["distance", "tile_length"]
 Tracks = SequenceOf[tuple[str, str]]
 
 
+class NothingInCommonError(ConfigError):
+    """Two results share no locus, tile or search, though they could be compared."""
+
+
 @dataclass(frozen=True)
 class Overlap:
     """What two Datasets have in common.
@@ -140,7 +144,7 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     Raises
     ------
     ConfigError
-        If the tiles differ in size, or there is nothing in common.
+        If the tiles differ in size; a `NothingInCommonError` if there is nothing in common.
     """
     check_tile_sizes(a, b)
     b, renamed = named_as(a, b)
@@ -157,7 +161,7 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     table = both.dropna(subset=["a", "b"])
     if not overlap.loci or ("tile_length" in table and not overlap.tiles):
         what = "tile of a locus" if overlap.loci else "locus (contig, TSS and strand)"
-        raise ConfigError(
+        raise NothingInCommonError(
             f"A and B have no {what} in common; only in A: {listing(overlap.only_a)}; only in B: "
             f"{listing(overlap.only_b)}"
         )

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from creme.analysis.agreement import (
     TILE,
+    NothingInCommonError,
     Overlap,
     Tracks,
     check_tile_sizes,
@@ -111,7 +112,7 @@ def order_agreement(
     Raises
     ------
     ConfigError
-        If the tiles differ in size, or no locus or no search is in both.
+        If the tiles differ in size; a `NothingInCommonError` if no locus or no search is in both.
     """
     check_tile_sizes(a, b)
     b, renamed = named_as(a, b)
@@ -149,7 +150,9 @@ def order_agreement(
                 }
             )
     if not rows:
-        raise ConfigError("the greedy searches of A and B have no search of a locus in common")
+        raise NothingInCommonError(
+            "the greedy searches of A and B have no search of a locus in common"
+        )
     common = _overlap(a, b, searches[0], tracks[0])
     return pd.DataFrame(rows), replace(common, renamed=renamed)
 

@@ -35,6 +35,7 @@ def compare(
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
     """Compare the same loci under two models or settings: effects, classes, greedy orders."""
+    from creme.analysis.agreement import NothingInCommonError
     from creme.cli.terminal import out
     from creme.runner.results import Results
 
@@ -52,6 +53,8 @@ def compare(
             continue
         try:
             _compare_test(label, results, (track_a, track_b), found, persistence, options)
+        except NothingInCommonError as error:
+            found.left_out.append(f"{label} ({error})")
         except ConfigError as error:
             raise ConfigError(f"{label}: {error}") from None
     if not found.effects and not found.orders:
