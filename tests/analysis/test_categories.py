@@ -107,6 +107,15 @@ def test_members_are_what_the_swap_takes():
     assert len(list(ContextSwap(groups=groups).units(toy_loci(4)))) == 9
 
 
+def test_loci_that_were_not_classified_have_no_class():
+    """As where categories of some loci are aligned with more."""
+    categories = context_categories(context(0.99, 0.1))
+    more = categories.reindex(locus=["locus0", "locus1", "locus2"])
+    assert members(more) == {"enhancing": ["locus0"], "neutral": ["locus1"]}
+    classes = cre_classes(cres(0.6, -0.6)).reindex(locus=["locus0", "locus1"])
+    assert kind_of(classes).values.ravel().tolist() == ["enhancer", "silencer", "", ""]
+
+
 def test_tiles_are_what_a_test_takes():
     classes = cre_classes(cres(0.6, 0.1, -0.4, 0.4))
     assert tiles_of(classes) == {"locus0": [(0, 100), (200, 300), (300, 400)]}
@@ -146,6 +155,9 @@ def test_gene_lists(tmp_path):
     table = tmp_path / "genes.csv"
     table.write_text("Ensembl;Gene.name;Refseq\nENST1;ARF5;NM_1\nENST2;M6PR;NM_2\n")
     assert read_genes(table) == {"ARF5", "M6PR"}
+    table.write_text("Ensembl;Gene.name;Refseq\n\nENST1;ARF5;NM_1\nENST2\n")
+    with pytest.raises(ConfigError, match=r"genes\.csv, line 4: there is no column 2"):
+        read_genes(table)
     table.write_text("Ensembl;Refseq\nENST1;NM_1\n")
     with pytest.raises(ConfigError, match=r"no column 'Gene\.name' or 'gene'"):
         read_genes(table)

@@ -108,9 +108,9 @@ def members(categories: xr.DataArray, track: str | None = None) -> dict[str, lis
     """
     chosen = _of_track(categories, track)
     found: dict[str, list[str]] = {}
-    for locus, category in zip(chosen["locus"].values, chosen.values, strict=True):
+    for locus, category in zip(chosen["locus"].values, texts(chosen).tolist(), strict=True):
         if category:
-            found.setdefault(str(category), []).append(str(locus))
+            found.setdefault(category, []).append(str(locus))
     return dict(sorted(found.items()))
 
 
@@ -185,7 +185,7 @@ def read_genes(path: str | Path) -> set[str]:
     Raises
     ------
     ConfigError
-        If there is no such column in a table.
+        If there is no such column in a table, or a line lacks it.
     """
     lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     separator = next((mark for mark in (";", "\t", ",") if lines and mark in lines[0]), None)
@@ -195,16 +195,23 @@ def read_genes(path: str | Path) -> set[str]:
     column = next((at for at, name in enumerate(header) if name in ("Gene.name", "gene")), None)
     if column is None:
         raise ConfigError(f"{path}: no column 'Gene.name' or 'gene' among {listing(header)}")
-    rows = (line.split(separator) for line in lines[1:] if line.strip())
-    return {row[column].strip().strip('"') for row in rows}
+    found = set()
+    for number, line in enumerate(lines[1:], start=2):
+        row = line.split(separator)
+        if line.strip() and len(row) <= column:
+            raise ConfigError(f"{path}, line {number}: there is no column {column + 1}")
+        if line.strip():
+            found.add(row[column].strip().strip('"'))
+    return found
 
 
 def texts(values: ArrayLike) -> NDArray[np.str_]:
-    """Text of any dtype as one that numpy's functions take.
+    """Text of any dtype as one that numpy's functions take; what is missing, NaN, is empty.
 
     What is read from disk is of variable width (`numpy.dtypes.StringDType`), which few of them do.
     """
-    return np.asarray(values).astype(object).astype(str)
+    given = np.asarray(values).astype(object)
+    return np.where(pd.isnull(given), "", given).astype(str)
 
 
 def _text(like: xr.DataArray, values: np.ndarray, name: str) -> xr.DataArray:

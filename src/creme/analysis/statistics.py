@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import texts
@@ -93,8 +92,7 @@ def mean_by(
     Dataset
         As that of `mean_over`, along a new dimension ``group`` of text, sorted.
     """
-    given = groups.values.astype(object).ravel()
-    names = sorted(set(texts(given[~pd.isnull(given)]).tolist()) - {""})
+    names = sorted(set(texts(groups).ravel().tolist()) - {""})
     parts = [mean_over(values.where(groups == name), dim, **options) for name in names]
     if not parts:
         empty = mean_over(values, dim, **options)
