@@ -52,7 +52,10 @@ def test_the_inset_has_the_loci_of_the_categories_alone():
 
 def test_the_inset_hides_no_bar():
     random = np.random.default_rng(0)
-    for effects in (random.normal(-0.5, 0.3, 300), random.normal(0.9, 0.1, 300), [-3, -3, 0.97]):
+    for effects in (
+        *(random.normal(-0.5, 0.3, 300), random.normal(0.9, 0.1, 300), [-3, -3, 0.97]),
+        *([0.0], [0.04] * 3, [0.01, 0.06, 0.06], [0.97], [-0.6] * 9, [-0.6, 0.99, 0.99]),
+    ):
         ax = context_histogram(contexts(effects))
         tidy(ax)
         (inset,) = ax.child_axes

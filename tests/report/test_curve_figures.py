@@ -66,6 +66,20 @@ def test_bars_count_both_kinds_side_by_side(signed):
     tidy(ax)
 
 
+def test_the_legend_of_bars_hides_none():
+    """Few bins, the furthest of them the fullest."""
+    counts = [[[1], [9]], [[2], [9]]]
+    histogram = xr.Dataset(
+        {"count": (("kind", "distance", "track"), counts)},
+        {"kind": ["enhancer", "silencer"], "distance": [5_000, 10_000], "track": ["one"]},
+    )
+    ax = distance_bars(histogram)
+    tidy(ax)
+    box = ax.get_legend()
+    assert box is not None
+    assert box.get_window_extent().transformed(ax.transData.inverted()).y0 >= 9
+
+
 def test_no_cre_at_the_threshold():
     histogram = distance_histogram(results()["sufficiency"], weak=1e9, resamples=2)
     notes_ = notes(distance_bars(histogram, track="one"))

@@ -80,13 +80,10 @@ def context_histogram(
         return ax
     counts = {c: finite(effect[categories == c]) for c in CONTEXTS}
     # The inset stands where the bars are low, and the bars are kept below it.
-    middle = len(heights) // 2
-    left = heights[:middle].max(initial=0) <= heights[middle:].max(initial=0)
-    ax.set_ylim(0, max(heights.max() * 1.05, 1.05))
-    beneath = heights[: int(0.62 * len(heights))] if left else heights[-int(0.62 * len(heights)) :]
+    left = _highest(ax, heights, edges, 0, 0.5) <= _highest(ax, heights, edges, 0.5, 1)
+    beneath = _highest(ax, heights, edges, *((0, 0.62) if left else (0.38, 1)))
+    ax.set_ylim(0, max(heights.max() * 1.05, 1.05, beneath / 0.3))
     bottom = 0.45
-    if beneath.max(initial=0) > 0.3 * ax.get_ylim()[1]:
-        ax.set_ylim(0, max(heights.max() * 1.05, beneath.max() / 0.3))
     small = ax.inset_axes((0.09 if left else 0.45, bottom, 0.5, 0.36))
     small.tick_params(labelsize=SMALL, width=0.5, length=2, pad=1.5)
     inner = _edges(there, most=40)
@@ -107,6 +104,14 @@ def _bars(ax: Axes, values: np.ndarray, edges: np.ndarray, **look: Any) -> np.nd
     heights = _heights(values, edges)
     ax.bar(edges[:-1], heights, np.diff(edges), align="edge", **look)
     return heights
+
+
+def _highest(ax: Axes, heights: np.ndarray, edges: np.ndarray, low: float, high: float) -> float:
+    """The highest bar of a part of the Axes, which are 1 wide."""
+    first, last = ax.get_xlim()
+    places = (edges - first) / (last - first)
+    inside = (places[1:] > low) & (places[:-1] < high)
+    return float(heights[inside].max(initial=0))
 
 
 def _heights(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

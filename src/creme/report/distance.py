@@ -69,6 +69,8 @@ def distance_bars(
         ax.bar(distance + shift, numbers, width, color=tint, linewidth=0, label=kind)
         entries.append((f"{kind}s ({int(np.nansum(numbers)):,})", Patch(color=tint)))
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    # The legend stands above the bars.
+    ax.set_ylim(0, 1.25 * float(part["count"].max()))
     if signed:
         zero(ax, across=False)
     legend(ax, entries, loc="upper right")
