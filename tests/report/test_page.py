@@ -26,6 +26,7 @@ from creme.report.page.encode import digest, numbers
 from creme.report.page.figures import figures
 from creme.report.page.source import Source
 from creme.report.page.write import render
+from creme.runner.results import Results
 from creme.study import Study
 from creme.study.config import STAGES
 
@@ -438,6 +439,20 @@ def test_a_results_directory_has_a_page_too(finished):
     assert "The experiment file, as it was run" in found.words
     assert "Selection of TSSs" not in found.words
     (folder.parent.parent / "one.html").unlink()
+
+
+def test_activities_that_are_not_positive_are_said(finished, tmp_path, undrawn):
+    """Effects are shares of the activity: of a logarithm, say, they may be anything."""
+    folder = Path(shutil.copytree(finished.path / "stages" / "necessity", tmp_path / "x.results"))
+    assert "activity of" not in Page(write_report(folder)).words
+    results = Results(folder)
+    dataset = results.load("necessity").drop_encoding()
+    dataset["wild_type"][{"locus": [0, 2]}] *= -1
+    dataset["wild_type"][{"locus": 1}] = 0
+    results.save("necessity", dataset)
+    words = Page(write_report(folder)).words
+    assert "The activity of 2 loci is negative: effects there have the other sign." in words
+    assert "The activity of 1 locus is 0: effects there are not defined." in words
 
 
 def test_tests_that_have_no_place_are_named(finished, tmp_path):

@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from creme.analysis.categories import CRE_CLASSES
+from creme.report.marks import loci
 from creme.report.page.coverage import why_not
 from creme.report.page.drawn import Drawn
 from creme.report.page.encode import Child, Html, joined, name, tag
@@ -72,12 +73,12 @@ def table(
     return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
 
 
-def summary(source: Source, loci: int) -> Html:
+def summary(source: Source, shown: int) -> Html:
     """Numbers that say what the study found, and what is missing of it."""
     facts: list[tuple[str, str]] = []
     if source.funnel:
         facts.append((count(source.funnel[0]["left"]), str(source.funnel[0]["why"])))
-    facts.append((count(loci), "locus" if loci == 1 else "loci"))
+    facts.append((count(shown), "locus" if shown == 1 else "loci"))
     for context, number in (source.state.get("categories") or {}).items():
         if number:
             what = "without a category" if context == "none" else f"in {context} contexts"
@@ -95,10 +96,21 @@ def summary(source: Source, loci: int) -> Html:
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    return joined([tag("ul", *items, class_="facts"), _missing(source)])
+    return joined([tag("ul", *items, class_="facts"), _not_positive(source), _missing(source)])
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
+
+
+def _not_positive(source: Source) -> Html | None:
+    """What effects are, shares of an activity, where that is negative or 0."""
+    activity = source.loci["activity"].to_numpy(dtype=float)
+    said = []
+    if n := int((activity < 0).sum()):
+        said.append(f"The activity of {loci(n)} is negative: effects there have the other sign.")
+    if n := int((activity == 0).sum()):
+        said.append(f"The activity of {loci(n)} is 0: effects there are not defined.")
+    return tag("p", " ".join(said), class_="missing", role="note") if said else None
 
 
 def _missing(source: Source) -> Html | None:
