@@ -101,6 +101,15 @@ def test_mutant_equals_painting_in_order(text, edits):
     assert str(base) == text
 
 
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_edits_of_no_base_are_left_out(overlapping):
+    base, nothing = Sequence.from_string("ACGTACGTACGT"), Sequence(np.empty(0, dtype=np.uint8))
+    some = [Edit(2, Sequence.from_string("TTT")), Edit(4 if overlapping else 5, base.codes[:2])]
+    mutant = Mutant(base, [Edit(0, nothing), *some, Edit(3, nothing), Edit(9, nothing)])
+    assert mutant.edits == Mutant(base, some).edits
+    assert mutant.digest == mutant.sequence.digest == Mutant(base, some).digest
+
+
 def test_edit_past_the_end():
     with pytest.raises(SequenceError, match=r"\[2, 5\) does not fit into a sequence of 4 bp"):
         Mutant(Sequence.from_string("ACGT"), [Edit(2, Sequence.from_string("AAA"))])

@@ -336,10 +336,11 @@ def _writable(codes: NDArray) -> bool:
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
-    """Sorted disjoint edits with the effect of the given ones in their order."""
+    """Sorted disjoint edits with the effect of the given ones in their order; none is empty."""
+    edits = [edit for edit in edits if edit.codes.size]
     ordered = sorted(edits, key=lambda edit: edit.start)
     if all(a.end <= b.start for a, b in pairwise(ordered)):
-        return tuple(edit for edit in ordered if edit.codes.size)
+        return tuple(ordered)
     # Overlapping or touching edits become islands; each is painted in the order given.
     islands: list[list[int]] = []
     for edit in ordered:

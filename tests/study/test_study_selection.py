@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,10 +12,13 @@ import pytest
 
 import mini_study as mini
 from creme.errors import CremeWarning, GenomeError
-from creme.genome import Genome
+from creme.genome import Genome, LociConfig
 from creme.models.synthetic_genome import plant
 from creme.sequence import Sequence
 from creme.study import run_study
+from creme.study.candidates import Candidates
+from creme.study.config import Selection
+from creme.study.selection import Measured, select
 
 ONLY_LOCI = ("[model]", 'stages = ["loci"]\n\n[model]')
 BIN = 128
@@ -145,6 +149,29 @@ def test_two_sites_that_move_to_one_place_are_one(tmp_path):
     assert table["step"].tolist() == ["selected", "recentre", "recentre", "selected"]
     rows = {row["step"]: row["removed"] for row in study.state()["funnel"]}
     assert rows["recentre"] == 2
+
+
+def test_a_site_that_fails_where_another_moves_to_takes_no_place(tmp_path):
+    (gene,) = mini.write(tmp_path, genes=1)
+    lines = [mini.transcript(gene, k, a) for k, a in enumerate([BIN, -2 * BIN, 0])]
+    (tmp_path / "annotation.gtf").write_text("".join(lines))
+    chosen = Selection(activity=5.0, recentre=600, per_gene=0)
+    genome = LociConfig(fasta="genome.fa", gtf="annotation.gtf")
+    candidates = Candidates.load(genome, chosen, tmp_path)
+    measured = Measured(
+        activity=np.full(3, 9.0),
+        summit_activity=np.full(3, 9.0),
+        summit_distance=np.zeros(3),
+        n=np.zeros(3),
+        moved=np.array([-BIN, 2 * BIN, 0]),
+    )
+    both = select(candidates, measured, chosen, BIN)
+    assert both.steps.tolist() == ["recentre", "recentre", "selected"]
+    one = select(candidates, replace(measured, failures={2: "device lost"}), chosen, BIN)
+    assert one.steps.tolist() == ["selected", "recentre", "failed"]
+    two = select(candidates, replace(measured, failures={0: "x", 2: "x"}), chosen, BIN)
+    assert two.steps.tolist() == ["failed", "selected", "failed"]
+    assert {row["step"]: row["removed"] for row in two.rows}["recentre"] == 0
 
 
 def test_a_site_is_not_moved_off_its_contig(tmp_path):

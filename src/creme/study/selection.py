@@ -88,7 +88,9 @@ def select(
     )
     drop("failed", failed, "could not be predicted")
     drop("n", measured.n > selection.max_n, f"more than {selection.max_n:g} of the window is N")
-    drop("recentre", _moved_onto_another(candidates, measured), "moved to the TSS of another")
+    drop(
+        "recentre", _moved_onto_another(candidates, measured, steps), "moved to the TSS of another"
+    )
     drop(
         "activity",
         ~(measured.activity >= selection.activity),
@@ -122,16 +124,21 @@ def _by_activity(numbers: NDArray[np.int64], measured: Measured) -> NDArray[np.i
     return numbers[np.argsort(-measured.activity[numbers], kind="stable")]
 
 
-def _moved_onto_another(candidates: Candidates, measured: Measured) -> NDArray[np.bool_]:
-    """Sites whose new place is that of a site that was not moved, or of an earlier one."""
+def _moved_onto_another(
+    candidates: Candidates, measured: Measured, steps: NDArray[np.object_]
+) -> NDArray[np.bool_]:
+    """Sites whose new place is that of a site that was not moved, or of an earlier one.
+
+    Only sites that are still there take a place: of two that move to one, the second stays where
+    the first could not be predicted.
+    """
     taken: set[tuple[str, int, str]] = set()
     found = np.zeros(len(candidates), dtype=bool)
     order = np.argsort(measured.moved != 0, kind="stable")
-    for number in order.tolist():
-        if candidates.kept[number]:
-            place = used_place(candidates, number, int(measured.moved[number]))
-            found[number] = place in taken and measured.moved[number] != 0
-            taken.add(place)
+    for number in order[steps[order] == SELECTED].tolist():
+        place = used_place(candidates, number, int(measured.moved[number]))
+        found[number] = place in taken and measured.moved[number] != 0
+        taken.add(place)
     return found
 
 
