@@ -233,7 +233,10 @@ def test_from_the_store_alone_all_tables_are_the_same(whole, copy):
 def test_stages_one_by_one(whole, copy):
     study, _ = whole
     file = copy / "study.toml"
-    with pytest.raises(ResultsError, match="'necessity' needs stage context_dependence"):
+    with pytest.raises(
+        ResultsError,
+        match="'necessity' needs loci and context_dependence first: run --stage loci, ",
+    ):
         run_study(file, stages=["necessity"])
     for stage in STAGES:
         done = run_study(file, stages=[stage])
@@ -242,7 +245,9 @@ def test_stages_one_by_one(whole, copy):
         assert set(list(states.values())[: place + 1]) == {"finished"}
         assert set(list(states.values())[place + 1 :]) <= {"waiting"}
         if stage == "loci":
-            with pytest.raises(ResultsError, match="'distance' needs stage sufficiency"):
+            with pytest.raises(
+                ResultsError, match="'distance' needs context_dependence and sufficiency first"
+            ):
                 run_study(file, stages=["distance"])
             with pytest.raises(ResultsError, match=r"'sufficiency' .* is waiting: go on with"):
                 done.dataset("sufficiency")

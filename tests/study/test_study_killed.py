@@ -94,6 +94,10 @@ def test_ctrl_c_stops_a_stage_and_the_next_run_goes_on(uninterrupted, tmp_path):
     assert known["sufficiency"]["state"] == "waiting"
     shown = creme("study", tmp_path / "study.toml", "--status").stdout
     assert "interrupted" in shown
+    # Another stage has its own end.
+    other = creme("study", tmp_path / "mini.study", "--stage", "context_swap")
+    assert other.returncode == 0, other.stderr
+    assert "Stopped" not in other.stdout
     again = creme("study", tmp_path / "mini.study", "--stage", "necessity")
     assert again.returncode == 0, again.stderr
     assert "necessity: 3 units" in again.stdout

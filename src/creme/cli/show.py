@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from creme.cli.terminal import out, table
+from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
 from creme.runner.combine import tidy, tidy_columns
 from creme.runner.experiment import read
@@ -50,12 +50,20 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         state = results.state()["state"]
         out.print(f"No results yet; the run is {state}. To continue: {_further(directory)}")
         return
+    _say_if_outdated(results)
     for place, label in enumerate(labels):
         dataset = results.load(label)
         if place == 0:
             out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
         columns, rows = _strongest(dataset, top)
         out.print(table(columns, rows, title=f"{label}: strongest first"))
+
+
+def _say_if_outdated(results: Results) -> None:
+    state = results.state()
+    if state["state"] == "outdated":
+        further = _further(results.path)
+        err.print(f"These results are outdated: {state['error']}. To continue: {further}")
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
@@ -103,6 +111,7 @@ _ABOUT_THE_LOCUS = {
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:
     """Write one test's tidy table."""
     results = Results.existing(directory)
+    _say_if_outdated(results)
     if test is None:
         if len(results.labels()) != 1:
             raise ConfigError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.errors import listing
+from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
     from creme.study.plan import Forecast
@@ -19,7 +19,11 @@ def study(
         Path | None, typer.Option(help="the study's folder, instead of NAME.study")
     ] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help="only this stage; may be repeated")
+        list[str] | None,
+        typer.Option(
+            help="only this stage; may be repeated; --plan adds those that it needs and that are "
+            "not finished"
+        ),
     ] = None,
     plan: Annotated[
         bool, typer.Option("--plan", help="only say what it will take, stage by stage")
@@ -36,11 +40,21 @@ def study(
     ] = None,
 ) -> None:
     """Run a managed study: from a genome and an annotation to every test's tables."""
+    if plan and status:
+        raise ConfigError("--plan and --status: give one of them")
+    of_plan = {
+        "--seconds-per-prediction": seconds_per_prediction,
+        "--price-per-hour": price_per_hour,
+        "--assume-loci": assume_loci,
+    }
+    alone = [name for name, value in of_plan.items() if value is not None]
+    if alone and not plan:
+        raise ConfigError(f"{listing(alone)}: only with --plan; without it the study is run")
     if status:
-        show_study(path, output)
+        show_study(path, output, stage)
         return
     if plan:
-        show_plan(path, output, seconds_per_prediction, price_per_hour, assume_loci)
+        show_plan(path, output, stage, seconds_per_prediction, price_per_hour, assume_loci)
         return
     raise typer.Exit(execute_study(path, output, stage))
 
@@ -51,15 +65,18 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
     from creme.study.run import run_study
 
     failures = 0
+    interrupted = False
 
     def on_stage(stage: str, state: dict[str, Any], ran: bool) -> None:
-        nonlocal failures
+        nonlocal failures, interrupted
+        interrupted = state["state"] == "interrupted"
         if state["state"] == "finished":
             out.print(_line(stage, state, ran), highlight=False)
         for unit, message in state.get("failures", []):
             err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red")
         failures += len(state.get("failures", []))
 
+    further = f"creme study {path}" + (f" --output {output}" if output else "")
     try:
         done = run_study(
             path,
@@ -69,11 +86,19 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
             on_stage=on_stage,
         )
     except KeyboardInterrupt:  # between two stages, or a second time
-        out.print(f"Stopped before the end. To continue: creme study {path}")
+        interrupted = True
+    if interrupted:
+        out.print(f"Stopped before the end. To continue: {further}")
         return 130
-    if done.interrupted:
-        out.print(f"Stopped before the end. To continue: creme study {done.path}")
-        return 130
+    if failures:
+        err.print(f"To try what failed once more: {further}")
+    outdated = [stage for stage, of in done.stages().items() if of["state"] == "outdated"]
+    if outdated:
+        are = "is" if len(outdated) == 1 else "are"
+        out.print(
+            f"{listing(outdated, 20)} {are} outdated: 'creme study {done.path}' makes them anew, "
+            f"from the store where it can"
+        )
     out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}")
     return 1 if failures else 0
 
@@ -90,21 +115,28 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
     )
 
 
-def show_study(path: Path, output: Path | None) -> None:
-    """State of each stage, and the funnel."""
+def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
+    """State of each stage, or of some, and the funnel."""
     from creme.cli.terminal import out, table
     from creme.runner.experiment import read_text
     from creme.study.config import parse
-    from creme.study.folder import Folder
+    from creme.study.folder import STUDY
+    from creme.study.where import Where
 
-    if output is None and not path.is_dir():
-        output = path.parent / f"{parse(read_text(path), str(path)).name}.study"
-    folder = Folder.existing(output or path)
-    state = folder.state()
+    where = Where.of(path, output)
+    text = where.text()
+    folder = where.folder
+    if folder is None or not folder.begun:
+        folder = where.begun(parse(text, str(where.file)))
+    state, known = folder.state(), folder.stages()
+    for stage in stages or ():
+        if stage not in known:
+            raise ConfigError(f"{folder.path} has no stage {stage!r}: it has {listing(known, 20)}")
     columns = ["stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", ""]
     rows = [
-        [stage, *(known.get(name, "") for name in columns[1:-1]), _said(known)]
-        for stage, known in folder.stages().items()
+        [stage, *(of.get(name, "") for name in columns[1:-1]), _said(of)]
+        for stage, of in known.items()
+        if not stages or stage in stages
     ]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
     out.print(table(columns, rows, title=title))
@@ -114,7 +146,16 @@ def show_study(path: Path, output: Path | None) -> None:
     for name in ("categories", "classes"):
         if state.get(name):
             out.print(f"{name}: {state[name]}", highlight=False)
-    if any(known["state"] != "finished" for known in folder.stages().values()):
+    for file in folder.changed_files():
+        out.print(f"{file} is no longer the file that this study was made from.")
+    if text != read_text(folder.path / STUDY):
+        out.print(
+            f"{where.file} is not as it was run last: --plan says whether this study takes it."
+        )
+    states = {of["state"] for of in known.values()}
+    if "running" not in states and (
+        states != {"finished"} or any(of.get("failures") for of in known.values())
+    ):
         out.print(f"To continue: creme study {folder.path}")
 
 
@@ -126,6 +167,7 @@ def _said(state: dict[str, Any]) -> str:
 def show_plan(
     path: Path,
     output: Path | None,
+    stages: list[str] | None,
     seconds: float | None,
     price: float | None,
     assumed: int | None,
@@ -136,7 +178,7 @@ def show_plan(
     from creme.study.run import prepare
 
     ready, folder = prepare(path, output)
-    found = forecast(ready, folder, assumed)
+    found = forecast(ready, folder, assumed, stages)
     if seconds is None:
         seconds = seconds_per_prediction(ready)
         how = "measured on this machine"

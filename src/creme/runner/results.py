@@ -70,7 +70,9 @@ class Results:
         with held(self.path, STATE):
             yield
 
-    def claim(self, text: str, folder: Path, identity: dict[str, Any]) -> None:
+    def claim(
+        self, text: str, folder: Path, identity: dict[str, Any], *, anew: bool = False
+    ) -> None:
         """Make the directory this experiment's, or find that it is.
 
         Parameters
@@ -81,6 +83,9 @@ class Results:
             Where its relative paths start from.
         identity : dict
             JSON values, by section, that make it this experiment and no other.
+        anew : bool
+            Whether another experiment's results are removed; for a directory of a study, which
+            knows that they are outdated.
 
         Raises
         ------
@@ -91,7 +96,9 @@ class Results:
             known = self.state()["identity"]
             # An earlier version may have known fewer sections.
             differing = sorted(key for key in known if known[key] != identity.get(key))
-            if differing:
+            if differing and anew:
+                self._clear()
+            elif differing:
                 raise ResultsError(
                     f"{self.path} holds the results of another experiment (it differs in "
                     f"{listing(differing)}): give another directory with --output; predictions "
@@ -104,6 +111,14 @@ class Results:
         changes = {"identity": identity, "folder": str(folder.resolve())}
         new = {} if (self.path / STATE).is_file() else {"state": "new"}
         self.update({**changes, **new})
+
+    def _clear(self) -> None:
+        """Remove all Datasets, and what is said of their run."""
+        self.update({"state": "new", "counts": {}, "failures": [], "error": ""})
+        for label in self.labels():
+            aside = Path(tempfile.mkdtemp(dir=self.path, prefix=f".{label}.saved-"))
+            (self.path / f"{label}.zarr").replace(aside / "old")
+            shutil.rmtree(aside)
 
     def _refuse_foreign(self) -> None:
         """An error if something stands here that no run, killed while it began, has left."""
@@ -186,10 +201,19 @@ def held(folder: Path, state: str) -> Iterator[None]:
     ------
     InUseError
         If another process has it.
+    ResultsError
+        If nothing can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / f".{state}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise ResultsError(
+            f"{folder} cannot be written ({error.strerror}): give another with --output"
+        ) from None
     advice = ": wait for its end, or stop it; what is there can be read meanwhile"
-    with locked(folder / f".{state}.lock", f"{folder} is being run", advice):
+    with locked(lock, f"{folder} is being run", advice):
         yield
 
 

@@ -30,12 +30,16 @@ Reading needs no lock.
     categories              {enhancing, neutral, silencing, none: number of loci}
     classes                 {category: {CRE class: number of tiles}}
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
-                            began, ended, note, error, failures}}
+                            began, ended, note, error, failures, made_from}}
     versions, pid, host, updated
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
 run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
-finds its predictions ``stored``. ``failures`` is a list of [unit, message].
+finds its predictions ``stored``. ``failures`` is a list of [unit, message]; a stage that has any is
+run again by the next ``creme study``. ``made_from`` has the digest of what each earlier stage
+passed on when this one began (`creme.study.made_from`). A finished stage is called outdated once an
+earlier one passes on something else: it is made anew by the next run, and until then none of its
+tables, Datasets and counts is given out.
 
 ``loci.tsv``, one row a TSS, tab-separated, in the order of the annotation: ``contig``, ``tss``
 (0-based, as annotated), ``strand``, ``gene``, ``transcript``, ``gene_id``, ``transcripts`` (how
@@ -82,9 +86,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.durable import write_text
-from creme.errors import ResultsError, listing, nearest
+from creme.errors import ConfigError, ResultsError, listing, nearest
 from creme.runner.results import Results, about, gone, held, now
-from creme.study.config import STAGES
+from creme.study.config import NEEDS, STAGES, parse
+from creme.study.made_from import changed, changed_files, earlier, made_from, passed_on
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +98,29 @@ STUDY = "study.toml"
 STATE = "study.json"
 LOCI = "loci.tsv"
 SELECTED = "selected.tsv"
+
+BESIDE = {
+    "loci": ("funnel",),
+    "context_dependence": ("categories", "coverage"),
+    "sufficiency": ("cre_classes",),
+    "distance": ("distance_curve",),
+    "higher_order": ("interactions",),
+    "multiplicity": ("saturation",),
+    "fine_tile": ("sub_tiles",),
+}
+"""Tables that a stage writes beside its own."""
+
+_TOLD: dict[str, tuple[str, Any]] = {
+    "loci": ("funnel", []),
+    "context_dependence": ("categories", {}),
+    "sufficiency": ("classes", {}),
+}
+"""What ``study.json`` says of the outcome of a stage, and how it says nothing."""
+
+
+def tables_of(stage: str) -> tuple[str, ...]:
+    """Names of the tables that a stage writes; the first stage has none of its own name."""
+    return (*((stage,) if stage != "loci" else ()), *BESIDE.get(stage, ()))
 
 
 def of_study(directory: Path) -> Path | None:
@@ -122,7 +150,7 @@ class Folder:
             If it is not one.
         """
         folder = cls(path)
-        if not (folder.path / STATE).is_file():
+        if not folder.begun:
             raise ResultsError(
                 f"{path} is not the folder of a study (it has no {STATE}); 'creme study FILE' "
                 f"makes one"
@@ -159,26 +187,39 @@ class Folder:
         Raises
         ------
         ResultsError
-            If a stage that has begun was another one; or if something else stands here. Nothing is
+            If a finished stage was another one; or if something else stands here. Nothing is
             changed then.
         """
-        if (self.path / STATE).is_file():
-            self._check(identity)
+        self.check(identity)
         self._refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
         write_text(self.path / STUDY, text)
-        stages = self.stages() if (self.path / STATE).is_file() else {}
+        stages = self._read().get("stages", {}) if self.begun else {}
         waiting = {stage: {"state": "waiting"} for stage in identity}
         self.update({**said, "stages": {**waiting, **stages}})
 
-    def _check(self, identity: Mapping[str, Any]) -> None:
-        known = self.state().get("identity", {})
+    @property
+    def begun(self) -> bool:
+        """Whether a study has begun here."""
+        return (self.path / STATE).is_file()
+
+    def check(self, identity: Mapping[str, Any]) -> None:
+        """Find that what is finished here is this study's; see `claim`.
+
+        What has begun without coming to an end may become another: nothing has been made from it.
+        """
+        if not self.begun:
+            return
+        state = self.state()
+        known = state.get("identity", {})
+        done = [s for s, of in state["stages"].items() if of["state"] in ("finished", "outdated")]
+        kept = {one for stage in done if stage in NEEDS for one in (stage, *earlier(stage))}
         differing = [
             f"{stage}: {section}"
             for stage in STAGES
-            if stage in known and stage in identity
+            if stage in known and stage in identity and stage in kept
             for section in sorted({*known[stage], *identity[stage]})
             if known[stage].get(section) != identity[stage].get(section)
         ]
@@ -191,7 +232,7 @@ class Folder:
 
     def _refuse_foreign(self) -> None:
         """An error if something stands here that no study, killed while it began, has left."""
-        if (self.path / STATE).is_file() or not self.path.exists():
+        if self.begun or not self.path.exists():
             return
         ours = {STUDY, "stages", "tables"}
         if not self.path.is_dir() or any(
@@ -203,7 +244,23 @@ class Folder:
             )
 
     def state(self) -> dict[str, Any]:
-        """What ``study.json`` says; a stage whose process is gone is called interrupted."""
+        """What ``study.json`` says; a stage whose process is gone is called interrupted.
+
+        A finished one that was made from other results than those that earlier stages have now is
+        called outdated, and what is said of its outcome is left out.
+        """
+        state = self._read()
+        passed = passed_on(self.path)
+        for stage, known in state.get("stages", {}).items():
+            others = changed(known.get("made_from", {}), passed)
+            if known["state"] == "finished" and others:
+                known["state"] = "outdated"
+                known["error"] = f"stage {listing(others)} has other results since"
+                if stage in _TOLD:
+                    state.pop(_TOLD[stage][0], None)
+        return state
+
+    def _read(self) -> dict[str, Any]:
         try:
             state: dict[str, Any] = json.loads((self.path / STATE).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -212,6 +269,19 @@ class Folder:
             if stage["state"] == "running" and gone(state):
                 stage["state"] = "interrupted"
         return state
+
+    def changed_files(self) -> list[Path]:
+        """FASTA and annotation, where they are no longer what the study was made from.
+
+        None where its study file cannot be read, for lack of a plugin or of the file itself.
+        """
+        state = self.state()
+        try:
+            study = parse((self.path / STUDY).read_text(encoding="utf-8"))
+        except (OSError, ConfigError):
+            return []
+        identity = state.get("identity", {}).get("loci", {})
+        return changed_files(study, Path(state["folder"]), identity)
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """State and counts of each stage, in their order."""
@@ -231,16 +301,40 @@ class Folder:
         self.update({"stages": {**stages, stage: {**stages.get(stage, {}), **changes}}})
 
     def begin(self, stage: str, identity: Mapping[str, Any]) -> None:
-        """A stage is running from here on, and stays what it is."""
-        known = self.state().get("identity", {})
+        """A stage is running from here on.
+
+        Tables that it made from something else, or as another stage, are removed: it may be stopped
+        before it writes its own.
+        """
+        state = self._read()
+        known = state.get("identity", {})
+        of = made_from(stage, passed_on(self.path))
+        before = state["stages"].get(stage, {}).get("made_from", of)
+        if changed(before, of) or known.get(stage, identity) != identity:
+            self._forget(stage)
         self.update({"identity": {**known, stage: identity}})
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
         said = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
-        self.update_stage(stage, {"state": "running", **counts, **said})
+        self.update_stage(stage, {"state": "running", "made_from": of, **counts, **said})
+
+    def _forget(self, stage: str) -> None:
+        """Remove what a stage has written into ``tables`` and said in ``study.json``."""
+        for name in tables_of(stage):
+            (self.path / "tables" / f"{name}.csv").unlink(missing_ok=True)
+        if stage == "loci":
+            for name in (LOCI, SELECTED):
+                (self.path / name).unlink(missing_ok=True)
+        if stage in _TOLD:
+            key, nothing = _TOLD[stage]
+            self.update({key: nothing})
 
     def finished(self, stage: str) -> bool:
         """Whether a stage has its tables."""
-        return self.stages().get(stage, {}).get("state") == "finished"
+        return self.begun and self.stages().get(stage, {}).get("state") == "finished"
+
+    def missing(self, stage: str) -> list[str]:
+        """The stages that one depends on and that are not finished."""
+        return [one for one in earlier(stage) if not self.finished(one)]
 
     def results(self, stage: str) -> Results:
         """The results directory of a stage, which need not be there yet."""
@@ -255,8 +349,18 @@ class Folder:
         self.write(self.path / "tables" / f"{name}.csv", table)
 
     def tables(self) -> list[str]:
-        """Names of the tables that are there."""
-        return sorted(p.stem for p in (self.path / "tables").glob("[!.]*.csv"))
+        """Names of the tables that are there, without those of outdated stages."""
+        there = {path.stem for path in (self.path / "tables").glob("[!.]*.csv")}
+        return sorted(there - set(self._outdated()))
+
+    def _outdated(self) -> dict[str, str]:
+        """By table of an outdated stage, what is to be said of it."""
+        return {
+            table: f"stage {stage!r} is outdated: {known['error']}"
+            for stage, known in self.stages().items()
+            if known["state"] == "outdated"
+            for table in tables_of(stage)
+        }
 
     def table(self, name: str) -> pd.DataFrame:
         """A table.
@@ -264,8 +368,10 @@ class Folder:
         Raises
         ------
         ResultsError
-            If it is not there (yet).
+            If it is not there (yet), or outdated.
         """
+        if name in (outdated := self._outdated()):
+            raise ResultsError(f"{outdated[name]}; 'creme study {self.path}' makes it anew")
         if name not in self.tables():
             raise ResultsError(
                 f"{self.path} has no table {name!r}{nearest(name, self.tables())}; it has "

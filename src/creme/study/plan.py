@@ -21,7 +21,7 @@ from creme.store.arrays import Source
 from creme.study.asked import alike, asked, at_least, at_most
 from creme.study.bounds import fine_tile, higher_order, multiplicity
 from creme.study.config import OF_CATEGORIES, OF_CRES
-from creme.study.folder import SELECTED, STATE, Folder
+from creme.study.folder import SELECTED, Folder
 from creme.study.ready import Ready
 from creme.study.work import work
 from creme.suite.context_swap import ContextSwap
@@ -86,7 +86,12 @@ class _Counted:
     whole: bool
 
 
-def forecast(ready: Ready, folder: Folder, assume_loci: int | None = None) -> list[Forecast]:
+def forecast(
+    ready: Ready,
+    folder: Folder,
+    assume_loci: int | None = None,
+    stages: SequenceOf[str] | None = None,
+) -> list[Forecast]:
     """What each stage of a study will take.
 
     Parameters
@@ -97,10 +102,22 @@ def forecast(ready: Ready, folder: Folder, assume_loci: int | None = None) -> li
     assume_loci : int, optional
         How many loci will be selected, where that is not known; the paper's share of the genes
         unless given.
+    stages : sequence of str, optional
+        Only these, and those that they need and that are not finished.
+
+    Raises
+    ------
+    ConfigError
+        If one of `stages` is not a stage of the study.
+    ResultsError
+        If the folder holds another study.
     """
+    folder.check(ready.identity())
+    some = ready.named(stages)
+    needed = {one for stage in some for one in (stage, *folder.missing(stage))}
     planner = _Planner(ready, folder, assume_loci)
     try:
-        return [planner.of(stage) for stage in ready.study.stages]
+        return [planner.of(stage) for stage in ready.study.stages if stage in needed]
     finally:
         planner.close()
 
@@ -126,14 +143,13 @@ class _Planner:
         self.ready = ready
         self.study = ready.study
         self.folder = folder
-        self.begun = (folder.path / STATE).is_file()
         self.assume_loci = assume_loci
         self.store, self.source = _opened(ready)
         self.loci: list[Locus] | None = None
-        if self._finished("loci"):
+        if self.folder.finished("loci"):
             self.loci = ready.selected(folder.path / SELECTED)
         self.categories: dict[str, list[str]] | None = None
-        if self._finished("context_dependence"):
+        if self.folder.finished("context_dependence"):
             self.categories = ready.categories(folder)
         self.stand_ins = _stand_ins(ready, self.loci)
 
@@ -141,21 +157,26 @@ class _Planner:
         if self.store is not None:
             self.store.close()
 
-    def _finished(self, stage: str) -> bool:
-        return self.begun and self.folder.finished(stage)
-
     def of(self, stage: str) -> Forecast:
-        """One stage."""
-        if self._finished(stage):
-            state = self.folder.stages()[stage]
-            note = state.get("note") or "finished"
-            return Forecast(stage, state.get("units", 0), notes=(note,))
+        """One stage; with units that failed it is asked for whole, as a run does."""
+        if not self.folder.finished(stage):
+            return self._of(stage)
+        state = self.folder.stages()[stage]
+        failed = len(state.get("failures", []))
+        if failed:
+            again = self._of(stage)
+            words = f"{failed} unit{'s' * (failed > 1)} that failed will be tried again"
+            return replace(again, notes=(*again.notes, words))
+        note = state.get("note") or "finished"
+        return Forecast(stage, state.get("units", 0), notes=(note,))
+
+    def _of(self, stage: str) -> Forecast:
         if stage == "loci":
             return self._of_sites()
         known = (
             self.loci is not None
             and (stage == "context_dependence" or self.categories is not None)
-            and (stage not in OF_CRES or self._finished("sufficiency"))
+            and (stage not in OF_CRES or self.folder.finished("sufficiency"))
         )
         return self._of_known(stage) if known else self._of_assumed(stage)
 

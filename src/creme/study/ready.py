@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +22,10 @@ from creme.runner.experiment import build_model
 from creme.runner.run import Plan
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
-from creme.study.config import OF_CRES, TESTS, StudyFile, parse
+from creme.study.config import OF_CRES, STAGES, TESTS, StudyFile, parse
 from creme.study.folder import Folder
 from creme.study.loci import activity_test
+from creme.study.made_from import files
 from creme.study.work import categorised, classified
 from creme.suite.tiled import TiledTest
 from creme.suite.tss_activity import TssActivity
@@ -91,8 +93,8 @@ class Ready:
         ready = cls(study, text, folder, plan, tracks, _deciding(study.track, tracks))
         ready.activity  # noqa: B018  # its check of the bins
         ready._check_tiles()
-        for path in (study.loci.fasta, ready._annotation_path):
-            compression(folder / path.expanduser())
+        for path in files(study, folder).values():
+            compression(path)
         return ready
 
     @cached_property
@@ -110,11 +112,6 @@ class Ready:
         """Where the predictions are."""
         return self.folder / Path(self.study.store).expanduser()
 
-    @property
-    def output(self) -> Path:
-        """The study's folder, unless another is given."""
-        return self.folder / f"{self.study.name}.study"
-
     @cached_property
     def candidates(self) -> Candidates:
         """All TSSs; reads the annotation."""
@@ -123,7 +120,26 @@ class Ready:
     @cached_property
     def genome(self) -> Genome:
         """The genome alone."""
-        return Genome(self.folder / self.study.loci.fasta.expanduser())
+        return Genome(files(self.study, self.folder)["fasta"])
+
+    def named(self, stages: SequenceOf[str] | None) -> list[str]:
+        """Some stages of the study in their order; all of the file unless given.
+
+        Raises
+        ------
+        ConfigError
+            If one of them is not a stage of the file.
+        """
+        mine = self.study.stages
+        for stage in stages or ():
+            if stage not in STAGES:
+                raise ConfigError(f"{stage!r} is no stage; they are {listing(STAGES, 20)}")
+            if stage not in mine:
+                raise ConfigError(
+                    f"stage {stage!r} is not among the study's stages ({listing(mine, 20)}): add "
+                    f"it to the file"
+                )
+        return [stage for stage in mine if stages is None or stage in stages]
 
     def of_test(self, label: str, test: Test, loci: Any) -> Plan:
         """The plan of one test."""
@@ -157,8 +173,7 @@ class Ready:
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
                 "readouts": [readout.configuration() for readout in self.plan.readouts],
                 "track": self.label,
-                "fasta": digest(self.folder / study.loci.fasta.expanduser()),
-                "annotation": digest(self.folder / self._annotation_path.expanduser()),
+                **{name: digest(path) for name, path in files(study, self.folder).items()},
                 "genes": study.loci.genes,
                 "selection": study.selection.configuration(),
             }
@@ -213,13 +228,6 @@ class Ready:
             )
             for row in table.to_dict("records")
         ]
-
-    @property
-    def _annotation_path(self) -> Path:
-        loci = self.study.loci
-        path = loci.gtf or loci.bed or loci.table
-        assert path is not None
-        return path
 
     def _check_tiles(self) -> None:
         """Whether every test's tiles fit, on a sequence as long as the model's."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as SequenceOf
@@ -12,20 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme
-from creme.errors import ConfigError, ModelError, ResultsError, listing
-from creme.runner.experiment import read_text
+from creme.errors import ModelError, ResultsError
 from creme.runner.results import STATE, Results, now
 from creme.runner.run import Plan, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
-from creme.study.config import NEEDS, STAGES
+from creme.study.config import NEEDS
 from creme.study.coverage import coverage
-from creme.study.folder import LOCI, SELECTED, STUDY, Folder
+from creme.study.folder import LOCI, SELECTED, Folder, tables_of
 from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
+from creme.study.made_from import made_from, passed_on
 from creme.study.ready import Ready, experiment_text
 from creme.study.results import Study
 from creme.study.selection import chosen, select, table
-from creme.study.tables import BESIDE, Found, class_counts, counts, empty, tables
+from creme.study.tables import Found, class_counts, counts, empty, tables
+from creme.study.where import Where
 from creme.study.work import Work, category_of, work
 
 if TYPE_CHECKING:
@@ -46,6 +48,9 @@ def run_study(
 ) -> Study:
     """Run a study, or go on with it.
 
+    What is finished is left as it is, but for stages with units that failed, which are tried again,
+    and for those that were made from other results than earlier stages have now.
+
     Parameters
     ----------
     path : str or Path
@@ -58,7 +63,8 @@ def run_study(
         Makes, from a stage and its plan, a context manager that gives ``on_progress`` and
         ``on_start``.
     on_stage : callable, optional
-        Called with each stage, its state, and whether it ran now or was finished before.
+        Called with each stage, its state, and whether it ran now or was finished before; last with
+        the one that was interrupted.
 
     Returns
     -------
@@ -72,71 +78,39 @@ def run_study(
         after what was predicted is stored.
     """
     ready, folder = prepare(path, output)
-    wanted = _wanted(ready, folder, stages)
+    wanted = ready.named(stages)
+    for stage in wanted:
+        _require(stage, folder, wanted)
     with folder.held(), Store(ready.store_path, index_url=ready.study.index) as store:
         folder.claim(ready.text, ready.about(), ready.identity())
         runner = _Runner(ready, folder, store, progress)
         for stage in wanted:
+            ended = True
             ran = not runner.done(stage)
             if ran:
                 _require(stage, folder)
-                if not runner.run(stage):
-                    break
+                ended = runner.run(stage)
             on_stage(stage, folder.stages()[stage], ran)
+            if not ended:
+                break
     return Study(folder.path)
 
 
 def prepare(path: str | Path, output: str | Path | None = None) -> tuple[Ready, Folder]:
     """A study made ready, and its folder, which need not be there yet."""
-    path = Path(path)
-    if path.is_dir():
-        folder = Folder.existing(path)
-        if output is not None and Path(output).resolve() != path.resolve():
-            raise ConfigError(
-                f"{path} is a study's folder, and goes on where it is: --output is for a study "
-                f"file, such as its own {path / STUDY}"
-            )
-        text = read_text(path / STUDY)
-        return Ready.of(text, Path(folder.state()["folder"]), str(path / STUDY)), folder
-    if not path.exists():
-        raise ConfigError(
-            f"no study file {path}; 'creme init --study {path}' writes a commented one"
-        )
-    ready = Ready.of(read_text(path), path.parent, str(path))
-    return ready, Folder(output or ready.output)
-
-
-def _wanted(ready: Ready, folder: Folder, stages: SequenceOf[str] | None) -> list[str]:
-    if stages is None:
-        return ready.study.stages
-    for stage in stages:
-        if stage not in STAGES:
-            raise ConfigError(f"{stage!r} is no stage; they are {listing(STAGES, 20)}")
-        if stage not in ready.study.stages:
-            raise ConfigError(
-                f"stage {stage!r} is not among the study's stages "
-                f"({listing(ready.study.stages, 20)}): add it to the file"
-            )
-    chosen = [stage for stage in ready.study.stages if stage in stages]
-    for stage in chosen:
-        if (folder.path / "study.json").is_file():
-            _require(stage, folder, chosen)
-        elif missing := [one for one in NEEDS[stage] if one not in chosen]:
-            raise ResultsError(_needs(stage, missing))
-    return chosen
+    where = Where.of(path, output)
+    where.check()
+    ready = Ready.of(where.text(), where.base, str(where.file))
+    return ready, where.folder_of(ready.study)
 
 
 def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
-    missing = [s for s in NEEDS[stage] if s not in coming and not folder.finished(s)]
-    if missing:
-        raise ResultsError(_needs(stage, missing))
-
-
-def _needs(stage: str, missing: list[str]) -> str:
-    return (
-        f"stage {stage!r} needs stage {listing(missing)}, which is not finished: run it with "
-        f"--stage {missing[0]}, or all stages without --stage"
-    )
+    lacking = [one for one in folder.missing(stage) if one not in coming]
+    if lacking:
+        raise ResultsError(
+            f"stage {stage!r} needs {' and '.join(lacking)} first: run --stage {lacking[0]}, or "
+            f"all stages without --stage"
+        )
 
 
 class _Runner:
@@ -155,10 +129,17 @@ class _Runner:
         self.progress = progress
 
     def done(self, stage: str) -> bool:
-        """Whether a stage is finished and its tables are there."""
-        there = {stage, *BESIDE.get(stage, ())} - ({"loci"} if stage == "loci" else set())
+        """Whether a stage is finished, no unit has failed, and what it made is there."""
+        known = self.folder.stages().get(stage, {})
+        if known.get("state") != "finished" or known.get("failures"):
+            return False
+        # An earlier version has not said what a stage was made from.
+        if known.get("made_from", {}) != made_from(stage, passed_on(self.folder.path)):
+            return False
         files = stage != "loci" or all((self.folder.path / f).is_file() for f in (LOCI, SELECTED))
-        return self.folder.finished(stage) and files and there <= set(self.folder.tables())
+        label = TEST if stage == "loci" else stage
+        measured = bool(known.get("note")) or label in self.folder.results(stage).labels()
+        return files and measured and set(tables_of(stage)) <= set(self.folder.tables())
 
     def run(self, stage: str) -> bool:
         """Run a stage; returns whether it came to its end."""
@@ -180,6 +161,10 @@ class _Runner:
     def _end(self, stage: str, began: float, changes: dict[str, Any]) -> None:
         spent = {"ended": now(), "seconds": round(time.monotonic() - began, 3)}
         self.folder.update_stage(stage, {**changes, **spent})
+        for other, known in self.folder.stages().items():
+            results = self.folder.results(other)
+            if known["state"] == "outdated" and (results.path / STATE).is_file():
+                results.update({"state": "outdated", "error": known["error"]})
 
     def _watch(self, stage: str) -> Watch:
         """The caller's hooks, and counts in ``study.json`` now and then."""
@@ -211,7 +196,7 @@ class _Runner:
         plan = ready.of_test(TEST, ready.activity, [])
         results = self.folder.results("loci")
         text = experiment_text(ready, "loci", ready.activity, None)
-        results.claim(text, ready.folder, ready.identity()["loci"])
+        results.claim(text, ready.folder, ready.identity()["loci"], anew=True)
         results.update({"state": "running", "store": str(ready.store_path.resolve())})
         selection = ready.study.selection
         found, progress, stopped = measure_sites(
@@ -265,6 +250,8 @@ class _Runner:
             classes = ready.classes(self.folder)
         todo = work(ready.study, stage, loci, categories, classes)
         if todo.test is None:
+            if self.folder.results(stage).path.exists():
+                shutil.rmtree(self.folder.results(stage).path)
             for name, frame in empty(stage).items():
                 self.folder.write_table(name, frame)
             self._told(stage, empty(stage))
@@ -297,9 +284,10 @@ class _Runner:
         listed = results.path / "loci.tsv"
         here = Path(os.path.relpath(listed.resolve(), ready.folder.resolve())).as_posix()
         text = experiment_text(ready, stage, todo.test, here)
-        results.claim(text, ready.folder, plan.identity())
-        if results.state()["state"] == "finished" and stage in results.labels():
-            state = results.state()
+        results.claim(text, ready.folder, plan.identity(), anew=True)
+        state = results.state()
+        whole = state["state"] == "finished" and not state["failures"]
+        if whole and stage in results.labels():
             return _finished(todo, state["counts"], state["failures"])
         self.folder.write(listed, _table_of(todo), "\t")
         results.update({"state": "running", "store": str(ready.store_path.resolve())})
@@ -317,10 +305,12 @@ class _Runner:
 
     def _told(self, stage: str, made: dict[str, pd.DataFrame]) -> None:
         """What later readers look for first."""
-        if stage == "context_dependence" and len(made["categories"]):
-            self.folder.update({"categories": counts(made["categories"])})
-        if stage == "sufficiency" and len(made["cre_classes"]):
-            self.folder.update({"classes": class_counts(made["cre_classes"])})
+        if stage == "context_dependence":
+            table = made["categories"]
+            self.folder.update({"categories": counts(table) if len(table) else {}})
+        if stage == "sufficiency":
+            table = made["cre_classes"]
+            self.folder.update({"classes": class_counts(table) if len(table) else {}})
 
 
 def _counts(progress: Progress) -> dict[str, int]:

@@ -15,6 +15,7 @@ from creme.analysis.distances import distance_curve
 from creme.analysis.saturation import saturation
 from creme.runner.combine import tidy
 from creme.study.config import StudyFile
+from creme.study.folder import tables_of
 from creme.study.work import categorised, category_of, classified, labelled
 
 
@@ -47,19 +48,7 @@ def tables(stage: str, found: Found) -> dict[str, pd.DataFrame]:
 
 def empty(stage: str) -> dict[str, pd.DataFrame]:
     """The same tables of a stage that had nothing to do: without rows."""
-    return {name: pd.DataFrame(columns=["locus"]) for name in (stage, *BESIDE.get(stage, ()))}
-
-
-BESIDE = {
-    "loci": ("funnel",),
-    "context_dependence": ("categories", "coverage"),
-    "sufficiency": ("cre_classes",),
-    "distance": ("distance_curve",),
-    "higher_order": ("interactions",),
-    "multiplicity": ("saturation",),
-    "fine_tile": ("sub_tiles",),
-}
-"""Tables that a stage writes beside its own."""
+    return {name: pd.DataFrame(columns=["locus"]) for name in tables_of(stage)}
 
 
 def with_category(dataset: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:

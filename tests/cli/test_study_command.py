@@ -1,0 +1,124 @@
+"""What `creme study` says of studies that are there, that are not, and that have changed."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+import mini_study as mini
+from creme.study import run_study
+from in_process import caller
+
+
+@pytest.fixture
+def creme(monkeypatch, capsys):
+    return caller(monkeypatch, capsys)
+
+
+@pytest.fixture
+def begun(tmp_path):
+    """The file of a study whose first two stages are finished."""
+    mini.write(tmp_path, genes=3)
+    run_study(mini.study(tmp_path), stages=["loci", "context_dependence"])
+    return tmp_path / "study.toml"
+
+
+@pytest.mark.parametrize("option", [(), ("--status",), ("--plan",)])
+def test_what_is_not_there(option, creme, tmp_path):
+    said = creme("study", tmp_path / "no.study", *option, status=2)
+    assert f"there is no study {tmp_path / 'no.study'}: give a study file ('creme init --st" in said
+    said = creme("study", tmp_path / "no.toml", *option, status=2)
+    assert f"no study file {tmp_path / 'no.toml'}; 'creme init --study {tmp_path}" in said
+    (tmp_path / "empty").mkdir()
+    said = creme("study", tmp_path / "empty", *option, status=2)
+    assert f"{tmp_path / 'empty'} is not the folder of a study" in said
+
+
+def test_the_status_of_a_study_that_has_not_begun(creme, tmp_path):
+    mini.write(tmp_path, genes=1)
+    file = mini.study(tmp_path)
+    said = creme("study", file, "--status", status=2)
+    assert f"has not begun: there is no {tmp_path / 'mini.study'}; 'creme study {file}' beg" in said
+    said = creme("study", file, "--output", tmp_path / "x", "--status", status=2)
+    assert f"there is no {tmp_path / 'x'}" in said
+
+
+def test_the_plan_of_some_stages(creme, begun):
+    def planned(*stages):
+        options = [word for stage in stages for word in ("--stage", stage)]
+        said = creme("study", begun, "--plan", "--seconds-per-prediction", 1, *options)
+        return [line.split()[1] for line in said.splitlines() if line.startswith("│")]
+
+    assert planned("necessity") == ["necessity", "all"]
+    assert planned("necessity", "context_swap") == ["context_swap", "necessity", "all"]
+    assert planned("distance") == ["sufficiency", "distance", "all"]
+    assert planned("loci") == ["loci", "all"]
+    assert len(planned()) == 10
+    said = creme("study", begun, "--plan", "--stage", "necesity", status=2)
+    assert "'necesity' is no stage; they are loci" in said
+
+
+def test_options_of_the_plan_alone_run_nothing(creme, begun):
+    said = creme("study", begun, "--price-per-hour", 3, "--assume-loci", 5, status=2)
+    assert "--price-per-hour, --assume-loci: only with --plan; without it the study is run" in said
+    assert "give one of them" in creme("study", begun, "--plan", "--status", status=2)
+    assert "waiting" in creme("study", begun, "--status")
+
+
+def test_the_status_of_some_stages(creme, begun):
+    said = creme("study", begun, "--status", "--stage", "loci")
+    assert "finished" in said
+    assert "waiting" not in said
+    said = creme("study", begun, "--status", "--stage", "locus", status=2)
+    assert "mini.study has no stage 'locus': it has loci, " in said
+
+
+def test_changed_files_are_told(creme, begun):
+    folder = begun.parent / "mini.study"
+    told = ("is no longer the file", "is not as it was run last")
+    for path in (begun, folder):
+        assert not [text for text in told if text in creme("study", path, "--status")]
+    gtf = begun.parent / "annotation.gtf"
+    gtf.write_text(gtf.read_text() + "# one more line\n")
+    for path in (begun, folder):
+        said = creme("study", path, "--status")
+        assert f"{gtf} is no longer the file that this study was made from" in said
+        assert "genome.fa is" not in said
+        for option in ((), ("--plan",)):
+            said = creme("study", path, *option, status=2)
+            assert "holds another study (it differs in loci: annotation)" in said
+    mini.study(begun.parent, ("activity = 5.0", "activity = 6.0"))
+    said = creme("study", begun, "--status")
+    assert f"{begun} is not as it was run last: --plan says whether this study takes it" in said
+    said = creme("study", begun, "--plan", status=2)
+    assert "(it differs in loci: annotation, loci: selection)" in said
+    (begun.parent / "genome.fa").unlink()
+    assert "genome.fa is no longer the file" in creme("study", folder, "--status")
+
+
+def test_the_file_in_a_studys_folder_is_that_study(creme, begun):
+    file = begun.parent / "mini.study" / "study.toml"
+    assert "finished" in creme("study", file, "--status")
+    assert "loci: finished before" in creme("study", file, "--stage", "loci")
+    other = begun.parent / "other.study"
+    assert "0 predicted" in creme("study", file, "--stage", "loci", "--output", other)
+    assert (other / "selected.tsv").is_file()
+    assert not (begun.parent / "mini.study" / "mini.study").exists()
+
+
+def test_a_study_that_was_moved(creme, begun, tmp_path_factory):
+    place = tmp_path_factory.mktemp("moved") / "project"
+    shutil.move(begun.parent, place)
+    assert "finished" in creme("study", place / "mini.study", "--status")
+    said = creme("study", place / "mini.study", "--stage", "necessity", status=2)
+    assert f"start from {begun.parent}, which is gone: was the study moved?" in said
+    assert "necessity: 3 units" in creme("study", place / "study.toml", "--stage", "necessity")
+    assert "loci: finished before" in creme("study", place / "mini.study", "--stage", "loci")
+
+
+def test_a_place_that_cannot_be_written(creme, begun):
+    for place in ("/proc/x.study", begun / "x.study"):
+        said = creme("study", begun, "--output", place, status=2)
+        assert f"{place} cannot be written (N" in said
+        assert "give another with --output" in said
