@@ -201,6 +201,20 @@ def test_ties_go_to_the_tss(tmp_path):
     assert [part.tolist() for part in mean.summit(profile)] == [[5.5], [40]]
 
 
+def test_a_contig_of_two_names_is_one(tmp_path):
+    genes = mini.write(tmp_path, genes=3)
+    text = "".join(map(mini.transcript, genes))
+    again = "".join(mini.transcript(gene, 2, contig="chrmini1") for gene in genes)
+    (tmp_path / "annotation.gtf").write_text(text + again)
+    change = ("activity = 5.0", "activity = 5.0\nper_gene = 0")
+    some = ("[model]", 'stages = ["loci", "context_dependence"]\n\n[model]')
+    with pytest.warns(CremeWarning, match="contig 'chrmini1' is called 'mini1' in"):
+        study = run_study(mini.study(tmp_path, some, change))
+    assert selected(tmp_path)["locus"].tolist() == [gene.name for gene in genes]
+    assert study.folder.loci()["transcripts"].tolist() == [2, 2, 2]
+    assert study.state()["funnel"][1]["removed"] == 3
+
+
 @pytest.mark.parametrize("kind", ["crlf", "gzip", "chr", "duplicates", "bom"])
 def test_annotations_and_genomes_as_people_have_them(kind, tmp_path):
     plain = tmp_path / "plain"

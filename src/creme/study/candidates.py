@@ -31,7 +31,8 @@ class Candidates:
     ----------
     genome : Genome
     sites : tuple of TSS
-        One for each contig, position and strand; the contig is as the annotation calls it.
+        One for each contig of the FASTA, position and strand; its contig is as the annotation calls
+        it.
     starts : tuple of int
         How many transcripts start at each.
     transcripts : int
@@ -66,14 +67,16 @@ class Candidates:
         annotation = loci.annotation(folder)
         genome = Genome(folder / loci.fasta.expanduser())
         records = _records(annotation, loci.genes, selection)
+        names = _contigs(records, genome)
         places: dict[tuple[str, int, str], list[TSS]] = {}
         for record in records:
-            places.setdefault(record.place, []).append(record)
+            # An annotation put together from two may have 1 and chr1.
+            contig = names[record.contig] or record.contig
+            places.setdefault((contig, *record.place[1:]), []).append(record)
         sites = tuple(min(found, key=_preference) for found in places.values())
         starts = tuple(len(found) for found in places.values())
-        return cls(
-            genome, sites, starts, len(records), _on_contigs(sites, genome, annotation, selection)
-        )
+        kept = _on_contigs(sites, names, genome, annotation, selection)
+        return cls(genome, sites, starts, len(records), kept)
 
     def __len__(self) -> int:
         return len(self.sites)
@@ -169,15 +172,24 @@ def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:
     return (standing(site.tag), -site.span, site.transcript)
 
 
-def _on_contigs(
-    sites: tuple[TSS, ...], genome: Genome, annotation: Annotation, selection: Selection
-) -> tuple[bool, ...]:
+def _contigs(records: Iterable[TSS], genome: Genome) -> dict[str, str | None]:
+    """What the FASTA calls each contig of an annotation; None where it lacks it."""
     names: dict[str, str | None] = {}
-    for contig in dict.fromkeys(site.contig for site in sites):
+    for contig in dict.fromkeys(record.contig for record in records):
         try:
             names[contig] = genome.resolve(contig)
         except GenomeError:
             names[contig] = None
+    return names
+
+
+def _on_contigs(
+    sites: tuple[TSS, ...],
+    names: dict[str, str | None],
+    genome: Genome,
+    annotation: Annotation,
+    selection: Selection,
+) -> tuple[bool, ...]:
     if not any(names.values()):
         raise GenomeError(
             f"{genome.path} has none of the contigs of {annotation.source} "
