@@ -124,6 +124,8 @@ def test_results_of_other_loci_are_not_given_out(whole, tmp_path, monkeypatch, c
     assert mini.tables(done.path) == mini.tables(whole.path)
     assert list(done.dataset("necessity")["locus"].values) == ["GENE1", "GENE2", "GENE3"]
     assert Results(stage).state()["state"] == "finished"
+    assert not Results(stage).state()["error"]
+    assert "outdated" not in creme("study", file, "--status")
 
 
 def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_loci(

@@ -110,3 +110,21 @@ def test_a_batch_size_that_is_found_by_trying(tmp_path):
     assert done.stages()["context_dependence"]["predicted"] == 2 * 2
     with pytest.raises(ConfigError, match="batch_size"):
         prepare(mini.study(tmp_path, ("[model]", "batch_size = 0\n\n[model]"), name="zero.toml"))
+
+
+@pytest.mark.parametrize("unread", [0, 2])
+def test_a_window_that_cannot_be_read_is_no_part_of_the_plan(unread, tmp_path):
+    gene = mini.write(tmp_path, genes=3)[unread]
+    lines = (tmp_path / "genome.fa").read_text().split("\n")
+    at = gene.position // 60 + 1
+    lines[at] = "?" + lines[at][1:]
+    (tmp_path / "genome.fa").write_text("\n".join(lines))
+    file = mini.study(tmp_path)
+    ready, folder = prepare(file)
+    planned = forecast(ready, folder)[0]
+    assert seconds_per_prediction(ready) > 0
+    took = run_study(file, stages=["loci"]).stages()["loci"]
+    assert (planned.units, planned.asked, planned.needed) == (3, took["asked"], took["predicted"])
+    again = forecast(*prepare(file))[0]
+    assert (again.units, again.asked, again.needed) == (3, took["asked"], 0)
+    assert again.notes[-1] == "1 unit that failed will be tried again"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from creme.errors import StoreError
+from creme.errors import GenomeError, StoreError
 from creme.genome import Locus
 from creme.runner.cache import source_fingerprint
 from creme.runner.device import Device
@@ -127,7 +127,7 @@ def seconds_per_prediction(ready: Ready) -> float:
     test = ready.study.test("necessity")
     given = ready.plan.batch_size
     size = given if isinstance(given, int) else ready.plan.model.batch_size
-    sequences = list(islice(asked(ready, test, _stand_ins(ready, None)[0]), 1 + 3 * size))
+    sequences = list(islice(asked(ready, test, _stand_in(ready, [])), 1 + 3 * size))
     device = Device(ready.plan.model, ready.plan.selection, given)
     first, rest = sequences[: 1 + size], sequences[1 + size :] or sequences
     for start in range(0, len(first), size):
@@ -151,7 +151,7 @@ class _Planner:
         self.categories: dict[str, list[str]] | None = None
         if self.folder.finished("context_dependence"):
             self.categories = ready.categories(folder)
-        self.stand_ins = _stand_ins(ready, self.loci)
+        self.stand_in = _stand_in(ready, self.loci or [])
 
     def close(self) -> None:
         if self.store is not None:
@@ -228,7 +228,7 @@ class _Planner:
         )
         plain = self.study.test(stage)
         assert isinstance(plain, TiledTest)
-        tile = plain.tiling(self.stand_ins[0]).context[0]
+        tile = plain.tiling(self.stand_in).context[0]
         test = self.study.test(stage, tiles=[(tile.start, tile.end)])
         share = (
             "assumed: 59 enhancers in 152 enhancing contexts and 26 silencers in 11 silencing "
@@ -238,7 +238,7 @@ class _Planner:
 
     def _scaled(self, stage: str, test: Test, units: int, said: tuple[str, ...]) -> Forecast:
         """As many as a stand-in asks for, for each of the units."""
-        locus = self.stand_ins[0]
+        locus = self.stand_in
         one = self._adaptive(stage, test, [locus])
         if one is None:
             most = at_most(test)
@@ -333,8 +333,11 @@ class _Planner:
         part = new = known = 0
         for place in range(0, len(units), step):
             unit = units[place]
-            # A window with too many N is not asked for.
-            digests = [one.digest for one in asked(self.ready, test, unit)]
+            # A window with too many N is not asked for, and one that cannot be read fails alone.
+            try:
+                digests = [one.digest for one in asked(self.ready, test, unit)]
+            except GenomeError:
+                continue
             part += len(digests)
             fresh = set(digests) - seen
             seen |= fresh
@@ -368,13 +371,22 @@ class _Planner:
         }
 
 
-def _stand_ins(ready: Ready, loci: list[Locus] | None) -> list[Locus]:
-    """Some locus, where those of the study are not known: the first one."""
-    if loci:
-        return loci[:1]
+def _stand_in(ready: Ready, loci: SequenceOf[Locus]) -> Locus:
+    """Some locus that can be read, where those of the study are not known: the first one."""
     candidates, model = ready.candidates, ready.plan.model
-    first = np.flatnonzero(candidates.kept)[:1]
-    return list(candidates.window(first, model.input_length, model.tss))
+    if not loci:
+        numbers = np.flatnonzero(candidates.kept)
+        loci = candidates.window(numbers, model.input_length, model.tss)
+    unread: GenomeError | None = None
+    for locus in loci:
+        try:
+            locus.sequence  # noqa: B018  # read here
+        except GenomeError as error:
+            unread = unread or error
+        else:
+            return locus
+    assert unread is not None
+    raise unread
 
 
 def _opened(ready: Ready) -> tuple[Store | None, Source | None]:

@@ -197,7 +197,7 @@ class _Runner:
         results = self.folder.results("loci")
         text = experiment_text(ready, "loci", ready.activity, None)
         results.claim(text, ready.folder, ready.identity()["loci"], anew=True)
-        results.update({"state": "running", "store": str(ready.store_path.resolve())})
+        results.update({"state": "running", "error": "", "store": str(ready.store_path.resolve())})
         selection = ready.study.selection
         found, progress, stopped = measure_sites(
             plan, candidates, selection, ready.track, self.store, self._watch("loci")
@@ -290,7 +290,7 @@ class _Runner:
         if whole and stage in results.labels():
             return _finished(todo, state["counts"], state["failures"])
         self.folder.write(listed, _table_of(todo), "\t")
-        results.update({"state": "running", "store": str(ready.store_path.resolve())})
+        results.update({"state": "running", "error": "", "store": str(ready.store_path.resolve())})
         with self._watch(stage)(plan) as (on_progress, on_start):
             report = measure(plan, self.store, on_progress=on_progress, on_start=on_start)
         told = _counts(report.progress)

@@ -111,7 +111,10 @@ def select(
     order = _by_activity(np.flatnonzero(steps == SELECTED), measured)
     rest = np.zeros(n, dtype=bool)
     rest[order[selection.max_loci :] if selection.max_loci is not None else []] = True
-    drop("max_loci", rest, f"{selection.max_loci or 'all'} loci are more active")
+    enough = (
+        f"{selection.max_loci} loci are more active" if selection.max_loci else "no limit is set"
+    )
+    drop("max_loci", rest, enough)
     return Funnel(rows, steps)
 
 
