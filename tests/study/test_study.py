@@ -360,6 +360,7 @@ def test_a_failing_model_fails_the_stage_and_the_next_run_goes_on(tmp_path, monk
     done = run_study(file)
     assert {known["state"] for known in done.stages().values()} == {"finished"}
     assert not done.stages()["context_swap"]["error"]
+    assert not Results(done.path / "stages" / "context_swap").state()["error"]
 
 
 @pytest.mark.parametrize(

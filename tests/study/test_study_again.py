@@ -54,6 +54,10 @@ def lost(gene, folder):
         yield
 
 
+def stopped(*_args, **_more):
+    raise KeyboardInterrupt
+
+
 def run(file, *stages):
     """Run a study; returns it, and the stages that ran now."""
     ran = []
@@ -136,10 +140,6 @@ def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_l
     text = selected.read_text()
     selected.write_text("".join(text.splitlines(keepends=True)[:3]))
     assert study.stages()["necessity"]["state"] == "outdated"
-
-    def stopped(*_args, **_more):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patched:
         patched.setattr("creme.study.run.measure", stopped)
         with pytest.raises(KeyboardInterrupt):
@@ -181,7 +181,7 @@ def test_results_that_are_lost_are_made_from_the_store(whole, copied):
     assert mini.tables(done.path) == mini.tables(whole.path)
 
 
-def test_what_did_not_come_to_its_end_may_change(tmp_path):
+def test_what_did_not_come_to_its_end_may_change(tmp_path, monkeypatch):
     mini.write(tmp_path, genes=3)
     file = mini.study(tmp_path, ("[model]", 'stages = ["loci", "context_dependence"]\n\n[model]'))
     genome = (tmp_path / "genome.fa").read_text()
@@ -189,6 +189,11 @@ def test_what_did_not_come_to_its_end_may_change(tmp_path):
     with pytest.raises(GenomeError, match="has none of the contigs"):
         run(file)
     (tmp_path / "genome.fa").write_text(genome)
+    with monkeypatch.context() as patched:
+        patched.setattr("creme.study.run.measure_sites", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(file)
+    file.write_text(file.read_text().replace("seed = 7", "seed = 8"))
     done, _ = run(file)
     assert {known["state"] for known in done.stages().values()} == {"finished"}
     # But not what something finished was made from.

@@ -305,12 +305,10 @@ class _Runner:
 
     def _told(self, stage: str, made: dict[str, pd.DataFrame]) -> None:
         """What later readers look for first."""
-        if stage == "context_dependence":
-            table = made["categories"]
-            self.folder.update({"categories": counts(table) if len(table) else {}})
-        if stage == "sufficiency":
-            table = made["cre_classes"]
-            self.folder.update({"classes": class_counts(table) if len(table) else {}})
+        if stage == "context_dependence" and len(made["categories"]):
+            self.folder.update({"categories": counts(made["categories"])})
+        if stage == "sufficiency" and len(made["cre_classes"]):
+            self.folder.update({"classes": class_counts(made["cre_classes"])})
 
 
 def _counts(progress: Progress) -> dict[str, int]:
