@@ -86,6 +86,15 @@ def test_planted_enhancers_are_validated(finished, tmp_path, creme):
     assert set(pairs["missing"].dropna()) == {"gene not among the loci", "outside the window"}
 
 
+def test_what_is_outdated_is_said(finished, tmp_path, creme):
+    shutil.copytree(finished / "all.results", tmp_path / "all.results")
+    results = Results(tmp_path / "all.results")
+    results.update({"state": "outdated", "error": "stage loci has other results since"})
+    args = ("--resamples", 20)
+    shown = creme("validate", "crispri", finished / "planted.hg38.tsv", results.path, *args)
+    assert "These results are outdated: stage loci has other results since. To continue" in shown
+
+
 def test_the_same_seed_gives_the_same_intervals(finished, tmp_path, creme):
     def shown(*options):
         args = ("validate", "crispri", finished / "planted.hg38.tsv", finished / "all.results")

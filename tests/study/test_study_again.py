@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from contextlib import contextmanager
 
@@ -179,6 +180,20 @@ def test_results_that_are_lost_are_made_from_the_store(whole, copied):
     assert ran == ["loci", "context_dependence"]
     assert sum(done.stages()[stage]["predicted"] for stage in ran) == 0
     assert mini.tables(done.path) == mini.tables(whole.path)
+
+
+def test_stages_of_an_earlier_version_are_looked_at_once(whole, copied, monkeypatch):
+    path = copied.parent / "mini.study" / "study.json"
+    state = json.loads(path.read_text())
+    for known in state["stages"].values():
+        del known["made_from"]  # which it did not write
+    path.write_text(json.dumps(state))
+    assert {known["state"] for known in Study(path.parent).stages().values()} == {"finished"}
+    monkeypatch.setattr("creme.study.run.measure", None)
+    done, ran = run(copied)
+    assert ran == list(STAGES[1:])
+    assert mini.tables(done.path) == mini.tables(whole.path)
+    assert run(copied)[1] == []
 
 
 def test_what_did_not_come_to_its_end_may_change(tmp_path, monkeypatch):

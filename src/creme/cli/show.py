@@ -50,7 +50,7 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         state = results.state()["state"]
         out.print(f"No results yet; the run is {state}. To continue: {_further(directory)}")
         return
-    _say_if_outdated(results)
+    say_if_outdated(results)
     for place, label in enumerate(labels):
         dataset = results.load(label)
         if place == 0:
@@ -59,7 +59,8 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         out.print(table(columns, rows, title=f"{label}: strongest first"))
 
 
-def _say_if_outdated(results: Results) -> None:
+def say_if_outdated(results: Results) -> None:
+    """Warn of a study's stage that was made from other results than earlier ones have now."""
     state = results.state()
     if state["state"] == "outdated":
         further = _further(results.path)
@@ -111,7 +112,7 @@ _ABOUT_THE_LOCUS = {
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:
     """Write one test's tidy table."""
     results = Results.existing(directory)
-    _say_if_outdated(results)
+    say_if_outdated(results)
     if test is None:
         if len(results.labels()) != 1:
             raise ConfigError(

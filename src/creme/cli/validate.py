@@ -61,6 +61,7 @@ def crispri(
         windows,
     )
     from creme.analysis.crispri_table import read_pairs
+    from creme.cli.show import say_if_outdated
     from creme.cli.terminal import out
     from creme.runner.results import Results
 
@@ -68,6 +69,7 @@ def crispri(
     check_ending(export)
     found = Results.existing(results)
     datasets = _necessity(found, test)
+    say_if_outdated(found)
     pairs = read_pairs(table, build=build, cell_type=cell_type)
     placed = place(pairs, windows(datasets), tss_tile_of(datasets))
     far, known = check_build(placed, pairs.build, tss_gap)
