@@ -122,3 +122,22 @@ def test_a_place_that_cannot_be_written(creme, begun):
         said = creme("study", begun, "--output", place, status=2)
         assert f"{place} cannot be written (N" in said
         assert "give another with --output" in said
+
+
+def test_a_study_whose_file_is_gone(creme, begun):
+    folder = begun.parent / "mini.study"
+    text = (folder / "study.toml").read_text()
+    (folder / "study.toml").unlink()
+    for path in (folder, begun):
+        assert "finished" in creme("study", path, "--status")
+    said = creme("study", folder, status=2)
+    assert "study.toml is gone: give the study file that lies beside its inputs" in said
+    assert f"with --output {folder}" in said
+    creme("study", begun, "--stage", "loci", "--output", folder)
+    assert (folder / "study.toml").read_text() == text
+
+
+def test_a_file_with_a_byte_order_mark(creme, begun):
+    begun.write_text("\ufeff" + begun.read_text())
+    assert "is not as it was run last" not in creme("study", begun, "--status")
+    assert "loci: finished before" in creme("study", begun, "--stage", "loci")

@@ -124,10 +124,9 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
     from creme.study.where import Where
 
     where = Where.of(path, output)
-    text = where.text()
     folder = where.folder
     if folder is None or not folder.begun:
-        folder = where.begun(parse(text, str(where.file)))
+        folder = where.begun(parse(where.text(), str(where.file)))
     state, known = folder.state(), folder.stages()
     for stage in stages or ():
         if stage not in known:
@@ -148,7 +147,8 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
             out.print(f"{name}: {state[name]}", highlight=False)
     for file in folder.changed_files():
         out.print(f"{file} is no longer the file that this study was made from.")
-    if text != read_text(folder.path / STUDY):
+    kept = folder.path / STUDY
+    if kept != where.file and kept.is_file() and where.text() != read_text(kept):
         out.print(
             f"{where.file} is not as it was run last: --plan says whether this study takes it."
         )

@@ -73,9 +73,12 @@ def read(path: Path) -> Experiment:
 
 
 def read_text(path: Path) -> str:
-    """The text of an experiment file; a ConfigError if it is missing or cannot be read."""
+    """The text of an experiment file; a ConfigError if it is missing or cannot be read.
+
+    A byte order mark, as some editors write, is no part of it.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             f"no experiment file {path}; 'creme init {path}' writes a commented one"

@@ -66,6 +66,11 @@ class Where:
 
     def text(self) -> str:
         """The study file; a ConfigError if it cannot be read."""
+        if not self.file.exists():
+            raise ConfigError(
+                f"{self.file} is gone: give the study file that lies beside its inputs, with "
+                f"--output {self.file.parent}, and it is written again"
+            )
         return read_text(self.file)
 
     def check(self) -> None:
