@@ -90,7 +90,7 @@ def test_what_is_outdated_is_said(finished, tmp_path, creme):
     shutil.copytree(finished / "all.results", tmp_path / "all.results")
     results = Results(tmp_path / "all.results")
     results.update({"state": "outdated", "error": "stage loci has other results since"})
-    args = ("--resamples", 20)
+    args = ("--resamples", 20, "--export", tmp_path / "pairs.csv")
     shown = creme("validate", "crispri", finished / "planted.hg38.tsv", results.path, *args)
     assert "These results are outdated: stage loci has other results since. To continue" in shown
 

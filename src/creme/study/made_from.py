@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,19 @@ def passed_on(folder: Path) -> dict[str, str]:
     """
     found = {}
     for stage, (name, columns) in _PASSED.items():
-        if (folder / name).is_file():
-            found[stage] = _digest(folder / name, columns)
+        path = folder / name
+        if path.is_file():
+            now = path.stat()
+            found[stage] = _digest(path, columns, (now.st_ino, now.st_size, now.st_mtime_ns))
     return found
 
 
-def _digest(path: Path, wanted: tuple[str, ...]) -> str:
-    """SHA-256 of some columns of a table, however its lines end; hexadecimal."""
+@lru_cache(maxsize=64)
+def _digest(path: Path, wanted: tuple[str, ...], _version: tuple[int, int, int]) -> str:
+    """SHA-256 of some columns of a table, however its lines end; hexadecimal.
+
+    Remembered by inode, size and time: of thousands of loci it takes a while, and many ask.
+    """
     separator = "\t" if path.suffix == ".tsv" else ","
     state = hashlib.sha256()
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
