@@ -29,17 +29,36 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file in one step: whole, or as it was."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with _beside(path, content) as temporary:
+        temporary.replace(path)
+
+
+def write_first(path: Path, content: bytes) -> None:
+    """Write a file in one step, and durably; of several writers the first one's stands."""
+    with _beside(path, content) as temporary:
+        try:
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(temporary)
+        except OSError:  # a file system without links
+            if not path.exists():
+                temporary.replace(path)
+    sync(path.parent)
+
+
+@contextlib.contextmanager
+def _beside(path: Path, content: bytes) -> Iterator[Path]:
+    """A file of some content beside another one's place, for as long as it is not moved."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.chmod(0o644)
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -39,7 +39,7 @@ def digest(path: Path) -> str:
 
 
 def _of_file(path: Path) -> str:
-    before = _state(path)
+    before = file_state(path)
     version = [str(path.absolute()), *before]
     name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
     note = cache_folder() / "digests" / f"{name}.json"
@@ -51,7 +51,7 @@ def _of_file(path: Path) -> str:
         pass  # not there, or not ours: computed again
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    after = _state(path)
+    after = file_state(path)
     if after == before and time.time() - after.mtime_ns / 1e9 > _SETTLED:
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +61,7 @@ def _of_file(path: Path) -> str:
     return found
 
 
-class _State(NamedTuple):
+class FileState(NamedTuple):
     """What a file put in another one's place cannot share with it: its time of change is its own.
 
     A copy may keep size and time of modification.
@@ -73,6 +73,7 @@ class _State(NamedTuple):
     ctime_ns: int
 
 
-def _state(path: Path) -> _State:
+def file_state(path: Path) -> FileState:
+    """That of a file as it is now."""
     status = path.stat()
-    return _State(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return FileState(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -8,7 +8,7 @@ import warnings
 import weakref
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -63,13 +63,18 @@ class Genome:
         self._lock = threading.RLock()
         self._fasta: IndexedFasta | None = IndexedFasta(self.path)
         self.contigs: Mapping[str, int] = MappingProxyType(self._fasta.lengths)
-        self._alike: dict[str, list[str]] = {}
-        for contig in self.contigs:
-            self._alike.setdefault(plain_contig(contig), []).append(contig)
         self.notes = self._fasta.notes
         self._recent: OrderedDict[tuple[str, int, int, str], Sequence] = OrderedDict()
         self._reported: set[str] = set()
         _genomes.add(self)
+
+    @cached_property
+    def _alike(self) -> dict[str, list[str]]:
+        """Contigs by their plain names."""
+        found: dict[str, list[str]] = {}
+        for contig in self.contigs:
+            found.setdefault(plain_contig(contig), []).append(contig)
+        return found
 
     def __repr__(self) -> str:
         return f"Genome({str(self.path)!r}, contigs={len(self.contigs)})"

@@ -68,13 +68,10 @@ class Buffer:
         whole : bool
             Look at all of it, or at a sample.
         """
-        # A sample of all rows at once, and whole ones each by itself: they are large.
-        places = [slice(row, row + 1) for row in range(len(sequences))] if whole else [slice(None)]
         step = 1 if whole else SAMPLED
-        for rows in places:
-            codes = np.stack([_every(step, sequence) for sequence in sequences[rows]])
-            found = self._array[: len(sequences), ::step][rows]
-            if not np.array_equal(found, self._table.take(codes, axis=0)):
+        for row, sequence in enumerate(sequences):
+            expected = self._table.take(_every(step, sequence), axis=0)
+            if not np.array_equal(self._array[row, ::step], expected):
                 self._holds = [None] * len(self)
                 return False
         return True

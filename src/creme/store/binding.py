@@ -7,16 +7,14 @@ index would write its chunks over those of the first.
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from creme.durable import sync
+from creme.durable import write_first
 from creme.errors import StoreError
+from creme.store.checkpoints import write_back
 from creme.store.schema import IDENTITY, chunks, insert_new, meta, new_identity
 
 IDENTITY_FILE = "store.id"
@@ -107,9 +105,8 @@ def _give(path: Path, engine: sa.Engine, of_directory: str | None) -> tuple[str 
     if of_directory is None and of_index is not None:
         if engine.dialect.name == "sqlite":
             # What the directory says must not outlast, in a power failure, what the index says.
-            with engine.connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
-        _write(path / IDENTITY_FILE, of_index)
+            write_back(engine)
+        write_first(path / IDENTITY_FILE, f"{of_index}\n".encode())
     return _of_directory(path), of_index
 
 
@@ -140,23 +137,3 @@ def _of_directory(path: Path) -> str | None:
 
 def _has_chunks(path: Path) -> bool:
     return next((path / "predictions.zarr").glob("source-*/c/*"), None) is not None
-
-
-def _write(path: Path, identity: str) -> None:
-    """In one step, durably; what another process has written stands."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(f"{identity}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        try:
-            with suppress(FileExistsError):
-                os.link(temporary, path)
-        except OSError:  # a file system without links
-            if not path.exists():
-                Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    sync(path.parent)

@@ -333,8 +333,8 @@ class Store:
                 )
                 described += connection.execute(query)
         for chunk_id, rows, checksum in described:
-            values = self._arrays.read(source, chunk_id, rows)
-            if values is None or _checksum(values) != checksum:
+            values = self._whole(source, chunk_id, rows, checksum)
+            if values is None:
                 self._drop(source, chunk_id, rows)
                 continue
             values.flags.writeable = False
@@ -353,9 +353,15 @@ class Store:
         with self._engine.connect() as connection:
             line = connection.execute(query).one()
         with suppress(StoreError):
-            values = self._arrays.read(_source(line), chunk_id, line.rows)
-            return values is not None and _checksum(values) == line.checksum
+            return self._whole(_source(line), chunk_id, line.rows, line.checksum) is not None
         return False
+
+    def _whole(
+        self, source: Source, chunk_id: int, rows: int, checksum: str
+    ) -> NDArray[np.float32] | None:
+        """The rows of a chunk; None if it is missing or damaged."""
+        values = self._arrays.read(source, chunk_id, rows)
+        return values if values is not None and _checksum(values) == checksum else None
 
     def _drop(self, source: Source, chunk_id: int, rows: int) -> None:
         """Forget the predictions of a damaged chunk."""

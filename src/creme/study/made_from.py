@@ -12,7 +12,7 @@ from typing import Any
 
 from creme.errors import CremeError
 from creme.study.config import NEEDS, STAGES, StudyFile
-from creme.weights import digest
+from creme.weights import FileState, digest, file_state
 
 _PASSED = {
     "loci": ("selected.tsv", ("contig", "tss", "strand", "gene", "transcript", "locus")),
@@ -44,16 +44,15 @@ def passed_on(folder: Path) -> dict[str, str]:
     for stage, (name, columns) in _PASSED.items():
         path = folder / name
         if path.is_file():
-            now = path.stat()
-            found[stage] = _digest(path, columns, (now.st_ino, now.st_size, now.st_mtime_ns))
+            found[stage] = _digest(path, columns, file_state(path))
     return found
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, wanted: tuple[str, ...], _version: tuple[int, int, int]) -> str:
+def _digest(path: Path, wanted: tuple[str, ...], _version: FileState) -> str:
     """SHA-256 of some columns of a table, however its lines end; hexadecimal.
 
-    Remembered by inode, size and time: of thousands of loci it takes a while, and many ask.
+    Remembered by the state of the file: of thousands of loci it takes a while, and many ask.
     """
     separator = "\t" if path.suffix == ".tsv" else ","
     state = hashlib.sha256()
