@@ -22,12 +22,13 @@ import numpy as np
 import xarray as xr
 
 from creme.analysis.categories import context_categories, cre_classes
-from creme.durable import write_text
+from creme.demo.genome import plant
+from creme.files.durable import write_text
 from creme.genome import Locus
 from creme.models.synthetic import SyntheticModel
-from creme.models.synthetic_genome import plant
 from creme.runner.experiment import parse
-from creme.runner.run import Plan, measure, prepare
+from creme.runner.plan import Plan, prepare
+from creme.runner.run import measure
 from creme.seeds import derive
 from creme.store import Store
 from creme.suite.context_dependence import ContextDependence

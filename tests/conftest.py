@@ -28,7 +28,7 @@ def data() -> Path:
 @pytest.fixture(scope="session")
 def genome(tmp_path_factory):
     """A synthetic genome of three genes."""
-    from creme.models.synthetic_genome import write_genome
+    from creme.demo.genome import write_genome
 
     return write_genome(tmp_path_factory.mktemp("genome"), genes=3)
 

@@ -12,8 +12,9 @@ import mini_study as mini
 from creme import registry
 from creme.genome import Genome, Locus
 from creme.models.synthetic import SyntheticModel
-from creme.runner.results import Results
-from creme.runner.run import measure, prepare
+from creme.results.directory import Results
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.store import Store
 from creme.study import run_study
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from creme.demo.genome import element_end, plant
 from creme.models.synthetic import SyntheticModel
-from creme.models.synthetic_genome import element_end, plant
 from creme.sequence import Sequence
 
 LENGTH, TILE, SEGMENT, DECAY = 12_288, 1000, 16_384, 6000.0

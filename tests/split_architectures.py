@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from creme.adapters.torch_model import SplitTorchModel
 from creme.model import Selection, Track, TrackTable
-from creme.models.torch_model import SplitTorchModel
 
 
 class _Local(SplitTorchModel):

@@ -9,7 +9,8 @@ import numpy as np
 
 from creme.genome import Locus
 from creme.model import Model, Track, TrackTable
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 

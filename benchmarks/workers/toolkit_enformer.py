@@ -15,9 +15,9 @@ from enformer_pytorch.modeling_enformer import Attention, AttentionPool
 from torch import nn
 
 import creme
+from creme.inference.device import Device
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.model import Selection
-from creme.runner.device import Device
 from creme.sequence import Edit, Mutant, Sequence
 from creme_enformer_torch.model import EnformerTorch
 

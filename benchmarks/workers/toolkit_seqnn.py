@@ -15,7 +15,8 @@ from toolkit_suite import warm_up
 import creme
 from creme.genome import Locus
 from creme.model import Readout
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.context_dependence import ContextDependence

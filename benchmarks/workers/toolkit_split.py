@@ -13,9 +13,9 @@ from common import Took, main, timed
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 import creme
+from creme.inference.windowed import Windowed
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.model import Selection
-from creme.runner.windowed import Windowed
 from creme.sequence import Edit, Mutant, Sequence
 from split_architectures import BPNetLike, SpliceAILike, random_codes
 

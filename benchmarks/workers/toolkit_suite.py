@@ -15,7 +15,8 @@ from common import Took, activity, codes, main, tiles, timed
 import creme
 from creme.genome import Locus
 from creme.model import Model, Track, TrackTable
-from creme.runner.run import Report, measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import Report, measure
 from creme.runner.scheduler import PROFILED
 from creme.sequence import Sequence
 from creme.store import Store

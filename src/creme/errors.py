@@ -46,6 +46,12 @@ class CremeWarning(UserWarning):
     """Something was changed or assumed on the user's behalf, and is reported."""
 
 
+def reason(error: BaseException | None) -> str:
+    """Why something failed, in a sentence; a fault that nobody foresaw with its kind."""
+    kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
+    return f"{kind}{error}"
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """A clause such as ``" (did you mean 'tile'?)"``, or nothing where no choice is close."""
     close = difflib.get_close_matches(word, list(choices), n=1, cutoff=0.6)

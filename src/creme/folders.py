@@ -1,21 +1,5 @@
-"""Folders of the user's that the toolkit keeps files in."""
+"""Moved to `creme.files.cache_folder`."""
 
-from __future__ import annotations
+from creme.moved import forward
 
-import os
-import sys
-from pathlib import Path
-
-
-def cache_folder() -> Path:
-    """``$CREME_CACHE_DIR``, else the folder ``creme`` in the platform's user cache."""
-    chosen = os.environ.get("CREME_CACHE_DIR")
-    if chosen:
-        return Path(chosen).expanduser().absolute()
-    if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "creme"
+__getattr__ = forward(__name__, "creme.files.cache_folder")

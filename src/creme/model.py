@@ -19,7 +19,7 @@ from creme.parameters import Parameters
 from creme.tracks import Track, TrackTable
 
 if TYPE_CHECKING:
-    from creme.fetch import Download
+    from creme.files.fetch import Download
 
 
 __all__ = ["BoundReadout", "Model", "Readout", "Selection", "Track", "TrackTable"]
@@ -125,7 +125,7 @@ class Model(Parameters, ABC):
         What the model expects in all four channels of an N.
     batch_size : int
         Sequences predicted at once, or to begin with, unless the user says otherwise.
-    downloads : dict of str to tuple of `creme.fetch.Download`
+    downloads : dict of str to tuple of `creme.files.fetch.Download`
         Published weights and tables by the name of a set, for ``creme models fetch``.
     """
 

@@ -62,6 +62,35 @@ class Unit(Protocol):
     def labels(self) -> Mapping[str, Any]: ...
 
 
+@dataclass(frozen=True)
+class Description:
+    """What results, report and export show of a test; kept with its results.
+
+    Attributes
+    ----------
+    test : str
+        The name that it is registered by.
+    measure : str
+        The variable of its Dataset that answers its question.
+    neutral : float
+        The measure's value where nothing happens: 0 for a difference, 1 for a ratio.
+    title : str
+        A heading.
+    summary : str
+        One sentence.
+    along : str
+        The dimension that lies along the sequence, whose positions have a genomic interval;
+        empty if there is none.
+    """
+
+    test: str
+    measure: str = "effect"
+    neutral: float = 0.0
+    title: str = ""
+    summary: str = ""
+    along: str = "tile"
+
+
 class Test(Parameters, ABC):
     """A CREME test, or a user's own.
 
@@ -71,16 +100,48 @@ class Test(Parameters, ABC):
     ----------
     name : str
         The name that it is registered by.
+    measure : str
+        The variable of its Dataset that answers its question. A standard deviation and error over
+        replicates are looked for as ``MEASURE_std`` and ``MEASURE_se``, replicates as
+        ``MEASURE_replicates``.
+    neutral : float
+        The measure's value where nothing happens: 0 for a difference, 1 for a ratio.
+    title : str
+        A heading; made of the name unless given.
+    summary : str
+        One sentence; the first line of the class's docstring unless given.
+    along : str
+        The dimension that lies along the sequence; the genomic interval of each of its positions
+        is read from ``genomic_start`` and ``genomic_end``. Empty if there is none.
     """
 
     # pytest collects classes called Test*; this one is not a test of code.
     __test__: ClassVar[bool] = False
 
     name: ClassVar[str]
+    measure: ClassVar[str] = "effect"
+    neutral: ClassVar[float] = 0.0
+    title: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    along: ClassVar[str] = "tile"
 
     seed: int = Field(
         0, ge=0, description="seed of everything random; the experiment's unless given"
     )
+
+    @classmethod
+    def description(cls) -> Description:
+        """What results, report and export show of the test."""
+        words = cls.name.replace("_", " ").replace("-", " ")
+        first, *_ = (cls.__doc__ or "").strip().splitlines() or [""]
+        return Description(
+            test=cls.name,
+            measure=cls.measure,
+            neutral=cls.neutral,
+            title=cls.title or words[:1].upper() + words[1:],
+            summary=cls.summary or first,
+            along=cls.along,
+        )
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The units that the test is run on, one after another: the loci unless overridden."""

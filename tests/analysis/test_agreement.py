@@ -142,7 +142,7 @@ def test_nan_is_left_out_and_counted():
 
 def test_tiles_that_loci_do_not_have_are_no_tiles():
     """Loci with different tiles are filled up with NaN where they are joined."""
-    from creme.runner.combine import join
+    from creme.results.labels import join
 
     parts = [tiled(np.ones((1, n)), [f"L{n}"]) for n in (2, 4)]
     both = join(parts)

@@ -28,8 +28,9 @@ from creme.analysis.crispri_table import read_pairs
 from creme.errors import ConfigError
 from creme.genome import Annotation, Genome, Locus, select_loci
 from creme.models.synthetic import SyntheticModel
-from creme.runner.combine import join as join_units
-from creme.runner.run import measure, prepare
+from creme.results.labels import join as join_units
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.necessity import Necessity

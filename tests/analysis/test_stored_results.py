@@ -17,7 +17,7 @@ from creme.analysis.categories import (
 from creme.analysis.class_agreement import class_agreement
 from creme.analysis.distances import distance_histogram
 from creme.analysis.statistics import mean_by
-from creme.runner.results import Results
+from creme.results.directory import Results
 
 
 def contexts():

@@ -18,7 +18,7 @@ DIGEST = hashlib.sha256(BODY).hexdigest()
 PLUGIN = """
 import os
 from typing import ClassVar
-from creme.fetch import Download
+from creme.files.fetch import Download
 from creme.models.synthetic import SyntheticModel
 
 class Fetchable(SyntheticModel):
@@ -158,7 +158,7 @@ def test_more_than_the_disk_has(creme, server, tmp_path):
 def test_other_commands_load_nothing_of_the_network():
     code = (
         "import sys; import creme.cli.app;"
-        "print([m for m in ('urllib.request', 'ssl', 'creme.fetch') if m in sys.modules])"
+        "print([m for m in ('urllib.request', 'ssl', 'creme.files.fetch') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

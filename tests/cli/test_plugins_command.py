@@ -13,12 +13,12 @@ import pytest
 
 import in_process
 from creme import registry
+from creme.adapters.split import SplitModel
 from creme.cli import plugins as plugins_command
+from creme.demo.genome import plant
 from creme.errors import ModelError
 from creme.model import Selection, Track, TrackTable
 from creme.models.synthetic import SyntheticModel
-from creme.models.synthetic_genome import plant
-from creme.split import SplitModel
 from creme.testing import model_checks, perturbation_checks
 from creme.testing.checks import outcomes
 

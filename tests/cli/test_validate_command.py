@@ -13,8 +13,8 @@ import pytest
 import crispri_tables
 import in_process
 from creme.analysis.crispri import windows
+from creme.results.directory import Results
 from creme.runner.experiment import build_tests
-from creme.runner.results import Results
 from creme.runner.run import run_experiment
 
 EXPERIMENT = """\

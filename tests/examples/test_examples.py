@@ -10,9 +10,9 @@ import pytest
 from command import CREME
 from creme.errors import ModelError, PluginError
 from creme.registry import plugins
+from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
-from creme.runner.results import Results
-from creme.runner.run import Plan
+from creme.runner.plan import Plan
 from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -11,7 +11,7 @@ from creme.cli.template import STUDY
 from creme.registry import plugins
 from creme.study import run_study
 from creme.study.config import STAGES, StudyFile, parse
-from creme.study.plan import forecast
+from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -19,8 +19,8 @@ import mini_study as mini
 from creme.errors import ConfigError, ResultsError
 from creme.export import export, tables
 from creme.export.tables import rows_of
-from creme.runner.combine import tidy
-from creme.runner.results import Results
+from creme.results.directory import Results
+from creme.results.tidy import tidy
 from creme.study import Study, run_study
 from in_process import caller
 

@@ -20,7 +20,7 @@ from creme.export import export
 from creme.export.features import COLUMNS
 from creme.export.source import Source
 from creme.export.tracks import field, header, layers, suffixes, write_tracks
-from creme.runner.results import Results
+from creme.results.directory import Results
 from creme.sequence import Sequence
 from creme.study import Study
 

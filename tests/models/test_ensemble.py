@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pytest
 
+from creme.adapters.split import SplitModel
 from creme.errors import ConfigError, ModelError
+from creme.inference.device import Device
 from creme.model import Model, Selection, Track, TrackTable
 from creme.models.ensemble import Ensemble, SplitEnsemble, ensemble, replicates
 from creme.models.synthetic import SyntheticModel
-from creme.runner.device import Device
 from creme.runner.experiment import build_model
 from creme.sequence import Edit, Mutant, Sequence
-from creme.split import SplitModel
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
 from creme.testing.split import check_split

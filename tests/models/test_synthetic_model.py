@@ -7,11 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
+from creme.demo import grammar
+from creme.demo.genome import element_end, plant, write_genome
 from creme.errors import ModelError, SequenceError
 from creme.model import Selection
-from creme.models import grammar
 from creme.models.synthetic import SyntheticModel
-from creme.models.synthetic_genome import element_end, plant, write_genome
 from creme.sequence import Edit, Mutant, Sequence
 
 LENGTH = 3072

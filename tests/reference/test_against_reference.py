@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from creme.model import Readout
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.store import Store
 from creme.suite.context_dependence import ContextDependence
 from creme.suite.context_swap import ContextSwap

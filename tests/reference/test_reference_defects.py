@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.fine_tile import _windows

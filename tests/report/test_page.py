@@ -26,7 +26,7 @@ from creme.report.page.encode import digest, numbers
 from creme.report.page.figures import figures
 from creme.report.page.source import Source
 from creme.report.page.write import render
-from creme.runner.results import Results
+from creme.results.directory import Results
 from creme.study import Study
 from creme.study.config import STAGES
 

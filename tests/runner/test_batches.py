@@ -14,11 +14,12 @@ import pytest
 from pydantic import Field, PrivateAttr
 
 from creme.errors import CremeWarning, ModelError
+from creme.inference.batching import Batching
+from creme.inference.device import Device
 from creme.model import Selection
-from creme.runner.batching import Batching
-from creme.runner.cache import Cache
-from creme.runner.device import Device
-from creme.runner.run import Plan, measure, prepare
+from creme.runner.plan import Plan, prepare
+from creme.runner.run import measure
+from creme.runner.write_buffer import Cache
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from creme.store import Store
 from creme.suite.necessity import Necessity
@@ -279,7 +280,7 @@ def test_a_model_that_works_in_its_input_is_given_what_was_asked_for():
 def test_batches_of_a_slow_model_are_not_held_back(tmp_path, monkeypatch):
     """What a kill costs is the batch in flight: each one is stored when it ends."""
     now = [100.0]
-    monkeypatch.setattr("creme.runner.cache.monotonic", lambda: now[0])
+    monkeypatch.setattr("creme.runner.write_buffer.monotonic", lambda: now[0])
     with Store(tmp_path / "store") as store:
         cache = Cache(store, MODEL, Selection((0,), (0,)))
         for number in range(4):

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 from command import CREME
-from creme.runner.results import Results
+from creme.results.directory import Results
 from creme.store import Store
 from small import text
 

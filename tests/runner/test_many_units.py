@@ -10,7 +10,8 @@ import xarray as xr
 
 from creme.errors import ConfigError
 from creme.genome import Locus
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.test import Test

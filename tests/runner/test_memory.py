@@ -14,12 +14,13 @@ import sys
 import numpy as np
 from pathlib import Path
 from typing import ClassVar
-import creme.runner.combine
+import creme.results.labels
 from creme import registry
 from creme.genome import Locus
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.model import Model, Track, TrackTable
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 

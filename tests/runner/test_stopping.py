@@ -15,8 +15,9 @@ import xarray as xr
 from pydantic import PrivateAttr
 
 from creme.errors import ModelError
-from creme.runner.device import Device
-from creme.runner.run import Plan, measure, prepare
+from creme.inference.device import Device
+from creme.runner.plan import Plan, prepare
+from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.sequence import Edit, Mutant
 from creme.store import Store
@@ -173,10 +174,10 @@ def test_no_memory_for_a_batch_in_one_piece(monkeypatch):
     device = Device(MODEL, plan(MODEL, Scan()).selection, 8)
     expected = device.predict(sequences)
     device = Device(MODEL, device.selection, 8)
-    monkeypatch.setattr("creme.runner.device.np.empty", tight)
+    monkeypatch.setattr("creme.inference.device.np.empty", tight)
     batch = device.prepare(sequences)
     monkeypatch.setattr("toy.np.empty", empty)
-    monkeypatch.setattr("creme.runner.device.np.empty", tight)
+    monkeypatch.setattr("creme.inference.device.np.empty", tight)
     with pytest.warns(match="going on with 2"):
         got = device.predict(batch)
     np.testing.assert_array_equal(got, expected)

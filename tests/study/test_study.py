@@ -12,9 +12,9 @@ import pytest
 
 import mini_study as mini
 from creme.analysis.categories import CRE_CLASSES
+from creme.demo.grammar import response
 from creme.errors import ConfigError, ModelError, ResultsError
-from creme.models.grammar import response
-from creme.runner.results import Results
+from creme.results.directory import Results
 from creme.store import Store
 from creme.study import Study, run_study
 from creme.study.config import STAGES
@@ -217,7 +217,7 @@ def test_a_finished_study_is_not_run_again(whole, monkeypatch):
     study, _ = whole
     before = {file: file.stat().st_mtime_ns for file in study.path.rglob("*.csv")}
     seen = []
-    monkeypatch.setattr("creme.runner.device.Device.predict", None)
+    monkeypatch.setattr("creme.inference.device.Device.predict", None)
     again = run_study(study.path, on_stage=lambda stage, state, ran: seen.append(ran))
     assert seen == [False] * len(STAGES)
     assert before == {file: file.stat().st_mtime_ns for file in again.path.rglob("*.csv")}

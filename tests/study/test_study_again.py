@@ -13,11 +13,11 @@ import mini_study as mini
 from creme.errors import GenomeError, ResultsError
 from creme.genome import Genome
 from creme.models.synthetic import SyntheticModel
-from creme.runner.results import Results
+from creme.results.directory import Results
 from creme.sequence import Sequence
 from creme.study import Study, run_study
 from creme.study.config import STAGES
-from creme.study.made_from import earlier
+from creme.study.lineage import earlier
 from in_process import caller
 
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import mini_study as mini
+from creme.demo.grammar import MOTIFS
 from creme.errors import CremeWarning, GenomeError
-from creme.models.grammar import MOTIFS
 from creme.models.synthetic import SyntheticModel
 from creme.sequence import Sequence
 from creme.study import run_study

@@ -11,7 +11,7 @@ import mini_study as mini
 from creme.store import Store
 from creme.study import Study, run_study
 from creme.study.coverage import COLUMNS, ContextCoverage, examples
-from creme.study.plan import forecast
+from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.suite.context_dependence import ContextDependence
 
@@ -91,7 +91,7 @@ def test_it_costs_no_prediction(whole, tmp_path):
 
 def test_a_study_without_the_table_gets_it_from_the_store_alone(whole, copied, monkeypatch):
     (copied / "mini.study" / "tables" / "coverage.csv").unlink()
-    monkeypatch.setattr("creme.runner.device.Device.predict", None)
+    monkeypatch.setattr("creme.inference.device.Device.predict", None)
     ran = []
     again = run_study(
         copied / "study.toml", on_stage=lambda stage, state, now: ran.append((stage, now))

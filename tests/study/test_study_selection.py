@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import mini_study as mini
+from creme.demo.genome import plant
 from creme.errors import CremeWarning, GenomeError
 from creme.genome import Genome, LociConfig
-from creme.models.synthetic_genome import plant
 from creme.sequence import Sequence
 from creme.study import run_study
 from creme.study.candidates import Candidates

@@ -18,7 +18,8 @@ from scipy import stats
 from creme import registry
 from creme.errors import ConfigError
 from creme.genome import Locus
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.sequence import Sequence
 from creme.store import Store

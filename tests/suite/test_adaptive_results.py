@@ -11,12 +11,12 @@ from creme.analysis.categories import cre_classes
 from creme.analysis.distances import folded
 from creme.analysis.normalise import effect_by_wild_type
 from creme.report.context import swap_boxes
-from creme.report.greedy import observed_and_additive
+from creme.report.higher_order import observed_and_additive
 from creme.report.map import tile_map
-from creme.runner.combine import tidy
-from creme.runner.results import Results
+from creme.results.directory import Results
+from creme.results.tidy import tidy
 from creme.study import run_study
-from creme.study.plan import forecast
+from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.suite.context_swap import ContextSwap
 from creme.suite.distance import Distance

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from creme.errors import ConfigError
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.store import Store
 from creme.suite.adaptive import MINIMUM, looks

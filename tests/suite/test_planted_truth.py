@@ -10,11 +10,12 @@ import pytest
 from creme.analysis.additive import additive_comparison
 from creme.analysis.distances import folded
 from creme.analysis.saturation import saturation
+from creme.demo.genome import element_end, plant
+from creme.demo.grammar import BASAL, CEILING, FLOOR, INSTANCE, MOTIFS, WIDTH, response
 from creme.genome import Locus
-from creme.models.grammar import BASAL, CEILING, FLOOR, INSTANCE, MOTIFS, WIDTH, response
 from creme.models.synthetic import SyntheticModel
-from creme.models.synthetic_genome import element_end, plant
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Edit, Mutant, Sequence
 from creme.store import Store
 from creme.suite.context_dependence import ContextDependence

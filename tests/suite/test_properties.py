@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from creme import registry
 from creme.genome import Locus
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.necessity import Necessity

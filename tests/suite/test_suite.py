@@ -9,7 +9,8 @@ from creme.errors import ConfigError
 from creme.genome import Annotation, Genome, select_loci
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.models.synthetic import SyntheticModel
-from creme.runner.run import measure, prepare
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.seeds import derive
 from creme.sequence import Sequence
 from creme.store import Store

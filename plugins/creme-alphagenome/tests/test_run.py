@@ -15,12 +15,12 @@ import grpc
 import numpy as np
 import pytest
 from creme.cli import main
+from creme.demo.genome import write_genome
 from creme.errors import GenomeError, ModelError
 from creme.genome.loci import LociConfig
-from creme.models.synthetic_genome import write_genome
+from creme.results.directory import Results
 from creme.runner.experiment import parse
-from creme.runner.results import Results
-from creme.runner.run import Plan
+from creme.runner.plan import Plan
 
 from server import K562, KEY, Step, formula
 

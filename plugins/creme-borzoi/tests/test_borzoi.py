@@ -16,11 +16,11 @@ import torch
 from borzoi_pytorch import Borzoi as Network
 from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
 from creme.errors import ConfigError, ModelError
+from creme.inference.windowed import Windowed
 from creme.model import Readout, Selection
 from creme.models.ensemble import SplitEnsemble, ensemble
 from creme.runner.experiment import build_model, parse, select
-from creme.runner.run import Plan
-from creme.runner.windowed import Windowed
+from creme.runner.plan import Plan
 from creme.sequence import Edit, Mutant, Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences

@@ -16,7 +16,7 @@ from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
 from creme.model import Selection
 from creme.runner.experiment import build_model, parse, select
-from creme.runner.run import Plan
+from creme.runner.plan import Plan
 from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences

@@ -58,7 +58,7 @@ def init(
     """Write a commented experiment file, or study file."""
     from creme.cli.template import STUDY, TEMPLATE
     from creme.cli.terminal import out
-    from creme.durable import write_text
+    from creme.files.durable import write_text
 
     file = file or Path("study.toml" if study else "experiment.toml")
     if file.exists():
@@ -90,7 +90,7 @@ def resume(directory: Directory) -> None:
     """Continue the run that made a results directory."""
     from creme.cli.execute import execute
     from creme.errors import ResultsError
-    from creme.runner.results import EXPERIMENT, Results
+    from creme.results.directory import EXPERIMENT, Results
     from creme.study.folder import of_study
 
     results = Results.existing(directory)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from creme.analysis.agreement import Overlap
-    from creme.runner.results import Results
+    from creme.results.directory import Results
 
 
 def compare(
@@ -37,7 +37,7 @@ def compare(
     """Compare the same loci under two models or settings: effects, classes, greedy orders."""
     from creme.analysis.agreement import NothingInCommonError
     from creme.cli.terminal import out
-    from creme.runner.results import Results
+    from creme.results.directory import Results
 
     if export is not None:
         check_ending(export)

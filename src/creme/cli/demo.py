@@ -9,8 +9,8 @@ import numpy as np
 
 from creme.cli.study import execute_study
 from creme.cli.terminal import out, table
-from creme.durable import write_text
-from creme.models.synthetic_genome import Element, write_genome
+from creme.demo.genome import Element, write_genome
+from creme.files.durable import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ import typer
 from creme.errors import ConfigError, PluginError, listing, nearest
 
 if TYPE_CHECKING:
-    from creme.fetch import Download
+    from creme.files.fetch import Download
 
 models_app = typer.Typer(help="Models' published weights and tables.", no_args_is_help=True)
 
@@ -27,7 +27,7 @@ def list_models() -> None:
     """Say what can be fetched for the installed models, and what is here; asks no server."""
     from creme import registry
     from creme.cli.terminal import err, out, table
-    from creme.fetch import place
+    from creme.files.fetch import place
 
     rows, none = [], []
     for name, plugin in registry.plugins("models").items():
@@ -62,7 +62,7 @@ def fetch_model(
 
     from creme import registry
     from creme.cli.terminal import out, table
-    from creme.fetch import FetchError, ask, fetch, free_space, kept, noted_digest, place
+    from creme.files.fetch import FetchError, ask, fetch, free_space, kept, noted_digest, place
 
     chosen = _chosen(name, registry.load("models", name).downloads, sets)
     folder = _folder(name, to)
@@ -122,7 +122,7 @@ def _chosen(
 
 
 def _folder(name: str, to: Path | None) -> Path:
-    from creme.folders import cache_folder
+    from creme.files.cache_folder import cache_folder
 
     return (to or cache_folder() / "models" / name).expanduser().absolute()
 

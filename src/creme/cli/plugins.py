@@ -156,7 +156,7 @@ def _table(tables: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
 
 def _checks(kind: str, described: Any) -> list[Check]:
     """All checks of a kind, and of a model by windows those of its windows."""
-    from creme.split import SplitModel
+    from creme.adapters.split import SplitModel
     from creme.testing import Check, model_checks, perturbation_checks, test_checks
 
     of = {"models": model_checks, "perturbations": perturbation_checks, "tests": test_checks}

@@ -9,9 +9,9 @@ import xarray as xr
 
 from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
-from creme.runner.combine import tidy, tidy_columns
+from creme.results.directory import Results
+from creme.results.tidy import tidy, tidy_columns
 from creme.runner.experiment import read
-from creme.runner.results import Results
 from creme.store import Store
 from creme.study.folder import of_study
 

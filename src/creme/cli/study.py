@@ -10,7 +10,7 @@ import typer
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
-    from creme.study.plan import Forecast
+    from creme.study.forecast.cost import Forecast
 
 
 def study(
@@ -121,7 +121,7 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
     from creme.runner.experiment import read_text
     from creme.study.config import parse
     from creme.study.folder import STUDY
-    from creme.study.where import Where
+    from creme.study.location import Where
 
     where = Where.of(path, output)
     folder = where.folder
@@ -174,7 +174,7 @@ def show_plan(
 ) -> None:
     """What a study will take, before anything runs."""
     from creme.cli.terminal import out, table
-    from creme.study.plan import forecast, seconds_per_prediction
+    from creme.study.forecast.cost import forecast, seconds_per_prediction
     from creme.study.run import prepare
 
     ready, folder = prepare(path, output)

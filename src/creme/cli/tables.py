@@ -27,7 +27,7 @@ def check_ending(path: Path) -> None:
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a table in one step, by its ending."""
-    from creme.durable import write_text
+    from creme.files.durable import write_text
 
     write_text(path, frame.to_csv(index=False, sep="," if path.suffix == ".csv" else "\t"))
 

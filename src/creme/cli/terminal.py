@@ -16,7 +16,7 @@ from rich.table import Table
 from creme.errors import CremeWarning
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
-    from creme.runner.run import Plan
+    from creme.runner.plan import Plan
     from creme.runner.scheduler import Scheduler
     from creme.runner.tasks import Progress
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from creme.analysis.crispri_table import Pairs
-    from creme.runner.results import Results
+    from creme.results.directory import Results
 
 validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is_help=True)
 
@@ -63,7 +63,7 @@ def crispri(
     from creme.analysis.crispri_table import read_pairs
     from creme.cli.show import say_if_outdated
     from creme.cli.terminal import out
-    from creme.runner.results import Results
+    from creme.results.directory import Results
 
     edges = _edges(distances)
     check_ending(export)
@@ -215,7 +215,7 @@ def _write_elements(
 ) -> None:
     """Tests for an experiment file, with the settings of the one that was run."""
     from creme.cli.terminal import out
-    from creme.durable import write_text
+    from creme.files.durable import write_text
 
     if not layers:
         raise ConfigError("no element of the table can be measured in these loci")

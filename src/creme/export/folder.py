@@ -8,13 +8,13 @@ import tempfile
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 
-from creme.durable import put_in_place, sync, write_text
 from creme.errors import ConfigError, ResultsError, listing
 from creme.export.notebook import notebook
 from creme.export.source import Source
 from creme.export.tables import Kind, write_tables
 from creme.export.tracks import write_tracks
-from creme.runner.results import now
+from creme.files.durable import put_in_place, sync, write_text
+from creme.results.directory import now
 
 PARTS = ("tracks", "tables", "notebook")
 ABOUT = "export.json"

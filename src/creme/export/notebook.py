@@ -107,8 +107,8 @@ def _results_cells(source: Source, here: str) -> list[dict[str, Any]]:
         _code(
             "%matplotlib inline",
             "from creme import report",
-            "from creme.runner.combine import tidy",
-            "from creme.runner.results import Results",
+            "from creme.results.tidy import tidy",
+            "from creme.results.directory import Results",
             "",
             f"results = Results.existing({here!r})",
             "results.labels()",

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ResultsError
+from creme.results.directory import STATE, Results
 from creme.runner.experiment import read_text
-from creme.runner.results import STATE, Results
 from creme.study.config import Categories, Classes, parse
 from creme.study.folder import STATE as STUDY_STATE
 from creme.study.folder import STUDY

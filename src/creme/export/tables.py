@@ -11,7 +11,7 @@ import numpy as np
 
 from creme.errors import ConfigError
 from creme.export.source import Source
-from creme.runner.combine import tidy
+from creme.results.tidy import tidy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def rows_of(dataset: xr.Dataset, *, replicates: bool) -> Iterator[pd.DataFrame]:
     dataset : Dataset
         A test's results.
     replicates : bool
-        As `creme.runner.combine.tidy`.
+        As `creme.results.tidy.tidy`.
     """
     if "source_category" in dataset.coords:
         # Each unit has a source and a target: a category of its own it has not.

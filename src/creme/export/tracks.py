@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from creme.durable import write_text
 from creme.export.features import cre_class_features, features
 from creme.export.source import Source
+from creme.files.durable import write_text
 
 # Okabe and Ito's vermilion, blue and grey, as in the figures, with paler ones of the first two.
 _STRONG_UP, _WEAK_UP = "213,94,0", "238,170,128"

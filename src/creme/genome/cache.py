@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from creme.durable import sync
 from creme.errors import GenomeError
-from creme.folders import cache_folder
+from creme.files.cache_folder import cache_folder
+from creme.files.durable import sync
 
 _MAKING = ".making-"
 _ABANDONED_AFTER = 24 * 3600.0

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
+from creme.adapters.split import Features, SplitModel
 from creme.errors import ConfigError
 from creme.model import Model, Selection, TrackTable
 from creme.parameters import pickled
-from creme.split import Features, SplitModel
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ class SyntheticModel(Model):
     A promoter motif makes transcription in its bin. Enhancer and silencer motifs anywhere in the
     input change it, less so with distance: each instance counts ``exp(-distance / decay)`` times
     0.25. The response is a Hill function, so that elements are cooperative where there is little
-    input and redundant where there is much. See `creme.models.grammar`.
+    input and redundant where there is much. See `creme.demo.grammar`.
 
     The grid is Enformer's: 128-bp bins over the central 7/12 of the input (896 bins of the central
     114,688 bp for the default 196,608 bp). All arithmetic is in float64 and one sequence at a
@@ -93,7 +93,7 @@ class SyntheticModel(Model):
 
     def _one(self, onehot: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         # numba takes half a second to import: only who predicts pays.
-        from creme.models.grammar import (
+        from creme.demo.grammar import (
             FLOOR,
             INSTANCE,
             KINDS,

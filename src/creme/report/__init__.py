@@ -18,15 +18,15 @@ _HOMES = {
     "distance_bars": "distance",
     "distance_curves": "distance",
     "distance_profiles": "distance",
-    "fine_tile_map": "fine",
-    "fine_tile_search": "fine",
-    "greedy_traces": "greedy",
-    "individual_effects": "greedy",
+    "fine_tile_map": "fine_tile",
+    "fine_tile_search": "fine_tile",
+    "greedy_traces": "higher_order",
+    "individual_effects": "higher_order",
     "necessity_sufficiency": "tiles",
-    "observed_and_additive": "greedy",
+    "observed_and_additive": "higher_order",
     "panels": "style",
     "save": "style",
-    "saturation_curves": "copies",
+    "saturation_curves": "multiplicity",
     "swap_boxes": "context",
     "tile_effects": "tiles",
     "tile_map": "map",
@@ -56,11 +56,11 @@ __all__ = [
 if TYPE_CHECKING:
     from creme.report.comparison import comparison_scatter
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
-    from creme.report.copies import saturation_curves
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
-    from creme.report.fine import fine_tile_map, fine_tile_search
-    from creme.report.greedy import greedy_traces, individual_effects, observed_and_additive
+    from creme.report.fine_tile import fine_tile_map, fine_tile_search
+    from creme.report.higher_order import greedy_traces, individual_effects, observed_and_additive
     from creme.report.map import tile_map
+    from creme.report.multiplicity import saturation_curves
     from creme.report.style import panels, save
     from creme.report.tiles import necessity_sufficiency, tile_effects
 

@@ -11,8 +11,8 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-from creme.durable import sync, write_bytes
 from creme.errors import ConfigError, PluginError, listing
+from creme.files.durable import sync, write_bytes
 
 try:
     from matplotlib import style

@@ -3,152 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Sequence as SequenceOf
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import creme
-from creme.errors import ConfigError, CremeError
-from creme.genome import Locus
-from creme.model import Model, Readout, Selection
-from creme.runner.cache import Cache, source_fingerprint
-from creme.runner.device import Device
-from creme.runner.experiment import Experiment, build_model, build_tests, parse, select
-from creme.runner.results import Results
+from creme.errors import ConfigError, reason
+from creme.results.directory import Results
+from creme.runner.experiment import parse
+from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
 from creme.store import Store
-from creme.test import Test
-from creme.weights import digest
 
 if TYPE_CHECKING:
     import xarray as xr
-
-
-@dataclass(frozen=True)
-class Plan:
-    """An experiment made ready: everything checked, nothing predicted.
-
-    Attributes
-    ----------
-    model, selection, readouts
-        What predicts, what is kept, and the activities that are read from it.
-    tests : dict of label to Test
-    loci : list of Locus
-    seed : int
-    """
-
-    model: Model
-    selection: Selection
-    readouts: tuple[Readout, ...]
-    tests: Mapping[str, Test]
-    loci: SequenceOf[Locus]
-    seed: int = 0
-    batch_size: int | Literal["auto"] | None = None
-
-    @classmethod
-    def of(cls, experiment: Experiment, folder: Path) -> Plan:
-        """Make an experiment ready.
-
-        Raises
-        ------
-        CremeError
-            Whatever is wrong with the model, the tests, the genome or the loci.
-        """
-        model, selection = build_model(experiment.model, folder)
-        loci = experiment.loci.load(model.input_length, model.tss, folder)
-        plan = cls(
-            model=model,
-            selection=selection,
-            readouts=tuple(experiment.readouts) or (Readout(),),
-            tests=build_tests(experiment.tests, experiment.seed),
-            loci=loci,
-            seed=experiment.seed,
-            batch_size=experiment.batch_size,
-        )
-        plan.readout()
-        plan.size()
-        return plan
-
-    def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
-        """All readouts as one function from kept values to activities, and their labels.
-
-        Raises
-        ------
-        ConfigError
-            If a readout asks for what is not kept, or two activities have one label.
-        """
-        bound = [self.model.bind(readout, self.selection) for readout in self.readouts]
-        labels = [label for each in bound for label in each.labels]
-        if len(set(labels)) < len(labels):
-            raise ConfigError(
-                f"readouts: two activities have the label {_first_repeated(labels)!r}; give each "
-                f"readout a name of its own"
-            )
-        return lambda values: np.concatenate([each(values) for each in bound], axis=1), labels
-
-    def tasks(self) -> Iterator[Task]:
-        """The tests' units, those of one locus together, so that its sequence is read once."""
-        units = [(label, test, iter(test.units(self.loci))) for label, test in self.tests.items()]
-        while units:
-            rest = []
-            for label, test, coming in units:
-                unit = next(coming, None)
-                if unit is not None:
-                    yield Task(label, test, unit)
-                    rest.append((label, test, coming))
-            units = rest
-
-    def size(self) -> int | None:
-        """Sequences that will be asked for, where all tests know; checks every tiling.
-
-        Raises
-        ------
-        ConfigError
-            If a tile does not fit; it names the test and the locus.
-        """
-        total: int | None = 0
-        for task in self.tasks():
-            try:
-                size = task.test.size(task.unit)
-            except CremeError as error:
-                raise ConfigError(f"{task}: {error}") from None
-            total = None if size is None or total is None else total + size
-        return total
-
-    def scheduler(self, store: Store, on_progress: Callable[[Progress], None]) -> Scheduler:
-        """What runs tasks of this plan through a store."""
-        cache = Cache(store, self.model, self.selection)
-        return Scheduler(
-            Device(self.model, self.selection, self.batch_size, cache.compared()),
-            self.readout()[0],
-            cache,
-            on_progress=on_progress,
-        )
-
-    def _genomes(self) -> set[Path]:
-        """FASTA files of the loci."""
-        return {locus.genome.path for locus in self.loci if locus.genome is not None}
-
-    def identity(self) -> dict[str, Any]:
-        """What makes this experiment: JSON values by section."""
-        described = {
-            "seed": self.seed,
-            "model": source_fingerprint(self.model, self.selection),
-            "readouts": [readout.configuration() for readout in self.readouts],
-            "loci": {locus.name: locus.key for locus in self.loci},
-            "genome": sorted(map(digest, self._genomes())),
-            "tests": {
-                label: {"name": test.name, **test.configuration()}
-                for label, test in self.tests.items()
-            },
-        }
-        return json.loads(json.dumps(described))
 
 
 @dataclass
@@ -166,7 +38,7 @@ class Report:
     batch_size : int
         Sequences a batch, at the end.
     batch_differences : dict of int to float
-        By size of batch; see `creme.runner.device.Device`. What earlier runs measured is included.
+        By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
     interrupted : bool
         Stopped before its end; then there are no datasets.
     """
@@ -202,7 +74,7 @@ def measure(
     ModelError
         If the model fails. What was predicted is in the store.
     """
-    from creme.runner.combine import join, label
+    from creme.results.labels import join, label
 
     _, tracks = plan.readout()
     scheduler = plan.scheduler(store, on_progress)
@@ -231,7 +103,7 @@ def measure(
             except Exception as mistake:  # whatever xarray makes of a plugin's Dataset
                 error = mistake
         if error is not None:
-            report.failures.append((task.label, task.unit.name, told(error)))
+            report.failures.append((task.label, task.unit.name, reason(error)))
     report.interrupted = scheduler.stopped
     report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
     if not report.interrupted:
@@ -240,31 +112,6 @@ def measure(
                 joined = join([found[place] for place in sorted(found)])
                 report.datasets[name] = joined.assign_attrs(_provenance(plan, name))
     return report
-
-
-def prepare(
-    tests: Mapping[str, Test] | SequenceOf[Test],
-    model: Model,
-    loci: SequenceOf[Locus],
-    *,
-    tracks: int | str | list[int | str] = "all",
-    bins: int | str | list[int] = "tss",
-    readouts: SequenceOf[Readout] = (Readout(),),
-) -> Plan:
-    """A plan from objects, for use from Python: ``measure(prepare(...), Store("predictions"))``."""
-    if isinstance(tests, Mapping):
-        named = dict(tests)
-    else:
-        named = {test.name: test for test in tests}
-        if len(named) < len(tests):
-            repeated = _first_repeated([test.name for test in tests])
-            raise ConfigError(
-                f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
-            )
-    names = [locus.name for locus in loci]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"loci: there are two {_first_repeated(names)!r}: give each its own name")
-    return Plan(model, select(model, tracks, None, bins), tuple(readouts), named, loci)
 
 
 def run_experiment(
@@ -327,12 +174,6 @@ def run_experiment(
     return report, results
 
 
-def told(error: Exception | None) -> str:
-    """Why a unit failed; a fault that nobody foresaw with its kind."""
-    kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
-    return f"{kind}{error}"
-
-
 def _provenance(plan: Plan, label: str) -> dict[str, str]:
     test = plan.tests[label]
     selected = {
@@ -351,7 +192,3 @@ def _provenance(plan: Plan, label: str) -> dict[str, str]:
         "seed": str(test.seed),
         "creme_version": creme.__version__,
     }
-
-
-def _first_repeated(labels: list[str]) -> str:
-    return next(label for place, label in enumerate(labels) if label in labels[:place])

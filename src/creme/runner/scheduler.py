@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ConfigError, ModelError, SequenceError
-from creme.runner.device import Batch, Device
+from creme.inference.device import Batch, Device
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.sequence import Sequenceable
 from creme.test import Profiles, Request, Steps
 
 if TYPE_CHECKING:
-    from creme.runner.cache import Cache
+    from creme.runner.write_buffer import Cache
 
 PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
 """What time is spent on. All but ``model`` is the driver's thread, which works beside the model's:

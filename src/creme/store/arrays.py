@@ -12,8 +12,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ContainsArrayError, ContainsGroupError
 
-from creme.durable import sync
 from creme.errors import StoreError
+from creme.files.durable import sync
 
 
 @dataclass(frozen=True)

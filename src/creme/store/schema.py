@@ -17,7 +17,7 @@ SCHEMA_VERSION = 2
 DIGEST_BYTES = 32
 
 IDENTITY = "identity"
-"""Key of what an index shares with its directory; see `creme.store.binding`."""
+"""Key of what an index shares with its directory; see `creme.store.identity`."""
 
 metadata = sa.MetaData()
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
-from creme.store.binding import IDENTITY_FILE, bind, refuse_second
 from creme.store.checkpoints import Checkpoints
+from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.schema import (
     DIGEST_BYTES,
     SCHEMA_VERSION,

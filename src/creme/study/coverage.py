@@ -12,9 +12,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field
 
-from creme.errors import ModelError
+from creme.errors import ModelError, reason
 from creme.genome import Locus
-from creme.runner.run import told
 from creme.runner.tasks import Progress, Task
 from creme.sequence import Sequenceable
 from creme.store import Store
@@ -26,7 +25,7 @@ from creme.test import Activities, Profiles, Request, Steps
 if TYPE_CHECKING:
     import pandas as pd
 
-    from creme.study.ready import Ready
+    from creme.study.prepared import Ready
 
 COLUMNS = ("locus", "category", "track", "position", "wild_type", "shuffled", "shuffled_std")
 
@@ -120,7 +119,7 @@ def coverage(
     profiles: dict[str, xr.Dataset] = {}
     for outcome in outcomes:
         if outcome.dataset is None:
-            raise ModelError(f"coverage of {outcome.task.unit.name}: {told(outcome.error)}")
+            raise ModelError(f"coverage of {outcome.task.unit.name}: {reason(outcome.error)}")
         profiles[outcome.task.unit.name] = outcome.dataset
     parts = [
         pd.DataFrame(

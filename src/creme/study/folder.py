@@ -6,7 +6,7 @@
     study.json              identity, funnel, and the state of each stage; see below
     loci.tsv                every distinct TSS of the annotation, and what became of it
     selected.tsv            the loci of the study; an experiment file takes it as [loci] table
-    stages/STAGE/           a results directory of its own (`creme.runner.results.Results`):
+    stages/STAGE/           a results directory of its own (`creme.results.directory.Results`):
                             experiment.toml, run.json, loci.tsv and STAGE.zarr; of stage `loci`
                             it is tss_activity.zarr, its dimension `locus` being all TSSs
     tables/STAGE.csv        tidy: a row for each locus, tile, track and what else the test varies
@@ -37,7 +37,7 @@ Reading needs no lock.
 run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
 finds its predictions ``stored``. ``failures`` is a list of [unit, message]; a stage that has any is
 run again by the next ``creme study``. ``made_from`` has the digest of what each earlier stage
-passed on when this one began (`creme.study.made_from`). A finished stage is called outdated once an
+passed on when this one began (`creme.study.lineage`). A finished stage is called outdated once an
 earlier one passes on something else: it is made anew by the next run, and until then none of its
 tables, Datasets and counts is given out.
 
@@ -85,11 +85,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.durable import write_text
 from creme.errors import ConfigError, ResultsError, listing, nearest
-from creme.runner.results import Results, about, gone, held, now
+from creme.files.durable import write_text
+from creme.results.directory import Results, about, gone, held, now
 from creme.study.config import NEEDS, STAGES, parse
-from creme.study.made_from import changed, changed_files, earlier, made_from, passed_on
+from creme.study.lineage import changed, changed_files, earlier, made_from, passed_on
 
 if TYPE_CHECKING:
     import pandas as pd

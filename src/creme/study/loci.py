@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError
-from creme.runner.run import Plan, told
+from creme.errors import ConfigError, reason
+from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
 from creme.store import Store
@@ -188,7 +188,7 @@ def _pass(
         for outcome in scheduler.run(tasks()):
             number = flying.pop(id(outcome.task.unit))
             if outcome.error is not None or outcome.dataset is None:
-                found.failures[number] = told(outcome.error)
+                found.failures[number] = reason(outcome.error)
             else:
                 found.take(number, outcome.dataset)
     for name in vars(total):

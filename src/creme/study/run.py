@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import creme
 from creme.errors import ModelError, ResultsError
-from creme.runner.results import STATE, Results, now
-from creme.runner.run import Plan, measure
+from creme.results.directory import STATE, Results, now
+from creme.runner.plan import Plan
+from creme.runner.run import measure
 from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.study.config import NEEDS
 from creme.study.coverage import coverage
 from creme.study.folder import LOCI, SELECTED, Folder, tables_of
+from creme.study.lineage import made_from, passed_on
+from creme.study.location import Where
 from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
-from creme.study.made_from import made_from, passed_on
-from creme.study.ready import Ready, experiment_text
+from creme.study.prepared import Ready, experiment_text
 from creme.study.results import Study
 from creme.study.selection import chosen, select, table
 from creme.study.tables import Found, class_counts, counts, empty, tables
-from creme.study.where import Where
 from creme.study.work import Work, category_of, work
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import CONTEXTS
 from creme.analysis.distances import distance_curve
 from creme.analysis.saturation import saturation
-from creme.runner.combine import tidy
+from creme.results.tidy import tidy
 from creme.study.config import StudyFile
 from creme.study.folder import tables_of
 from creme.study.work import categorised, category_of, classified, labelled

@@ -23,6 +23,9 @@ class ContextDependence(AdaptiveTest):
     """
 
     name: ClassVar[str] = "context_dependence"
+    title: ClassVar[str] = "Context dependence"
+    summary: ClassVar[str] = "How much of a TSS's activity its context makes."
+    along: ClassVar[str] = ""
 
     def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each replicate."""

@@ -59,6 +59,9 @@ class ContextSwap(AdaptiveTest):
     """
 
     name: ClassVar[str] = "context_swap"
+    title: ClassVar[str] = "Context swap"
+    summary: ClassVar[str] = "How a TSS does in the contexts of other TSSs."
+    along: ClassVar[str] = ""
 
     groups: dict[str, list[str]] | None = Field(
         None,

@@ -31,6 +31,10 @@ class Distance(AdaptiveTest, PositionedTest):
     """
 
     name: ClassVar[str] = "distance"
+    measure: ClassVar[str] = "fold_change"
+    neutral: ClassVar[float] = 1.0
+    title: ClassVar[str] = "Distance"
+    summary: ClassVar[str] = "How a tile's effect on a TSS changes with the distance between them."
 
     def size(self, unit: Locus) -> int | None:
         """The wild type, and for each tile and replicate the control and a mutant a position."""

@@ -58,6 +58,9 @@ class FineTile(TiledTest):
     """
 
     name: ClassVar[str] = "fine_tile"
+    measure: ClassVar[str] = "score"
+    title: ClassVar[str] = "Fine-tile search"
+    summary: ClassVar[str] = "The smallest parts of a tile that keep its effect."
 
     windows: list[int] = Field(
         [500, 50], min_length=1, description="length of the sub-tiles of each stage, bp"

@@ -52,6 +52,13 @@ class HigherOrder(TiledTest):
     """
 
     name: ClassVar[str] = "higher_order"
+    measure: ClassVar[str] = "fold_change"
+    neutral: ClassVar[float] = 1.0
+    title: ClassVar[str] = "Higher-order interactions"
+    summary: ClassVar[str] = (
+        "How the loss of several tiles together compares with the losses one by one."
+    )
+    along: ClassVar[str] = ""
 
     rounds: int | None = Field(
         None, ge=1, description="how many tiles to choose; until none is left unless given"

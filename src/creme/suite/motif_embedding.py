@@ -31,6 +31,11 @@ class MotifEmbedding(AdaptiveTest):
     """
 
     name: ClassVar[str] = "motif_embedding"
+    title: ClassVar[str] = "Motif embedding"
+    summary: ClassVar[str] = (
+        "How a motif changes a TSS's activity in random context, by its position."
+    )
+    along: ClassVar[str] = "position"
 
     motifs: list[str] = Field(min_length=1, description="sequences to embed, in A, C, G, T and N")
     positions: list[int] = Field(

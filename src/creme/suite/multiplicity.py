@@ -46,6 +46,10 @@ class Multiplicity(PositionedTest):
     """
 
     name: ClassVar[str] = "multiplicity"
+    measure: ClassVar[str] = "fold_change"
+    neutral: ClassVar[float] = 1.0
+    title: ClassVar[str] = "Multiplicity"
+    summary: ClassVar[str] = "How activity changes with further copies of a tile."
 
     copies: int = Field(10, ge=1, description="how often the tile is inserted at most")
     searches: Searches = BOTH

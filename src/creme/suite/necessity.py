@@ -23,6 +23,8 @@ class Necessity(AdaptiveTest, TiledTest):
     """
 
     name: ClassVar[str] = "necessity"
+    title: ClassVar[str] = "Necessity"
+    summary: ClassVar[str] = "How much activity is lost when a tile's sequence is shuffled."
 
     def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each tile and replicate."""

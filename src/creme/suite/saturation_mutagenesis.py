@@ -34,6 +34,9 @@ class SaturationMutagenesis(Test):
     """
 
     name: ClassVar[str] = "saturation_mutagenesis"
+    title: ClassVar[str] = "Saturation mutagenesis"
+    summary: ClassVar[str] = "How each single base changes a TSS's activity."
+    along: ClassVar[str] = "position"
 
     regions: ByLocus = Field(
         min_length=1,

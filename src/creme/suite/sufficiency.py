@@ -32,6 +32,8 @@ class Sufficiency(AdaptiveTest, TiledTest):
     """
 
     name: ClassVar[str] = "sufficiency"
+    title: ClassVar[str] = "Sufficiency"
+    summary: ClassVar[str] = "How much activity a tile brings to a TSS in random context."
 
     backgrounds_of: Literal["locus", "tile"] = Field(
         "locus", description="draw the backgrounds once for the locus, or anew for each tile"

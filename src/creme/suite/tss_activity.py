@@ -24,6 +24,12 @@ class TssActivity(Test):
     """
 
     name: ClassVar[str] = "tss_activity"
+    measure: ClassVar[str] = "wild_type"
+    title: ClassVar[str] = "TSS activity"
+    summary: ClassVar[str] = (
+        "The predicted activity at the TSS, and where the profile around it is highest."
+    )
+    along: ClassVar[str] = ""
 
     bins: list[int] = Field(min_length=1, description="the model's bins that are kept, ascending")
     tss_bin: int = Field(ge=0, description="the bin of the TSS, which must be kept")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from creme.adapters.split import SplitModel, size, windows
+from creme.inference.feature_memory import CLOSE, WORTH
+from creme.inference.windowed import SIMILAR, Windowed, check_trunk
 from creme.model import Selection
-from creme.runner.known import CLOSE, WORTH
-from creme.runner.windowed import SIMILAR, Windowed, check_trunk
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
-from creme.split import SplitModel, size, windows
 from creme.testing.checks import ensure
 
 

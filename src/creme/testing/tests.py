@@ -24,7 +24,7 @@ from creme.testing.parameters import parameters
 if TYPE_CHECKING:
     import xarray as xr
 
-    from creme.runner.run import Plan
+    from creme.runner.plan import Plan
     from creme.runner.tasks import Progress
     from creme.store import Store
 
@@ -94,7 +94,7 @@ def _loci(n: int) -> list[Locus]:
 def _plan(test: Test, n: int, batch_size: int | None = None, n_tracks: int = 2) -> Plan:
     from dataclasses import replace
 
-    from creme.runner.run import prepare
+    from creme.runner.plan import prepare
 
     plan = prepare({"test": test}, RandomModel(n_tracks=n_tracks), _loci(n))
     return replace(plan, batch_size=batch_size)
@@ -150,7 +150,7 @@ def named_dimensions(make: Make) -> None:
 
 def saved(make: Make) -> None:
     """Its results can be written to a results directory, and read back as they were."""
-    from creme.runner.results import Results
+    from creme.results.directory import Results
 
     dataset = _measure(_plan(make(), 2))
     with tempfile.TemporaryDirectory() as folder:

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from creme.durable import write_text
 from creme.errors import ConfigError, ModelError, listing, nearest
-from creme.folders import cache_folder
+from creme.files.cache_folder import cache_folder
+from creme.files.durable import write_text
 from creme.model import Track, TrackTable
 
 _FORMAT = 1

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from creme.adapters.targets import read_columns
 from creme.errors import ConfigError
-from creme.models.targets import read_columns
 from numpy.typing import NDArray
 
 _STATISTICS = ("sum", "mean", "avg")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from creme.errors import ModelError
-from creme.folders import cache_folder
+from creme.files.cache_folder import cache_folder
 
 HANDLE = "https://tfhub.dev/deepmind/enformer/1"
 KAGGLE_HANDLE = "deepmind/enformer/tensorFlow2/enformer/1"

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from creme.adapters.loaded import LoadedModel
+from creme.adapters.targets import ENFORMER_TARGETS, track_table
 from creme.errors import ModelError
-from creme.fetch import Download
+from creme.files.digests import digest
+from creme.files.fetch import Download
 from creme.model import Selection, TrackTable
-from creme.models.loaded import LoadedModel
-from creme.models.targets import ENFORMER_TARGETS, track_table
-from creme.weights import digest
 from numpy.typing import NDArray
 from pydantic import Field
 

@@ -9,10 +9,10 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from creme.adapters.described import FileModel
+from creme.adapters.torch_model import arithmetic
 from creme.errors import ModelError
-from creme.models.described import FileModel
-from creme.models.torch_model import arithmetic
-from creme.weights import digest
+from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -21,7 +21,7 @@ class KerasModel(FileModel):
     """A network in a Keras file, run by Keras 3 on PyTorch, TensorFlow or JAX.
 
     A TOML file beside it, ``NAME.toml`` unless given, says what the network takes and gives; see
-    `creme.models.described.Description`. Inputs beside the sequence get constant values.
+    `creme.adapters.described.Description`. Inputs beside the sequence get constant values.
 
     Files with layers that hold Python code (Lambda) are refused, as Keras does unless told
     otherwise: they would run it.

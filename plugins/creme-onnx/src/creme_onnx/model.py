@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from creme.adapters.described import FileModel
 from creme.errors import ModelError
-from creme.models.described import FileModel
-from creme.weights import digest
+from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -19,7 +19,7 @@ class OnnxModel(FileModel):
     """A network in an ONNX file, run by ONNX Runtime on the CPU or a CUDA GPU.
 
     A TOML file beside it, ``NAME.toml`` for ``NAME.onnx`` unless given, says what the network takes
-    and gives; see `creme.models.described.Description`. Weights that the exporter has put into
+    and gives; see `creme.adapters.described.Description`. Weights that the exporter has put into
     files of their own (such as ``NAME.onnx.data``) belong to the fingerprint as well.
 
     Raises

@@ -8,10 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from creme.adapters.targets import track_table
+from creme.adapters.torch_model import SplitTorchModel
+from creme.files.digests import digest
 from creme.model import Selection, TrackTable
-from creme.models.targets import track_table
-from creme.models.torch_model import SplitTorchModel
-from creme.weights import digest
 from pydantic import Field, field_validator
 
 from creme_seqnn.locality import Split, split
@@ -127,7 +127,7 @@ class SeqNN(SplitTorchModel):
         }
 
     def load(self) -> Network:
-        """The network; see `creme.models.loaded.LoadedModel.load`."""
+        """The network; see `creme.adapters.loaded.LoadedModel.load`."""
         from creme_seqnn.network import build_network
         from creme_seqnn.weights import WeightFile
 

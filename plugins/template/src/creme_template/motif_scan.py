@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from creme import Model, Track, TrackTable
 from creme.errors import ModelError
-from creme.weights import digest
+from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 

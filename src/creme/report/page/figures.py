@@ -15,7 +15,7 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.drawn import FEW, Drawn, deciding, labels_of, width_of
+from creme.report.page.figure import FEW, Drawn, deciding, labels_of, width_of
 from creme.report.page.searches import copies, fine, searches
 from creme.report.page.source import Source
 from creme.report.select import MINUS, in_order

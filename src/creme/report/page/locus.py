@@ -12,9 +12,9 @@ import xarray as xr
 from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
 from creme.analysis.normalise import fold_change
-from creme.report.page.elsewhere import Fits, Swaps
 from creme.report.page.encode import Data, numbers
 from creme.report.page.source import Source
+from creme.report.page.swaps_and_fits import Fits, Swaps
 
 BLOCK = 32
 """Loci that are in memory at a time."""

@@ -13,7 +13,7 @@ from creme import report
 from creme.analysis.additive import INTERACTIONS, additive_comparison
 from creme.analysis.categories import texts
 from creme.analysis.traces import mean_traces
-from creme.report.page.drawn import FEW, Drawn, deciding, labels_of, width_of
+from creme.report.page.figure import FEW, Drawn, deciding, labels_of, width_of
 from creme.report.page.source import HEAVY, Source
 
 

@@ -10,8 +10,8 @@ from typing import Any
 from creme.analysis.categories import CRE_CLASSES
 from creme.report.marks import loci
 from creme.report.page.coverage import why_not
-from creme.report.page.drawn import Drawn
 from creme.report.page.encode import Child, Html, joined, name, tag
+from creme.report.page.figure import Drawn
 from creme.report.page.source import Source
 from creme.report.page.svg import inline
 

@@ -14,8 +14,8 @@ import xarray as xr
 from creme.analysis.categories import context_categories
 from creme.errors import ConfigError, ResultsError
 from creme.report.page.genes import Neighbours
-from creme.runner.results import EXPERIMENT, Results
-from creme.runner.results import STATE as RUN
+from creme.results.directory import EXPERIMENT, Results
+from creme.results.directory import STATE as RUN
 from creme.study.config import TESTS, Categories, Classes, parse
 from creme.study.folder import LOCI, SELECTED, STATE, STUDY, Folder
 

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from string import Template
 
-from creme.durable import write_text
 from creme.errors import ConfigError
+from creme.files.durable import write_text
 from creme.report.page import sections
 from creme.report.page.compare import comparison
 from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text

@@ -1,0 +1,1 @@
+"""Bases and helpers for those who bring a model."""

@@ -1,0 +1,209 @@
+"""Networks in PyTorch: how a batch is run, and how a local trunk is run by windows.
+
+PyTorch is imported when a network is needed; the plugins that use this bring it along.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import chain
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from creme.adapters.loaded import LoadedModel
+from creme.adapters.split import Features, SplitModel
+from creme.errors import ModelError
+from creme.model import Selection
+
+
+class TorchModel(LoadedModel):
+    """A PyTorch network, given a batch of one-hot sequences (B, length, 4) as a tensor.
+
+    On the CPU sequences are predicted one at a time, which costs nothing there and makes a
+    prediction independent of its batch.
+    """
+
+    frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of the arithmetic; with the lower ones errors are as large as many effects",
+    )
+
+    @abstractmethod
+    def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
+        """The network's output as tensors, (B, bins, tracks): those selected, or all.
+
+        A network that computes all in any case gives `self.selected` of it.
+        """
+
+    def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Predict all bins and tracks; see `creme.model.Model.predict`."""
+        return self._predict(onehot, None)
+
+    def predict_selected(
+        self, onehot: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict all, and bring only the chosen bins and tracks back from the device."""
+        return self._predict(onehot, selection)
+
+    def _predict(
+        self, onehot: NDArray[np.float32], selection: Selection | None
+    ) -> NDArray[np.float32]:
+        self.check_shape(onehot)
+        shape = (self.n_bins, len(self.tracks)) if selection is None else selection.shape
+        if not len(onehot):
+            return np.empty((0, *shape), dtype=np.float32)
+        network = self.network
+        parts = self._each(
+            onehot, lambda rows: self.outputs(network, rows, selection).float().cpu().numpy()
+        )
+        values = np.concatenate(parts)
+        self._check_output(values, shape)
+        return np.ascontiguousarray(values)
+
+    def selected(self, output: Any, selection: Selection | None) -> Any:
+        """Some bins and tracks of a whole output, (B, bins, tracks); all without a selection.
+
+        Raises
+        ------
+        ModelError
+            If the output has other bins and tracks than the model says.
+        """
+        self._check_output(output, (self.n_bins, len(self.tracks)))
+        if selection is None:
+            return output
+        return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+
+    def _check_output(self, output: Any, shape: tuple[int, int]) -> None:
+        if tuple(output.shape[1:]) != shape:
+            raise ModelError(
+                f"model {self.name}: the network gives (bins, tracks) = {tuple(output.shape[1:])}, "
+                f"and {shape} are expected"
+            )
+
+    def _each(self, onehot: NDArray[np.float32], run: Callable[[Any], Any]) -> list[Any]:
+        """What `run` makes of tensors on the device: of all rows together, on a CPU of each."""
+        import torch
+
+        device = _device(self.network)
+        with self._computing():
+            return [
+                run(torch.tensor(onehot[rows], device=device))
+                for rows in _together(len(onehot), device)
+            ]
+
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Inference at the chosen precision."""
+        import torch
+
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode())
+            stack.enter_context(arithmetic(tf32=self.precision == "tf32"))
+            if self.precision == "bfloat16":
+                kind = _device(self.network).type
+                stack.enter_context(torch.autocast(kind, dtype=torch.bfloat16))
+            yield
+
+    def into_place(self, network: Any) -> Any:
+        """A loaded network on its device, ready to predict."""
+        import torch
+
+        return network.to(self.place(torch.cuda.device_count(), "PyTorch")).float().eval()
+
+    def free_memory(self) -> int | None:
+        """Bytes free on the GPU, once the network is loaded; None on a CPU."""
+        if self._network is None or (device := _device(self.network)).type != "cuda":
+            return None
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+
+    def environment(self) -> dict[str, Any]:
+        """The device, and PyTorch's version, once the network is loaded."""
+        found = super().environment()
+        if not found:
+            return {}
+        import torch
+
+        device = _device(self.network)
+        named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+        return {**found, "device": named, "precision": self.precision, "deterministic": True}
+
+
+class SplitTorchModel(SplitModel, TorchModel):
+    """A PyTorch network whose first part is local.
+
+    A subclass gives `outputs`, the whole network as its library runs it, and beside it `trunk` and
+    `rest`, which must come to the same numbers.
+    """
+
+    @abstractmethod
+    def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
+        """The trunk's outputs, each (B, positions, channels), of windows (B, w, 4)."""
+
+    @abstractmethod
+    def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
+        """What follows the trunk, (B, bins, tracks): no more than what is selected needs."""
+
+    def encode(self, onehot: NDArray[np.float32]) -> Features:
+        """The trunk's outputs, as tensors on the device; see `creme.adapters.split.SplitModel`."""
+        network = self.network
+        parts = self._each(onehot, lambda rows: self.trunk(network, rows))
+        return tuple(self.concatenate(list(each), 0) for each in zip(*parts, strict=True))
+
+    def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
+        """What follows the trunk, brought back from the device."""
+        network = self.network
+        with self._computing():
+            parts = [
+                self.rest(network, tuple(each[rows] for each in features), selection)
+                for rows in _together(len(features[0]), features[0].device)
+            ]
+            return np.concatenate([part.float().cpu().numpy() for part in parts])
+
+    def concatenate(self, arrays: list[Any], axis: int) -> Any:
+        """Tensors joined."""
+        import torch
+
+        with torch.inference_mode():
+            return torch.cat(arrays, dim=axis) if len(arrays) > 1 else arrays[0]
+
+    def overwrite(self, array: Any, start: int, values: Any) -> None:
+        """Put features of one output into positions from `start` on."""
+        import torch
+
+        with torch.inference_mode():
+            array[:, start : start + values.shape[1]] = values
+
+
+@contextmanager
+def arithmetic(*, tf32: bool = False) -> Iterator[None]:
+    """The same numbers each time, in float32: by default PyTorch uses TF32 in convolutions."""
+    import torch
+
+    before = torch.backends.cuda.matmul.allow_tf32
+    flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": tf32}
+    with torch.backends.cudnn.flags(**flags):
+        torch.backends.cuda.matmul.allow_tf32 = tf32
+        try:
+            yield
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def _together(rows: int, device: Any) -> list[slice]:
+    """Which rows are computed at a time: all, on a CPU one by one."""
+    size = 1 if device.type == "cpu" else rows
+    return [slice(row, row + size) for row in range(0, rows, size)]
+
+
+def _device(network: Any) -> Any:
+    """Where a network is; its parameters or buffers tell."""
+    return next(chain(network.parameters(), network.buffers())).device

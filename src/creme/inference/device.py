@@ -1,0 +1,220 @@
+"""The model at work: batches of mutants in, kept values out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.adapters.split import SplitModel
+from creme.errors import CremeError, ModelError
+from creme.inference.batching import Batching
+from creme.inference.feature_memory import Coded
+from creme.inference.onehot import Buffer
+from creme.inference.windowed import Windowed
+from creme.model import Model, Selection
+from creme.sequence import Sequenceable
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sequences that are ready for the model.
+
+    Attributes
+    ----------
+    sequences : list of Sequence or Mutant
+    onehot : array of float32, shape (len(sequences), length, 4), optional
+        None where the model is evaluated by windows, or where there was no memory for it.
+    coded : list of Coded, optional
+        What a model takes that is evaluated by windows.
+    buffer : Buffer, optional
+        What `onehot` is a part of; it is used again after the batch.
+    order : list of int, optional
+        Where each of them stood in what was asked for; as here unless given.
+    """
+
+    sequences: SequenceOf[Sequenceable]
+    onehot: NDArray[np.float32] | None = None
+    coded: SequenceOf[Coded] | None = None
+    buffer: Buffer | None = None
+    order: SequenceOf[int] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def part(self, rows: slice) -> Batch:
+        """Some of them."""
+        onehot = None if self.onehot is None else self.onehot[rows]
+        coded = None if self.coded is None else self.coded[rows]
+        return Batch(self.sequences[rows], onehot, coded)
+
+
+class Device:
+    """A model with its selection, fed with sequences.
+
+    A `SplitModel` is evaluated by windows, unless it says ``exact = "full"``. A batch that does not
+    fit into memory is predicted in halves.
+
+    Parameters
+    ----------
+    model : Model
+    selection : Selection
+        The bins and tracks that are kept of each prediction.
+    batch_size : int or 'auto', optional
+        See `creme.inference.batching.Batching`.
+    differences : dict of int to float, optional
+        Those that are known.
+
+    Attributes
+    ----------
+    batching : Batching
+        How many sequences a batch should have.
+    differences : dict of int to float
+        By size of batch, measured once at the first full batch: how far its first sequence's values
+        are from those that it has alone, relative to the largest of them. Many kernels round
+        differently by batch size.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        selection: Selection,
+        batch_size: int | Literal["auto"] | None = None,
+        differences: Mapping[int, float] | None = None,
+    ) -> None:
+        self.model = model
+        self.selection = selection
+        self.batching = Batching(model, batch_size)
+        self.differences = dict(differences or {})
+        self._compared = {1, *self.differences}
+        self._buffers: list[Buffer] = []
+        self._leaves_input = False
+        self._lock = threading.Lock()
+        self._windowed: Windowed | None = None
+        if isinstance(model, SplitModel) and model.exact == "windowed":
+            self._windowed = Windowed(model, selection)
+
+    def prepare(self, sequences: SequenceOf[Sequenceable]) -> Batch:
+        """Encode a batch; another thread may be predicting one meanwhile."""
+        if self._windowed is not None:
+            return Batch(sequences, coded=self._windowed.prepare(sequences))
+        with self._lock:
+            buffer = self._buffers.pop() if self._buffers else None
+        try:
+            if buffer is None or len(buffer) < len(sequences):
+                buffer = self._buffer(len(sequences))
+            order = buffer.arranged(sequences)
+            rows = [sequences[place] for place in order]
+            return Batch(rows, buffer.write(rows), buffer=buffer, order=order)
+        except MemoryError:
+            return Batch(sequences)  # in parts, then
+
+    def _buffer(self, rows: int) -> Buffer:
+        return Buffer(rows, self.model.input_length, self.model.n_value)
+
+    def predict(self, batch: SequenceOf[Sequenceable] | Batch) -> NDArray[np.float32]:
+        """Kept values of a batch, (len(batch), bins, tracks) float32.
+
+        Not to be called by two threads at once. A batch from `prepare` is predicted once: its
+        memory is used again.
+
+        Raises
+        ------
+        ModelError
+            If the model fails, returns another shape, or has no memory for a single sequence.
+        """
+        if not isinstance(batch, Batch):
+            batch = self.prepare(batch)
+        try:
+            began = perf_counter()
+            values = self._predict(batch)
+            self.batching.ran(len(batch), perf_counter() - began)
+            self._compare(batch, values)
+        finally:
+            if batch.buffer is not None:
+                # All of the first batch, and a sample of later ones.
+                whole = not self._leaves_input
+                self._leaves_input = batch.buffer.check(batch.sequences, whole=whole)
+                with self._lock:
+                    self._buffers.append(batch.buffer)
+        return values if batch.order is None else values[np.argsort(batch.order)]
+
+    def _predict(self, batch: Batch) -> NDArray[np.float32]:
+        """As much at once as memory allows."""
+        try:
+            return self._forward(batch)
+        except Exception as error:
+            if not self.model.is_out_of_memory(error):
+                raise self._failed(error, len(batch)) from error
+            # What the frames hold is memory too.
+            failure: Exception = error.with_traceback(None)
+            failure.__context__ = None
+        self.batching.exceeded(len(batch))
+        if len(batch) > 1:
+            half = len(batch) // 2
+            parts = [self._predict(batch.part(rows)) for rows in (slice(half), slice(half, None))]
+            return np.concatenate(parts)
+        if self._windowed is not None and self._windowed.forget():
+            return self._predict(batch)
+        raise ModelError(
+            f"model {self.model.name}: a single sequence of {self.model.input_length} bp does not "
+            f"fit into memory: {type(failure).__name__}: {failure}"
+        ) from failure
+
+    def _forward(self, batch: Batch) -> NDArray[np.float32]:
+        if self._windowed is not None:
+            given = self._windowed.predict(batch.coded or batch.sequences)
+        else:
+            onehot = batch.onehot
+            if onehot is None:
+                onehot = self._buffer(len(batch)).write(batch.sequences)
+            given = self.model.predict_selected(onehot, self.selection)
+        values = np.asarray(given)
+        expected = (len(batch), *self.selection.shape)
+        if values.shape != expected:
+            raise ModelError(
+                f"model {self.model.name} returned an array of shape {values.shape} where "
+                f"{expected} was described"
+            )
+        # A model may hand out a buffer of its own; what is kept must not change under it.
+        return np.array(values, dtype=np.float32, order="C")
+
+    def _alone(self, batch: Batch) -> NDArray[np.float32]:
+        """Values of the first sequence without the others, from nothing that they have computed."""
+        first = batch.part(slice(1))
+        if self._windowed is None:
+            return self._forward(first)[0]
+        afresh = Windowed(self._windowed.model, self.selection)
+        afresh.predict([first.sequences[0].base])
+        return afresh.predict(first.sequences)[0]
+
+    def _failed(self, error: Exception, n: int) -> CremeError:
+        """What to raise of an error that is none of memory."""
+        if isinstance(error, CremeError):
+            return error
+        return ModelError(
+            f"model {self.model.name} failed on a batch of {n}: {type(error).__name__}: {error}"
+        )
+
+    def _compare(self, batch: Batch, values: NDArray[np.float32]) -> None:
+        """Measure once for each size what a batch changes of its first sequence's values."""
+        size = len(batch)
+        if size in self._compared or size != self.batching.size or not self.batching.settled:
+            return
+        self._compared.add(size)
+        try:
+            alone = self._alone(batch)
+        except Exception as error:
+            if self.model.is_out_of_memory(error):
+                return
+            raise self._failed(error, 1) from error
+        apart = float(np.abs(values[0] - alone).max(initial=0.0))
+        largest = float(np.abs(alone).max(initial=0.0))
+        if np.isfinite(apart):
+            self.differences[size] = apart / largest if largest else apart

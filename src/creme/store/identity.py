@@ -1,0 +1,139 @@
+"""A store's index and its directory belong together: both bear one identity.
+
+The chunks that an index lists are in one directory, and the numbers that it gives out are those of
+chunks there. With another directory an index would forget its predictions as missing, and another
+index would write its chunks over those of the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from creme.errors import StoreError
+from creme.files.durable import write_first
+from creme.store.checkpoints import write_back
+from creme.store.schema import IDENTITY, chunks, insert_new, meta, new_identity
+
+IDENTITY_FILE = "store.id"
+_TRIED = 16
+"""Chunks that are read to see whether a directory is that of an index."""
+
+Holds = Callable[[int], bool]
+"""Whether the directory holds a chunk of the index, whole."""
+
+
+def refuse_second(path: Path, url: str | None) -> None:
+    """Refuse to make an index in a directory whose index is elsewhere, before it is made.
+
+    Raises
+    ------
+    StoreError
+    """
+    if url is not None:
+        return
+    # In this order: another process may be making both.
+    used = _of_directory(path) is not None or _has_chunks(path)
+    if used and not (path / "index.sqlite").exists():
+        raise StoreError(
+            f"store {path} has its index elsewhere: give its URL as 'index', or another directory; "
+            f"if its index.sqlite was deleted, delete the whole directory"
+        )
+
+
+def bind(path: Path, engine: sa.Engine, holds: Holds) -> None:
+    """See that a directory and an index belong together; give them an identity if they have none.
+
+    It is given to a new index and a directory without chunks; and to those that an earlier version
+    made, where a chunk shows that they belong together or the index is the directory's own.
+
+    Parameters
+    ----------
+    path : Path
+        With ``predictions.zarr`` in it.
+    engine : sqlalchemy.Engine
+    holds : callable
+        Of a chunk's number.
+
+    Raises
+    ------
+    StoreError
+        If they do not belong together, or nothing shows it; no prediction was changed then.
+    """
+    of_directory, of_index = _of_directory(path), _of_index(engine)
+    if of_directory is None or of_index is None:
+        if _together(path, engine, holds, of_directory, of_index):
+            of_directory, of_index = _give(path, engine, of_directory)
+        else:
+            # Another process may just have given it.
+            of_directory, of_index = _of_directory(path), _of_index(engine)
+    if of_directory is None or of_directory != of_index:
+        advice = (
+            "put back the index.sqlite that was made with it, or give another directory"
+            if _is_own(path, engine)
+            else "give the directory that this index was made with, or another 'index'"
+        )
+        raise StoreError(
+            f"store {path} and the index {engine.url} do not belong together: {advice}; no "
+            f"prediction was changed"
+        )
+
+
+def _together(
+    path: Path, engine: sa.Engine, holds: Holds, of_directory: str | None, of_index: str | None
+) -> bool:
+    """Whether those that lack an identity may be given one."""
+    query = sa.select(chunks.c.id).where(chunks.c.rows.is_not(None))
+    with engine.connect() as connection:
+        finished = connection.scalars(query.order_by(chunks.c.id.desc()).limit(_TRIED)).all()
+    if finished:
+        own = of_directory is None and _is_own(path, engine)
+        return own or any(map(holds, finished))
+    # Chunks of a new index would get the numbers of those that are there.
+    made_by_now = of_index is not None
+    return of_directory is None and not (made_by_now and _has_chunks(path))
+
+
+def _give(path: Path, engine: sa.Engine, of_directory: str | None) -> tuple[str | None, str | None]:
+    """Write what one of them lacks, the index's first; whoever was first stands."""
+    with engine.begin() as connection:
+        given = of_directory or new_identity()
+        connection.execute(insert_new(engine, meta).values(key=IDENTITY, value=given))
+    of_index = _of_index(engine)
+    if of_directory is None and of_index is not None:
+        if engine.dialect.name == "sqlite":
+            # What the directory says must not outlast, in a power failure, what the index says.
+            write_back(engine)
+        write_first(path / IDENTITY_FILE, f"{of_index}\n".encode())
+    return _of_directory(path), of_index
+
+
+def _is_own(path: Path, engine: sa.Engine) -> bool:
+    """Whether the index is the file in the directory."""
+    database = engine.url.database
+    if engine.dialect.name != "sqlite" or not database:
+        return False
+    return Path(database).resolve() == (path / "index.sqlite").resolve()
+
+
+def _of_index(engine: sa.Engine) -> str | None:
+    with engine.connect() as connection:
+        found: str | None = connection.scalar(sa.select(meta.c.value).where(meta.c.key == IDENTITY))
+    return found
+
+
+def _of_directory(path: Path) -> str | None:
+    try:
+        return (path / IDENTITY_FILE).read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path / IDENTITY_FILE} cannot be read: {error}; nothing was changed"
+        ) from None
+
+
+def _has_chunks(path: Path) -> bool:
+    return next((path / "predictions.zarr").glob("source-*/c/*"), None) is not None
