@@ -63,8 +63,8 @@ class Unit(Protocol):
 
 
 @dataclass(frozen=True)
-class Description:
-    """What results, report and export show of a test; kept with its results.
+class Presentation:
+    """How results, report and export show a test; kept with its results.
 
     Attributes
     ----------
@@ -130,11 +130,11 @@ class Test(Parameters, ABC):
     )
 
     @classmethod
-    def description(cls) -> Description:
-        """What results, report and export show of the test."""
+    def presentation(cls) -> Presentation:
+        """How results, report and export show the test."""
         words = cls.name.replace("_", " ").replace("-", " ")
         first, *_ = (cls.__doc__ or "").strip().splitlines() or [""]
-        return Description(
+        return Presentation(
             test=cls.name,
             measure=cls.measure,
             neutral=cls.neutral,
