@@ -1,7 +1,7 @@
 """The rooms of the source tree: imports point down, without a circle, and files stay short.
 
-An import counts wherever it stands, at a file's head or in a function; those under ``TYPE_CHECKING``
-do not, since nothing imports them when the program runs.
+An import counts at a file's head and in a function; those under ``TYPE_CHECKING`` do not, since
+nothing imports them when the program runs.
 """
 
 from __future__ import annotations
