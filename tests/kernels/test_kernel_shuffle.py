@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 import creme
 from creme.errors import ConfigError, SequenceError
 from creme.kernels import shuffle
-from creme.kernels.shuffle import dinucleotide_shuffles, mononucleotide_shuffles
-from creme.sequence import encode
+from creme.kernels.shuffle import dinucleotide_shuffles, junctions, mononucleotide_shuffles
+from creme.sequence import N, encode
 
 CODES = st.lists(st.integers(0, 4), max_size=300)
 SEEDS = st.integers(0, 2**128 - 1)
@@ -35,15 +35,19 @@ SCRIPT = """
 import hashlib, sys
 import numpy as np
 from creme.kernels.shuffle import dinucleotide_shuffles, mononucleotide_shuffles
-codes = np.array([i * i * i % 11 % 5 for i in range(20_000)], dtype=np.uint8)
-for shuffles in (dinucleotide_shuffles, mononucleotide_shuffles):
-    print(hashlib.sha256(shuffles(codes, [0, 1, 7, 2**64, 2**128 - 1]).tobytes()).hexdigest())
+for letters in (4, 5):
+    codes = np.array([i * i * i % 11 % letters for i in range(20_000)], dtype=np.uint8)
+    for shuffles in (dinucleotide_shuffles, mononucleotide_shuffles):
+        print(hashlib.sha256(shuffles(codes, [0, 1, 7, 2**64, 2**128 - 1]).tobytes()).hexdigest())
 """
-"""Five shuffles of each kind of a sequence that needs no random numbers, as digests."""
+"""Five shuffles of each kind of sequences that need no random numbers, as digests: one without N, one
+with."""
 
 GOLDEN = [
-    "b3e3188a57e23c6fe023df6f5b2711a05cb706f7b30bffc270ce2ded4dcaf1cb",
-    "3ec9ee064b09a2d9cf0a8d8916485507c557281dfa737a21ede58e693cada409",
+    "1214f46cc98c82dbfd8c18b4bcf232459db7b0ee35511f670bc5e3339a6048e4",
+    "e865227ad110187e8b44c96fa0a15022f13f626b52a5207c8885f319f330caab",
+    "e37aa5ba4a6aa4d4ee9ca4f15ac951cd9f2607c85c2be09463047cc71477e378",
+    "adacca534e2de69d0b167492b928185cebbf7206f4b3df8a46b4b06617e975b1",
 ]
 
 
@@ -91,10 +95,38 @@ def test_long_shuffles_equal_the_twin(letters):
 
 @settings(deadline=None)
 @given(CODES.filter(bool), st.lists(SEEDS, min_size=1, max_size=6))
-def test_dinucleotide_counts_and_both_ends_are_kept(codes, seeds):
+def test_dinucleotide_counts_both_ends_and_every_n_are_kept(codes, seeds):
+    bases = [code for code in codes if code != N]
+    pairs = Counter(pairwise(codes))
     for row in dinucleotide_shuffles(np.array(codes, dtype=np.uint8), seeds).tolist():
-        assert Counter(pairwise(row)) == Counter(pairwise(codes))
-        assert (row[0], row[-1]) == (codes[0], codes[-1])
+        assert [code == N for code in row] == [code == N for code in codes]
+        joined = [code for code in row if code != N]
+        assert Counter(pairwise(joined)) == Counter(pairwise(bases))
+        assert (joined[:1], joined[-1:]) == (bases[:1], bases[-1:])
+        # Of the sequence as it stands, a run of N between bases alters one dinucleotide at most.
+        inner = {pair: n for pair, n in pairs.items() if N not in pair}
+        now = {pair: n for pair, n in Counter(pairwise(row)).items() if N not in pair}
+        lost = sum(max(0, n - now.get(pair, 0)) for pair, n in inner.items())
+        assert lost <= junctions(np.array(codes, dtype=np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("text", "n"), [("", 0), ("NN", 0), ("ACGT", 0), ("NACGN", 0), ("ANC", 1), ("NANNCNG", 2)]
+)
+def test_junctions_are_the_runs_of_n_between_bases(text, n):
+    assert junctions(encode(text)) == n
+
+
+@BOTH
+def test_a_gap_stays_where_it_is(shuffles):
+    # As a fifth letter its N were scattered, or moved by tens of kilobases.
+    codes = codes_of(30_000, 4)
+    codes[20_000:26_000] = N
+    for row in shuffles(codes, range(5)):
+        assert (np.flatnonzero(row == N) == np.arange(20_000, 26_000)).all()
+        assert (np.bincount(row, minlength=5) == np.bincount(codes, minlength=5)).all()
+        # One string, and not two stretches: bases cross the gap.
+        assert (np.bincount(row[:20_000]) != np.bincount(codes[:20_000])).any()
 
 
 @settings(deadline=None)
@@ -144,7 +176,7 @@ def test_fewer_than_four_bases_have_one_arrangement(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["ACGT", "NNNNNNNNNN", "ACACACACAC", "AAAAAAAC", "CAAAAAAA", "ACGTNACGT", "NNNNACGT"]
+    "text", ["ACGT", "NNNNNNNNNN", "ACACACACAC", "AAAAAAAC", "CAAAAAAA", "ANNCGNT", "NNNNACGT"]
 )
 def test_a_single_arrangement_comes_back(text):
     assert twin.arrangements(text) == [text]
@@ -255,7 +287,7 @@ def test_a_cache_that_fills_up_does_no_harm(monkeypatch):
     monkeypatch.setattr(IndexDataCacheFile, "load", lambda self, key: None)
     monkeypatch.setattr(IndexDataCacheFile, "save", full)
     kernel = shuffle._compiled.__wrapped__(shuffle._mononucleotide)
-    codes, out = codes_of(400), np.empty((2, 400), dtype=np.uint8)
+    codes, out = codes_of(400, 4), np.empty((2, 400), dtype=np.uint8)
     codes.flags.writeable = False
     kernel(codes, shuffle.streams([8, 9]), out)
     assert (out == mononucleotide_shuffles(codes, [8, 9])).all()
@@ -263,9 +295,10 @@ def test_a_cache_that_fills_up_does_no_harm(monkeypatch):
 
 def test_a_golden_digest_is_that_of_the_twin():
     # So that whoever must mend a golden value knows by what.
-    codes = np.array([i * i * i % 11 % 5 for i in range(20_000)], dtype=np.uint8)
-    rows = [twin.dinucleotide(codes.tolist(), s) for s in (0, 1, 7, 2**64, 2**128 - 1)]
-    assert hashlib.sha256(np.array(rows, dtype=np.uint8).tobytes()).hexdigest() == GOLDEN[0]
+    for letters, golden in ((4, GOLDEN[0]), (5, GOLDEN[2])):
+        codes = np.array([i * i * i % 11 % letters for i in range(20_000)], dtype=np.uint8)
+        rows = [twin.dinucleotide(codes.tolist(), s) for s in (0, 1, 7, 2**64, 2**128 - 1)]
+        assert hashlib.sha256(np.array(rows, dtype=np.uint8).tobytes()).hexdigest() == golden
 
 
 @BOTH

@@ -30,7 +30,7 @@ def last_exits(text: str) -> dict[str, str]:
 
 def test_the_enumeration_is_right():
     # Against all permutations of the inner bases.
-    for text in ("ACGTACGA", "AACCAACC", "NANCNNA", "GATTACA"):
+    for text in ("ACGTACGA", "AACCAACC", "GATTACA"):
         pairs = Counter(pairwise(text))
         inner = {"".join(order) for order in permutations(text[1:-1])}
         expected = {
@@ -51,12 +51,11 @@ def test_the_enumeration_is_right():
         ("GATTACAGATTACA", 90),
         ("CCCGCGGCC", 20),  # two letters; A, T and N are never reached
         ("AACCAACAC", 18),
-        ("ACNGTNACNTGNAC", 18),  # N among the letters
-        ("NNANCNNAN", 30),  # N at both ends
-        ("ACCATNNTACANT", 48),  # N at the end of an inner letter's exits
+        ("GATNCCTNNGAGAGC", 18),  # N among the bases: as many as without them
+        ("NNAACCNAACACN", 18),  # N at both ends
         ("TGCATGCCATTGAACGT", 2268),
         ("AAAACAAAGAAATAAAC", 1320),  # many steps from a letter to itself
-        ("TACGATAGCNATTCAGN", 3168),  # all five letters, and N is where the walk ends
+        ("TGCATGNNCCATTGAACGT", 2268),
     ],
 )
 def test_all_arrangements_are_equally_likely(text, n):
@@ -74,9 +73,11 @@ def test_kept_last_exits_would_be_noticed(text):
     assert len(kept) == 4
 
 
-@pytest.mark.parametrize("text", ["AACGTN", "AAACCN", "NNNNNA", "ACGT", "AAAA"])
+@pytest.mark.parametrize("text", ["AACGTT", "AAANCCN", "NNNNNA", "ACGT", "AAAA"])
 def test_all_orders_of_letters_are_equally_likely(text):
-    expected = sorted({"".join(order) for order in permutations(text)})
+    bases = text.replace("N", "")
+    places = text.replace("N", "{N}").translate(dict.fromkeys(map(ord, "ACGT"), "{}"))
+    expected = sorted({places.format(*order, N="N") for order in permutations(bases)})
     seen = strings(mononucleotide_shuffles(encode(text), range(DRAWS)))
     assert set(seen) == set(expected)
     if len(expected) > 1:

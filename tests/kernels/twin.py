@@ -7,6 +7,7 @@ from collections import Counter
 from itertools import pairwise
 
 WORD = 2**64
+N = 4
 
 
 class Twin:
@@ -43,7 +44,7 @@ class Twin:
     def arrange(self, counts: list[int]) -> list[int]:
         """A random order of ``counts[c]`` times each c."""
         common = counts.index(max(counts))
-        order = [common, *(code for code in range(5) if code != common)]
+        order = [common, *(code for code in range(4) if code != common)]
         letters = [code for code in order for _ in range(counts[code])]
         place = counts[common]
         while len(letters) - place >= 2:
@@ -63,22 +64,36 @@ def lemire(half: int, bound: int, bits: int = 32) -> int | None:
 
 
 def mononucleotide(codes: list[int], seed: int) -> list[int]:
-    return Twin(seed).arrange([codes.count(code) for code in range(5)])
+    """The bases shuffled, and every N where it was."""
+    bases = [code for code in codes if code != N]
+    return around_n(codes, Twin(seed).arrange([bases.count(code) for code in range(4)]))
+
+
+def around_n(codes: list[int], bases: list[int]) -> list[int]:
+    """Bases laid back around the N of `codes`."""
+    rest = iter(bases)
+    return [code if code == N else next(rest) for code in codes]
 
 
 def dinucleotide(codes: list[int], seed: int) -> list[int]:
+    """The bases shuffled as one string, and every N where it was."""
+    return around_n(codes, walked([code for code in codes if code != N], seed))
+
+
+def walked(codes: list[int], seed: int) -> list[int]:
+    """A shuffle of bases alone."""
     if len(codes) < 4:
         return codes
     stream = Twin(seed)
     edges = Counter(pairwise(codes))
     in_tree = {codes[-1]}
     last: dict[int, int] = {}
-    for letter in range(5):
+    for letter in range(4):
         if letter not in codes:
             continue
         here = letter
         while here not in in_tree:
-            ways = [to for to in range(5) if to != here for _ in range(edges[here, to])]
+            ways = [to for to in range(4) if to != here for _ in range(edges[here, to])]
             last[here] = ways[stream.below(len(ways))]
             here = last[here]
         here = letter
@@ -86,8 +101,8 @@ def dinucleotide(codes: list[int], seed: int) -> list[int]:
             in_tree.add(here)
             here = last[here]
     exits = {}
-    for letter in range(5):
-        free = [edges[letter, to] - (last.get(letter) == to) for to in range(5)]
+    for letter in range(4):
+        free = [edges[letter, to] - (last.get(letter) == to) for to in range(4)]
         exits[letter] = iter([*stream.arrange(free), *([last[letter]] if letter in last else [])])
     walk = [codes[0]]
     while len(walk) < len(codes):
@@ -96,18 +111,21 @@ def dinucleotide(codes: list[int], seed: int) -> list[int]:
 
 
 def arrangements(text: str) -> list[str]:
-    """All distinct sequences with the dinucleotides and the first base of `text`, sorted."""
-    edges = Counter(pairwise(text))
-    found = []
+    """All distinct sequences that have the N of `text`, and without them its dinucleotides and its
+    first base; sorted."""
+    bases = text.replace("N", "")
+    edges = Counter(pairwise(bases))
+    complete = []
 
     def extend(path: str) -> None:
-        if len(path) == len(text):
-            found.append(path)
-        for letter in "ACGNT":
-            if edges[path[-1], letter]:
+        if len(path) == len(bases):
+            rest = iter(path)
+            complete.append("".join(one if one == "N" else next(rest) for one in text))
+        for letter in "ACGT":
+            if path and edges[path[-1], letter]:
                 edges[path[-1], letter] -= 1
                 extend(path + letter)
                 edges[path[-1], letter] += 1
 
-    extend(text[0])
-    return found
+    extend(bases[:1])
+    return sorted(complete)

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from creme.errors import SequenceError
 from creme.kernels.random import below, below_each, streams
-from creme.sequence import ALPHABET, Codes, Sequence
+from creme.sequence import Codes, N, Sequence
 
 MAX_LENGTH = 2**31 - 1
 """Longest sequence that can be shuffled, bp."""
 
-LETTERS = len(ALPHABET)
-"""A, C, G, T and N: N is a letter like the others."""
+LETTERS = 4
+"""A, C, G and T: the kernels are given sequences without N."""
 
 _NONE = -1
 _TOGETHER = 4  # walks side by side: more of them are slower again (cache, store buffer)
@@ -34,7 +34,10 @@ def dinucleotide_shuffles(
 ) -> NDArray[np.uint8]:
     """Shuffles that keep the counts of all dinucleotides, and the first and the last base.
 
-    Every distinct arrangement is equally likely. A sequence is a walk through all edges of the
+    N stay where they are: the other bases are shuffled as one string from which the N are cut out,
+    and laid back around them. Counts are exact in that string, so that each run of N between other
+    bases alters one junction at most; see `junctions`. Every distinct arrangement is equally
+    likely. A sequence is a walk through all edges of the
     multigraph whose vertices are the letters and whose edges are the dinucleotides. The last
     exits of its letters form a tree towards the last letter: a random one is drawn with Wilson's
     algorithm (STOC 1996), each letter's other exits are permuted, and the walk is read off
@@ -67,9 +70,9 @@ def dinucleotide_shuffles(
 def mononucleotide_shuffles(
     codes: Codes, seeds: Iterable[int], out: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
-    """Shuffles that keep the counts of all letters, uniform over the distinct arrangements.
+    """Shuffles that keep the counts of all bases, uniform over the distinct arrangements.
 
-    Parameters, returned value and errors as for `dinucleotide_shuffles`.
+    N stay where they are. Parameters, returned value and errors as for `dinucleotide_shuffles`.
     """
     return _shuffles(_mononucleotide, codes, seeds, out)
 
@@ -92,9 +95,25 @@ def _shuffles(
             f"out must be a writable C-contiguous array of uint8 of shape {shape}, not one of "
             f"{out.dtype} of shape {out.shape}"
         )
-    if checked.size:
-        _compiled(kernel)(checked, words, out)
+    bases = np.flatnonzero(checked != N)
+    if len(bases) == len(checked):
+        if checked.size:
+            _compiled(kernel)(checked, words, out)
+        return out
+    rows = np.empty((len(words), len(bases)), dtype=np.uint8)
+    if bases.size:
+        _compiled(kernel)(np.ascontiguousarray(checked[bases]), words, rows)
+    # `out` may lie where the codes are, so the N are written too.
+    out[:] = N
+    out[:, bases] = rows
     return out
+
+
+def junctions(codes: Codes) -> int:
+    """How many dinucleotides a shuffle may alter: the runs of N between other bases."""
+    is_base = codes != N
+    starts = np.count_nonzero(is_base[1:] & ~is_base[:-1]) + int(is_base[:1].any())
+    return max(0, int(starts) - 1)
 
 
 @cache

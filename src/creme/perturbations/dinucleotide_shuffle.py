@@ -15,8 +15,9 @@ from creme.sequence import Codes
 class DinucleotideShuffle(Shuffle):
     """Rearrange an interval so that the counts of all dinucleotides stay exactly as they are.
 
-    Its first and last base stay too. N is a fifth letter. All distinct arrangements are equally
-    likely; see `creme.kernels.shuffle`.
+    Its first and last base stay too, and N stay where they are: the other bases are shuffled as one
+    string, and laid back around them. All distinct arrangements are equally likely; see
+    `creme.kernels.shuffle`.
     """
 
     name: ClassVar[str] = "dinucleotide_shuffle"

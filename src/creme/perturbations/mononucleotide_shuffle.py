@@ -13,9 +13,9 @@ from creme.sequence import Codes
 
 
 class MononucleotideShuffle(Shuffle):
-    """Rearrange an interval so that the counts of all letters stay as they are.
+    """Rearrange an interval so that the counts of all bases stay as they are.
 
-    N is a fifth letter. All distinct arrangements are equally likely.
+    N stay where they are. All distinct arrangements are equally likely.
     """
 
     name: ClassVar[str] = "mononucleotide_shuffle"
