@@ -40,8 +40,8 @@ for letters in (4, 5):
     for shuffles in (dinucleotide_shuffles, mononucleotide_shuffles):
         print(hashlib.sha256(shuffles(codes, [0, 1, 7, 2**64, 2**128 - 1]).tobytes()).hexdigest())
 """
-"""Five shuffles of each kind of sequences that need no random numbers, as digests: one without N, one
-with."""
+"""Five shuffles of each kind, as digests, of a sequence without N and of one with N; neither needs
+random numbers."""
 
 GOLDEN = [
     "1214f46cc98c82dbfd8c18b4bcf232459db7b0ee35511f670bc5e3339a6048e4",
