@@ -12,7 +12,6 @@ from creme.sequence import Mutant
 from creme.suite.adaptive import AdaptiveTest, Layout
 from creme.suite.positioned import PositionedTest, place_coords, put
 from creme.suite.statistics import relative, result
-from creme.suite.tiled import tile_coords
 from creme.test import Steps
 
 
@@ -46,7 +45,7 @@ class Distance(AdaptiveTest, PositionedTest):
 
         ``control`` is (tile, replicate, track), ``moved`` (tile, position, replicate, track).
         """
-        tiles, positions = tuple(self.tiling(unit)), self.places(unit)
+        tiles, positions = self.measurable(unit), self.places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
 
@@ -66,12 +65,13 @@ class Distance(AdaptiveTest, PositionedTest):
             )
         )
         dims = ("tile", "position", "replicate", "track")
-        return result(
+        dataset = result(
             measured.averaged("fold_change", dims),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (("tile", "replicate", "track"), measured.activities[:, 0]),
                 "moved": (dims, measured.activities[:, 1:]),
             },
-            {**tile_coords(tiles, unit), **place_coords(positions, unit)},
+            place_coords(positions, unit),
         )
+        return self.in_tiling(dataset, tiles, unit)

@@ -15,7 +15,7 @@ from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence
 from creme.suite.search import Query, Search, together
 from creme.suite.statistics import result
-from creme.suite.tiled import TiledTest, tile_coords
+from creme.suite.tiled import TiledTest
 from creme.test import Steps
 from creme.tiling import Tile
 
@@ -100,7 +100,7 @@ class FineTile(TiledTest):
         the kept parts in the locus sequence, and ``sub_genomic_start`` and ``sub_genomic_end`` in
         the genome; ``final_score`` is that of the sequence rebuilt from them.
         """
-        tiles = tuple(self.tiling(unit))
+        tiles = self.measurable(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
         control = yield backgrounds
@@ -152,15 +152,15 @@ class FineTile(TiledTest):
                 np.array([trace.final_score for trace in traces]).reshape(len(tiles), -1),
             ),
         }
-        return result(
+        dataset = result(
             xr.Dataset(measured),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (("replicate", "track"), control),
                 "whole": (("tile", "replicate", "track"), whole),
             },
-            tile_coords(tiles, unit),
         )
+        return self.in_tiling(dataset, tiles, unit)
 
     def _search(
         self, track: int, tile: Tile, score: _Score, backgrounds: list[Sequence], unit: Locus

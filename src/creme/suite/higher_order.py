@@ -14,7 +14,7 @@ from creme.sequence import Mutant, Sequenceable
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, relative, result
-from creme.suite.tiled import TiledTest, tile_coords
+from creme.suite.tiled import TiledTest
 from creme.test import Steps
 from creme.tiling import Tile
 
@@ -92,7 +92,7 @@ class HigherOrder(TiledTest):
         index and the start of the chosen tile; ``kept``, its kept replicate; ``fold_change``, that
         of the chosen tile.
         """
-        tiles = tuple(self.tiling(unit))
+        tiles = self.measurable(unit)
         (wild_type,) = yield [unit.sequence]
         tracks = range(len(wild_type))
         traces = yield from together(
@@ -122,18 +122,20 @@ class HigherOrder(TiledTest):
         change = change.assign(tile_fold_change=(by_tile, single))
         if used is not None:
             change = change.assign(replicates_used=(by_tile, used))
-        return result(
+        numbers = np.array([tuple(self.tiling(unit)).index(tile) for tile in tiles])
+        dataset = result(
             change,
             {
                 "wild_type": (("track",), wild_type),
                 "shuffled": (candidates, shuffled),
                 "initial": (rounds, gathered("initial")),
-                "selected": (rounds, selected),
+                "selected": (rounds, numbers[selected]),
                 "selected_start": (rounds, np.array([tile.start for tile in tiles])[selected]),
                 "kept": (rounds, gathered("kept")),
             },
-            {**tile_coords(tiles, unit), "search": list(self.searches)},
+            {"search": list(self.searches)},
         )
+        return self.in_tiling(dataset, tiles, unit)
 
     def _search(
         self,

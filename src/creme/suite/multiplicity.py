@@ -15,7 +15,6 @@ from creme.sequence import Sequence, Sequenceable
 from creme.suite.positioned import PositionedTest, place_coords, put
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, best, together
 from creme.suite.statistics import averaged, relative, result
-from creme.suite.tiled import tile_coords
 from creme.test import Steps
 from creme.tiling import Tile
 
@@ -80,7 +79,7 @@ class Multiplicity(PositionedTest):
         replicate, track), is NaN where there is a copy already; ``selected``, (tile, search, copy,
         track), is the index of the chosen position, and ``selected_start`` that position.
         """
-        tiles, places = tuple(self.tiling(unit)), self.places(unit)
+        tiles, places = self.measurable(unit), self.places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
         tss_control = yield backgrounds
@@ -103,7 +102,7 @@ class Multiplicity(PositionedTest):
         selected = np.array([trace.selected for trace in traces]).reshape(*outer, self.copies)
         selected = np.moveaxis(selected, 2, -1)
         chosen = np.take_along_axis(placed, selected[:, :, :, None, None], axis=3)[:, :, :, 0]
-        return result(
+        dataset = result(
             averaged(
                 "fold_change",
                 ("tile", "search", "copy", "replicate", "track"),
@@ -121,12 +120,12 @@ class Multiplicity(PositionedTest):
                 ),
             },
             {
-                **tile_coords(tiles, unit),
                 **place_coords(places, unit),
                 "search": list(self.searches),
                 "copies": ("copy", list(range(1, self.copies + 1))),
             },
         )
+        return self.in_tiling(dataset, tiles, unit)
 
     def _search(
         self,

@@ -7,7 +7,7 @@ from typing import ClassVar
 from creme.genome import Locus
 from creme.suite.adaptive import AdaptiveTest, Layout
 from creme.suite.statistics import relative, result
-from creme.suite.tiled import TiledTest, tile_coords
+from creme.suite.tiled import TiledTest
 from creme.test import Steps
 
 
@@ -32,8 +32,7 @@ class Necessity(AdaptiveTest, TiledTest):
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``shuffled`` is (tile, replicate, track)."""
-        tiling = self.tiling(unit)
-        tiles, wild = tuple(tiling), unit.sequence
+        tiles, wild = self.measurable(unit), unit.sequence
         (wild_type,) = yield [wild]
         measured = yield from self.measure_replicates(
             Layout(
@@ -47,8 +46,5 @@ class Necessity(AdaptiveTest, TiledTest):
             )
         )
         dims = ("tile", "replicate", "track")
-        return result(
-            measured.averaged("effect", dims),
-            {"wild_type": (("track",), wild_type), "shuffled": (dims, measured.activities)},
-            tile_coords(tiling, unit),
-        )
+        activities = {"wild_type": (("track",), wild_type), "shuffled": (dims, measured.activities)}
+        return self.in_tiling(result(measured.averaged("effect", dims), activities), tiles, unit)

@@ -13,7 +13,7 @@ from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from creme.suite.adaptive import AdaptiveTest, Layout
 from creme.suite.statistics import relative, result
-from creme.suite.tiled import TiledTest, tile_coords
+from creme.suite.tiled import TiledTest
 from creme.test import Activities, Steps
 from creme.tiling import Tile
 
@@ -47,24 +47,24 @@ class Sufficiency(AdaptiveTest, TiledTest):
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``control`` and ``mutant`` end in (replicate, track)."""
-        tiling = self.tiling(unit)
+        tiles = self.measurable(unit)
         (wild_type,) = yield [unit.sequence]
-        measured = yield from self.measure_replicates(self._layout(tuple(tiling), unit, wild_type))
+        measured = yield from self.measure_replicates(self._layout(tiles, unit, wild_type))
         activities = measured.activities
         dims: tuple[str, ...] = ("tile", "replicate", "track")
         if self.backgrounds_of == "locus":
             control, control_dims, mutant = activities[0], dims[1:], activities[1:]
         else:
             control, control_dims, mutant = activities[:, 0], dims, activities[:, 1]
-        return result(
+        dataset = result(
             measured.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (control_dims, control),
                 "mutant": (dims, mutant),
             },
-            tile_coords(tiling, unit),
         )
+        return self.in_tiling(dataset, tiles, unit)
 
     def _layout(self, tiles: tuple[Tile, ...], locus: Locus, wild_type: Activities) -> Layout:
         """Cells (1 + tile,), the first the control; or (tile, 2), a control and a mutant each."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
+from typing import Any
 
+import numpy as np
+import xarray as xr
 from pydantic import Field
 
+from creme.errors import SequenceError
 from creme.genome import Locus
 from creme.seeds import Name, derive
-from creme.sequence import Edit, Mutant, Sequenceable
+from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.test import Unit
@@ -28,6 +32,20 @@ class TiledTest(BackgroundTest):
         description="[start, end) of chosen tiles in the locus sequence, instead of all: a list, "
         "or one for each locus by name, without the others",
     )
+    min_bases: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of a tile that has to be bases, and not N; other tiles are not measured",
+    )
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; `min_bases` only where it is another than usual."""
+        configuration = super().configuration()
+        # Results of before there was a limit stay those of the same experiment.
+        if self.min_bases == type(self).model_fields["min_bases"].default:
+            del configuration["min_bases"]
+        return configuration
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The loci, or those that `tiles` names.
@@ -45,6 +63,39 @@ class TiledTest(BackgroundTest):
             return Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
         chosen = tuple(chosen_tiles(self.tiles, locus))
         return Tiling.of(locus.length, self.tss(locus), chosen)
+
+    def measurable(self, locus: Locus) -> tuple[Tile, ...]:
+        """The tiles that have enough bases to be asked for.
+
+        Raises
+        ------
+        SequenceError
+            If none has.
+        """
+        tiles = tuple(self.tiling(locus))
+        enough = tuple(tile for tile in tiles if _share_of_bases(tile, locus) >= self.min_bases)
+        if tiles and not enough:
+            raise SequenceError(
+                f"none of the {len(tiles)} tiles has bases for {self.min_bases:.0%} of its length "
+                f"(min_bases); the others are N: a gap, or past the contig's end"
+            )
+        return enough
+
+    def in_tiling(self, dataset: xr.Dataset, tiles: tuple[Tile, ...], locus: Locus) -> xr.Dataset:
+        """A Dataset of the measurable tiles, laid into all of the tiling, with their coordinates.
+
+        Tiles without bases are NaN; where there are any, ``share_of_bases`` says how much of each
+        tile is known.
+        """
+        every = tuple(self.tiling(locus))
+        if len(tiles) < len(every):
+            # What is filled up with NaN is a coordinate as before.
+            others = [name for name, v in dataset.data_vars.items() if v.dtype.kind not in "fc"]
+            places = [every.index(tile) for tile in tiles]
+            whole = dataset.assign_coords(tile=places).reindex(tile=np.arange(len(every)))
+            dataset = whole.set_coords(others).drop_vars("tile")
+            dataset["share_of_bases"] = ("tile", [_share_of_bases(tile, locus) for tile in every])
+        return dataset.assign_coords(tile_coords(every, locus))
 
     def shuffles(
         self,
@@ -64,6 +115,10 @@ class TiledTest(BackgroundTest):
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
         for shuffled in self._perturb.many(tile.of(locus.sequence), seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
+
+
+def _share_of_bases(tile: Tile, locus: Locus) -> float:
+    return float(np.mean(tile.of(locus.sequence).codes != N))
 
 
 def tile_coords(tiling: Iterable[Tile], locus: Locus) -> dict[str, tuple[str, list[int]]]:
