@@ -137,7 +137,7 @@ def test_a_study_that_has_begun(tmp_path):
     assert len(view.loci) == 3
     with pytest.raises(ResultsError, match=r"'necessity' of .* is waiting: go on with"):
         view.dataset("necessity")
-    with pytest.raises(ResultsError, match=f"its results are in {tmp_path / 'mini.study'}"):
+    with pytest.raises(ResultsError, match=f"; its results are in {tmp_path / 'mini.study'}"):
         open_results(file)
 
 

@@ -130,6 +130,11 @@ class ResultsView(ABC):
     def _identity(self) -> SequenceOf[dict[str, Any]]:
         """What makes the experiments that these results are of: that of each stage."""
 
+    @property
+    def sections(self) -> dict[str, Any]:
+        """What makes these results and no others, by section of the file: JSON values."""
+        return dict(self.raw.get("identity", {}))
+
     def open(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A test's Dataset, whose variables are read when they are used.
 

@@ -261,6 +261,15 @@ class StudyResults(ResultsView):
         by_stage = self.raw.get("identity", {})
         return [identity for identity in by_stage.values() if isinstance(identity, dict)]
 
+    @property
+    def sections(self) -> dict[str, Any]:
+        """What makes these results and no others, as ``STAGE: SECTION``: JSON values."""
+        return {
+            f"{stage}: {section}": value
+            for stage, identity in self.raw.get("identity", {}).items()
+            for section, value in identity.items()
+        }
+
     def _table(self, name: str) -> pd.DataFrame:
         return self.folder.loci() if name == "loci" else self.folder.table(name)
 
