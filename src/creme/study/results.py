@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from creme.errors import ResultsError, listing
 from creme.study.folder import Folder
 from creme.study.loci import TEST
-from creme.study.tables import with_category
+from creme.study.stages.tables import with_category
 
 if TYPE_CHECKING:
     import pandas as pd
