@@ -148,7 +148,7 @@ class Study(_StageTables):
         """
         table = parse_toml(text, title)
         try:
-            _refuse_experiment(table)
+            _refuse_experiment(table, title)
             for key, section in _SECTIONS.items():
                 if isinstance(table.get(key), dict):
                     table[key] = section(**table[key])
@@ -310,7 +310,11 @@ class Study(_StageTables):
 
     def has_field(self, stage: str, field: str) -> bool:
         """Whether a stage's test has a field of a name."""
-        return field in registry.load("tests", self.known_stages[stage].test).model_fields
+        record = self.known_stages[stage]
+        try:
+            return field in registry.load("tests", record.test).model_fields
+        except PluginError as error:
+            raise PluginError(f"{record.heading}: {error}") from None
 
     def _table(self, stage: str) -> dict[str, Any]:
         """The parameters of a stage's test, as the file gives them."""
@@ -365,11 +369,10 @@ def parse(text: str, title: str = "study") -> Study:
     return Study.from_text(text, title=title)
 
 
-def _refuse_experiment(table: Mapping[str, Any]) -> None:
+def _refuse_experiment(table: Mapping[str, Any], title: str) -> None:
     if isinstance(table.get("tests"), list):
         raise ConfigError(
-            "this is an experiment file, with [[tests]]: 'creme run' takes it; a study file names "
-            "its stages"
+            f"this is an experiment file, with [[tests]], and no study: 'creme run {title}' runs it"
         )
 
 

@@ -251,21 +251,21 @@ class _Runner:
         results.update({"state": "finished", "counts": _counts(progress), "failures": labelled})
         self.folder.write(self.folder.path / ALL_SITES, frame, "\t")
         self.folder.write(self.folder.path / SELECTED, chosen(frame), "\t")
-        self._write(stage, stage.make_tables(self._data(stage, found, {}, None)))
+        self._write(stage, stage.make_tables(self._data(stage, found)))
         return {"state": "finished", "units": units, **_counts(progress), "failures": failures}
 
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
         """A stage whose test is run on selected loci, or on CREs."""
         prepared = self.prepared
         loci = prepared.selected(self.folder.path / SELECTED)
-        categories: dict[str, list[str]] = {}
+        categories: dict[str, list[str]] | None = None
         classes: xr.DataArray | None = None
         before = earlier(stage.name, prepared.study.known_stages)
         if FOUND_BY["categories"].name in before:
             categories = prepared.categories(self.folder)
         if FOUND_BY["classes"].name in before:
             classes = prepared.classes(self.folder)
-        work = work_of(prepared.study, stage, loci, categories, classes)
+        work = work_of(prepared.study, stage, loci, categories or {}, classes)
         if work.test is None:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)
@@ -326,11 +326,12 @@ class _Runner:
         self,
         stage: Stage,
         found: xr.Dataset,
-        categories: dict[str, list[str]],
-        classes: xr.DataArray | None,
+        categories: dict[str, list[str]] | None = None,
+        classes: xr.DataArray | None = None,
     ) -> StageData:
+        by_locus = None if categories is None else category_by_locus(categories)
         study, track = self.prepared.study, self.prepared.label
-        return StageData(stage.name, study, track, found, category_by_locus(categories), classes)
+        return StageData(stage.name, study, track, found, by_locus, classes)
 
     def _write(self, stage: Stage, tables: Tables) -> None:
         """Tables, and the outcome in ``study.json``, where readers look first."""

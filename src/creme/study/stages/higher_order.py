@@ -7,7 +7,7 @@ import pandas as pd
 from creme.analysis.additive import additive_comparison
 from creme.study.forecast.bounds import higher_order
 from creme.study.stages.stage import SearchForecast, Stage, StageData
-from creme.study.stages.tables import statistics, tidy_rows
+from creme.study.stages.tables import categories_of, statistics, tidy_rows
 
 AT_MOST = "searches: at most, each track and direction going its own way"
 
@@ -21,7 +21,7 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     by = comparison[["mse", "difference", "interaction"]]
     sets = by.drop_vars([n for n in by.coords if n not in ("locus", "search", "track")])
     table = sets.to_dataframe(dim_order=["locus", "search", "track"]).reset_index()
-    table.insert(1, "category", table["locus"].map(data.categories).fillna(""))
+    table.insert(1, "category", categories_of(table["locus"], data.categories))
     return {data.name: frame, "interactions": table}
 
 

@@ -35,7 +35,8 @@ class StageData:
     track : str
         The deciding one.
     dataset : Dataset
-    categories : mapping of locus to category
+    categories : mapping of locus to category, optional
+        None where the stage does not come after the one that finds them.
     classes : DataArray of text, (locus, tile), optional
     """
 
@@ -43,7 +44,7 @@ class StageData:
     study: Study
     track: str
     dataset: xr.Dataset
-    categories: Mapping[str, str]
+    categories: Mapping[str, str] | None
     classes: xr.DataArray | None = None
 
 

@@ -19,8 +19,13 @@ def empty(stage: Stage) -> dict[str, pd.DataFrame]:
 
 def with_category(dataset: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
     """A Dataset with the coordinate ``category`` along `locus`, empty where there is none."""
-    names = [categories.get(str(name), "") for name in dataset["locus"].values]
+    names = categories_of(dataset["locus"].values, categories)
     return dataset.assign_coords(category=("locus", np.array(names, dtype=object)))
+
+
+def categories_of(loci: Iterable[str], categories: Mapping[str, str] | None) -> list[str]:
+    """The category of each locus, empty where there is none."""
+    return [(categories or {}).get(str(name), "") for name in loci]
 
 
 def tidy_rows(dataset: xr.Dataset, data: StageData, names: Iterable[str]) -> pd.DataFrame:
@@ -30,8 +35,8 @@ def tidy_rows(dataset: xr.Dataset, data: StageData, names: Iterable[str]) -> pd.
     for fill in ("tile_start", "position_start"):
         if fill in frame:
             frame = frame[frame[fill].notna()]
-    if not {"source", "category"} & set(frame):
-        frame.insert(1, "category", frame["locus"].map(data.categories).fillna(""))
+    if data.categories is not None and not {"source", "category"} & set(frame):
+        frame.insert(1, "category", categories_of(frame["locus"], data.categories))
     whole = [c for c in frame if c in _WHOLE and frame[c].dtype.kind == "f"]
     return frame.astype(dict.fromkeys(whole, "Int64")).reset_index(drop=True)
 
