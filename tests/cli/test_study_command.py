@@ -72,7 +72,7 @@ def test_the_plan_of_some_stages(creme, begun):
     assert planned("loci") == ["loci", "all"]
     assert len(planned()) == 10
     said = creme("study", begun, "--plan", "--stage", "necesity", status=2)
-    assert "'necesity' is no stage; they are loci" in said
+    assert "'necesity' is no stage (did you mean 'necessity'?); they are loci" in said
 
 
 def test_options_of_the_plan_alone_run_nothing(creme, begun):
