@@ -40,15 +40,17 @@ def test_an_experiment_is_no_study(option, creme, begun):
     file = begun.parent / "experiment.toml"
     creme("init", file)
     shown = creme("study", file, *option, status=2)
-    assert f"this is an experiment file, with [[tests]], and no study: 'creme run {file}'" in shown
+    assert f"{file} is an experiment file, not a study: 'creme run {file}' runs it" in shown
     stage = begun.parent / "mini.study" / "stages" / "context_dependence"
     shown = creme("study", stage, *option, status=2)
     study = begun.parent / "mini.study"
-    assert f"{stage} is a stage of the study {study}: 'creme study {study}' goes on with it" in shown
+    assert (
+        f"{stage} is a stage of the study {study}: 'creme study {study}' goes on with it" in shown
+    )
     results = shutil.copytree(stage, begun.parent / "x.results")
     shown = creme("study", results, *option, status=2)
-    assert f"{results} is the results directory of an experiment, and no study: 'creme res" in shown
-    assert f"'creme resume {results}' goes on with it" in shown
+    assert f"{results} is a results directory, not a study: 'creme status {results}' says" in shown
+    assert f"'creme resume {results}' continues it" in shown
 
 
 def test_the_status_of_a_study_that_has_not_begun(creme, tmp_path):

@@ -82,10 +82,10 @@ def run(file, *stages):
 
 def test_they_come_after_what_they_need_and_have_tables(whole):
     names = ["loci", "context_dependence", "sufficiency", "dose", "all_loci", "finer", "only_cres"]
-    assert list(whole.stages()) == names
-    assert {entry["state"] for entry in whole.stages().values()} == {"finished"}
+    assert list(whole.stages) == names
+    assert {entry["state"] for entry in whole.stages.values()} == {"finished"}
     for name in names[3:]:
-        entry = whole.stages()[name]
+        entry = whole.stages[name]
         assert entry["units"] > 0
         assert entry["asked"] == entry["predicted"] + entry["stored"] + entry["repeated"]
         assert Results(whole.path / "stages" / name).labels() == [name]
@@ -127,7 +127,7 @@ def test_a_finished_one_is_not_run_again_and_a_lost_table_is_written(copied, who
     (copied.parent / "mini.study" / "tables" / "dose.csv").unlink()
     study, ran = run(copied)
     assert ran == ["dose"]
-    assert study.stages()["dose"]["predicted"] == whole.stages()["dose"]["predicted"]
+    assert study.stages["dose"]["predicted"] == whole.stages["dose"]["predicted"]
     assert mini.tables(study.path) == mini.tables(whole.path)
 
 
@@ -145,7 +145,7 @@ def test_one_that_was_stopped_goes_on(copied, whole, monkeypatch):
     assert Folder(copied.parent / "mini.study").stages()["dose"]["state"] == "interrupted"
     study, ran = run(copied.parent / "mini.study")
     assert ran == ["dose", "all_loci", "finer", "only_cres"]
-    assert sum(study.stages()[name]["predicted"] for name in ran) == 0
+    assert sum(study.stages[name]["predicted"] for name in ran) == 0
     assert mini.tables(study.path) == mini.tables(whole.path)
 
 
@@ -186,7 +186,7 @@ def test_the_plan_says_what_is_known(copied, monkeypatch, capsys):
         run(copied, stage)
     for stage in ("dose", "all_loci", "finer", "only_cres"):
         before = {one.stage: one for one in forecast(*prepare(copied))}[stage]
-        took = run(copied, stage)[0].stages()[stage]
+        took = run(copied, stage)[0].stages[stage]
         assert before.units == took["units"]
         if stage in ("finer", "only_cres"):
             assert (before.kind, before.asked) == ("exact", took["asked"])
@@ -259,7 +259,7 @@ def test_nothing_to_do(tmp_path):
     mini.write(tmp_path, genes=2)
     none = '\n[stages.none]\ntest = "dose"\ncres = { silencing = ["silencer"] }\n'
     study = run_study(added(tmp_path, none, changes=[("activity = 5.0", "activity = 1000")]))
-    assert study.stages()["none"]["note"] == "no locus was selected: the funnel says why"
+    assert study.stages["none"]["note"] == "no locus was selected: the funnel says why"
     assert study.table("none").empty
 
 
@@ -272,7 +272,7 @@ def test_a_test_that_fails_everywhere_fails_its_stage(copied, monkeypatch):
 
     copied.write_text(copied.read_text().replace("[model]", '[stages.new]\ntest = "dose"\n[model]'))
     monkeypatch.setattr(Dose, "run", broken)
-    with pytest.raises(ModelError, match="stage 'new': all of its 6 units failed.*no dose"):
+    with pytest.raises(ModelError, match=r"stage 'new': all of its 6 units failed.*no dose"):
         run(copied)
     assert Folder(copied.parent / "mini.study").stages()["new"]["state"] == "failed"
 

@@ -70,10 +70,10 @@ def test_a_study_made_in_python_runs_like_one_from_a_file(tmp_path):
     (loci, contexts) = study.plan(tmp_path / "other.study", assume_loci=3)
     assert (loci.needed, contexts.asked) == (0, 3 * 3)
     done = study.run(tmp_path / "other.study", stages=["loci"])
-    assert done.stages()["context_dependence"]["state"] == "waiting"
+    assert done.stages["context_dependence"]["state"] == "waiting"
     done = study.run(tmp_path / "other.study")
     assert mini.tables(done.path) == mini.tables(from_file.path)
-    assert sum(entry["predicted"] for entry in done.stages().values()) == 0
+    assert sum(entry["predicted"] for entry in done.stages.values()) == 0
     kept = (done.path / "study.toml").read_text()
     assert kept == study.to_toml()
     assert Study.from_text(kept) == study
@@ -88,9 +88,9 @@ def test_its_paths_start_from_the_current_directory(tmp_path, monkeypatch):
     study = made(Path(), stages=["loci"])
     done = study.run()
     assert done.path.resolve() == tmp_path / "mini.study"
-    assert done.state()["folder"] == str(tmp_path)
+    assert done.raw["folder"] == str(tmp_path)
     monkeypatch.chdir("/")
-    assert run_study(tmp_path / "mini.study").stages()["loci"]["state"] == "finished"
+    assert run_study(tmp_path / "mini.study").stages["loci"]["state"] == "finished"
 
 
 def test_a_changed_study_starts_from_the_same_folder(tmp_path):
@@ -115,7 +115,7 @@ def test_no_text_is_made_and_parsed_to_run_an_object(tmp_path, monkeypatch):
     mini.write(tmp_path, genes=1)
     study = made(tmp_path, stages=["loci"])
     monkeypatch.setattr("creme.study.config.parse_toml", None)
-    assert study.run(tmp_path / "mini.study").stages()["loci"]["state"] == "finished"
+    assert study.run(tmp_path / "mini.study").stages["loci"]["state"] == "finished"
 
 
 def test_stages_in_python(tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.errors import ConfigError, listing
+from creme.results.words import duration
 
 if TYPE_CHECKING:
     from creme.study.forecast.cost import Forecast
@@ -92,7 +93,7 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
         return 130
     if failures:
         err.print(f"To try what failed once more: {further}")
-    entries = done.stages().items()
+    entries = done.stages.items()
     outdated = [stage for stage, entry in entries if entry["state"] == "outdated"]
     if outdated:
         are = "is" if len(outdated) == 1 else "are"
@@ -225,12 +226,3 @@ def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:
 
 def _cost(seconds: float, price: float | None) -> list[str]:
     return [] if price is None else [f"{seconds / 3600 * price:.2f}"]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, PrivateAttr, create_model, field_validator, model_validator
+from pydantic_core import PydanticSerializationError
 
 from creme import registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
@@ -25,7 +26,7 @@ from creme.test import Test
 
 if TYPE_CHECKING:
     from creme.study.forecast.cost import Forecast
-    from creme.study.results import Study as StudyResults
+    from creme.study.view import StudyResults
 
 STAGES = tuple(BUILT_IN)
 """Names of the toolkit's stages in their order."""
@@ -91,7 +92,7 @@ class Study(_StageTables):
 
     _folder: Path = PrivateAttr(default_factory=Path)
     _text: str | None = PrivateAttr(None)
-    _title: str = PrivateAttr("study")
+    _title: str = PrivateAttr("")
 
     name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
@@ -148,7 +149,6 @@ class Study(_StageTables):
         """
         table = parse_toml(text, title)
         try:
-            _refuse_experiment(table, title)
             for key, section in _SECTIONS.items():
                 if isinstance(table.get(key), dict):
                     table[key] = section(**table[key])
@@ -160,6 +160,21 @@ class Study(_StageTables):
         study._folder = Path() if folder is None else folder
         study._text, study._title = text, title
         return study
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._folder
+
+    @property
+    def title(self) -> str:
+        """What errors call the study: its file, or its name."""
+        return self._title or f"study {self.name!r}"
+
+    @property
+    def text(self) -> str:
+        """The file's own text, or `to_toml` for an object that was made in Python."""
+        return self.to_toml() if self._text is None else self._text
 
     def __eq__(self, other: object) -> bool:
         """Whether the fields are equal; the folder and the text of a file are no fields."""
@@ -174,10 +189,19 @@ class Study(_StageTables):
         return copy
 
     def to_toml(self) -> str:
-        """The study as the text of a study file."""
+        """The text of a study file that gives an equal object.
+
+        Raises
+        ------
+        ConfigError
+            If a table holds an object that a file cannot hold.
+        """
         import tomli_w
 
-        table = self.configuration()
+        try:
+            table = self.configuration()
+        except PydanticSerializationError as error:
+            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
         # Tables of stages are the base class's fields, and would come first.
         ordered = {key: table[key] for key in sorted(table, key=lambda key: key in TESTS)}
         return tomli_w.dumps(
@@ -367,13 +391,6 @@ _SECTIONS: dict[str, type[Parameters]] = {
 def parse(text: str, title: str = "study") -> Study:
     """A study from the text of a file; see `Study.from_text`."""
     return Study.from_text(text, title=title)
-
-
-def _refuse_experiment(table: Mapping[str, Any], title: str) -> None:
-    if isinstance(table.get("tests"), list):
-        raise ConfigError(
-            f"this is an experiment file, with [[tests]], and no study: 'creme run {title}' runs it"
-        )
 
 
 def _stated(value: Any) -> Any:

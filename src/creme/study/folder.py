@@ -91,13 +91,15 @@ from creme.files.durable import write_text
 from creme.results.directory import Results, about, gone, held, now
 from creme.study.config import parse
 from creme.study.lineage import changed, changed_files, made_from, passed_on
-from creme.study.stages.loci import ALL_SITES
+from creme.study.stages.loci import ALL_SITES, SELECTED
 from creme.study.stages.order import BUILT_IN, earlier, from_record, recorded
 from creme.study.stages.stage import Stage
 from creme.study.table_files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+__all__ = ["LOCI", "SELECTED", "STATE", "STUDY", "Folder", "of_study"]
 
 STUDY = "study.toml"
 STATE = "study.json"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from creme.errors import ConfigError, ResultsError
-from creme.results.directory import STATE as RUN
+from creme.results.kind import Kind, kind_of, mistaken
 from creme.runner.experiment import read_text
 from creme.study.config import Study
 from creme.study.folder import STUDY, Folder, of_study
@@ -52,9 +52,14 @@ class Location:
         if not path.exists():
             raise ConfigError(_nothing_at(path))
         given = None if output is None else Folder(output)
+        kind = kind_of(path)
+        if kind is Kind.RESULTS and (study := of_study(path)) is not None:
+            raise ResultsError(
+                f"{path} is a stage of the study {study}: 'creme study {study}' goes on with it"
+            )
+        if kind in (Kind.RESULTS, Kind.STORE, Kind.EXPERIMENT_FILE):
+            raise ConfigError(str(mistaken(path, "a study")))
         if path.is_dir():
-            if (path / RUN).is_file() and not Folder(path).begun:
-                raise ResultsError(_results_directory(path))
             folder = Folder.existing(path)
             if given is not None and given.path.resolve() != path.resolve():
                 raise ConfigError(
@@ -105,16 +110,6 @@ class Location:
                 f"{self.file}' begins it, and --plan says what it will take"
             )
         return Folder.existing(folder.path)
-
-
-def _results_directory(path: Path) -> str:
-    study = of_study(path)
-    if study is not None:
-        return f"{path} is a stage of the study {study}: 'creme study {study}' goes on with it"
-    return (
-        f"{path} is the results directory of an experiment, and no study: 'creme results {path}' "
-        f"shows it, 'creme resume {path}' goes on with it"
-    )
 
 
 def _nothing_at(path: Path) -> str:

@@ -70,12 +70,12 @@ class PreparedStudy:
         try:
             return cls._of(study)
         except ConfigError as error:
-            raise ConfigError(f"{study._title}: {error}") from None
+            raise ConfigError(f"{study.title}: {error}") from None
 
     @classmethod
     def _of(cls, study: Study) -> PreparedStudy:
         study.check_added()
-        model, selection = build_model(study.model, study._folder)
+        model, selection = build_model(study.model, study.folder)
         plan = Plan(
             model=model,
             selection=selection,
@@ -89,19 +89,9 @@ class PreparedStudy:
         prepared = cls(study, plan, tracks, _deciding(study.track, tracks))
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
-        for path in files(study, prepared.folder).values():
+        for path in files(study, prepared.study.folder).values():
             compression(path)
         return prepared
-
-    @property
-    def folder(self) -> Path:
-        """Where the study's relative paths start from."""
-        return self.study._folder
-
-    @property
-    def text(self) -> str:
-        """The study file; the study as one where it was made in Python."""
-        return self.study.to_toml() if self.study._text is None else self.study._text
 
     @property
     def stages(self) -> dict[str, Stage]:
@@ -121,17 +111,17 @@ class PreparedStudy:
     @property
     def store_path(self) -> Path:
         """Where the predictions are."""
-        return self.folder / Path(self.study.store).expanduser()
+        return self.study.folder / Path(self.study.store).expanduser()
 
     @cached_property
     def candidates(self) -> Candidates:
         """All TSSs; reads the annotation."""
-        return Candidates.load(self.study.loci, self.study.selection, self.folder)
+        return Candidates.load(self.study.loci, self.study.selection, self.study.folder)
 
     @cached_property
     def genome(self) -> Genome:
         """The genome alone."""
-        return Genome(files(self.study, self.folder)["fasta"])
+        return Genome(files(self.study, self.study.folder)["fasta"])
 
     def named(self, stages: SequenceOf[str] | None) -> list[str]:
         """The given stages of the study in their order; all of the file unless given.
@@ -164,7 +154,7 @@ class PreparedStudy:
         return _plain(
             {
                 "name": self.study.name,
-                "folder": str(self.folder.resolve()),
+                "folder": str(self.study.folder.resolve()),
                 "store": str(self.store_path.resolve()),
                 "track": self.label,
                 "source": source_fingerprint(self.plan.model, self.plan.selection),
@@ -189,7 +179,7 @@ class PreparedStudy:
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
                 "readouts": [readout.configuration() for readout in self.plan.readouts],
                 "track": self.label,
-                **{name: digest(path) for name, path in files(study, self.folder).items()},
+                **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
                 "selection": study.selection.configuration(),
             }

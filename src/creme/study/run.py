@@ -25,7 +25,6 @@ from creme.study.lineage import made_from, passed_on
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy, experiment_text
-from creme.study.results import Study as StudyResults
 from creme.study.selection import chosen, select, table
 from creme.study.stages.grouping import category_by_locus
 from creme.study.stages.loci import ALL_SITES, SELECTED
@@ -33,6 +32,7 @@ from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage, StageData, Tables
 from creme.study.stages.tables import empty
 from creme.study.stages.work import StageWork, work_of
+from creme.study.view import StudyResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def run_study(
     Returns
     -------
     StudyResults
-        Also where it was interrupted; see its `interrupted`.
+        Also where it was interrupted; see `StudyResults.interrupted`.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def run_study(
         _require(stage, folder, wanted)
     store_index = prepared.study.index
     with folder.held(), Store(prepared.store_path, index_url=store_index) as store:
-        folder.claim(prepared.text, prepared.about(), prepared.identity())
+        folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:
             ended = True
@@ -113,7 +113,7 @@ def prepare(
     output : str or Path, optional
     """
     if isinstance(study, Study):
-        path = Path(output) if output else study._folder / f"{study.name}.study"
+        path = Path(output) if output else study.folder / f"{study.name}.study"
         return PreparedStudy.of(study), Folder(path, study.added)
     location = Location.of(study, output)
     location.check()
@@ -219,7 +219,7 @@ class _Runner:
         results = self.folder.results(stage.name)
         identity = prepared.identity()[stage.name]
         text = experiment_text(prepared, stage, activity, None)
-        results.claim(text, prepared.folder, identity, anew=True)
+        results.claim(text, prepared.study.folder, identity, anew=True)
         self._begin(results)
         sites, progress, stopped = measure_sites(
             plan, candidates, selection, prepared.track, self.store, self._watch(stage.name)
@@ -294,9 +294,9 @@ class _Runner:
         plan = prepared.of_test(label, work.test, work.loci)
         plan.size()
         listed = results.path / "loci.tsv"
-        here = Path(os.path.relpath(listed.resolve(), prepared.folder.resolve())).as_posix()
+        here = Path(os.path.relpath(listed.resolve(), prepared.study.folder.resolve())).as_posix()
         text = experiment_text(prepared, stage, work.test, here)
-        results.claim(text, prepared.folder, plan.identity(), anew=True)
+        results.claim(text, prepared.study.folder, plan.identity(), anew=True)
         state = results.state()
         whole = state["state"] == "finished" and not state["failures"]
         if whole and label in results.labels():

@@ -21,7 +21,7 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     by = comparison[["mse", "difference", "interaction"]]
     sets = by.drop_vars([n for n in by.coords if n not in ("locus", "search", "track")])
     table = sets.to_dataframe(dim_order=["locus", "search", "track"]).reset_index()
-    table.insert(1, "category", categories_of(table["locus"], data.categories))
+    table.insert(1, "category", categories_of(table["locus"], data.categories or {}))
     return {data.name: frame, "interactions": table}
 
 

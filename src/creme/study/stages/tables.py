@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -17,15 +16,9 @@ def empty(stage: Stage) -> dict[str, pd.DataFrame]:
     return {name: pd.DataFrame(columns=["locus"]) for name in stage.tables}
 
 
-def with_category(dataset: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
-    """A Dataset with the coordinate ``category`` along `locus`, empty where there is none."""
-    names = categories_of(dataset["locus"].values, categories)
-    return dataset.assign_coords(category=("locus", np.array(names, dtype=object)))
-
-
-def categories_of(loci: Iterable[str], categories: Mapping[str, str] | None) -> list[str]:
+def categories_of(loci: Iterable[str], categories: Mapping[str, str]) -> list[str]:
     """The category of each locus, empty where there is none."""
-    return [(categories or {}).get(str(name), "") for name in loci]
+    return [categories.get(str(name), "") for name in loci]
 
 
 def tidy_rows(dataset: xr.Dataset, data: StageData, names: Iterable[str]) -> pd.DataFrame:
