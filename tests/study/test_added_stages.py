@@ -264,14 +264,12 @@ def test_nothing_to_do(tmp_path):
 
 
 def test_a_test_that_fails_everywhere_fails_its_stage(copied, monkeypatch):
-    from creme_template.dose import Dose
-
     def broken(self, locus):
         yield [locus.sequence]
         raise ValueError("no dose")
 
     copied.write_text(copied.read_text().replace("[model]", '[stages.new]\ntest = "dose"\n[model]'))
-    monkeypatch.setattr(Dose, "run", broken)
+    monkeypatch.setattr(type(Study.from_file(copied).test("new")), "run", broken)
     with pytest.raises(ModelError, match=r"stage 'new': all of its 6 units failed.*no dose"):
         run(copied)
     assert Folder(copied.parent / "mini.study").stages()["new"]["state"] == "failed"
