@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import mini_study as mini
 from creme.errors import ConfigError, CremeError, ModelError, PluginError, ResultsError
@@ -273,6 +275,42 @@ def test_a_test_that_fails_everywhere_fails_its_stage(copied, monkeypatch):
     with pytest.raises(ModelError, match=r"stage 'new': all of its 6 units failed.*no dose"):
         run(copied)
     assert Folder(copied.parent / "mini.study").stages()["new"]["state"] == "failed"
+
+
+def units_that_fail(self, loci):
+    yield loci[0]
+    raise ValueError("no second one")
+
+
+def unlike_datasets(self, locus):
+    yield [locus.sequence]
+    if locus.name == "GENE1":
+        return xr.Dataset({"effect": ("track", np.zeros(1)), "other": ("track", np.zeros(1))})
+    return xr.Dataset({"effect": (("track", "other"), np.zeros((1, 2)))})
+
+
+@pytest.mark.parametrize(
+    ("method", "broken", "words"),
+    [
+        ("units", units_that_fail, "'new': the units of test 'dose' end in .*no second one"),
+        ("run", unlike_datasets, "stage 'new': its units do not fit together"),
+    ],
+)
+def test_what_a_plugin_does_wrong_fails_its_stage_alone(
+    method, broken, words, copied, whole, monkeypatch
+):
+    copied.write_text(copied.read_text().replace("[model]", '[stages.new]\ntest = "dose"\n[model]'))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(Study.from_file(copied).test("new")), method, broken)
+        with pytest.raises(PluginError, match=words):
+            run(copied)
+    folder = Folder(copied.parent / "mini.study")
+    states = {name: entry["state"] for name, entry in folder.stages().items()}
+    assert states.pop("new") == "failed"
+    assert set(states.values()) == {"finished"}
+    study, ran = run(copied)
+    assert ran == ["new"]
+    assert study.table("new")["locus"].nunique() == 6
 
 
 @pytest.mark.parametrize(

@@ -80,15 +80,14 @@ Tables of stages after ``context_dependence`` have a column ``category``, those 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
-from creme.results.directory import Results, about, gone, held, now
+from creme.results.directory import Results
+from creme.results.state import StateFolder, gone, now
 from creme.study.config import parse
 from creme.study.lineage import changed, changed_files, made_from, passed_on
 from creme.study.stages.loci import ALL_SITES, SELECTED
@@ -112,7 +111,7 @@ def of_study(directory: Path) -> Path | None:
     return stages.parent if stages.name == "stages" and (stages.parent / STATE).is_file() else None
 
 
-class Folder:
+class Folder(StateFolder):
     """A study's folder.
 
     Parameters
@@ -122,41 +121,15 @@ class Folder:
         Stages that the study file adds; those that ``study.json`` names are known without it.
     """
 
+    state_file = STATE
+    settings_file = STUDY
+    other_entries = frozenset(("stages", "tables"))
+    kind = "the folder of a study"
+    made_by = "creme study FILE"
+
     def __init__(self, path: str | Path, added: Mapping[str, Stage] | None = None) -> None:
-        self.path = Path(path)
+        super().__init__(path)
         self._added = dict(added or {})
-
-    @classmethod
-    def existing(cls, path: str | Path) -> Folder:
-        """A folder that a study made.
-
-        Raises
-        ------
-        ResultsError
-            If it is not one.
-        """
-        folder = cls(path)
-        if not folder.begun:
-            raise ResultsError(
-                f"{path} is not the folder of a study (it has no {STATE}); 'creme study FILE' "
-                f"makes one"
-            )
-        return folder
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Have the folder for this process alone, to run into it; it is made if needed.
-
-        Raises
-        ------
-        InUseError
-            If another process has it.
-        ResultsError
-            If something else stands here; nothing is changed then.
-        """
-        self._refuse_foreign()
-        with held(self.path, STATE):
-            yield
 
     def claim(self, text: str, about: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
         """Make the folder this study's, or check that it is.
@@ -177,7 +150,7 @@ class Folder:
             changed then.
         """
         self.check(identity)
-        self._refuse_foreign()
+        self.refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
@@ -187,12 +160,7 @@ class Folder:
         stages = {**waiting, **stages}
         for name, stage in self._added.items():
             stages[name] = {**stages.get(name, {"state": "waiting"}), **recorded(stage)}
-        self.update({**about, "stages": stages})
-
-    @property
-    def begun(self) -> bool:
-        """Whether a study has begun here."""
-        return (self.path / STATE).is_file()
+        self.begin({**about, "stages": stages})
 
     def check(self, identity: Mapping[str, Any]) -> None:
         """Check that what is finished here is this study's; see `claim`.
@@ -217,19 +185,6 @@ class Folder:
                 f"{self.path} holds another study (it differs in {listing(differing, 20)}): give "
                 f"another folder with --output; predictions that both need are reused from the "
                 f"store"
-            )
-
-    def _refuse_foreign(self) -> None:
-        """An error if something stands here that no study, killed while it began, has left."""
-        if self.begun or not self.path.exists():
-            return
-        ours = {STUDY, "stages", "tables"}
-        if not self.path.is_dir() or any(
-            entry.name not in ours and not entry.name.startswith((f".{STUDY}", f".{STATE}"))
-            for entry in self.path.iterdir()
-        ):
-            raise ResultsError(
-                f"{self.path} exists and is not the folder of a study: give another with --output"
             )
 
     def state(self) -> dict[str, Any]:
@@ -262,10 +217,7 @@ class Folder:
         return {**BUILT_IN, **added, **self._added}
 
     def _read(self) -> dict[str, Any]:
-        try:
-            state: dict[str, Any] = json.loads((self.path / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
+        state = self.read_state()
         for stage in state.get("stages", {}).values():
             if stage["state"] == "running" and gone(state):
                 stage["state"] = "interrupted"
@@ -290,19 +242,12 @@ class Folder:
         entries = state.get("stages", {})
         return {name: entries[name] for name in self._known(state) if name in entries}
 
-    def update(self, changes: Mapping[str, Any]) -> None:
-        """Change ``study.json`` in one step."""
-        path = self.path / STATE
-        state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        write_text(path, json.dumps({**state, **changes, **about()}, indent=1))
-
     def update_stage(self, stage: str, changes: Mapping[str, Any]) -> None:
         """Change the entry of one stage in ``study.json``, in one step."""
-        state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
-        stages = state.get("stages", {})
+        stages = self.read_state().get("stages", {})
         self.update({"stages": {**stages, stage: {**stages.get(stage, {}), **changes}}})
 
-    def begin(self, stage: str, identity: Mapping[str, Any]) -> None:
+    def begin_stage(self, stage: str, identity: Mapping[str, Any]) -> None:
         """A stage is running from here on.
 
         Tables that it made from something else, or as another stage, are removed: it may be stopped

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme
-from creme.errors import ModelError, ResultsError
-from creme.results.directory import STATE, Results, now
+from creme.errors import ModelError, PluginError, ResultsError
+from creme.results.directory import STATE, Results
+from creme.results.state import now
 from creme.runner.plan import Plan
-from creme.runner.run import measure
+from creme.runner.run import ALL_UNITS, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.study.config import Study
@@ -164,7 +165,7 @@ class _Runner:
     def run(self, stage: Stage) -> bool:
         """Run a stage; returns whether it came to its end."""
         began = time.monotonic()
-        self.folder.begin(stage.name, self.prepared.identity()[stage.name])
+        self.folder.begin_stage(stage.name, self.prepared.identity()[stage.name])
         try:
             changes = self._on_sites(stage) if stage.takes == "sites" else self._on_loci(stage)
         except BaseException as error:
@@ -304,23 +305,25 @@ class _Runner:
         self.folder.write(listed, _table_of(work), "\t")
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):
-            report = measure(plan, self.store, on_progress=on_progress, on_start=on_start)
+            report = measure(
+                plan, self.store, results=results, on_progress=on_progress, on_start=on_start
+            )
         counts = _counts(report.progress)
         if report.interrupted:
             results.update({"state": "interrupted", "counts": counts})
             return {"state": "interrupted", **counts}
         failures = [[unit, message] for _, unit, message in report.failures]
         _refuse_all_failed(stage, work.units, failures)
-        if label not in report.datasets:
-            reasons = "; ".join(f"{unit}: {message}" for unit, message in failures[:3])
-            raise ModelError(f"stage {stage.name!r} has no results: {reasons}")
-        results.save(label, report.datasets[label])
+        for unit, message in failures:
+            if unit == ALL_UNITS:
+                raise PluginError(f"stage {stage.name!r}: {message}")
         results.update({"state": "finished", "counts": counts, "failures": report.failures})
         return _finished(work, counts, failures)
 
     def _begin(self, results: Results) -> None:
         store = str(self.prepared.store_path.resolve())
-        results.update({"state": "running", "error": "", "store": store})
+        state = {"state": "running", "error": "", "failures": [], "units": {}}
+        results.update({**state, "store": store})
 
     def _data(
         self,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from creme.analysis.categories import tiles_of
+from creme.errors import CremeError, PluginError, reason
 from creme.genome import Locus
 from creme.study.stages.stage import Stage
 from creme.test import Test
@@ -101,7 +102,14 @@ def _on_cres(
 
 
 def _checked(stage: Stage, loci: list[Locus], test: Test) -> StageWork:
-    units = sum(1 for _ in test.units(loci))
+    try:
+        units = sum(1 for _ in test.units(loci))
+    except CremeError:
+        raise
+    except Exception as error:  # a plugin's
+        raise PluginError(
+            f"stage {stage.name!r}: the units of test {stage.test!r} end in {reason(error)}"
+        ) from error
     if not units:
         return StageWork(note=f"test {stage.test!r} makes no unit of the {len(loci)} loci")
     return StageWork(loci, test, units)
