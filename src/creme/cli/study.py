@@ -118,7 +118,7 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 
 
 def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
-    """State of each stage, or of some, and the funnel."""
+    """State of each stage, or of those given, and the funnel."""
     from creme.cli.terminal import out, table
     from creme.runner.experiment import read_text
     from creme.study.config import Study

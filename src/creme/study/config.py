@@ -36,7 +36,7 @@ TESTS = STAGES[1:]
 
 
 class LocusSelection(Parameters):
-    """Which TSSs the study is about; the paper's section "Transcription start site selection"."""
+    """The TSSs that the study is about; the paper's section "Transcription start site selection"."""
 
     name: ClassVar[str] = "[selection]"
 
@@ -168,7 +168,7 @@ class Study(_StageTables):
 
     @property
     def title(self) -> str:
-        """What errors call the study: its file, or its name."""
+        """The name of the study in errors: its file, or its name."""
         return self._title or f"study {self.name!r}"
 
     @property
@@ -284,7 +284,7 @@ class Study(_StageTables):
         }
 
     @cached_property
-    def known_stages(self) -> dict[str, Stage]:
+    def stage_records(self) -> dict[str, Stage]:
         """All stages by name in their order, those among them that the study does not run too."""
         return {**BUILT_IN, **self.added}
 
@@ -306,7 +306,7 @@ class Study(_StageTables):
 
     def cres(self, stage: str) -> dict[str, list[str]]:
         """The classes of CREs that a stage takes, by category, each class in full."""
-        given: Mapping[Any, Any] = self.options(stage).cres or self.known_stages[stage].cres
+        given: Mapping[Any, Any] = self.options(stage).cres or self.stage_records[stage].cres
         return {
             context: [
                 name
@@ -319,7 +319,7 @@ class Study(_StageTables):
 
     def test(self, stage: str, **chosen: Any) -> Test:
         """A stage's test; `chosen` are its groups or tiles."""
-        record = self.known_stages[stage]
+        record = self.stage_records[stage]
         parameters = self._parameters(stage)
         try:
             test: Test = registry.create(
@@ -334,7 +334,7 @@ class Study(_StageTables):
 
     def has_field(self, stage: str, field: str) -> bool:
         """Whether a stage's test has a field of a name."""
-        record = self.known_stages[stage]
+        record = self.stage_records[stage]
         try:
             return field in registry.load("tests", record.test).model_fields
         except PluginError as error:
@@ -348,7 +348,7 @@ class Study(_StageTables):
         return table
 
     def _parameters(self, stage: str) -> dict[str, Any]:
-        record = self.known_stages[stage]
+        record = self.stage_records[stage]
         options, table = self.options(stage), self._table(stage)
         by_study = ["name", "label", "seed"]
         by_study += ["tiles"] if record.built_in or record.takes == "cres" else []

@@ -4,7 +4,7 @@
 
     study.toml              the study file as it was run
     study.json              identity, funnel, and the state of each stage; see below
-    loci.tsv                every distinct TSS of the annotation, and what became of it
+    loci.tsv                every distinct TSS of the annotation, and its step
     selected.tsv            the loci of the study; an experiment file takes it as [loci] table
     stages/STAGE/           a results directory of its own (`creme.results.directory.Results`):
                             experiment.toml, run.json, loci.tsv and STAGE.zarr; of stage `loci`
@@ -25,7 +25,7 @@ is locked by it, and its death unlocks it. Reading needs no lock.
     track                   label of the activity that selects, categorises and classifies
     source                  fingerprint of the model and of what is kept of its output
     model                   name, version, fingerprint, bins, tracks, bin_size, configuration
-    identity                by stage: what made it, so that a changed study file is found out
+    identity                by stage: the settings behind it, so that a changed study file shows
     funnel                  list of {step, left, removed, why}, from all transcripts on
     categories              {enhancing, neutral, silencing, none: number of loci}
     classes                 {category: {CRE class: number of tiles}}
@@ -170,12 +170,12 @@ class Folder(StateFolder):
         if not self.begun:
             return
         state = self.state()
-        before, known = state.get("identity", {}), self._known(state)
+        before, records = state.get("identity", {}), self._records(state)
         done = [s for s, of in state["stages"].items() if of["state"] in ("finished", "outdated")]
-        kept = {name for s in done if s in known for name in (s, *earlier(s, known))}
+        kept = {name for s in done if s in records for name in (s, *earlier(s, records))}
         differing = [
             f"{stage}: {section}"
-            for stage in known
+            for stage in records
             if stage in before and stage in identity and stage in kept
             for section in sorted({*before[stage], *identity[stage]})
             if before[stage].get(section) != identity[stage].get(section)
@@ -194,21 +194,21 @@ class Folder(StateFolder):
         called outdated, and its outcome is left out.
         """
         state = self._read()
-        known, passed = self._known(state), passed_on(self.path)
+        records, passed = self._records(state), passed_on(self.path)
         for name, entry in state.get("stages", {}).items():
             others = changed(entry.get("made_from", {}), passed)
             if entry["state"] == "finished" and others:
                 entry["state"] = "outdated"
                 entry["error"] = f"stage {listing(others)} has other results since"
-                if name in known and (outcome := known[name].outcome):
+                if name in records and (outcome := records[name].outcome):
                     state.pop(outcome.key, None)
         return state
 
-    def known_stages(self) -> dict[str, Stage]:
+    def stage_records(self) -> dict[str, Stage]:
         """The toolkit's stages and those that the study file adds, by name in their order."""
-        return self._known(self._read() if self.begun else {})
+        return self._records(self._read() if self.begun else {})
 
-    def _known(self, state: Mapping[str, Any]) -> dict[str, Stage]:
+    def _records(self, state: Mapping[str, Any]) -> dict[str, Stage]:
         added = {
             name: from_record(name, entry)
             for name, entry in state.get("stages", {}).items()
@@ -240,7 +240,7 @@ class Folder(StateFolder):
         """State and counts of each stage, in their order."""
         state = self.state()
         entries = state.get("stages", {})
-        return {name: entries[name] for name in self._known(state) if name in entries}
+        return {name: entries[name] for name in self._records(state) if name in entries}
 
     def update_stage(self, stage: str, changes: Mapping[str, Any]) -> None:
         """Change the entry of one stage in ``study.json``, in one step."""
@@ -254,11 +254,11 @@ class Folder(StateFolder):
         before it writes its own.
         """
         state = self._read()
-        identities, known = state.get("identity", {}), self._known(state)
-        sources = made_from(stage, passed_on(self.path), known)
+        identities, records = state.get("identity", {}), self._records(state)
+        sources = made_from(stage, passed_on(self.path), records)
         before = state["stages"].get(stage, {}).get("made_from", sources)
         if changed(before, sources) or identities.get(stage, identity) != identity:
-            self._forget(known[stage])
+            self._forget(records[stage])
         self.update({"identity": {**identities, stage: identity}})
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
         texts = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
@@ -279,7 +279,7 @@ class Folder(StateFolder):
 
     def missing(self, stage: str) -> list[str]:
         """The stages that one depends on and that are not finished."""
-        return [one for one in earlier(stage, self.known_stages()) if not self.finished(one)]
+        return [one for one in earlier(stage, self.stage_records()) if not self.finished(one)]
 
     def results(self, stage: str) -> Results:
         """The results directory of a stage, which need not be there yet."""
@@ -300,12 +300,12 @@ class Folder(StateFolder):
 
     def _outdated(self) -> dict[str, str]:
         """By table of an outdated stage, the message about it."""
-        known = self.known_stages()
+        records = self.stage_records()
         return {
             table: f"stage {stage!r} is outdated: {entry['error']}"
             for stage, entry in self.stages().items()
             if entry["state"] == "outdated"
-            for table in known[stage].tables
+            for table in records[stage].tables
         }
 
     def table(self, name: str) -> pd.DataFrame:

@@ -37,7 +37,7 @@ def passed_on(folder: Path) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
-    """SHA-256 of some columns of a table, however its lines end; hexadecimal.
+    """SHA-256 of the columns of a table, however its lines end; hexadecimal.
 
     Remembered by the state of the file: of thousands of loci it takes a while, and many ask.
     """

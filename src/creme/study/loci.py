@@ -174,7 +174,7 @@ def _measure(
     total: Progress,
     watch: Watch,
 ) -> bool:
-    """Measure some sites into `measured`; returns whether it was stopped."""
+    """Measure sites into `measured`; returns whether it was stopped."""
     plan_of_sites = replace(plan, loci=loci)
     ((label, test),) = plan_of_sites.tests.items()
     in_flight: dict[int, int] = {}

@@ -96,7 +96,7 @@ class PreparedStudy:
     @property
     def stages(self) -> dict[str, Stage]:
         """The stages that the study runs, by name in their order."""
-        return {name: self.study.known_stages[name] for name in self.study.stages.in_order}
+        return {name: self.study.stage_records[name] for name in self.study.stages.in_order}
 
     @cached_property
     def activity(self) -> TssActivity:
@@ -131,11 +131,11 @@ class PreparedStudy:
         ConfigError
             If one of them is not a stage of the file.
         """
-        own, known = self.stages, self.study.known_stages
+        own, records = self.stages, self.study.stage_records
         for stage in stages or ():
-            if stage not in known:
+            if stage not in records:
                 raise ConfigError(
-                    f"{stage!r} is no stage{nearest(stage, known)}; they are {listing(known, 20)}"
+                    f"{stage!r} is no stage{nearest(stage, records)}; they are {listing(records, 20)}"
                 )
             if stage not in own:
                 raise ConfigError(

@@ -152,7 +152,7 @@ class _Runner:
         if entry.get("state") != "finished" or entry.get("failures"):
             return False
         sources = made_from(
-            stage.name, passed_on(self.folder.path), self.prepared.study.known_stages
+            stage.name, passed_on(self.folder.path), self.prepared.study.stage_records
         )
         # An earlier version has not recorded what a stage was made from.
         if entry.get("made_from", {}) != sources:
@@ -246,13 +246,13 @@ class _Runner:
             "seed": str(prepared.study.seed),
             "creme_version": creme.__version__,
         }
-        found = dataset(frame, sites, prepared.tracks, attrs)
-        results.save(stage.label, found)
+        measured = dataset(frame, sites, prepared.tracks, attrs)
+        results.save(stage.label, measured)
         labelled = [[stage.label, *failure] for failure in failures]
         results.update({"state": "finished", "counts": _counts(progress), "failures": labelled})
         self.folder.write(self.folder.path / ALL_SITES, frame, "\t")
         self.folder.write(self.folder.path / SELECTED, chosen(frame), "\t")
-        self._write(stage, stage.make_tables(self._data(stage, found)))
+        self._write(stage, stage.make_tables(self._data(stage, measured)))
         return {"state": "finished", "units": units, **_counts(progress), "failures": failures}
 
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
@@ -261,7 +261,7 @@ class _Runner:
         loci = prepared.selected(self.folder.path / SELECTED)
         categories: dict[str, list[str]] | None = None
         classes: xr.DataArray | None = None
-        before = earlier(stage.name, prepared.study.known_stages)
+        before = earlier(stage.name, prepared.study.stage_records)
         if FOUND_BY["categories"].name in before:
             categories = prepared.categories(self.folder)
         if FOUND_BY["classes"].name in before:
@@ -277,10 +277,10 @@ class _Runner:
             measured = self._measure(stage, work, results)
         if measured["state"] != "finished":
             return measured
-        found = results.load(stage.label)
-        made = stage.make_tables(self._data(stage, found, categories, classes))
+        loaded = results.load(stage.label)
+        made = stage.make_tables(self._data(stage, loaded, categories, classes))
         if stage.from_store is not None:
-            more, taken = stage.from_store(prepared, found, work.loci, self.store)
+            more, taken = stage.from_store(prepared, loaded, work.loci, self.store)
             made |= more
             # None but for what the store has lost since.
             for count in ("asked", "predicted"):
@@ -328,13 +328,13 @@ class _Runner:
     def _data(
         self,
         stage: Stage,
-        found: xr.Dataset,
+        stored: xr.Dataset,
         categories: dict[str, list[str]] | None = None,
         classes: xr.DataArray | None = None,
     ) -> StageData:
         by_locus = None if categories is None else category_by_locus(categories)
         study, track = self.prepared.study, self.prepared.label
-        return StageData(stage.name, study, track, found, by_locus, classes)
+        return StageData(stage.name, study, track, stored, by_locus, classes)
 
     def _write(self, stage: Stage, tables: Tables) -> None:
         """Tables, and the outcome in ``study.json``, where readers look first."""

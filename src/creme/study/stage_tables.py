@@ -74,7 +74,7 @@ class AddedStage(StageOptions):
 
     @property
     def takes(self) -> Takes:
-        """What its test is run on."""
+        """The loci or CREs that its test is run on."""
         if self.cres is not None:
             return "cres"
         return "selected" if self.categories is None else "categories"

@@ -1,4 +1,4 @@
-"""What is assumed of loci, categories and CREs that earlier stages have not found yet."""
+"""Assumed numbers of loci, categories and CREs that earlier stages have not found yet."""
 
 from __future__ import annotations
 

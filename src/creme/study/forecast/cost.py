@@ -157,12 +157,12 @@ class _Planner:
     def _of(self, stage: Stage) -> Forecast:
         if stage.takes == "sites":
             return self._of_sites(stage)
-        known = (
+        units_are_known = (
             self.loci is not None
             and (stage.takes == "selected" or self.categories is not None)
             and (stage.takes != "cres" or self.classified)
         )
-        return self._of_known(stage) if known else self._of_assumed(stage)
+        return self._of_known(stage) if units_are_known else self._of_assumed(stage)
 
     def _of_sites(self, stage: Stage) -> Forecast:
         prepared, candidates = self.prepared, self.prepared.candidates
@@ -268,7 +268,7 @@ class _Planner:
     def _count(
         self, stage: Stage, test: Test, units: SequenceOf[Any], *, stored: bool = True
     ) -> _Counted:
-        """Ask a test for its sequences, of all units or of some that are spread over them.
+        """Ask a test for its sequences, of all units or of a part that is spread over them.
 
         New are those that neither earlier stages ask for nor the store has, which is asked only if
         `stored`.
@@ -304,14 +304,14 @@ class _Planner:
     def _before(self, stage: Stage, test: Test, unit: Any) -> set[bytes]:
         """Digests of what earlier stages of the study ask for at a unit's loci."""
         loci = loci_of(unit)
-        known = self.study.known_stages
+        records = self.study.stage_records
         before: set[bytes] = set()
-        for name in earlier(stage.name, known):
-            if known[name].takes == "sites":
+        for name in earlier(stage.name, records):
+            if records[name].takes == "sites":
                 before |= {locus.sequence.digest for locus in loci}
-            elif known[name].built_in and known[name].searches is None:
+            elif records[name].built_in and records[name].searches is None:
                 tiles = {}
-                if known[name].finds == "classes" and isinstance(test, TiledTest):
+                if records[name].finds == "classes" and isinstance(test, TiledTest):
                     tiling = test.tiling(loci[0])
                     tiles["tiles"] = [(tile.start, tile.end) for tile in tiling]
                 before |= digests(self.prepared, self.study.test(name, **tiles), loci)

@@ -41,7 +41,7 @@ def loci_of(unit: Any) -> list[Locus]:
 
 
 def digests(prepared: PreparedStudy, test: Test, loci: Iterable[Locus]) -> set[bytes]:
-    """Digests of the sequences that a test asks for on some loci, whatever the answers are."""
+    """Digests of the sequences that a test asks for on loci, whatever the answers are."""
     least = at_least(test)
     return {
         sequence.digest
