@@ -36,7 +36,7 @@ TESTS = STAGES[1:]
 
 
 class LocusSelection(Parameters):
-    """The TSSs that the study is about; the paper's section "Transcription start site selection"."""
+    """The TSSs of the study; the paper's section "Transcription start site selection"."""
 
     name: ClassVar[str] = "[selection]"
 

@@ -135,7 +135,8 @@ class PreparedStudy:
         for stage in stages or ():
             if stage not in records:
                 raise ConfigError(
-                    f"{stage!r} is no stage{nearest(stage, records)}; they are {listing(records, 20)}"
+                    f"{stage!r} is no stage{nearest(stage, records)}; they are "
+                    f"{listing(records, 20)}"
                 )
             if stage not in own:
                 raise ConfigError(
