@@ -81,10 +81,10 @@ def test_export(finished, tmp_path):
 
 
 def test_init_writes_a_file_that_parses(tmp_path):
-    from creme.runner.experiment import build_tests, read
+    from creme.runner.experiment import build_tests
 
     creme("init", tmp_path / "mine.toml")
-    experiment = read(tmp_path / "mine.toml")
+    experiment = Experiment.from_file(tmp_path / "mine.toml")
     assert set(build_tests(experiment.tests, 7)) == {
         "context_dependence",
         "necessity",

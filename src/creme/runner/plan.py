@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,15 @@ from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
-from creme.runner.experiment import Experiment, build_model, build_tests, select
 from creme.runner.scheduler import Scheduler
+from creme.runner.tables import build_model, build_tests, select
 from creme.runner.tasks import Progress, Task
 from creme.runner.write_buffer import Cache, source_fingerprint
 from creme.store import Store
 from creme.test import Test
+
+if TYPE_CHECKING:
+    from creme.runner.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Plan:
     batch_size: int | Literal["auto"] | None = None
 
     @classmethod
-    def of(cls, experiment: Experiment, folder: Path) -> Plan:
+    def of(cls, experiment: Experiment) -> Plan:
         """Make an experiment ready.
 
         Raises
@@ -55,20 +58,47 @@ class Plan:
         CremeError
             Whatever is wrong with the model, the tests, the genome or the loci.
         """
-        model, selection = build_model(experiment.model, folder)
-        loci = experiment.loci.load(model.input_length, model.tss, folder)
-        plan = cls(
-            model=model,
-            selection=selection,
-            readouts=tuple(experiment.readouts) or (Readout(),),
-            tests=build_tests(experiment.tests, experiment.seed),
-            loci=loci,
-            seed=experiment.seed,
-            batch_size=experiment.batch_size,
-        )
-        plan.readout()
-        plan.size()
+        try:
+            model, selection = build_model(experiment.model, experiment.folder)
+            plan = cls(
+                model=model,
+                selection=selection,
+                readouts=tuple(experiment.readouts) or (Readout(),),
+                tests=build_tests(experiment.tests, experiment.seed),
+                loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
+                seed=experiment.seed,
+                batch_size=experiment.batch_size,
+            )
+            plan.check()
+        except ConfigError as error:
+            raise ConfigError(f"{experiment.title}: {error}") from None
         return plan
+
+    def check(self) -> None:
+        """See that a run can begin.
+
+        Raises
+        ------
+        ConfigError
+            If there is no locus, two have one name, one does not fit the model, a readout asks for
+            what is not kept, two activities have one label, or a tile does not fit.
+        """
+        if not self.loci:
+            raise ConfigError("loci: there are none")
+        names = [locus.name for locus in self.loci]
+        if len(set(names)) < len(names):
+            raise ConfigError(
+                f"loci: there are two {_first_repeated(names)!r}: give each its own name"
+            )
+        for locus in self.loci:
+            if (locus.length, locus.tss) != (self.model.input_length, self.model.tss):
+                raise ConfigError(
+                    f"locus {locus.name!r} has {locus.length} bp with the TSS at {locus.tss}, and "
+                    f"model {self.model.name} takes {self.model.input_length} bp with the TSS at "
+                    f"{self.model.tss}: load the loci for this model"
+                )
+        self.readout()
+        self.size()
 
     def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
         """All readouts as one function from kept values to activities, and their labels.
@@ -152,23 +182,45 @@ def prepare(
     loci: SequenceOf[Locus],
     *,
     tracks: int | str | list[int | str] = "all",
+    strand: str | None = None,
     bins: int | str | list[int] = "tss",
     readouts: SequenceOf[Readout] = (Readout(),),
+    seed: int = 0,
+    batch_size: int | Literal["auto"] | None = None,
 ) -> Plan:
-    """A plan from objects, for use from Python: ``measure(prepare(...), Store("predictions"))``."""
+    """A plan from objects, checked as one from a file.
+
+    Parameters
+    ----------
+    tests : dict of label to Test, or list of Test
+        Those of a list are called by their names.
+    model : Model
+    loci : list of Locus
+    tracks, strand, bins
+        What is kept of the model's output; see `creme.runner.tables.select`.
+    readouts : list of Readout
+    seed : int
+        The experiment's; the tests have theirs.
+    batch_size : int or 'auto', optional
+
+    Raises
+    ------
+    ConfigError
+        As `creme.runner.tables.select` and `Plan.check`; or if two tests have one label.
+    """
     if isinstance(tests, Mapping):
-        named = dict(tests)
+        labelled = dict(tests)
     else:
-        named = {test.name: test for test in tests}
-        if len(named) < len(tests):
+        labelled = {test.name: test for test in tests}
+        if len(labelled) < len(tests):
             repeated = _first_repeated([test.name for test in tests])
             raise ConfigError(
                 f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
             )
-    names = [locus.name for locus in loci]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"loci: there are two {_first_repeated(names)!r}: give each its own name")
-    return Plan(model, select(model, tracks, None, bins), tuple(readouts), named, loci)
+    selection = select(model, tracks, strand, bins)
+    plan = Plan(model, selection, tuple(readouts), labelled, loci, seed, batch_size)
+    plan.check()
+    return plan
 
 
 def _first_repeated(labels: list[str]) -> str:

@@ -13,7 +13,6 @@ import numpy as np
 import creme
 from creme.errors import ConfigError, reason
 from creme.results.directory import Results
-from creme.runner.experiment import parse
 from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
@@ -21,6 +20,8 @@ from creme.store import Store
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from creme.runner.experiment import Experiment
 
 
 @dataclass
@@ -115,37 +116,26 @@ def measure(
 
 
 def run_experiment(
-    text: str,
-    folder: Path,
-    title: str,
+    experiment: Experiment,
     output: Path | None = None,
     *,
     progress: Callable[[Plan], Any] | None = None,
 ) -> tuple[Report, Results]:
-    """Run an experiment file's text into its results directory.
+    """Run an experiment into its results directory.
 
     Parameters
     ----------
-    text : str
-        The file.
-    folder : Path
-        Where its relative paths start from.
-    title : str
-        What errors call it.
+    experiment : Experiment
     output : Path, optional
-        The results directory, instead of the file's.
+        The results directory, instead of the experiment's.
     progress : callable, optional
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
     """
-    experiment = parse(text, title)
-    try:
-        plan = Plan.of(experiment, folder)
-    except ConfigError as error:
-        raise ConfigError(f"{title}: {error}") from None
-    results = Results(output or folder / (experiment.results or f"{experiment.name}.results"))
-    store_path = folder / Path(experiment.store).expanduser()
+    plan = Plan.of(experiment)
+    results = Results(output or experiment.results_path)
+    store_path = experiment.store_path
     with results.held(), Store(store_path, index_url=experiment.index) as store:
-        results.claim(text, folder, plan.identity())
+        results.claim(experiment.text, experiment.folder, plan.identity())
         results.update({"state": "running", "store": str(store_path.resolve())})
         try:
             if progress is None:

@@ -1,0 +1,294 @@
+"""What a run will ask for, and how much of it is stored already; nothing is predicted."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from collections.abc import Sequence as SequenceOf
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import listing
+from creme.runner.plan import Plan
+from creme.runner.scheduler import LOOK_UP
+from creme.runner.write_buffer import source_fingerprint
+from creme.sequence import Sequenceable
+from creme.store import Store
+from creme.store.arrays import Source
+from creme.test import Profiles, Test
+
+COUNTED = 5000
+"""Sequences of a test that are made and looked up; a larger one is judged by a part of its loci."""
+
+
+@dataclass(frozen=True)
+class PlannedTest:
+    """What one test will ask for.
+
+    Attributes
+    ----------
+    label : str
+    units : int
+        Loci, or what the test makes of them.
+    requested : int
+        Sequences.
+    repeated : int
+        Those of them that this test or one before it asks for as well.
+    stored : int
+        Those of the others that the store has.
+    kind : {'exact', 'estimate', 'at least'}
+        Whether the numbers are counted; are judged by a part of the loci; or are those up to the
+        first answer that is not stored, of a test that decides by its answers what to ask next.
+    """
+
+    label: str
+    units: int
+    requested: int
+    repeated: int
+    stored: int
+    kind: str
+
+    @property
+    def to_predict(self) -> int:
+        """Sequences that neither the store nor another test has."""
+        return self.requested - self.repeated - self.stored
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """An experiment that is checked, and what a run of it will take; ``print`` shows it.
+
+    Attributes
+    ----------
+    name : str
+        The experiment's.
+    plan : Plan
+        The model, what is kept, the tests and the loci.
+    tests : tuple of PlannedTest
+    store : Path
+    notes : tuple of str
+        Sentences on what the store has and what cannot be known beforehand.
+    """
+
+    name: str
+    plan: Plan
+    tests: tuple[PlannedTest, ...]
+    store: Path
+    notes: tuple[str, ...] = ()
+
+    @property
+    def loci(self) -> list[str]:
+        """Their names."""
+        return [locus.name for locus in self.plan.loci]
+
+    @property
+    def requested(self) -> int:
+        """Sequences that all tests ask for."""
+        return sum(test.requested for test in self.tests)
+
+    @property
+    def stored(self) -> int:
+        """Those of them that the store has, each once."""
+        return sum(test.stored for test in self.tests)
+
+    @property
+    def to_predict(self) -> int:
+        """Forward passes that remain."""
+        return sum(test.to_predict for test in self.tests)
+
+    def __str__(self) -> str:
+        model, kept = self.plan.model, self.plan.selection
+        lines = [
+            f"experiment {self.name!r}: {_count(len(self.tests), 'test')} on "
+            f"{_count(len(self.loci), 'locus', 'loci')} ({listing(self.loci)}), "
+            f"seed {self.plan.seed}",
+            f"model {model.name}: {_count(len(kept.bins), 'bin')} of "
+            f"{_count(len(kept.tracks), 'track')} kept; activities: "
+            f"{listing(self.plan.readout()[1])}",
+        ]
+        lines += [f"test {test.label}: {_sentence(test)}" for test in self.tests]
+        kinds = {test.kind for test in self.tests}
+        about = "at least " if "at least" in kinds else "about " if "estimate" in kinds else ""
+        lines.append(
+            f"in all {about}{self.requested:,} sequences: {self.stored:,} stored in {self.store}, "
+            f"{self.to_predict:,} to predict"
+        )
+        return "\n".join([*lines, *self.notes])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> PlannedRun:
+    """Count what the tests of a plan ask for, and what of it the store has.
+
+    Parameters
+    ----------
+    plan : Plan
+    name : str
+        The experiment's.
+    store_path : Path
+    index : str, optional
+        URL of the store's index.
+
+    Raises
+    ------
+    StoreError
+        If the directory is there and is not a store.
+    """
+    with _opened(store_path, index) as store:
+        stored = _Stored(store, plan)
+        seen: set[bytes] = set()
+        tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
+        notes = []
+        if any(test.kind == "at least" for test in tests):
+            notes.append(
+                "Tests marked 'at least' decide by the answers what to ask next: they are counted "
+                "up to the first answer that is not stored."
+            )
+        if any(test.kind == "estimate" for test in tests):
+            notes.append(f"Tests of more than {COUNTED:,} sequences are judged by some loci.")
+        notes += stored.narrower()
+    return PlannedRun(name, plan, tests, store_path, tuple(notes))
+
+
+class _Stored:
+    """The predictions of a plan's model that a store has; nothing is written."""
+
+    def __init__(self, store: Store | None, plan: Plan) -> None:
+        self._store, self._plan = store, plan
+        self._infos = [] if store is None else store.info()
+        fingerprint = source_fingerprint(plan.model, plan.selection)
+        sources = {info.source.fingerprint: info.source for info in self._infos}
+        self._source: Source | None = sources.get(fingerprint)
+
+    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """Kept values, (bins, tracks), of those that are stored."""
+        if self._store is None or self._source is None:
+            return {}
+        return self._store.read(self._source, digests)
+
+    def narrower(self) -> list[str]:
+        """Sentences on predictions of this model that keep less than the plan."""
+        model, kept = self._plan.model, self._plan.selection
+        bins, tracks = set(kept.bins), {model.tracks[index].name for index in kept.tracks}
+        notes = []
+        for info in self._infos:
+            of = info.source.description
+            if of.get("model_fingerprint") != model.fingerprint or not info.predictions:
+                continue
+            if bins <= set(of["bins"]) and tracks <= set(of["tracks"]):
+                continue
+            notes.append(
+                f"The store has {info.predictions:,} predictions of this model that keep other "
+                f"bins or tracks ({_count(len(of['bins']), 'bin')} of "
+                f"{_count(len(of['tracks']), 'track')}): they lack what is kept here, so that "
+                f"they are of no use to this run."
+            )
+        return notes
+
+
+@contextmanager
+def _opened(path: Path, index: str | None) -> Iterator[Store | None]:
+    """The store, or None if there is none yet: none is made."""
+    if not path.is_dir() or not any(path.iterdir()):
+        yield None
+        return
+    with Store(path, index_url=index) as store:
+        yield store
+
+
+def _count_test(plan: Plan, label: str, stored: _Stored, seen: set[bytes]) -> PlannedTest:
+    """Count a test's sequences; `seen` are those of the tests before, and takes up its own."""
+    test = plan.tests[label]
+    units = list(test.units(plan.loci))
+    sizes = [test.size(unit) for unit in units]
+    known = [size for size in sizes if size is not None]
+    decides = len(known) < len(sizes)
+    step = max(1, math.ceil(sum(known) / COUNTED))
+    made = new = found = 0
+    for unit, size in list(zip(units, sizes, strict=True))[::step]:
+        for digests, values in _replay(plan, test, unit, stored, decides=size is None):
+            fresh = set(digests) - seen
+            seen |= fresh
+            made += len(digests)
+            new += len(fresh)
+            found += len(fresh & values.keys())
+        if decides and made > COUNTED:
+            break
+    if step == 1:
+        return PlannedTest(
+            label, len(units), made, made - new, found, "at least" if decides else "exact"
+        )
+    share = sum(known) / max(1, made)
+    return PlannedTest(
+        label=label,
+        units=len(units),
+        requested=sum(known),
+        repeated=round((made - new) * share),
+        stored=round(found * share),
+        kind="at least" if decides else "estimate",
+    )
+
+
+def _replay(
+    plan: Plan, test: Test, unit: Any, stored: _Stored, *, decides: bool
+) -> Iterator[tuple[list[bytes], dict[bytes, NDArray[np.float32]]]]:
+    """A test's requests in parts: digests, and the values of those that are stored.
+
+    A test that `decides` by its answers what to ask next ends where one is missing. For others what
+    is missing is answered by ones: what they ask for does not depend on it.
+    """
+    readout, _ = plan.readout()
+    steps = test.run(unit)
+    answer: Any = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of arithmetic with ones
+            while True:
+                request = steps.send(answer)
+                profiles = isinstance(request, Profiles)
+                rows = []
+                for part in _parts(request.sequences if profiles else request):
+                    digests = [sequence.digest for sequence in part]
+                    values = stored.read(digests)
+                    yield digests, values
+                    if decides and len(values) < len(set(digests)):
+                        return
+                    ones = np.ones(plan.selection.shape, dtype=np.float32)
+                    rows += [values.get(digest, ones) for digest in digests]
+                kept = np.array(rows, dtype=np.float32).reshape(-1, *plan.selection.shape)
+                answer = kept if profiles else readout(kept)
+    except StopIteration:
+        return
+    except Exception:
+        return  # this unit fails in the run as well, or does not bear ones
+    finally:
+        steps.close()
+
+
+def _parts(sequences: Iterable[Sequenceable]) -> Iterator[list[Sequenceable]]:
+    """A request in parts that are looked up at once."""
+    rest = iter(sequences)
+    while part := list(islice(rest, LOOK_UP)):
+        yield part
+
+
+def _sentence(test: PlannedTest) -> str:
+    about = {"exact": "", "estimate": "about ", "at least": "at least "}[test.kind]
+    repeated = f"{test.repeated:,} repeated, " if test.repeated else ""
+    return (
+        f"{about}{test.requested:,} sequences of {_count(test.units, 'unit')}: {repeated}"
+        f"{test.stored:,} stored, {test.to_predict:,} to predict"
+    )
+
+
+def _count(number: int, one: str, several: str = "") -> str:
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
