@@ -81,7 +81,7 @@ def test_export(finished, tmp_path):
 
 
 def test_init_writes_a_file_that_parses(tmp_path):
-    from creme.runner.experiment import build_tests
+    from creme.runner.experiment import Experiment, build_tests
 
     creme("init", tmp_path / "mine.toml")
     experiment = Experiment.from_file(tmp_path / "mine.toml")
