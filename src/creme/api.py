@@ -114,7 +114,7 @@ def load_loci(
 
 
 @overload
-def measure(
+def measure(  # type: ignore[overload-overlap]  # a name is text, and text a sequence of texts
     tests: OneTest,
     model: Model,
     loci: Locus | SequenceOf[Locus],
@@ -311,8 +311,8 @@ def _test(given: object, seed: int, parameters: Mapping[str, Any]) -> Test:
         )
     if not isinstance(getattr(given, "name", None), str):
         raise ConfigError(
-            f"tests: class {type(given).__name__} has no name: set it, as in "
-            f'name: ClassVar[str] = "my_test"'
+            f"tests: class {type(given).__name__} has no name: set one in it, as in "
+            f'name = "my_test"'
         )
     return given
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import listing
+from creme.genome import Locus
 from creme.runner.plan import Plan
 from creme.runner.scheduler import LOOK_UP
 from creme.runner.write_buffer import source_fingerprint
@@ -36,7 +37,9 @@ class PlannedTest:
     ----------
     label : str
     units : int
-        Loci, or what the test makes of them.
+        Loci, or what the test makes of them, such as pairs.
+    of_loci : bool
+        Whether the units are the loci.
     requested : int
         Sequences.
     repeated : int
@@ -45,11 +48,13 @@ class PlannedTest:
         Those of the others that the store has.
     kind : {'exact', 'estimate', 'at least'}
         Whether the numbers are counted; are judged by a part of the loci; or are those up to the
-        first answer that is not stored, of a test that decides by its answers what to ask next.
+        first request that the store cannot answer, of a test that decides by the answers what to
+        ask next.
     """
 
     label: str
     units: int
+    of_loci: bool
     requested: int
     repeated: int
     stored: int
@@ -150,11 +155,13 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
         notes = []
         if any(test.kind == "at least" for test in tests):
             notes.append(
-                "Tests marked 'at least' decide by the answers what to ask next: they are counted "
-                "up to the first answer that is not stored."
+                "A test marked 'at least' decides by the answers what to ask next: it is counted "
+                "as far as the store has the answers."
             )
         if any(test.kind == "estimate" for test in tests):
-            notes.append(f"Tests of more than {COUNTED:,} sequences are judged by some loci.")
+            notes.append(
+                f"A test of more than {COUNTED:,} sequences is judged by a part of its loci."
+            )
         notes += stored.narrower()
     return PlannedRun(name, plan, tests, store_path, tuple(notes))
 
@@ -210,66 +217,78 @@ def _count_test(plan: Plan, label: str, stored: _Stored, seen: set[bytes]) -> Pl
     test = plan.tests[label]
     units = list(test.units(plan.loci))
     sizes = [test.size(unit) for unit in units]
-    known = [size for size in sizes if size is not None]
-    decides = len(known) < len(sizes)
-    step = max(1, math.ceil(sum(known) / COUNTED))
+    of_loci = all(isinstance(unit, Locus) for unit in units)
+    known = sum(size for size in sizes if size is not None)
+    step = max(1, math.ceil(known / COUNTED))
     made = new = found = 0
+
+    def take(digests: list[bytes], values: Mapping[bytes, object]) -> None:
+        nonlocal made, new, found, seen
+        fresh = set(digests) - seen
+        seen |= fresh
+        made += len(digests)
+        new += len(fresh)
+        found += len(fresh & values.keys())
+
+    whole = True
     for unit, size in list(zip(units, sizes, strict=True))[::step]:
-        for digests, values in _replay(plan, test, unit, stored, decides=size is None):
-            fresh = set(digests) - seen
-            seen |= fresh
-            made += len(digests)
-            new += len(fresh)
-            found += len(fresh & values.keys())
-        if decides and made > COUNTED:
+        whole &= _replay(plan, test, unit, stored, take, decides=size is None)
+        if made > 2 * COUNTED:  # of a test that cannot say beforehand how much it asks for
+            whole = False
             break
     if step == 1:
-        return PlannedTest(
-            label, len(units), made, made - new, found, "at least" if decides else "exact"
-        )
-    share = sum(known) / max(1, made)
-    return PlannedTest(
-        label=label,
-        units=len(units),
-        requested=sum(known),
-        repeated=round((made - new) * share),
-        stored=round(found * share),
-        kind="at least" if decides else "estimate",
-    )
+        kind = "exact" if whole else "at least"
+        return PlannedTest(label, len(units), of_loci, made, made - new, found, kind)
+    share = known / max(1, made)
+    repeated, found = round((made - new) * share), round(found * share)
+    return PlannedTest(label, len(units), of_loci, known, repeated, found, "estimate")
 
 
 def _replay(
-    plan: Plan, test: Test, unit: Any, stored: _Stored, *, decides: bool
-) -> Iterator[tuple[list[bytes], dict[bytes, NDArray[np.float32]]]]:
-    """A test's requests in parts: digests, and the values of those that are stored.
+    plan: Plan,
+    test: Test,
+    unit: Any,
+    stored: _Stored,
+    take: Callable[[list[bytes], Mapping[bytes, object]], None],
+    *,
+    decides: bool,
+) -> bool:
+    """Ask a test for its sequences; returns whether they are all.
 
-    A test that `decides` by its answers what to ask next ends where one is missing. For others what
-    is missing is answered by ones: what they ask for does not depend on it.
+    A test that `decides` by the answers what to ask next ends after the first request whose answers
+    are not all stored. For others what is missing is answered by ones: what they ask for does not
+    depend on it.
+
+    Parameters
+    ----------
+    take : callable
+        Called with the digests of a part of a request, and the values of those that are stored.
     """
     readout, _ = plan.readout()
     steps = test.run(unit)
     answer: Any = None
+    ones = np.ones(plan.selection.shape, dtype=np.float32)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of arithmetic with ones
             while True:
                 request = steps.send(answer)
-                profiles = isinstance(request, Profiles)
-                rows = []
-                for part in _parts(request.sequences if profiles else request):
+                sequences = request.sequences if isinstance(request, Profiles) else request
+                rows, missing = [], False
+                for part in _parts(sequences):
                     digests = [sequence.digest for sequence in part]
                     values = stored.read(digests)
-                    yield digests, values
-                    if decides and len(values) < len(set(digests)):
-                        return
-                    ones = np.ones(plan.selection.shape, dtype=np.float32)
+                    take(digests, values)
+                    missing |= len(values) < len(set(digests))
                     rows += [values.get(digest, ones) for digest in digests]
+                if decides and missing:
+                    return False
                 kept = np.array(rows, dtype=np.float32).reshape(-1, *plan.selection.shape)
-                answer = kept if profiles else readout(kept)
+                answer = kept if isinstance(request, Profiles) else readout(kept)
     except StopIteration:
-        return
-    except Exception:
-        return  # this unit fails in the run as well, or does not bear ones
+        return True
+    except Exception:  # this locus fails in the run as well, or its test does not bear ones
+        return True
     finally:
         steps.close()
 
@@ -284,8 +303,9 @@ def _parts(sequences: Iterable[Sequenceable]) -> Iterator[list[Sequenceable]]:
 def _sentence(test: PlannedTest) -> str:
     about = {"exact": "", "estimate": "about ", "at least": "at least "}[test.kind]
     repeated = f"{test.repeated:,} repeated, " if test.repeated else ""
+    units = _count(test.units, "locus", "loci") if test.of_loci else _count(test.units, "unit")
     return (
-        f"{about}{test.requested:,} sequences of {_count(test.units, 'unit')}: {repeated}"
+        f"{about}{test.requested:,} sequences of {units}: {repeated}"
         f"{test.stored:,} stored, {test.to_predict:,} to predict"
     )
 
