@@ -149,13 +149,15 @@ def in_notebook(plan: Plan) -> Iterator[OnProgress]:
     total = plan.size()
     began = shown = time.monotonic()
     latest: Progress | None = None
-    handle: Any = display(NotebookBar(0, total, 0, 0, 0.0), display_id=True)
+    handle: Any = display(NotebookBar(0, total, 0, 0, 0, 0.0), display_id=True)
 
     def update(*, ended: bool) -> None:
-        if latest is not None:
+        if (now := latest) is not None:
             seconds = time.monotonic() - began
             handle.update(
-                NotebookBar(latest.asked, total, latest.predicted, latest.stored, seconds, ended)
+                NotebookBar(
+                    now.asked, total, now.predicted, now.stored, now.repeated, seconds, ended
+                )
             )
 
     def on_progress(now: Progress) -> None:
@@ -181,8 +183,9 @@ class NotebookBar:
         Sequences that tests have asked for so far.
     total : int or None
         Sequences that they will ask for, where that is known.
-    predicted, stored : int
-        Those of them that the model predicted, and that the store had.
+    predicted, stored, repeated : int
+        Those of them that the model predicted, that the store had, and that this run had asked for
+        before.
     seconds : float
         Since the run began.
     ended : bool
@@ -192,6 +195,7 @@ class NotebookBar:
     total: int | None
     predicted: int
     stored: int
+    repeated: int
     seconds: float
     ended: bool = False
 
@@ -200,9 +204,8 @@ class NotebookBar:
         words = [f"{self.requested:,}{total} sequences: {self.predicted:,} predicted"]
         if self.stored:
             words.append(f"{self.stored:,} from the store")
-        repeated = self.requested - self.predicted - self.stored
-        if self.ended and repeated > 0:
-            words.append(f"{repeated:,} repeated")
+        if self.ended and self.repeated:
+            words.append(f"{self.repeated:,} repeated")
         if self.ended:
             words.append(_duration(self.seconds))
         elif self.total and self.requested and self.requested <= self.total:
