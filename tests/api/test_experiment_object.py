@@ -184,10 +184,17 @@ def test_a_plan_says_what_the_store_has_of_fewer_bins(experiment):
     plan = wide.plan()
     assert plan.stored == 0
     (note,) = plan.notes
-    assert note.startswith("The store has 210 predictions of this model that keep other bins")
-    assert "(1 bin of 2 tracks)" in note
+    assert note == (
+        "The store has predictions of this model that lack bins or tracks (210 with 1 bin and 2 "
+        "tracks). They cannot answer this run, which keeps 112 bins and 2 tracks: it will predict "
+        "up to 213 sequences anew."
+    )
     other = narrow.model_copy(update={"model": {**narrow.model, "half": 2.0}})
     assert other.plan().notes == ()
+    # What a wider selection has answers a narrower one.
+    wide.run(wide.folder / "wide.results")
+    alpha = narrow.model_copy(update={"model": {**narrow.model, "tracks": ["alpha"]}}).plan()
+    assert (alpha.stored, alpha.to_predict, alpha.notes) == (210, 0, ())
 
 
 @pytest.fixture

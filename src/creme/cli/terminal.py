@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -44,11 +45,11 @@ def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -
 def progress(
     plan: Plan,
 ) -> Iterator[tuple[Callable[[Progress], None], Callable[[Scheduler], None]]]:
-    """A progress bar, and Ctrl-C that stops after the batch in flight.
+    """A run's progress on standard error, and Ctrl-C that stops after the batch in flight.
 
-    Where standard error is no terminal, a line every half minute takes the bar's place.
+    SIGTERM does the same. A second Ctrl-C raises KeyboardInterrupt.
     """
-    from creme.runner.progress_bar import ended_by_interrupt, on_console
+    from creme.runner.progress_bar import ConsoleDisplay, shown
 
-    with ended_by_interrupt(err.print) as on_start, on_console(plan, err) as on_progress:
-        yield on_progress, on_start
+    with shown(ConsoleDisplay(plan, err), err.print, (signal.SIGINT, signal.SIGTERM)) as calls:
+        yield calls

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from collections.abc import Sequence as SequenceOf
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,16 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from creme.errors import listing
 from creme.genome import Locus
 from creme.runner.plan import Plan
+from creme.runner.progress_bar import about_narrower
 from creme.runner.scheduler import LOOK_UP
-from creme.runner.write_buffer import source_fingerprint
+from creme.runner.write_buffer import StoredPredictions, narrower_sources
 from creme.sequence import Sequenceable
 from creme.store import Store
-from creme.store.arrays import Source
 from creme.test import Profiles, Test
 
 COUNTED = 5000
@@ -149,7 +147,7 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
         If the directory is there and is not a store.
     """
     with _opened(store_path, index) as store:
-        stored = _Stored(store, plan)
+        stored = None if store is None else StoredPredictions(store, plan.model, plan.selection)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
         notes = []
@@ -162,44 +160,15 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
             notes.append(
                 f"A test of more than {COUNTED:,} sequences is judged by a part of its loci."
             )
-        notes += stored.narrower()
-    return PlannedRun(name, plan, tests, store_path, tuple(notes))
-
-
-class _Stored:
-    """The predictions of a plan's model that a store has; nothing is written."""
-
-    def __init__(self, store: Store | None, plan: Plan) -> None:
-        self._store, self._plan = store, plan
-        self._infos = [] if store is None else store.info()
-        fingerprint = source_fingerprint(plan.model, plan.selection)
-        sources = {info.source.fingerprint: info.source for info in self._infos}
-        self._source: Source | None = sources.get(fingerprint)
-
-    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """Kept values, (bins, tracks), of those that are stored."""
-        if self._store is None or self._source is None:
-            return {}
-        return self._store.read(self._source, digests)
-
-    def narrower(self) -> list[str]:
-        """Sentences on predictions of this model that keep less than the plan."""
-        model, kept = self._plan.model, self._plan.selection
-        bins, tracks = set(kept.bins), {model.tracks[index].name for index in kept.tracks}
-        notes = []
-        for info in self._infos:
-            of = info.source.description
-            if of.get("model_fingerprint") != model.fingerprint or not info.predictions:
-                continue
-            if bins <= set(of["bins"]) and tracks <= set(of["tracks"]):
-                continue
-            notes.append(
-                f"The store has {info.predictions:,} predictions of this model that keep other "
-                f"bins or tracks ({_count(len(of['bins']), 'bin')} of "
-                f"{_count(len(of['tracks']), 'track')}): they lack what is kept here, so that "
-                f"they are of no use to this run."
+        narrower = [] if store is None else narrower_sources(store, plan.model, plan.selection)
+        if narrower:
+            total = (
+                None
+                if any(test.kind == "at least" for test in tests)
+                else sum(test.requested for test in tests)
             )
-        return notes
+            notes.append(about_narrower(narrower, plan.selection, total))
+    return PlannedRun(name, plan, tests, store_path, tuple(notes))
 
 
 @contextmanager
@@ -212,7 +181,9 @@ def _opened(path: Path, index: str | None) -> Iterator[Store | None]:
         yield store
 
 
-def _count_test(plan: Plan, label: str, stored: _Stored, seen: set[bytes]) -> PlannedTest:
+def _count_test(
+    plan: Plan, label: str, stored: StoredPredictions | None, seen: set[bytes]
+) -> PlannedTest:
     """Count a test's sequences; `seen` are those of the tests before, and takes up its own."""
     test = plan.tests[label]
     units = list(test.units(plan.loci))
@@ -248,7 +219,7 @@ def _replay(
     plan: Plan,
     test: Test,
     unit: Any,
-    stored: _Stored,
+    stored: StoredPredictions | None,
     take: Callable[[list[bytes], Mapping[bytes, object]], None],
     *,
     decides: bool,
@@ -277,10 +248,10 @@ def _replay(
                 rows, missing = [], False
                 for part in _parts(sequences):
                     digests = [sequence.digest for sequence in part]
-                    values = stored.read(digests)
+                    values = {} if stored is None else stored.read(digests)
                     take(digests, values)
                     missing |= len(values) < len(set(digests))
-                    rows += [values.get(digest, ones) for digest in digests]
+                    rows += [values[one][0] if one in values else ones for one in digests]
                 if decides and missing:
                     return False
                 kept = np.array(rows, dtype=np.float32).reshape(-1, *plan.selection.shape)
