@@ -160,14 +160,7 @@ def select(
     """
     if strand not in (None, "+", "-", "."):
         raise ConfigError(f"strand = {strand!r} is not allowed: give '+' (the gene's), '-' or '.'")
-    choices = [tracks] if isinstance(tracks, (int, str)) else tracks
-    everything = [""] if choices == ["all"] else choices
-    if not everything:
-        raise ConfigError("tracks = [] keeps nothing: choose at least one, or 'all'")
-    return Selection(
-        bins=model.select_bins([bins] if isinstance(bins, int) else bins),
-        tracks=model.tracks.select(everything, strand),
-    )
+    return Selection(bins=model.select_bins(bins), tracks=model.tracks.select(tracks, strand))
 
 
 def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
