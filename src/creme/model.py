@@ -1,4 +1,4 @@
-"""Models: what a prediction is made by, and what of it is kept."""
+"""Models: what makes predictions."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ConfigError, ModelError, listing
+from creme.fingerprint import NotInFingerprint, settings_identity
 from creme.parameters import Parameters
 from creme.readout import BoundReadout, Readout, Selection, bin_choices
 from creme.tracks import Track, TrackTable, is_index, shortened
@@ -22,7 +23,15 @@ if TYPE_CHECKING:
     from creme.files.fetch import Download
 
 
-__all__ = ["BoundReadout", "Model", "Readout", "Selection", "Track", "TrackTable"]
+__all__ = [
+    "BoundReadout",
+    "Model",
+    "NotInFingerprint",
+    "Readout",
+    "Selection",
+    "Track",
+    "TrackTable",
+]
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
 # onnxruntime, JAX, CUDA's libraries and PyTorch on a CPU have no type of their own for it.
@@ -102,14 +111,21 @@ class Model(Parameters, ABC):
     def tracks(self) -> TrackTable:
         """The output tracks."""
 
-    @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What tells this model's numbers from another's: JSON values.
+        """JSON values that tell this model's numbers from another's.
 
-        Digests of the weights and every setting that changes the output (head, transform, padding,
-        precision). Name, version, grid and `n_value` are added by `fingerprint`. Paths and devices
-        do not belong here.
+        All settings unless overridden, with files by their digest, and without those that are
+        declared with `creme.fingerprint.NotInFingerprint`: device, sizes of batches, caches. Name,
+        version, grid and `n_value` are added by `fingerprint`. A model that overrides it gives
+        digests of the weights and every setting that changes the output (head, transform, padding,
+        precision); paths and devices do not belong here.
+
+        Raises
+        ------
+        ModelError
+            If a file cannot be read, or a setting has no form in JSON.
         """
+        return settings_identity(self)
 
     @abstractmethod
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -182,9 +198,9 @@ class Model(Parameters, ABC):
         ModelError
             If the fingerprint was asked for before, and is another one now.
         """
-        known = self.__dict__.get("fingerprint")
+        before = self.__dict__.get("fingerprint")
         # Computed anew: what is cached is what was there before.
-        if known is not None and vars(Model)["fingerprint"].func(self) != known:
+        if before is not None and vars(Model)["fingerprint"].func(self) != before:
             raise ModelError(
                 f"model {self.name}: its weights have been changed since it was set up; start again"
             )

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from creme import registry
+from creme import file_plugins, registry
 from creme.errors import ConfigError
 from creme.genome import LociConfig
 from creme.model import Model, Readout, Selection
@@ -116,10 +116,10 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
     plugin = table.pop("plugin", None)
     if not isinstance(plugin, str):
         raise ConfigError(
-            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
+            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('model'))}"
         )
     kept = {key: table.pop(key) for key in KEPT if key in table}
-    cls = registry.load("models", plugin)
+    cls = registry.load("model", plugin)
     try:
         model = _model(cls, table, folder)
         return model, select(model, **kept)
@@ -163,8 +163,10 @@ def select(
     return Selection(bins=model.select_bins(bins), tracks=model.tracks.select(tracks, strand))
 
 
-def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
+def build_tests(tables: list[dict[str, Any]], seed: int, folder: Path = Path()) -> dict[str, Test]:
     """The tests by label: the name, or `label` where one name stands for several.
+
+    Relative paths start from `folder`.
 
     Raises
     ------
@@ -174,12 +176,14 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
     tests: dict[str, Test] = {}
     for place, given in enumerate(tables):
         table = {"seed": seed, **given}
-        label = table.pop("label", table.get("name"))
+        label = table.pop("label", None)
         where = f"[[tests]] number {place + 1}"
         try:
-            test = registry.create("tests", table)
+            cls, parameters = registry.find("test", file_plugins.resolved(table, folder))
+            test = cls(**_resolved(cls, parameters, folder))
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
+        label = test.name if label is None else label
         if not isinstance(label, str) or not _FILE_NAME.fullmatch(label):
             raise ConfigError(
                 f"{where}: label = {label!r} is not allowed: use letters, digits, "
@@ -191,7 +195,7 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
     return tests
 
 
-def _resolved(cls: type[Model], table: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _resolved(cls: type[Parameters], table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Parameters whose fields are paths, taken from the experiment file's folder."""
     kinds = {
         name: {info.annotation, *getattr(info.annotation, "__args__", ())}
@@ -207,6 +211,8 @@ def _from(folder: Path, value: Any, *, maybe: bool) -> Any:
     """A path from a folder; a field that is a path or a name is one where something is there."""
     if isinstance(value, dict):
         return {key: _from(folder, part, maybe=False) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_from(folder, part, maybe=maybe) for part in value]
     if not isinstance(value, str):
         return value
     path = folder / Path(value).expanduser()
