@@ -19,7 +19,7 @@ from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
 from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
-from creme.runner.tables import KEPT, check_label, make_model
+from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.test import Test
 
@@ -67,7 +67,7 @@ def load_model(
     for key in KEPT:
         if key in parameters:
             raise ConfigError(f"load_model: give {key!r} to measure, which chooses what is kept")
-    cls = registry.load("models", plugin)
+    cls = registry.load("model", plugin)
     return make_model(cls, parameters, None if ensemble is None else dict(ensemble), Path())
 
 
@@ -294,27 +294,23 @@ def _labelled(
 def _test(given: object, seed: int, parameters: Mapping[str, Any]) -> Test:
     """A test from its name, its class or an object of it."""
     if isinstance(given, str):
-        given = registry.load("tests", given)
+        return build_test({"seed": seed, **parameters, "name": given}, Path())
     if isinstance(given, type) and issubclass(given, Test):
-        given = given(**{"seed": seed, **parameters})
-    elif isinstance(given, Test):
-        if parameters:
-            raise ConfigError(
-                f"measure: {', '.join(parameters)} cannot be given with a test that is an object: "
-                f"make it with these parameters"
-            )
-        if "seed" not in given.model_fields_set and given.seed != seed:
-            given = given.model_copy(update={"seed": seed})
-    else:
+        registry.check_class("test", given, f"class {given.__name__}")
+        return given(**{"seed": seed, **parameters})
+    if not isinstance(given, Test):
         raise ConfigError(
             f"tests: {given!r} is none: give a test's name, its class or an object of it"
         )
-    if not isinstance(getattr(given, "name", None), str):
+    registry.check_class("test", type(given), f"class {type(given).__name__}")
+    if parameters:
         raise ConfigError(
-            f"tests: class {type(given).__name__} has no name: set one in it, as in "
-            f'name = "my_test"'
+            f"measure: {', '.join(parameters)} cannot be given with a test that is an object: "
+            f"make it with these parameters"
         )
-    return given
+    if "seed" in given.model_fields_set or given.seed == seed:
+        return given
+    return given.model_copy(update={"seed": seed})
 
 
 def _readouts(given: Readout | SequenceOf[Readout] | None) -> list[Readout]:

@@ -285,8 +285,9 @@ def test_a_class_without_a_name_is_told_so():
         def run(self, locus):
             yield []
 
-    with pytest.raises(ConfigError, match="class Nameless has no name: set one in it"):
-        creme.measure(Nameless, MODEL, toy_loci(1))
+    for given in (Nameless, Nameless()):
+        with pytest.raises(PluginError, match="class Nameless has no name: set name"):
+            creme.measure(given, MODEL, toy_loci(1))
 
 
 def test_loci_of_another_model_are_refused(synthetic):

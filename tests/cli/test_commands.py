@@ -99,7 +99,7 @@ def test_plugins_are_listed_and_nothing_is_imported():
     assert re.search(r"dose +creme-template 0\.1\.0", shown)
     assert "example_broken" in shown
     code = (
-        "import sys; from creme.registry import plugins; plugins('models'); plugins('tests');"
+        "import sys; from creme.registry import plugins; plugins('model'); plugins('test');"
         "print([m for m in ('torch', 'tensorflow', 'numba', 'creme_seqnn', 'creme.suite')"
         " if m in sys.modules])"
     )

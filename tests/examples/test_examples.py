@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.fixture
 def chr20(data, tmp_path):
-    if "seqnn" not in plugins("models"):
+    if "seqnn" not in plugins("model"):
         pytest.skip("the plugin creme-seqnn is not installed")
     (tmp_path / "data").symlink_to(data.resolve())
     return (EXAMPLES / "seqnn_chr20.toml").read_text(), tmp_path
@@ -40,7 +40,7 @@ def test_the_chr20_experiment_is_ready_to_run(chr20):
 def test_the_suite_experiment_is_ready_to_run(chr20):
     _, folder = chr20
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
-    own = {n for n, p in plugins("tests").items() if p.target.startswith("creme.suite.")}
+    own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
     assert set(plan.tests) == own
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.readout()[1] == ["six_bins"]
@@ -83,7 +83,7 @@ def test_examples_without_their_weights_are_valid(name):
         "sufficiency",
     ]
     plugin = experiment.model["plugin"]
-    if plugin in plugins("models"):
+    if plugin in plugins("model"):
         with pytest.raises(ModelError, match="huggingface-cli download"):
             Plan.of(experiment)
     else:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ConfigError, CremeError, reason
+from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
@@ -64,7 +65,7 @@ class Plan:
                 model=model,
                 selection=selection,
                 readouts=tuple(experiment.readouts) or (Readout(),),
-                tests=build_tests(experiment.tests, experiment.seed),
+                tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
                 loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
                 seed=experiment.seed,
                 batch_size=experiment.batch_size,
@@ -181,10 +182,7 @@ class Plan:
             "readouts": [readout.configuration() for readout in self.readouts],
             "loci": {locus.name: locus.key for locus in self.loci},
             "genome": sorted(map(digest, self._genomes())),
-            "tests": {
-                label: {"name": test.name, **test.configuration()}
-                for label, test in self.tests.items()
-            },
+            "tests": {label: identity(test) for label, test in self.tests.items()},
         }
         return json.loads(json.dumps(described))
 

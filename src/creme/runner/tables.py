@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
-from creme import registry
+from creme import file_plugins, registry
 from creme.errors import ConfigError
 from creme.model import Model, Selection
+from creme.parameters import Parameters
 from creme.test import Test
 
 _FILE_NAME = re.compile(r"[\w][\w.+-]*")
@@ -41,11 +42,11 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
     plugin = table.pop("plugin", None)
     if not isinstance(plugin, str):
         raise ConfigError(
-            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
+            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('model'))}"
         )
     kept = {key: table.pop(key) for key in KEPT if key in table}
     ensemble = table.pop("ensemble", None)
-    cls = registry.load("models", plugin)
+    cls = registry.load("model", plugin)
     try:
         model = make_model(cls, table, ensemble, folder)
         return model, select(model, **kept)
@@ -104,18 +105,28 @@ def select(
     """
     if strand not in (None, "+", "-", "."):
         raise ConfigError(f"strand = {strand!r} is not allowed: give '+' (the gene's), '-' or '.'")
-    choices = [tracks] if isinstance(tracks, (int, str)) else tracks
-    everything = [""] if choices == ["all"] else choices
-    if not everything:
-        raise ConfigError("tracks = [] keeps nothing: choose at least one, or 'all'")
-    return Selection(
-        bins=model.select_bins([bins] if isinstance(bins, int) else bins),
-        tracks=model.tracks.select(everything, strand),
-    )
+    return Selection(bins=model.select_bins(bins), tracks=model.tracks.select(tracks, strand))
 
 
-def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
+def build_test(table: Mapping[str, Any], folder: Path) -> Test:
+    """A test from a table of its name and parameters.
+
+    Relative paths start from `folder`.
+
+    Raises
+    ------
+    ConfigError, PluginError
+        If the test is unknown, or a parameter is not allowed.
+    """
+    cls, parameters = registry.find("test", file_plugins.resolved(dict(table), folder))
+    test: Test = cls(**_resolved(cls, parameters, folder))
+    return test
+
+
+def build_tests(tables: list[dict[str, Any]], seed: int, folder: Path = Path()) -> dict[str, Test]:
     """The tests by label: the name, or `label` where one name stands for several.
+
+    Relative paths start from `folder`.
 
     Raises
     ------
@@ -125,12 +136,13 @@ def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
     tests: dict[str, Test] = {}
     for place, given in enumerate(tables):
         table = {"seed": seed, **given}
-        label = table.pop("label", table.get("name"))
+        label = table.pop("label", None)
         where = f"[[tests]] number {place + 1}"
         try:
-            test = registry.create("tests", table)
+            test = build_test(table, folder)
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
+        label = test.name if label is None else label
         check_label(label, where)
         if label in tests:
             raise ConfigError(f"{where}: two tests are called {label!r}; give one a 'label'")
@@ -153,7 +165,7 @@ def check_label(label: object, where: str) -> None:
         )
 
 
-def _resolved(cls: type[Model], table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _resolved(cls: type[Parameters], table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """Parameters whose fields are paths, taken from the experiment file's folder."""
     kinds = {
         name: {info.annotation, *getattr(info.annotation, "__args__", ())}
@@ -169,6 +181,8 @@ def _from(folder: Path, value: Any, *, maybe: bool) -> Any:
     """A path from a folder; a field that is a path or a name is one where something is there."""
     if isinstance(value, dict):
         return {key: _from(folder, part, maybe=False) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_from(folder, part, maybe=maybe) for part in value]
     if not isinstance(value, str):
         return value
     path = folder / Path(value).expanduser()

@@ -191,7 +191,7 @@ class StudyFile(Parameters):
         """A stage's test; `chosen` are its groups or tiles."""
         try:
             test: Test = registry.create(
-                "tests", {"name": stage, "seed": self.seed, **self._parameters(stage), **chosen}
+                "test", {"name": stage, "seed": self.seed, **self._parameters(stage), **chosen}
             )
         except ConfigError as error:
             raise ConfigError(f"[{stage}]: {str(error).removeprefix(f'{stage}: ')}") from None
