@@ -141,7 +141,7 @@ class Scheduler:
             return {}
         return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
 
         Every prediction that was made is in the store when this returns or raises. It waits for
