@@ -22,7 +22,7 @@ from creme.study.run import prepare
 from in_process import caller
 
 pytestmark = pytest.mark.skipif(
-    "dose" not in plugins("tests"), reason="the template plugin is not installed"
+    "dose" not in plugins("test"), reason="the template plugin is not installed"
 )
 
 RUN = 'run = ["loci", "context_dependence", "sufficiency"]'
@@ -213,12 +213,14 @@ def test_status_and_export_and_report_have_them(copied, monkeypatch, capsys):
 
 
 def test_it_is_an_experiment_that_runs_by_itself(copied):
+    from creme.runner.experiment import parse
     from creme.runner.run import run_experiment
 
     for name in ("dose", "finer", "only_cres"):
         directory = copied.parent / "mini.study" / "stages" / name
         text = (directory / "experiment.toml").read_text()
-        report, alone = run_experiment(text, copied.parent, name, copied.parent / f"{name}.results")
+        experiment = parse(text, name, copied.parent)
+        report, alone = run_experiment(experiment, copied.parent / f"{name}.results")
         assert report.progress.predicted == 0
         within = Results(directory).load(name)
         assert alone.load(name).drop_attrs().identical(within.drop_attrs())

@@ -79,10 +79,9 @@ def run(
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
-    from creme.runner.experiment import read_text
+    from creme.runner.experiment import Experiment
 
-    text = read_text(file)
-    raise typer.Exit(execute(text, file.parent, str(file), output, profile=profile))
+    raise typer.Exit(execute(Experiment.from_file(file), output, profile=profile))
 
 
 @app.command()
@@ -91,6 +90,7 @@ def resume(directory: Directory) -> None:
     from creme.cli.execute import execute
     from creme.errors import ResultsError
     from creme.results.directory import EXPERIMENT, Results
+    from creme.runner.experiment import parse
     from creme.study.folder import of_study
 
     results = Results.existing(directory)
@@ -101,7 +101,8 @@ def resume(directory: Directory) -> None:
         )
     text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
     folder = Path(results.state()["folder"])
-    raise typer.Exit(execute(text, folder, str(results.path / EXPERIMENT), directory))
+    experiment = parse(text, str(results.path / EXPERIMENT), folder)
+    raise typer.Exit(execute(experiment, directory))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
 from creme.results.directory import Results
 from creme.results.tidy import tidy, tidy_columns
-from creme.runner.experiment import read
+from creme.runner.experiment import Experiment
 from creme.store import Store
 from creme.study.folder import of_study
 
@@ -140,7 +140,7 @@ def show_store(path: Path) -> None:
     """What a store holds, source by source; `path` may be an experiment file."""
     url = None
     if path.is_file():
-        experiment = read(path)
+        experiment = Experiment.from_file(path)
         path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
     if not path.is_dir():
         raise StoreError(f"there is no store {path}")

@@ -323,7 +323,7 @@ class Study(_StageTables):
         parameters = self._parameters(stage)
         try:
             test: Test = registry.create(
-                "tests", {"name": record.test, "seed": self.seed, **parameters, **chosen}
+                "test", {"name": record.test, "seed": self.seed, **parameters, **chosen}
             )
         except (ConfigError, PluginError) as error:
             words = str(error).removeprefix(f"{record.test}: ")
@@ -336,7 +336,7 @@ class Study(_StageTables):
         """Whether a stage's test has a field of a name."""
         record = self.stage_records[stage]
         try:
-            return field in registry.load("tests", record.test).model_fields
+            return field in registry.load("test", record.test).model_fields
         except PluginError as error:
             raise PluginError(f"{record.heading}: {error}") from None
 
