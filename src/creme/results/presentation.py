@@ -18,7 +18,9 @@ MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
 _SUPPORTING = ("_std", "_se", "_replicates")
 
 
-def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
+def presentation_of(
+    dataset: xr.Dataset, label: str, declared: Presentation | None = None
+) -> Presentation:
     """How a test is shown.
 
     Each part is taken from the Dataset's attributes ``measure``, ``neutral``, ``title``,
@@ -31,6 +33,8 @@ def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
         Of one test; nothing but its attributes and the names of its variables is read.
     label : str
         What the results call the test.
+    declared : Presentation, optional
+        That of the test's class; of the installed test of its name unless given.
 
     Returns
     -------
@@ -38,13 +42,15 @@ def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
         ``neutral`` is NaN where it is not known.
     """
     name = str(dataset.attrs.get("test", label))
-    declared = _of_class(name)
+    declared = declared or _of_class(name)
     attributes = dataset.attrs
     measure = str(attributes.get("measure", declared.measure if declared else ""))
     neutral = _number(attributes.get("neutral", declared.neutral if declared else math.nan))
     if measure not in dataset.data_vars:
         measure, neutral = _guessed(dataset)
     along = str(attributes.get("along", declared.along if declared else _along(dataset, measure)))
+    if along and along not in dataset.dims:
+        along = _along(dataset, measure)
     words = label.replace("_", " ").replace("-", " ")
     return Presentation(
         test=name,
@@ -53,16 +59,16 @@ def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
         title=str(attributes.get("title", declared.title if declared else ""))
         or words[:1].upper() + words[1:],
         summary=str(attributes.get("summary", declared.summary if declared else "")),
-        along=along if along in dataset.dims else "",
+        along=along,
     )
 
 
 def _of_class(name: str) -> Presentation | None:
     """What the installed test says; None for one that is not installed, or cannot be imported."""
-    if name not in registry.plugins("tests"):
+    if name not in registry.plugins("test"):
         return None
     try:
-        return registry.load("tests", name).presentation()  # type: ignore[no-any-return]
+        return registry.load("test", name).presentation()  # type: ignore[no-any-return]
     except PluginError:
         return None
 
