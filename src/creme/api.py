@@ -17,7 +17,7 @@ from creme.model import Model, Readout
 from creme.runner.experiment import warn_of_failures
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
-from creme.runner.run import Report
+from creme.runner.run import ALL_UNITS, Report
 from creme.runner.run import measure as run_plan
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
@@ -250,7 +250,7 @@ def measure(
         if report.interrupted:
             lost = "lost, since no store was given" if store is None else f"in {opened.path}"
             raise KeyboardInterrupt(f"stopped before the end; what was predicted is {lost}")
-    datasets = _with_failures(report)
+    datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])
     _refuse_empty(list(labelled), datasets, report.failures)
     return datasets[next(iter(labelled))] if single else datasets
@@ -341,15 +341,16 @@ def _opened(store: str | Path | Store | None, index: str | None) -> Iterator[Sto
             yield opened
 
 
-def _with_failures(report: Report) -> dict[str, xr.Dataset]:
-    """The Datasets with what failed of their test in their attributes."""
+def _with_failures(report: Report, labels: list[str]) -> dict[str, xr.Dataset]:
+    """The Datasets in the tests' order, with what failed of their test in their attributes."""
     return {
-        label: dataset.assign_attrs(
+        label: report.datasets[label].assign_attrs(
             failures=json.dumps(
                 [[unit, why] for test, unit, why in report.failures if test == label]
             )
         )
-        for label, dataset in report.datasets.items()
+        for label in labels
+        if label in report.datasets
     }
 
 
@@ -361,11 +362,14 @@ def _refuse_empty(
     for label in labels:
         if label in datasets:
             continue
-        reasons = [f"{unit}: {why}" for test, unit, why in failures if test == label]
-        if reasons:
-            every = "its one locus" if len(reasons) == 1 else f"all of its {len(reasons)} loci"
-            first = "" if len(reasons) == 1 else "the first one is "
-            messages.append(f"test {label!r} failed on {every}: {first}{reasons[0]}")
+        own = [(unit, why) for test, unit, why in failures if test == label]
+        whole = [why for unit, why in own if unit == ALL_UNITS]
+        if whole:
+            messages.append(f"test {label!r} failed: {whole[0]}")
+        elif own:
+            every = "its one locus" if len(own) == 1 else f"all of its {len(own)} loci"
+            first = "" if len(own) == 1 else "the first one is "
+            messages.append(f"test {label!r} failed on {every}: {first}{own[0][0]}: {own[0][1]}")
         else:
             messages.append(f"test {label!r} makes nothing to measure of these loci")
     if messages:

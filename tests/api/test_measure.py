@@ -205,6 +205,22 @@ def test_tests_that_did_succeed_are_in_the_error():
     assert seed_of(failed.value.datasets["good"]) == 4
 
 
+def test_units_that_do_not_fit_together_fail_their_test_alone():
+    class Odd(Fussy):
+        name: ClassVar[str] = "odd"
+
+        def run(self, locus):
+            yield [locus.sequence]
+            value = 1 if locus.name == "locus1" else 0.5
+            return xr.Dataset({"effect": ("side", [value])})
+
+    with pytest.raises(
+        MeasurementError, match=r"^test 'odd' failed: its units do not fit"
+    ) as failed:
+        creme.measure([Odd(), Fussy()], MODEL, toy_loci(2))
+    assert list(failed.value.datasets) == ["fussy"]
+
+
 def test_a_test_that_makes_no_units_is_an_error():
     class Idle(Fussy):
         name: ClassVar[str] = "idle"

@@ -20,10 +20,11 @@ from creme.errors import CremeWarning, ResultsError
 from creme.genome import Locus
 from creme.models.synthetic import SyntheticModel
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.results.presentation import presentation_of
 from creme.results.tidy import tidy
-from creme.results.view import ExperimentResults, ResultsView
+from creme.results.view import ResultsView
 from creme.runner.plan import prepare
 from creme.runner.run import measure
 from creme.sequence import Sequence
@@ -49,7 +50,7 @@ def dose(folder: Path) -> Path:
     sequences = [Sequence(random.integers(0, 4, 8192, dtype=np.uint8)) for _ in range(2)]
     loci = [Locus.from_sequence(one, f"given{k}") for k, one in enumerate(sequences)]
     plan = prepare(
-        [registry.create("tests", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
+        [registry.create("test", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
     )
     with Store(folder / "predictions") as store:
         report = measure(plan, store)
@@ -137,7 +138,7 @@ def test_a_study_that_has_begun(tmp_path):
     assert len(view.loci) == 3
     with pytest.raises(ResultsError, match=r"'necessity' of .* is waiting: go on with"):
         view.dataset("necessity")
-    with pytest.raises(ResultsError, match=f"its results are in {tmp_path / 'mini.study'}"):
+    with pytest.raises(ResultsError, match=f"; its results are in {tmp_path / 'mini.study'}"):
         open_results(file)
 
 

@@ -14,6 +14,7 @@ import xarray as xr
 
 import mini_study as mini
 from creme.model import Selection
+from creme.runner.experiment import parse
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import Report, measure, run_experiment
 from creme.runner.write_buffer import (
@@ -246,7 +247,7 @@ def test_an_experiment_on_one_bin_after_a_study_on_all(tmp_path):
     text = (stage.path / "experiment.toml").read_text()
     narrow = text.replace('bins = "all"', 'bins = "tss"')
     assert tomllib.loads(narrow)["model"]["bins"] == "tss" != tomllib.loads(text)["model"]["bins"]
-    report, results = run_experiment(narrow, tmp_path, "narrow", tmp_path / "narrow.results")
+    report, results = run_experiment(parse(narrow, "narrow", tmp_path))
     assert report.progress.predicted == 0
     assert report.progress.stored == report.progress.asked > 0
     expected, dataset = stage.load("necessity"), results.load("necessity")

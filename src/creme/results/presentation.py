@@ -49,6 +49,8 @@ def presentation_of(
     if measure not in dataset.data_vars:
         measure, neutral = _guessed(dataset)
     along = str(attributes.get("along", declared.along if declared else _along(dataset, measure)))
+    if along and along not in dataset.dims:
+        along = _along(dataset, measure)
     words = label.replace("_", " ").replace("-", " ")
     return Presentation(
         test=name,
@@ -57,16 +59,16 @@ def presentation_of(
         title=str(attributes.get("title", declared.title if declared else ""))
         or words[:1].upper() + words[1:],
         summary=str(attributes.get("summary", declared.summary if declared else "")),
-        along=along if along in dataset.dims else "",
+        along=along,
     )
 
 
 def _of_class(name: str) -> Presentation | None:
     """What the installed test says; None for one that is not installed, or cannot be imported."""
-    if name not in registry.plugins("tests"):
+    if name not in registry.plugins("test"):
         return None
     try:
-        return registry.load("tests", name).presentation()  # type: ignore[no-any-return]
+        return registry.load("test", name).presentation()  # type: ignore[no-any-return]
     except PluginError:
         return None
 

@@ -251,9 +251,12 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
     stacklevel : int
         Of the caller's caller, as `warnings.warn` counts.
     """
+    from creme.runner.run import ALL_UNITS
+
     for test, locus, message in failures[:_WARNED_ONE_BY_ONE]:
+        where = locus if locus == ALL_UNITS else f"locus {locus!r}"
         warnings.warn(
-            f"test {test!r} failed on locus {locus!r}: {message}",
+            f"test {test!r} failed on {where}: {message}",
             CremeWarning,
             stacklevel=stacklevel,
         )

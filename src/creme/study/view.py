@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.results.presentation import presentation_of
-from creme.results.progress import RunProgress, UnitCounts, partial, unit_counts
-from creme.results.view import PLACE, ExperimentResults, Failure, ResultsView
+from creme.results.progress import RunProgress, UnitCounts, unit_counts
+from creme.results.view import PLACE, Failure, ResultsView
 from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
 from creme.suite.tss_activity import TssActivity
@@ -152,7 +153,7 @@ class StudyResults(ResultsView):
         if of["state"] == "outdated":
             return False
         results, label = self._place(stage)
-        return label in partial(results)
+        return label in results.partial()
 
     @property
     def progress(self) -> RunProgress:
@@ -260,6 +261,15 @@ class StudyResults(ResultsView):
     def _identity(self) -> SequenceOf[dict[str, Any]]:
         by_stage = self.raw.get("identity", {})
         return [identity for identity in by_stage.values() if isinstance(identity, dict)]
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """What makes these results and no others, as ``STAGE: SECTION``: JSON values."""
+        return {
+            f"{stage}: {section}": value
+            for stage, identity in self.raw.get("identity", {}).items()
+            for section, value in identity.items()
+        }
 
     def _table(self, name: str) -> pd.DataFrame:
         return self.folder.loci() if name == "loci" else self.folder.table(name)
