@@ -389,6 +389,37 @@ def test_parameters_may_have_a_table_of_their_own(tmp_path):
     assert list(flat.stage_records) == [*STAGES, "dose"]
 
 
+FILE = """
+from creme import Sequence, Test
+import xarray as xr
+
+
+class Half(Test):
+    name = "half"
+    copies: int = 1
+
+    def run(self, locus):
+        (activity,) = yield [locus.sequence]
+        return xr.Dataset({"effect": ("track", activity / 2)})
+"""
+
+
+def test_a_test_in_a_file_of_the_users_own(tmp_path, monkeypatch):
+    mini.write(tmp_path, genes=3)
+    (tmp_path / "my_test.py").write_text(FILE)
+    table = '[stages.mine]\ntest = "python"\nobject = "my_test.py:Half"\n'
+    file = added(tmp_path, table, run='run = ["loci"]')
+    monkeypatch.chdir("/")
+    done = run_study(file)
+    effect = done.table("mine").set_index("locus")["effect"]
+    activity = pd.read_csv(done.path / "selected.tsv", sep="\t").set_index("locus")["activity"]
+    np.testing.assert_allclose(effect, activity / 2, rtol=1e-6)
+    assert run(done.path)[1] == []
+    (tmp_path / "my_test.py").write_text(FILE.replace("/ 2", "/ 3"))
+    with pytest.raises(ResultsError, match="differs in mine: parameters"):
+        run(file)
+
+
 def test_a_list_is_the_toolkits_stages_alone(tmp_path):
     listed = Study.from_file(mini.study(tmp_path, ("[model]", 'stages = ["loci"]\n\n[model]')))
     table = Study.from_file(added(tmp_path, run='run = ["loci"]'))
