@@ -50,7 +50,7 @@ def dose(folder: Path) -> Path:
     sequences = [Sequence(random.integers(0, 4, 8192, dtype=np.uint8)) for _ in range(2)]
     loci = [Locus.from_sequence(one, f"given{k}") for k, one in enumerate(sequences)]
     plan = prepare(
-        [registry.create("tests", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
+        [registry.create("test", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
     )
     with Store(folder / "predictions") as store:
         report = measure(plan, store)

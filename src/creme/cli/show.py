@@ -220,14 +220,14 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
 def show_store(path: Path) -> None:
     """Print the contents of a store, source by source; `path` may be an experiment file."""
     from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import read
+    from creme.runner.experiment import Experiment
     from creme.store import Store
 
     url = None
     if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
         raise StoreError(str(mistaken(path, "a store or an experiment file")))
     if path.is_file():
-        experiment = read(path)
+        experiment = Experiment.from_file(path)
         path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
     if not path.is_dir():
         raise StoreError(f"there is no store {path}")

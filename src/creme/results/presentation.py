@@ -68,10 +68,10 @@ def presentation_of(
 
 def _of_class(name: str) -> Presentation | None:
     """That of the installed test; None for one that is not installed, or cannot be imported."""
-    if name not in registry.plugins("tests"):
+    if name not in registry.plugins("test"):
         return None
     try:
-        return registry.load("tests", name).presentation()  # type: ignore[no-any-return]
+        return registry.load("test", name).presentation()  # type: ignore[no-any-return]
     except PluginError:
         return None
 
