@@ -17,13 +17,15 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
 LEVELS = (
+    {"lazy"},
     {"creme", "errors"},
     {"files", "moved", "parameters", "registry", "seeds", "sequence", "tracks"},
     # Modules of a former version, which forward to where their contents are now.
     {"durable", "fetch", "folders", "split", "weights"},
     {"demo", "kernels", "model", "perturbation", "tiling"},
     {"adapters", "genome", "perturbations", "store", "test"},
-    {"analysis", "inference", "models", "results", "suite"},
+    {"analysis"},
+    {"inference", "models", "results", "suite"},
     {"runner"},
     {"study", "testing"},
     {"api", "export", "report"},

@@ -12,10 +12,12 @@ import pytest
 
 import crispri_tables
 import in_process
+import mini_study as mini
 from creme.analysis.crispri import windows
 from creme.results.directory import Results
-from creme.runner.experiment import build_tests
+from creme.runner.experiment import build_tests, parse
 from creme.runner.run import run_experiment
+from creme.study import run_study
 
 EXPERIMENT = """\
 name = "{name}"
@@ -53,7 +55,7 @@ def finished(genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("validate")
     text = EXPERIMENT.format(name="all", fasta=genome.fasta, bed=genome.bed) + TESTS
     (folder / "all.toml").write_text(text)
-    report, _ = run_experiment(text, folder, "all.toml")
+    report, _ = run_experiment(parse(text, "all.toml", folder))
     assert not report.failures
     sites = windows([Results(folder / "all.results").load("necessity")])
     rows = crispri_tables.planted(genome, sites)
@@ -142,7 +144,7 @@ def test_elements_are_measured_as_the_test_was(finished, tmp_path, creme):
     rest = [f"{key} = {value}" for key, value in own.items() if key != "perturbation"]
     tests = "\n".join(["", "[[tests]]", 'name = "necessity"', perturbation, *rest, ""])
     head = (finished / "all.toml").read_text().split("[[tests]]")[0].replace('"all"', '"own"')
-    report, _ = run_experiment(head + tests, tmp_path, "own.toml")
+    report, _ = run_experiment(parse(head + tests, "own.toml", tmp_path))
     assert not report.failures
     table, path = finished / "planted.hg38.tsv", tmp_path / "e.toml"
     creme("validate", "crispri", table, tmp_path / "own.results", "--elements", path)
@@ -164,7 +166,7 @@ def test_mistakes_are_sentences(finished, tmp_path, creme, monkeypatch):
         return creme("validate", "crispri", *args, status=2)
 
     assert "no table" in said(tmp_path / "no.tsv", results)
-    assert "not a results directory" in said(table, tmp_path)
+    assert "nor a results directory" in said(table, tmp_path)
     assert "no track 'gamma'" in said(table, results, "--track", "gamma")
     assert "not 'necessity'" in said(table, results, "--test", "context_dependence")
     assert "did you mean 'necessity'" in said(table, results, "--test", "necesity")
@@ -192,3 +194,22 @@ def test_the_commands_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_study_is_validated_as_an_experiment_is(tmp_path, creme, monkeypatch):
+    genes = mini.write(tmp_path, genes=3)
+    done = run_study(mini.study(tmp_path), stages=["loci", "context_dependence", "necessity"])
+    rows = []
+    for gene in genes:
+        for kind, start, end in gene.elements:
+            regulated = "TRUE" if kind == "enhancer" else "FALSE"
+            pair = (gene.contig, start, end, gene.name, -0.3, "TRUE", regulated, gene.position)
+            rows.append(pair)
+    table = crispri_tables.write(tmp_path / "t.tsv", rows)
+    monkeypatch.chdir(tmp_path)
+    shown = [
+        creme("validate", "crispri", table, path, "--resamples", 20, "--tss-gap", 100_000)
+        for path in (done.path, done.path / "stages" / "necessity")
+    ]
+    assert shown[0] == shown[1]
+    assert "measured" in shown[0]

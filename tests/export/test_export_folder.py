@@ -21,7 +21,7 @@ from creme.export import export, tables
 from creme.export.tables import rows_of
 from creme.results.directory import Results
 from creme.results.tidy import tidy
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 from in_process import caller
 
 STATISTICS = ("context_dependence", "necessity", "enough", "fine_tile", "bases")
@@ -72,7 +72,7 @@ def test_every_replicate_stands_in_the_tables(experiment_results, tmp_path, monk
 
 
 def test_rows_are_those_of_tidy_without_the_fill(finished_study):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     raw = {"necessity": "shuffled", "distance": "moved", "multiplicity": "placed"}
     for stage in (*raw, "fine_tile"):
         dataset = study.dataset(stage)
@@ -102,7 +102,7 @@ def test_replicates_that_were_not_measured_are_no_rows(experiment_results):
 
 
 def test_a_studys_tables_and_its_replicates(finished_study, tmp_path):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     files = export(study.path, tmp_path / "csv", ["tables"])
     export(study.path, tmp_path / "parquet", ["tables"], "parquet")
     assert {f"tables/{name}.csv" for name in (*study.folder.tables(), "loci")} <= set(files)
@@ -134,14 +134,14 @@ def test_a_studys_tables_and_its_replicates(finished_study, tmp_path):
     np.testing.assert_allclose(mean, known.reindex(mean.index), atol=1e-12)
 
 
-def run_cells(notebook):
+def run_cells(notebook, figures=True):
     """The cells' code in a process of its own, where the notebook stands."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     code = ["\n".join(c["source"].split("\n")) for c in cells if c["cell_type"] == "code"]
     plain = "\n".join(code).replace("%matplotlib inline\n", "")
     shows = sum(text.rstrip().endswith("ax.figure") for text in code)
     done = subprocess.run(
-        [sys.executable, "-c", plain + "\nassert ax.figure.axes"],
+        [sys.executable, "-c", plain + ("\nassert ax.figure.axes" if figures else "")],
         cwd=notebook.parent,
         env={**os.environ, "MPLBACKEND": "Agg"},
         capture_output=True,
@@ -159,13 +159,60 @@ def test_the_notebook_runs_where_it_stands(
     export(finished_study, "of study", ["notebook"])
     shows, code = run_cells(tmp_path / "of study" / "notebook.ipynb")
     assert shows == 2
-    assert any("study.dataset('higher_order')" in text for text in code)
+    assert any("results.dataset('higher_order')" in text for text in code)
     assert str(finished_study) not in "".join(code)  # relative
     # The results directory has two tracks, and genes with odd names.
     export(experiment_results, tmp_path / "of_results", ["notebook"])
     shows, code = run_cells(tmp_path / "of_results" / "notebook.ipynb")
     assert shows == 2
-    assert any("results.load('bases')" in text for text in code)
+    assert any("results.dataset('bases')" in text for text in code)
+
+
+FORMER = {
+    "a study": """
+import pandas as pd
+
+from creme import report
+from creme.study import Study
+
+study = Study({study!r})
+track = study.state()['track']
+pd.DataFrame(study.stages()).T
+study.table('funnel')
+necessity_results = study.dataset('necessity')
+one = necessity_results.isel(locus=0).sel(track=track)
+one['effect_replicates'].dropna('tile', how='all').to_pandas()
+locus = necessity_results['locus'].values[0]
+ax = report.tile_map(necessity=necessity_results, locus=locus, track=track)
+""",
+    "an experiment": """
+from creme import report
+from creme.runner.combine import tidy
+from creme.runner.results import Results
+
+results = Results.existing({experiment!r})
+results.labels()
+bases_results = results.load('bases')
+tidy(bases_results).head(20)
+context_dependence_results = results.load('context_dependence')
+ax = report.context_histogram(context_dependence_results, track='synthetic:alpha')
+""",
+}
+
+
+@pytest.mark.parametrize("of", FORMER)
+def test_notebooks_of_the_former_version_run_and_warn(of, finished_study, experiment_results):
+    paths = {"study": str(finished_study), "experiment": str(experiment_results)}
+    done = subprocess.run(
+        [sys.executable, "-c", FORMER[of].format(**paths) + "\nassert ax.figure.axes"],
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "CremeWarning" in done.stderr
+    assert ("creme.open_results" if of == "a study" else "creme.results") in done.stderr
 
 
 def test_the_notebook_is_a_notebook(finished_study, tmp_path):
@@ -197,7 +244,7 @@ def test_a_stage_with_nothing_to_do_is_left_out(tmp_path):
     mini.write(tmp_path, ["A", "B"])
     limits = "[categories]\nsilencing = -9.0\nenhancing = 9.0\n\n[common]"
     study = run_study(mini.study(tmp_path, ("[common]", limits)))
-    assert study.stages()["multiplicity"]["note"]
+    assert study.stages["multiplicity"]["note"]
     files = export(study.path, tmp_path / "out", kind="parquet")
     assert "tables/multiplicity.parquet" in files
     assert len(pd.read_parquet(tmp_path / "out" / "tables" / "multiplicity.parquet")) == 0

@@ -18,11 +18,10 @@ import exported
 from creme.analysis.categories import context_categories, cre_classes
 from creme.export import export
 from creme.export.features import COLUMNS
-from creme.export.source import Source
 from creme.export.tracks import field, header, layers, suffixes, write_tracks
 from creme.results.directory import Results
 from creme.sequence import Sequence
-from creme.study import Study
+from creme.study import StudyResults, open_results
 
 TRACKS = {"synthetic:alpha": "synthetic_alpha", "synthetic:beta": "synthetic_beta"}
 HEADER = re.compile(r'track (type=bedGraph )?name="[^"\t\n]+" description="[^"\t\n]+" \S.*')
@@ -159,7 +158,7 @@ def test_each_of_two_sufficiency_tests_has_its_own_classes(experiment_results, t
     dataset = results.load("enough")
     results.save("less", dataset.assign(effect=-dataset["effect"]).drop_encoding())
     (tmp_path / "tracks").mkdir()
-    write_tracks(Source.of(results.path), tmp_path / "tracks")
+    write_tracks(open_results(results.path), tmp_path / "tracks")
     suffix = suffixes([str(track) for track in dataset["track"].values])[0]
     kinds = {}
     for label in ("enough", "less"):
@@ -221,7 +220,7 @@ def test_contexts_are_at_their_tss(tracks, experiment_results, loci):
 
 
 def test_a_study_has_the_classes_and_categories_of_its_thresholds(study_tracks, finished_study):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     table = study.table("cre_classes")
     got = read_bed(study_tracks / "cre_classes.bed")
     by_gene = dict(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -37,10 +38,12 @@ class Overlap:
     only_a, only_b : list of str
         Names of loci that one of them lacks.
     tiles, tiles_only_a, tiles_only_b : int
-        Of the loci in both: tiles of the same place and length relative to the TSS; 0 for tests
-        without tiles.
+        Of the loci in both: tiles of the same place and length relative to the TSS, or whatever
+        else is `counted`; 0 for tests with one value a locus.
     undefined : int
         Values that are NaN in one of the two at least; they are left out.
+    counted : str
+        What ``tiles`` are: "tiles", or "values" where a measure has other dimensions.
     """
 
     loci: int
@@ -51,6 +54,7 @@ class Overlap:
     tiles_only_a: int = 0
     tiles_only_b: int = 0
     undefined: int = 0
+    counted: str = "tiles"
 
 
 def paired_tracks(
@@ -104,10 +108,11 @@ def check_tile_sizes(a: xr.Dataset, b: xr.Dataset) -> None:
         configuration = json.loads(dataset.attrs.get("configuration", "{}"))
         tile = configuration.get("tile")
         size = {"tile": tile, "TSS tile": configuration.get("tss_tile") or tile}
-        if "tile" in dataset.dims and configuration.get("tiles") is None:
+        chosen = configuration.get("tiles") is not None
+        if _has_tiles(dataset) and not chosen:
             lengths = np.unique(tile_lengths(dataset).values)
             size["tile"] = tile or listing(lengths[np.isfinite(lengths)].astype(int))
-        elif "tile" in dataset.dims:
+        elif chosen:
             del size["tile"]  # chosen tiles have lengths of their own, and are matched by them
         sizes.append(size)
     for name in sizes[0]:
@@ -118,27 +123,60 @@ def check_tile_sizes(a: xr.Dataset, b: xr.Dataset) -> None:
             )
 
 
-def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.DataFrame, Overlap]:
-    """The effects of the same loci and tiles in both.
-
-    Tiles are the same if they have the same length and the same distance from the TSS, so that
-    models with inputs of different lengths can be compared.
+def why_not_paired(a: xr.Dataset, b: xr.Dataset, measures: tuple[str, str]) -> str:
+    """The reason why the values of two Datasets cannot be paired; empty if they can.
 
     Parameters
     ----------
     a, b : Dataset
-        Of one test, with ``effect`` along locus, track, and maybe tile. Of the context swap test
-        the swaps into the own context are left out: their effect is 0 by definition.
+        Of one test each.
+    measures : (str, str)
+        The measure of each.
+    """
+    if measures[0] != measures[1]:
+        return f"A measures {measures[0]!r} and B {measures[1]!r}"
+    dims = []
+    for dataset, side in ((a, "A"), (b, "B")):
+        if measures[0] not in dataset.data_vars:
+            return f"{side} has no measure that can be compared"
+        if not set(PLACE) <= set(dataset.variables):
+            return f"the units of {side} are no loci"
+        dims.append(sorted(map(str, dataset[measures[0]].dims)))
+        if not {"locus", "track"} <= set(dims[-1]):
+            return f"{measures[0]!r} of {side} is not along loci and tracks"
+    if dims[0] != dims[1]:
+        return f"{measures[0]!r} is along {listing(dims[0])} in A and along {listing(dims[1])} in B"
+    return ""
+
+
+def paired_effects(
+    a: xr.Dataset, b: xr.Dataset, tracks: Tracks, measure: str = "effect"
+) -> tuple[pd.DataFrame, Overlap]:
+    """The effects, or values of another measure, of the same loci and tiles in both.
+
+    Tiles are the same if they have the same length and the same distance from the TSS, so that
+    models with inputs of different lengths can be compared. Along a further dimension ``DIM`` (of
+    positions, copies, motifs) values belong together that have the same ``DIM_distance`` from the
+    TSS, or else the same genomic interval, or else the same coordinate.
+
+    Parameters
+    ----------
+    a, b : Dataset
+        Of one test, with the measure along locus, track, and maybe more dimensions, the same in
+        both; see `why_not_paired`. Values that are neutral by definition are left out: swaps into
+        the own context, and bases that are exchanged for themselves.
     tracks : list of (str, str)
         Of `paired_tracks`.
+    measure : str
+        The variable that is paired.
 
     Returns
     -------
     DataFrame
         ``locus``, ``contig``, ``tss_position``, ``strand`` as they are in A, and ``locus_b``, the
         locus's name in B; ``source`` and ``target`` of swaps;
-        ``distance`` and ``tile_length`` where there are tiles; ``track_a``, ``track_b``, ``a``,
-        ``b``; without NaN.
+        ``distance`` and ``tile_length`` where there are tiles; a column or two for each further
+        dimension; ``track_a``, ``track_b``, ``a``, ``b``; without NaN.
     Overlap
 
     Raises
@@ -148,43 +186,81 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     """
     check_tile_sizes(a, b)
     b, renamed = named_as(a, b)
+    columns = _key_columns(a, measure)
     parts = []
     for of_a, of_b in tracks:
-        frames = [_effects(a, of_a, "a"), _effects(b, of_b, "b")]
-        keys = [*PLACE, *(name for name in (*SWAP, *TILE) if name in frames[0])]
+        frames = [
+            _values(a, of_a, measure, columns, "a"),
+            _values(b, of_b, measure, columns, "b"),
+        ]
+        keys = [*PLACE, *(name for name in SWAP if name in frames[0]), *columns]
         both = frames[0].merge(frames[1], on=keys, how="outer", indicator="present_in")
         parts.append(both.assign(track_a=of_a, track_b=of_b))
     merged = pd.concat(parts, ignore_index=True)
     both = merged[merged["present_in"] == "both"]
     undefined = int(both[["a", "b"]].isna().any(axis=1).sum())
-    overlap = replace(overlap_of(parts[0], undefined), renamed=renamed)
+    overlap = overlap_of(parts[0], undefined, columns)
     table = both.dropna(subset=["a", "b"])
-    if not overlap.loci or ("tile_length" in table and not overlap.tiles):
-        shared = "tile of a locus" if overlap.loci else "locus (contig, TSS and strand)"
+    if not overlap.loci or (columns and not overlap.tiles):
+        inside = f"{overlap.counted.removesuffix('s')} of a locus"
+        shared = inside if overlap.loci else "locus (contig, TSS and strand)"
         raise NothingInCommonError(
             f"A and B have no {shared} in common; only in A: {listing(overlap.only_a)}; only in B: "
             f"{listing(overlap.only_b)}"
         )
-    return table.drop(columns="present_in").reset_index(drop=True), overlap
+    table = table.drop(columns="present_in").reset_index(drop=True)
+    return table, replace(overlap, renamed=renamed)
 
 
-def _effects(dataset: xr.Dataset, track: str, name: str) -> pd.DataFrame:
+def _key_columns(dataset: xr.Dataset, measure: str) -> dict[str, str]:
+    """Columns that tell the values of a locus and track apart, each with its dimension."""
+    columns: dict[str, str] = {}
+    for dim in map(str, dataset[measure].dims):
+        if dim in ("locus", "track"):
+            continue
+        if dim == "tile" and _has_tiles(dataset) and "distance" in dataset.coords:
+            names = TILE
+        elif f"{dim}_distance" in dataset.coords:
+            names = [f"{dim}_distance"]
+        elif "genomic_start" in dataset.coords and dim in dataset["genomic_start"].dims:
+            names = [name for name in ("genomic_start", "genomic_end") if name in dataset.coords]
+        else:
+            names = [dim]
+        columns |= dict.fromkeys(names, dim)
+    return columns
+
+
+def _values(
+    dataset: xr.Dataset, track: str, measure: str, columns: Mapping[str, str], name: str
+) -> pd.DataFrame:
     chosen = dataset.sel(track=track)
-    if "source" in dataset.coords:
-        chosen = chosen.isel(locus=np.flatnonzero(dataset["source"] != dataset["target"]))
-    columns = {name: chosen["effect"].variable}
     swap = SWAP if "source" in dataset.coords else []
-    columns |= {label: chosen[label].variable for label in (*PLACE, *swap)}
+    if swap:
+        chosen = chosen.isel(locus=np.flatnonzero(dataset["source"] != dataset["target"]))
+    values = chosen[measure]
+    if {"reference", "base"} <= set(chosen.coords) and "base" in values.dims:
+        values = values.where(chosen["reference"] != chosen["base"])
+    kept = {name: values.variable}
+    kept |= {label: chosen[label].variable for label in (*PLACE, *swap)}
     if "locus_b" in dataset.coords:
-        columns |= {"locus_b": chosen["locus_b"].variable}
-    if "tile" in dataset.dims:
-        columns |= {"distance": chosen["distance"].variable}
-        columns |= {"tile_length": tile_lengths(chosen).variable}
-    frame = xr.Dataset(columns).reset_coords(drop=False).to_dataframe().reset_index()
-    optional = (*SWAP, *TILE, "locus_b")
+        kept |= {"locus_b": chosen["locus_b"].variable}
+    for column, dim in columns.items():
+        if column == "tile_length":
+            kept[column] = tile_lengths(chosen).variable
+        elif column not in chosen.variables and column != dim:
+            raise NothingInCommonError(f"the positions along {dim!r} are not described in both")
+        else:
+            kept[column] = chosen[column].variable
+    frame = xr.Dataset(kept).reset_coords(drop=False).to_dataframe().reset_index()
+    optional = (*swap, *columns, "locus_b")
     names = [*PLACE, *(n for n in optional if n in frame), name]
     # Loci with fewer tiles than others are filled up with NaN.
-    return frame[names].dropna(subset=[n for n in TILE if n in frame])
+    return frame[names].dropna(subset=list(columns))
+
+
+def _has_tiles(dataset: xr.Dataset) -> bool:
+    """Whether tiles lie along the dimension of the name."""
+    return "tile" in dataset.dims and {"tile_start", "tile_end"} <= set(dataset.coords)
 
 
 def tile_lengths(dataset: xr.Dataset) -> xr.DataArray:
@@ -192,15 +268,19 @@ def tile_lengths(dataset: xr.Dataset) -> xr.DataArray:
     return dataset["tile_end"] - dataset["tile_start"]
 
 
-def overlap_of(merged: pd.DataFrame, undefined: int = 0) -> Overlap:
+def overlap_of(
+    merged: pd.DataFrame, undefined: int = 0, columns: Collection[str] = TILE
+) -> Overlap:
     """Count what an outer merge by loci, and by tiles if any, finds on both sides and on one.
 
     Parameters
     ----------
     merged : DataFrame
-        With the columns `PLACE`, maybe ``tile_length``, and ``present_in``, the merge's indicator.
+        With the columns `PLACE`, those of `columns`, and ``present_in``, the merge's indicator.
     undefined : int
         Of the `Overlap`.
+    columns : collection of str
+        Those that tell the values of a locus apart; none where it has one value.
     """
     present = pd.DataFrame(
         {
@@ -213,7 +293,7 @@ def overlap_of(merged: pd.DataFrame, undefined: int = 0) -> Overlap:
     in_a, in_b = loci["a"].to_numpy(), loci["b"].to_numpy()
     names = loci.index.get_level_values("locus").to_numpy(dtype=str)
     tiles = present[(loci["a"] & loci["b"]).reindex(present.index).to_numpy(dtype=bool)]
-    if "tile_length" not in merged:
+    if not columns:
         tiles = tiles.iloc[:0]
     return Overlap(
         loci=int((in_a & in_b).sum()),
@@ -223,6 +303,7 @@ def overlap_of(merged: pd.DataFrame, undefined: int = 0) -> Overlap:
         tiles_only_a=int((tiles["a"] & ~tiles["b"]).sum()),
         tiles_only_b=int((tiles["b"] & ~tiles["a"]).sum()),
         undefined=undefined,
+        counted="tiles" if set(columns) <= set(TILE) else "values",
     )
 
 
