@@ -212,13 +212,20 @@ class Study(StageTables):
         from creme.runner.progress_bar import shown_in_python
         from creme.study.run import run_study
 
+        interrupted = []
+
+        def note(stage: str, state: dict[str, Any], ran: bool) -> None:
+            if ran and state["state"] == "interrupted":
+                interrupted.append(stage)
+
         results = run_study(
             self,
             output=output,
             stages=stages,
             progress=lambda stage, plan: shown_in_python(plan, progress),
+            on_stage=note,
         )
-        if results.state == "interrupted":
+        if interrupted:
             raise KeyboardInterrupt(
                 "stopped before the end; what was predicted is stored, and another run goes on "
                 "from there"

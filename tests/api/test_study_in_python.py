@@ -23,7 +23,7 @@ def test_a_study_is_run_silently_and_ended_by_ctrl_c(tmp_path, monkeypatch, capf
 
     def interrupted(self, onehot):
         batches.append(len(onehot))
-        if len(batches) == 20:
+        if len(batches) == 10:
             os.kill(os.getpid(), signal.SIGINT)
         return predict(self, onehot)
 
