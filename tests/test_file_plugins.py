@@ -93,7 +93,7 @@ def test_the_experiment_on_the_page_is_run(folder, genome, monkeypatch, capsys):
     assert configuration["distances"] == [500, 1000, 5000]
     assert re.fullmatch("[0-9a-f]{64}", configuration["sha256"])
     # The activity without the first tile, by hand.
-    plan = Plan.of(parse(file.read_text()), folder)
+    plan = Plan.of(parse(file.read_text(), folder=folder))
     model, locus = plan.model, plan.loci[0]
     necessity = results.load("necessity").sel(locus=locus.name)
     start, end = (int(necessity[key][0]) for key in ("tile_start", "tile_end"))
