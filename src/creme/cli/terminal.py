@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +14,13 @@ from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingCol
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from creme.errors import CremeWarning
+from creme.errors import ConfigError, CremeWarning, listing
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
     from creme.runner.plan import Plan
     from creme.runner.scheduler import Scheduler
     from creme.runner.tasks import Progress
+    from creme.runner.write_buffer import NarrowerSource
 
 # Names are data: what looks like markup in them is none.
 out = Console(soft_wrap=True, markup=False)
@@ -50,10 +52,11 @@ def progress(
 ) -> Iterator[tuple[Callable[[Progress], None], Callable[[Scheduler], None]]]:
     """A progress bar, and Ctrl-C that stops after the batch in flight.
 
-    Where standard error is no terminal, a line every half minute takes the bar's place.
+    SIGTERM does the same. A second Ctrl-C raises KeyboardInterrupt.
     """
     scheduler: Scheduler | None = None
-    asked = False
+    stopping = False
+    display = Display(plan)
 
     def end(running: Scheduler) -> None:
         err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
@@ -61,60 +64,143 @@ def progress(
 
     # Before there is a scheduler it is only remembered: what is imported meanwhile may swallow an
     # exception, and may be what printing needs.
-    def stop(_signal: int, _frame: Any) -> None:
-        nonlocal asked
-        asked = True
-        # A second Ctrl-C does not wait for the batch.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if scheduler is not None:
+    def stop(number: int, _frame: Any) -> None:
+        nonlocal stopping
+        if number == signal.SIGINT:
+            # A second Ctrl-C does not wait for the batch.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        if scheduler is not None and not stopping:
             end(scheduler)
+        stopping = True
 
     def on_start(started: Scheduler) -> None:
         nonlocal scheduler
         scheduler = started
-        if asked:
+        display.begin(started)
+        if stopping:
             end(started)
 
-    before = signal.signal(signal.SIGINT, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        with _shown(plan) as on_progress:
-            yield on_progress, on_start
+        with display:
+            yield display.update, on_start
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-@contextmanager
-def _shown(plan: Plan) -> Iterator[Callable[[Progress], None]]:
-    """The bar, or the lines in its place."""
-    # Searches decide on their way how much they ask for.
-    total = plan.size()
-    of_all = "" if total is None else f" of {total}"
-    bar = Bar(
-        SpinnerColumn(),
-        BarColumn(),
-        TextColumn(f"{{task.completed}}{of_all} sequences"),
-        TextColumn("{task.fields[rate]:.1f} predictions/s"),
-        TextColumn("{task.fields[reused]} cache hits"),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
-    job = bar.add_task("run", total=total, rate=0.0, reused=0)
-    began = told = time.monotonic()
+def slow_after() -> float:
+    """Seconds without a prediction after which a run says which batch it waits for.
 
-    def on_progress(now: Progress) -> None:
-        nonlocal told
+    Those of the environment variable ``CREME_SLOW_AFTER``, or a minute.
+
+    Raises
+    ------
+    ConfigError
+        If they are not a positive number.
+    """
+    text = os.environ.get("CREME_SLOW_AFTER", "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not seconds > 0:
+        raise ConfigError(f"CREME_SLOW_AFTER = {text!r}: give a number of seconds above 0")
+    return seconds
+
+
+class Display:
+    """A run's progress on standard error, as a bar; a line every half minute where it is a file.
+
+    Says how many sequences are done of all, how fast predictions are made, how many came from the
+    store and how many wait for the model; and where no prediction comes for long, which batch the
+    run waits for.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        # Searches decide on their way how many sequences they ask for.
+        self._total = plan.size()
+        self._of_all = "" if self._total is None else f" of {self._total}"
+        self._bar = Bar(
+            SpinnerColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[counts]}"),
+            TimeRemainingColumn(),
+            console=err,
+            disable=not err.is_terminal,
+        )
+        self._job = self._bar.add_task("run", total=self._total, counts="")
+        self._scheduler: Scheduler | None = None
+        self._answered = self._predicted = 0
+        self._began = self._shown_at = time.monotonic()
+        self._slow_after = self._said_at = slow_after()
+
+    def __enter__(self) -> Display:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._scheduler is not None and err.is_terminal:
+            self._show(self._scheduler.progress)
+        self._bar.stop()
+
+    def begin(self, scheduler: Scheduler) -> None:
+        """Say what the store has that cannot be used; counts so far are of an earlier part."""
+        self._scheduler = scheduler
+        self._answered = scheduler.progress.answered
+        self._predicted = scheduler.progress.predicted
+        narrower = scheduler.narrower_sources()
+        if narrower:
+            err.print(_narrower(narrower, self._plan), highlight=False)
+
+    def update(self, now: Progress) -> None:
+        """Show counts, if it is time to."""
         moment = time.monotonic()
-        if moment - told < (0.2 if err.is_terminal else 30.0):
-            return
-        told = moment
-        rate = now.predicted / (moment - began)
-        reused = now.stored + now.repeated
-        bar.update(job, completed=now.asked, rate=rate, reused=reused)
-        if not err.is_terminal:
-            err.print(
-                f"{now.asked}{of_all} sequences, {rate:.1f} predictions/s, {reused} cache hits"
-            )
+        if moment - self._shown_at >= (0.2 if err.is_terminal else 30.0):
+            self._shown_at = moment
+            self._show(now)
+        self._say_if_slow()
 
-    with bar:
-        yield on_progress
+    def _show(self, now: Progress) -> None:
+        done = now.answered - self._answered
+        rate = (now.predicted - self._predicted) / max(1e-9, time.monotonic() - self._began)
+        counts = (
+            f"{done}{self._of_all} sequences, {rate:.1f} predictions/s, {now.stored} from the "
+            f"store, {now.waiting} waiting"
+        )
+        self._bar.update(self._job, completed=done, counts=counts)
+        if not err.is_terminal:
+            err.print(counts, highlight=False)
+
+    def _say_if_slow(self) -> None:
+        """Once after a while without a prediction, and then after twice as long."""
+        batch = self._scheduler.awaited_batch() if self._scheduler is not None else None
+        if batch is None or batch.seconds < self._slow_after:
+            self._said_at = self._slow_after
+        elif batch.seconds >= self._said_at:
+            while self._said_at <= batch.seconds:
+                self._said_at *= 2
+            err.print(f"No prediction for {batch.seconds:.0f} s: {batch}.", highlight=False)
+
+
+def _narrower(narrower: list[NarrowerSource], plan: Plan) -> str:
+    """That predictions with fewer bins or tracks cannot be used, and what is predicted instead."""
+    held = listing(
+        (f"{one.predictions} with {_grid(one.bins, one.tracks)}" for one in narrower),
+        4,
+    )
+    size = plan.size()
+    number = "all sequences" if size is None else f"all of its {size} sequences"
+    return (
+        f"The store has predictions of this model that lack bins or tracks ({held}). They cannot "
+        f"answer this run, which keeps {_grid(*plan.selection.shape)}: {number} are predicted."
+    )
+
+
+def _grid(bins: int, tracks: int) -> str:
+    return f"{bins} bin{'s' * (bins != 1)} and {tracks} track{'s' * (tracks != 1)}"

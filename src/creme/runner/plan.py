@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, CremeError
+from creme.errors import ConfigError, CremeError, reason
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
@@ -20,9 +20,9 @@ from creme.model import Model, Readout, Selection
 from creme.runner.experiment import Experiment, build_model, build_tests, select
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
-from creme.runner.write_buffer import Cache, source_fingerprint
+from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.store import Store
-from creme.test import Test
+from creme.test import Test, Unit
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,9 @@ class Plan:
 
     def tasks(self) -> Iterator[Task]:
         """The tests' units, those of one locus together, so that its sequence is read once."""
-        units = [(label, test, iter(test.units(self.loci))) for label, test in self.tests.items()]
+        units = [
+            (label, test, _units(label, test, self.loci)) for label, test in self.tests.items()
+        ]
         while units:
             rest = []
             for label, test, coming in units:
@@ -116,14 +118,25 @@ class Plan:
             total = None if size is None or total is None else total + size
         return total
 
-    def scheduler(self, store: Store, on_progress: Callable[[Progress], None]) -> Scheduler:
-        """What runs tasks of this plan through a store."""
-        cache = Cache(store, self.model, self.selection)
+    def scheduler(
+        self,
+        store: Store,
+        on_progress: Callable[[Progress], None],
+        *,
+        before: Scheduler | None = None,
+    ) -> Scheduler:
+        """The scheduler that runs tasks of this plan through a store.
+
+        With ``before`` it goes on with the run of another one: its counts, and what counts as
+        predicted by this run.
+        """
+        buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
-            Device(self.model, self.selection, self.batch_size, cache.compared()),
+            Device(self.model, self.selection, self.batch_size, buffer.compared()),
             self.readout()[0],
-            cache,
+            buffer,
             on_progress=on_progress,
+            progress=before.progress if before else None,
         )
 
     def _genomes(self) -> set[Path]:
@@ -169,6 +182,16 @@ def prepare(
     if len(set(names)) < len(names):
         raise ConfigError(f"loci: there are two {_first_repeated(names)!r}: give each its own name")
     return Plan(model, select(model, tracks, None, bins), tuple(readouts), named, loci)
+
+
+def _units(label: str, test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
+    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
+    try:
+        yield from test.units(loci)
+    except (Exception, GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise ConfigError(f"test {label!r}: making its units failed: {reason(error)}") from error
 
 
 def _first_repeated(labels: list[str]) -> str:

@@ -110,7 +110,8 @@ def measure(
         for name, found in units.items():
             if found:
                 joined = join([found[place] for place in sorted(found)])
-                report.datasets[name] = joined.assign_attrs(_provenance(plan, name))
+                attrs = {**_provenance(plan, name), **scheduler.read_from()}
+                report.datasets[name] = joined.assign_attrs(attrs)
     return report
 
 
@@ -155,6 +156,9 @@ def run_experiment(
                     report = measure(plan, store, on_progress=on_progress, on_start=on_start)
             for label, dataset in report.datasets.items():
                 results.save(label, dataset)
+        except KeyboardInterrupt:  # a second time, or where nobody waits for the batch in flight
+            results.update({"state": "interrupted", "error": ""})
+            raise
         except BaseException as error:
             results.update({"state": "failed", "error": f"{type(error).__name__}: {error}"})
             raise
@@ -162,7 +166,7 @@ def run_experiment(
             {
                 "state": "interrupted" if report.interrupted else "finished",
                 "error": "",
-                "counts": {**vars(report.progress), "repeated": report.progress.repeated},
+                "counts": vars(report.progress),
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,

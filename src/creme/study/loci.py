@@ -144,10 +144,9 @@ def measure_sites(
     found = Profiles.empty(len(candidates), len(plan.readout()[1]))
     length, tss = plan.model.input_length, plan.model.tss
     numbers = np.flatnonzero(candidates.kept)
-    total = Progress()
-    if _pass(plan, candidates.window(numbers, length, tss), numbers, found, store, total, watch):
-        return found, total, True
-    if selection.recentre:
+    loci = candidates.window(numbers, length, tss)
+    scheduler = _pass(plan, loci, numbers, found, store, None, watch)
+    if selection.recentre and not scheduler.stopped:
         before = found.of(track)
         shift = np.nan_to_num(before.summit_distance).astype(np.int64)
         near = (np.abs(shift) <= selection.recentre) & (np.abs(shift) > 0)
@@ -158,9 +157,9 @@ def measure_sites(
         )
         found.moved[again] = shift[again]
         loci = candidates.window(again, length, tss, shift[again])
-        if again.size and _pass(plan, loci, again, found, store, total, watch):
-            return found, total, True
-    return found, total, False
+        if again.size:
+            scheduler = _pass(plan, loci, again, found, store, scheduler, watch)
+    return found, scheduler.progress, scheduler.stopped
 
 
 def _pass(
@@ -169,10 +168,10 @@ def _pass(
     numbers: NDArray[np.int64],
     found: Profiles,
     store: Store,
-    total: Progress,
+    before: Scheduler | None,
     watch: Watch,
-) -> bool:
-    """Measure some sites into `found`; returns whether it was stopped."""
+) -> Scheduler:
+    """Measure some sites into `found`, going on with the counts of the pass before."""
     ready = replace(plan, loci=loci)
     ((label, test),) = ready.tests.items()
     flying: dict[int, int] = {}
@@ -183,7 +182,7 @@ def _pass(
             yield Task(label, test, locus)
 
     with watch(ready) as (on_progress, on_start):
-        scheduler = ready.scheduler(store, on_progress)
+        scheduler = ready.scheduler(store, on_progress, before=before)
         on_start(scheduler)
         for outcome in scheduler.run(tasks()):
             number = flying.pop(id(outcome.task.unit))
@@ -191,9 +190,7 @@ def _pass(
                 found.failures[number] = reason(outcome.error)
             else:
                 found.take(number, outcome.dataset)
-    for name in vars(total):
-        setattr(total, name, getattr(total, name) + getattr(scheduler.progress, name))
-    return scheduler.stopped
+    return scheduler
 
 
 def dataset(

@@ -15,9 +15,8 @@ import numpy as np
 from creme.errors import GenomeError, StoreError
 from creme.genome import Locus
 from creme.inference.device import Device
-from creme.runner.write_buffer import source_fingerprint
+from creme.runner.write_buffer import StoredPredictions
 from creme.store import Store
-from creme.store.arrays import Source
 from creme.study.config import OF_CATEGORIES, OF_CRES
 from creme.study.folder import SELECTED, Folder
 from creme.study.forecast.bounds import fine_tile, higher_order, multiplicity
@@ -144,7 +143,7 @@ class _Planner:
         self.study = ready.study
         self.folder = folder
         self.assume_loci = assume_loci
-        self.store, self.source = _opened(ready)
+        self.stored = _stored(ready)
         self.loci: list[Locus] | None = None
         if self.folder.finished("loci"):
             self.loci = ready.selected(folder.path / SELECTED)
@@ -154,8 +153,8 @@ class _Planner:
         self.stand_in = _stand_in(ready, self.loci or [])
 
     def close(self) -> None:
-        if self.store is not None:
-            self.store.close()
+        if self.stored is not None:
+            self.stored.store.close()
 
     def of(self, stage: str) -> Forecast:
         """One stage; with units that failed it is asked for whole, as a run does."""
@@ -350,9 +349,7 @@ class _Planner:
         return _Counted(total, math.ceil(new * scale), math.ceil(known * scale), whole=False)
 
     def _there(self, digests: Iterable[bytes]) -> set[bytes]:
-        if self.store is None or self.source is None:
-            return set()
-        return set(self.store.read(self.source, digests))
+        return set() if self.stored is None else set(self.stored.read(list(digests)))
 
     def _before(self, test: Test, unit: Any) -> set[bytes]:
         """What earlier stages of the study ask for at a unit's loci."""
@@ -389,14 +386,12 @@ def _stand_in(ready: Ready, loci: SequenceOf[Locus]) -> Locus:
     raise unread
 
 
-def _opened(ready: Ready) -> tuple[Store | None, Source | None]:
-    """The store, if there is one, and what it knows of the model; nothing is made."""
+def _stored(ready: Ready) -> StoredPredictions | None:
+    """The predictions of the model in the store, if there is one; nothing is made."""
     if ready.study.index is None and not ready.store_path.is_dir():
-        return None, None
+        return None
     try:
         store = Store(ready.store_path, index_url=ready.study.index)
     except StoreError:
-        return None, None
-    fingerprint = source_fingerprint(ready.plan.model, ready.plan.selection)
-    sources = {info.source.fingerprint: info.source for info in store.info()}
-    return store, sources.get(fingerprint)
+        return None
+    return StoredPredictions(store, ready.plan.model, ready.plan.selection)
