@@ -23,9 +23,8 @@ def _leave_model(ended: SystemExit) -> None:
 
     The interpreter's own end would wait for it, or for the device that it uses.
     """
-    from creme.inference.model_thread import NAME
-
-    if any(thread.name == NAME for thread in threading.enumerate()):
+    module = sys.modules.get("creme.inference.model_thread")
+    if module and any(thread.name == module.NAME for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(ended.code if isinstance(ended.code, int) else 1)

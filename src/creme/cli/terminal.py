@@ -17,6 +17,7 @@ from rich.table import Table
 from creme.errors import ConfigError, CremeWarning, listing
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
+    from creme.model import Selection
     from creme.runner.plan import Plan
     from creme.runner.scheduler import Scheduler
     from creme.runner.tasks import Progress
@@ -122,7 +123,7 @@ class Display:
     """
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self._selection = plan.selection
         # Searches decide on their way how many sequences they ask for.
         self._total = plan.size()
         self._of_all = "" if self._total is None else f" of {self._total}"
@@ -156,7 +157,7 @@ class Display:
         self._predicted = scheduler.progress.predicted
         narrower = scheduler.narrower_sources()
         if narrower:
-            err.print(_narrower(narrower, self._plan), highlight=False)
+            err.print(_narrower(narrower, self._selection, self._total), highlight=False)
 
     def update(self, now: Progress) -> None:
         """Show counts, if it is time to."""
@@ -188,17 +189,13 @@ class Display:
             err.print(f"No prediction for {batch.seconds:.0f} s: {batch}.", highlight=False)
 
 
-def _narrower(narrower: list[NarrowerSource], plan: Plan) -> str:
+def _narrower(narrower: list[NarrowerSource], selection: Selection, total: int | None) -> str:
     """That predictions with fewer bins or tracks cannot be used, and what is predicted instead."""
-    held = listing(
-        (f"{one.predictions} with {_grid(one.bins, one.tracks)}" for one in narrower),
-        4,
-    )
-    size = plan.size()
-    number = "all sequences" if size is None else f"all of its {size} sequences"
+    held = listing((f"{one.predictions} with {_grid(one.bins, one.tracks)}" for one in narrower), 4)
+    anew = "its sequences" if total is None else f"up to {total} sequences"
     return (
         f"The store has predictions of this model that lack bins or tracks ({held}). They cannot "
-        f"answer this run, which keeps {_grid(*plan.selection.shape)}: {number} are predicted."
+        f"answer this run, which keeps {_grid(*selection.shape)}: it will predict {anew} anew."
     )
 
 

@@ -334,6 +334,9 @@ class Scheduler:
         """Wait for a batch; store its values, then hand them to whoever waits for them."""
         with self._spent("wait"):
             done, _ = wait(self._running, TICK, return_when=FIRST_COMPLETED)
+        if not done:
+            with self._spent("write"):
+                self.buffer.flush()
         for future in done:
             values = future.result()
             batch = self._running[future]
