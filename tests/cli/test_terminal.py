@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from time import monotonic, sleep
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -33,7 +35,7 @@ def shown(monkeypatch):
         file, clock = io.StringIO(), [100.0]
         console = Console(file=file, force_terminal=is_terminal, width=200, markup=False)
         monkeypatch.setattr(terminal, "err", console)
-        monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+        monkeypatch.setattr(terminal, "time", SimpleNamespace(monotonic=lambda: clock[0]))
         return file, clock
 
     return show
@@ -50,6 +52,9 @@ def test_the_bar_says_what_is_done_and_what_waits(shown, tmp_path):
             counts.asked, counts.predicted, counts.stored, counts.repeated = 60, 20, 5, 3
             clock[0] += 10
             display.update(counts)
+            deadline = monotonic() + 60
+            while "32 waiting" not in file.getvalue() and monotonic() < deadline:
+                sleep(0.05)
             counts.asked = counts.predicted + counts.stored + counts.repeated
     text = file.getvalue()
     assert f"28 of {made.size()} sequences, 2.0 predictions/s, 5 from the store, 32 waiting" in text

@@ -340,13 +340,13 @@ def test_a_ctrl_c_after_sigterm_does_not_wait(hanging, tmp_path):
 
 
 def test_a_run_says_which_batch_it_waits_for(hanging, tmp_path):
-    process = hanging(rows=4, CREME_SLOW_AFTER="0.5")
+    process = hanging(rows=20, CREME_SLOW_AFTER="0.5")
     said = tmp_path / "said"
     until(lambda: said.read_text().count("No prediction for") == 3)
     process.kill()
     process.wait()
     # Nothing is held back for longer than a second, even if no batch ends.
-    assert stored(tmp_path) == int((tmp_path / "hanging").read_text()) - 1 >= 4
+    assert stored(tmp_path) == int((tmp_path / "hanging").read_text()) - 1 >= 19
     lines = [line for line in said.read_text().splitlines() if "No prediction" in line]
     seconds = [float(line.split()[3]) for line in lines]
     # After 0.5 seconds, and then whenever twice as many have gone by.
