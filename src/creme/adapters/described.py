@@ -19,19 +19,8 @@ from creme.model import Track, TrackTable
 from creme.parameters import Parameters
 
 
-class Described(Parameters):
-    """One track of a description; see `creme.model.Track`."""
-
-    name: str
-    description: str = ""
-    assay: str = ""
-    cell_type: str = ""
-    strand: Literal["+", "-", "."] = "."
-    pair: int | None = None
-
-
 class Description(Parameters):
-    """What a network takes and gives.
+    """The grid of a network: what it takes and gives.
 
     A network's output may have the axes of `output_layout` after the batch, or fewer where there
     is one bin or one track: (B,), (B, bins) or (B, tracks).
@@ -58,7 +47,7 @@ class Description(Parameters):
     receptive_field: int | None = Field(
         None, ge=0, description="bp on either side of a bin's own that it depends on, where known"
     )
-    tracks: list[str | Described] = Field(
+    tracks: list[str | Track] = Field(
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
 
@@ -84,10 +73,7 @@ class Description(Parameters):
     def table(self) -> TrackTable:
         """The tracks."""
         return TrackTable(
-            tuple(
-                Track(track) if isinstance(track, str) else Track(**track.configuration())
-                for track in self.tracks
-            )
+            tuple(Track(track) if isinstance(track, str) else track for track in self.tracks)
         )
 
     @property
