@@ -11,9 +11,9 @@ from importlib.metadata import version
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from creme import Model, Selection, Sequence, TrackTable
 from creme.errors import ConfigError, ModelError, listing
-from creme.model import Model, Selection, TrackTable
-from creme.sequence import N, Sequence, onehot_table
+from creme.sequence import N, onehot_table
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 

@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from creme import Track, TrackTable
+from creme.adapters import cache_folder, write_text
 from creme.errors import ConfigError, ModelError, listing, nearest
-from creme.files.cache_folder import cache_folder
-from creme.files.durable import write_text
-from creme.model import Track, TrackTable
 
 _FORMAT = 1
 

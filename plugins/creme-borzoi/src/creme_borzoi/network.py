@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from borzoi_pytorch.pytorch_borzoi_transformer import get_positional_embed
-from creme.adapters.relative_attention import attended, transformed
-from creme.model import Selection
+from creme import Selection
+from creme.adapters import attended, transformed
 from torch import Tensor
 from torch.nn import functional as F
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from creme.adapters.targets import read_columns
+from creme.adapters import read_columns
 from creme.errors import ConfigError
 from numpy.typing import NDArray
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from creme.adapters.relative_attention import attended, transformed
-from creme.model import Selection
+from creme import Selection
+from creme.adapters import attended, transformed
 from enformer_pytorch.modeling_enformer import AttentionPool, get_positional_embed
 from torch import Tensor
 from torch.nn import functional as F

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from creme.adapters import cache_folder
 from creme.errors import ModelError
-from creme.files.cache_folder import cache_folder
 
 HANDLE = "https://tfhub.dev/deepmind/enformer/1"
 KAGGLE_HANDLE = "deepmind/enformer/tensorFlow2/enformer/1"

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from creme.adapters.loaded import LoadedModel
-from creme.adapters.targets import ENFORMER_TARGETS, track_table
+from creme import Selection, TrackTable
+from creme.adapters import ENFORMER_TARGETS, Download, LoadedModel, digest, track_table
 from creme.errors import ModelError
-from creme.files.digests import digest
-from creme.files.fetch import Download
-from creme.model import Selection, TrackTable
 from numpy.typing import NDArray
 from pydantic import Field
 

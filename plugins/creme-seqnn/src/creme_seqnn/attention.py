@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from creme.adapters.relative_attention import heads_of, relative_attention
+from creme.adapters import heads_of, relative_attention
 from torch import Tensor, nn
 
 from creme_seqnn.layers import Linear, tensor

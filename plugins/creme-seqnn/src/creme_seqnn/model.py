@@ -8,10 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from creme.adapters.targets import track_table
-from creme.adapters.torch_model import SplitTorchModel
-from creme.files.digests import digest
-from creme.model import Selection, TrackTable
+from creme import Selection, TrackTable
+from creme.adapters import SplitTorchModel, digest, track_table
 from pydantic import Field, field_validator
 
 from creme_seqnn.locality import Split, split
