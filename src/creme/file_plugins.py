@@ -141,13 +141,16 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
                     f"{kind} {str(reference)!r}: a class in a file cannot have a field "
                     f"{min(taken)!r} of its own; give it another name"
                 )
+            fixed: dict[str, Any] = {
+                "object": (Literal[str(reference)], str(reference)),
+                "sha256": (Literal[digest], digest),
+            }
             _CLASSES[key] = create_model(
                 found.__name__,
                 __base__=(found, FromFile),
                 __module__=found.__module__,
                 __doc__=found.__doc__,
-                object=(Literal[str(reference)], str(reference)),
-                sha256=(Literal[digest], digest),
+                **fixed,
             )
             _KINDS[_CLASSES[key]] = kind
         return _CLASSES[key]

@@ -202,7 +202,7 @@ class Edit:
     ----------
     start : int
         0-based position of the first replaced base.
-    codes : array of integers 0 to 4, or Sequence
+    codes : Sequence, or array of integers 0 to 4
 
     Raises
     ------
@@ -215,7 +215,7 @@ class Edit:
     start: int
     codes: Codes
 
-    def __init__(self, start: int, codes: NDArray[np.integer] | Sequence) -> None:
+    def __init__(self, start: int, codes: NDArray[np.integer] | SequenceOf[int] | Sequence) -> None:
         self.start = start if type(start) is int else _position(start)
         self.codes = (codes if isinstance(codes, Sequence) else Sequence(codes)).codes
         if self.start < 0:

@@ -43,7 +43,8 @@ def check_settings(make: Callable[[], Model], onehot: NDArray[np.float32]) -> st
     """
     model = make()
     expected: NDArray[np.float32] | None = None
-    varied, unvaried = [], []
+    varied: list[str] = []
+    unvaried: list[str] = []
     for name, others in _settings(model):
         tried = False
         for value, other in others:
