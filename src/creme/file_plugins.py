@@ -102,7 +102,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
     reference : str
         ``FILE.py:NAME``.
     sha256 : str, optional
-        What the file's digest has to be.
+        The digest that the file has to have.
 
     Returns
     -------
@@ -123,10 +123,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
             f"object = 'FILE.py:NAME'"
         )
     file, name = split_reference(reference)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from None
+    content = _content(file)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and sha256 != digest:
         raise ConfigError(f"{file} has changed: its SHA-256 is {digest}, and not {sha256}")
@@ -156,6 +153,13 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
         return _CLASSES[key]
 
 
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
+
+
 def resolved(table: Any, folder: Path) -> Any:
     """A table of parameters in which objects in files are taken from a folder.
 
@@ -170,7 +174,7 @@ def resolved(table: Any, folder: Path) -> Any:
     if table.get("name") == registry.PYTHON and isinstance(table.get("object"), str):
         path = folder / Path(table["object"]).expanduser()
         file, _ = split_reference(path)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = hashlib.sha256(_content(file)).hexdigest()
         table = {**table, "object": str(path), "sha256": table.get("sha256", digest)}
     return table
 

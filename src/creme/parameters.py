@@ -55,7 +55,7 @@ class Parameters(BaseModel):
 def pickled(parameters: Parameters) -> tuple[Any, ...]:
     """For ``__reduce__``: a pickle of the fields alone, of which another one is made.
 
-    What was computed of them stays behind, and is computed anew.
+    Values that were computed from them stay behind, and are computed anew.
     """
     return _made, (type(parameters), _values(parameters))
 

@@ -90,11 +90,11 @@ class Sequence:
     @classmethod
     def owning(cls, codes: Codes) -> Sequence:
         """Of contiguous codes that the caller gives away: neither checked nor copied."""
-        found = cls.__new__(cls)
+        sequence = cls.__new__(cls)
         codes.flags.writeable = False
-        found.codes = codes
-        found._digest = None
-        return found
+        sequence.codes = codes
+        sequence._digest = None
+        return sequence
 
     @classmethod
     def from_string(cls, text: str) -> Sequence:
@@ -246,7 +246,8 @@ class Mutant:
     Parameters
     ----------
     base : Sequence or Mutant
-        What is edited. The base of a mutant's mutant is the first one's: edits are merged.
+        The sequence that is edited. A mutant of a mutant has the first one's base: edits are
+        merged.
     edits : iterable of Edit
         Later ones win where they overlap. Kept sorted and disjoint.
 
@@ -309,7 +310,7 @@ class Mutant:
 
 
 Sequenceable = Sequence | Mutant
-"""What can be predicted: both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+"""A sequence or a mutant; both have ``base``, ``edits``, ``sequence`` and ``digest``."""
 
 
 def written(sequence: Sequenceable, out: Codes) -> Codes:

@@ -320,7 +320,7 @@ class AlphaGenome(Model):
 
 
 def _errors(futures: list[Future[None]]) -> Iterator[BaseException]:
-    """What requests failed of, not that others were ended for it."""
+    """The failures of requests, without the requests that were ended because of them."""
     for future in futures:
         error = future.exception() if future.done() and not future.cancelled() else None
         if error is not None and not isinstance(error, Ended):

@@ -18,7 +18,7 @@ _FORMAT = 1
 
 @dataclass(frozen=True)
 class Record:
-    """What the service says of a track; empty or None where it does not."""
+    """A track as the service describes it; empty or None where it does not."""
 
     name: str
     strand: str
@@ -176,7 +176,7 @@ def _file(organism: str, address: str, sdk: str) -> Path:
 
 
 def kept(organism: str, address: str, sdk: str) -> Offer | None:
-    """What the service offered when it was last asked; None if that is not on disk."""
+    """The service's last reply on its tracks; None if that is not on disk."""
     try:
         content = json.loads(_file(organism, address, sdk).read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:

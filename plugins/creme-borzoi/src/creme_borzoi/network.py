@@ -76,7 +76,7 @@ class _Span:
 
 
 def _attended(attend: Any, x: Tensor, first: int, last: int) -> Tensor:
-    """What the library's attention gives for positions `first` to before `last`."""
+    """The library's attention for positions `first` to before `last`."""
     if attend.positions is None:
         attend.positions = get_positional_embed(
             x.shape[1], _TRAINED_LENGTH, attend.num_rel_pos_features, x.device

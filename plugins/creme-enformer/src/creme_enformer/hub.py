@@ -65,7 +65,7 @@ class _Place:
     marker: Path | None = None
 
     def problem(self) -> str | None:
-        """What is wrong with it, if anything."""
+        """The fault of it, if there is one."""
         if not self.folder.is_dir():
             return "not there"
         if self.marker is not None and not self.marker.is_file():

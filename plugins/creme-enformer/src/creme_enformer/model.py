@@ -128,8 +128,8 @@ class Enformer(LoadedModel):
 
     def environment(self) -> dict[str, Any]:
         """The device, TensorFlow's version, and whether kernels are deterministic."""
-        found = super().environment()
-        if not found:
+        environment = super().environment()
+        if not environment:
             return {}
         import tensorflow as tf
 
@@ -140,7 +140,7 @@ class Enformer(LoadedModel):
             device = tf.config.experimental.get_device_details(gpu).get("device_name", place)
         deterministic = os.environ.get("TF_DETERMINISTIC_OPS", "").lower() in ("1", "true")
         return {
-            **found,
+            **environment,
             "device": device,
             "precision": "float32",
             "deterministic": deterministic or self.deterministic,
