@@ -130,9 +130,9 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
     key = (kind, str(reference), name, digest)
     with _LOADING:
         if key not in _CLASSES:
-            found = load_object(file, name, content)
-            registry.check_class(kind, found, f"{kind} {str(reference)!r}")
-            taken = {"object", "sha256"} & set(found.model_fields)
+            cls = load_object(file, name, content)
+            registry.check_class(kind, cls, f"{kind} {str(reference)!r}")
+            taken = {"object", "sha256"} & set(cls.model_fields)
             if taken:
                 raise PluginError(
                     f"{kind} {str(reference)!r}: a class in a file cannot have a field "
@@ -143,10 +143,10 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
                 "sha256": (Literal[digest], digest),
             }
             _CLASSES[key] = create_model(
-                found.__name__,
-                __base__=(found, FromFile),
-                __module__=found.__module__,
-                __doc__=found.__doc__,
+                cls.__name__,
+                __base__=(cls, FromFile),
+                __module__=cls.__module__,
+                __doc__=cls.__doc__,
                 **fixed,
             )
             _KINDS[_CLASSES[key]] = kind
