@@ -1,4 +1,4 @@
-"""How far two experiments on the same loci agree: two models, or two settings of one."""
+"""Agreement of two experiments on the same loci: of two models, or of two settings of one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NothingInCommonError(ConfigError):
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two Datasets have in common.
+    """The loci and tiles that two Datasets have in common.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Overlap:
         Of the loci in both: tiles of the same place and length relative to the TSS; 0 for tests
         without tiles.
     undefined : int
-        Values in both of which one at least is NaN; they are left out.
+        Values that are NaN in one of the two at least; they are left out.
     """
 
     loci: int
@@ -56,19 +56,19 @@ class Overlap:
 def paired_tracks(
     a: xr.Dataset, b: xr.Dataset, track_a: str | None = None, track_b: str | None = None
 ) -> list[tuple[str, str]]:
-    """Which track of one is compared with which of the other.
+    """The tracks of the two that are compared with each other.
 
     Tracks of the same name, unless two are given, or each has one only.
 
     Raises
     ------
     ConfigError
-        If none goes with another, or a given one is not there.
+        If no two go together, or a requested one does not exist.
     """
     in_a, in_b = ([str(name) for name in dataset["track"].values] for dataset in (a, b))
-    for name, known, which in ((track_a, in_a, "A"), (track_b, in_b, "B")):
-        if name is not None and name not in known:
-            raise ConfigError(f"{which} has no track {name!r}; it has {listing(known)}")
+    for name, tracks, side in ((track_a, in_a, "A"), (track_b, in_b, "B")):
+        if name is not None and name not in tracks:
+            raise ConfigError(f"{side} has no track {name!r}; it has {listing(tracks)}")
     if track_a is not None or track_b is not None:
         return [(_only(track_a or track_b, in_a, "A"), _only(track_b or track_a, in_b, "B"))]
     if len(in_a) == len(in_b) == 1:
@@ -76,35 +76,35 @@ def paired_tracks(
     shared = [(name, name) for name in in_a if name in in_b]
     if not shared:
         raise ConfigError(
-            f"A and B have no track of one name, {listing(in_a)} and {listing(in_b)}: choose one "
-            f"of each"
+            f"A and B have no track of the same name, {listing(in_a)} and {listing(in_b)}: choose "
+            f"one of each"
         )
     return shared
 
 
-def _only(wanted: str | None, known: list[str], which: str) -> str:
-    if wanted in known:
-        return str(wanted)
-    if len(known) == 1:
-        return known[0]
-    raise ConfigError(f"choose a track of {which} too: it has {listing(known)}")
+def _only(requested: str | None, tracks: list[str], side: str) -> str:
+    if requested in tracks:
+        return str(requested)
+    if len(tracks) == 1:
+        return tracks[0]
+    raise ConfigError(f"choose a track of {side} too: it has {listing(tracks)}")
 
 
 def check_tile_sizes(a: xr.Dataset, b: xr.Dataset) -> None:
-    """Both have the same tile and TSS tile.
+    """Check that both have tiles of one length, and TSS tiles of one length.
 
     Raises
     ------
     ConfigError
-        If not: effects of tiles of different lengths, or beside different TSS tiles, are effects
-        of different things.
+        If they differ: effects of tiles of different lengths, or beside different TSS tiles, are
+        not effects of the same thing.
     """
     sizes = []
     for dataset in (a, b):
-        given = json.loads(dataset.attrs.get("configuration", "{}"))
-        tile = given.get("tile")
-        size = {"tile": tile, "TSS tile": given.get("tss_tile") or tile}
-        if "tile" in dataset.dims and given.get("tiles") is None:
+        configuration = json.loads(dataset.attrs.get("configuration", "{}"))
+        tile = configuration.get("tile")
+        size = {"tile": tile, "TSS tile": configuration.get("tss_tile") or tile}
+        if "tile" in dataset.dims and configuration.get("tiles") is None:
             lengths = np.unique(tile_lengths(dataset).values)
             size["tile"] = tile or listing(lengths[np.isfinite(lengths)].astype(int))
         elif "tile" in dataset.dims:
@@ -152,67 +152,67 @@ def paired_effects(a: xr.Dataset, b: xr.Dataset, tracks: Tracks) -> tuple[pd.Dat
     for of_a, of_b in tracks:
         frames = [_effects(a, of_a, "a"), _effects(b, of_b, "b")]
         keys = [*PLACE, *(name for name in (*SWAP, *TILE) if name in frames[0])]
-        both = frames[0].merge(frames[1], on=keys, how="outer", indicator="found")
+        both = frames[0].merge(frames[1], on=keys, how="outer", indicator="present_in")
         parts.append(both.assign(track_a=of_a, track_b=of_b))
-    found = pd.concat(parts, ignore_index=True)
-    both = found[found["found"] == "both"]
+    merged = pd.concat(parts, ignore_index=True)
+    both = merged[merged["present_in"] == "both"]
     undefined = int(both[["a", "b"]].isna().any(axis=1).sum())
     overlap = replace(overlap_of(parts[0], undefined), renamed=renamed)
     table = both.dropna(subset=["a", "b"])
     if not overlap.loci or ("tile_length" in table and not overlap.tiles):
-        what = "tile of a locus" if overlap.loci else "locus (contig, TSS and strand)"
+        shared = "tile of a locus" if overlap.loci else "locus (contig, TSS and strand)"
         raise NothingInCommonError(
-            f"A and B have no {what} in common; only in A: {listing(overlap.only_a)}; only in B: "
+            f"A and B have no {shared} in common; only in A: {listing(overlap.only_a)}; only in B: "
             f"{listing(overlap.only_b)}"
         )
-    return table.drop(columns="found").reset_index(drop=True), overlap
+    return table.drop(columns="present_in").reset_index(drop=True), overlap
 
 
 def _effects(dataset: xr.Dataset, track: str, name: str) -> pd.DataFrame:
     chosen = dataset.sel(track=track)
     if "source" in dataset.coords:
         chosen = chosen.isel(locus=np.flatnonzero(dataset["source"] != dataset["target"]))
-    kept = {name: chosen["effect"].variable}
+    columns = {name: chosen["effect"].variable}
     swap = SWAP if "source" in dataset.coords else []
-    kept |= {label: chosen[label].variable for label in (*PLACE, *swap)}
+    columns |= {label: chosen[label].variable for label in (*PLACE, *swap)}
     if "locus_b" in dataset.coords:
-        kept |= {"locus_b": chosen["locus_b"].variable}
+        columns |= {"locus_b": chosen["locus_b"].variable}
     if "tile" in dataset.dims:
-        kept |= {"distance": chosen["distance"].variable}
-        kept |= {"tile_length": tile_lengths(chosen).variable}
-    frame = xr.Dataset(kept).reset_coords(drop=False).to_dataframe().reset_index()
-    more = (*SWAP, *TILE, "locus_b")
-    wanted = [*PLACE, *(n for n in more if n in frame), name]
+        columns |= {"distance": chosen["distance"].variable}
+        columns |= {"tile_length": tile_lengths(chosen).variable}
+    frame = xr.Dataset(columns).reset_coords(drop=False).to_dataframe().reset_index()
+    optional = (*SWAP, *TILE, "locus_b")
+    names = [*PLACE, *(n for n in optional if n in frame), name]
     # Loci with fewer tiles than others are filled up with NaN.
-    return frame[wanted].dropna(subset=[n for n in TILE if n in frame])
+    return frame[names].dropna(subset=[n for n in TILE if n in frame])
 
 
 def tile_lengths(dataset: xr.Dataset) -> xr.DataArray:
-    """bp, by tile, and by locus where loci have different tiles."""
+    """Lengths of the tiles, bp; by locus too where loci have different tiles."""
     return dataset["tile_end"] - dataset["tile_start"]
 
 
 def overlap_of(merged: pd.DataFrame, undefined: int = 0) -> Overlap:
-    """What an outer merge by loci, and tiles where there are, says of both sides.
+    """Count what an outer merge by loci, and by tiles if any, finds on both sides and on one.
 
     Parameters
     ----------
     merged : DataFrame
-        With the columns `PLACE`, maybe ``tile_length``, and ``found``, the merge's indicator.
+        With the columns `PLACE`, maybe ``tile_length``, and ``present_in``, the merge's indicator.
     undefined : int
         Of the `Overlap`.
     """
-    there = pd.DataFrame(
+    present = pd.DataFrame(
         {
-            "a": (merged["found"] != "right_only").to_numpy(),
-            "b": (merged["found"] != "left_only").to_numpy(),
+            "a": (merged["present_in"] != "right_only").to_numpy(),
+            "b": (merged["present_in"] != "left_only").to_numpy(),
         },
         index=pd.MultiIndex.from_frame(merged[PLACE]),
     )
-    loci = there.groupby(level=PLACE, sort=False).any()
+    loci = present.groupby(level=PLACE, sort=False).any()
     in_a, in_b = loci["a"].to_numpy(), loci["b"].to_numpy()
     names = loci.index.get_level_values("locus").to_numpy(dtype=str)
-    tiles = there[(loci["a"] & loci["b"]).reindex(there.index).to_numpy(dtype=bool)]
+    tiles = present[(loci["a"] & loci["b"]).reindex(present.index).to_numpy(dtype=bool)]
     if "tile_length" not in merged:
         tiles = tiles.iloc[:0]
     return Overlap(
@@ -248,8 +248,10 @@ def effect_agreement(table: pd.DataFrame, *, seed: int = 0, **options: Any) -> p
     rows: list[dict[str, Any]] = []
     for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
         for method in ("pearson", "spearman"):
-            drawn = derive(seed, "agreement", "effects", str(of_a), str(of_b))
+            draw_seed = derive(seed, "agreement", "effects", str(of_a), str(of_b))
             by = SWAP if "source" in part else ["locus"]
-            found = correlation(part, "a", "b", method=method, by=by, seed=drawn, **options)
-            rows.append({"track_a": of_a, "track_b": of_b, "method": method, **found})
+            statistics = correlation(
+                part, "a", "b", method=method, by=by, seed=draw_seed, **options
+            )
+            rows.append({"track_a": of_a, "track_b": of_b, "method": method, **statistics})
     return pd.DataFrame(rows)

@@ -47,7 +47,7 @@ def dinucleotide_shuffles(
     seeds : iterable of int
         From 0 to 2**128 - 1. Several at once cost less each than one by one.
     out : array of uint8, shape (n_seeds, length), optional
-        Where to write; C-contiguous.
+        Array to write into; C-contiguous.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
 
 @njit
 def _draw_exits(counts, root, exits, places, state, gamma, picks):  # type: ignore[no-untyped-def]
-    """The order in which each letter is left, and where in `exits` each letter's begin."""
+    """Draw the order of the exits of each letter; `places` are the first ones in `exits`."""
     last = np.empty(LETTERS, dtype=np.int64)
     state = _draw_last_exits(counts, root, last, state, gamma)
     free = np.empty(LETTERS, dtype=np.int64)
@@ -185,13 +185,13 @@ def _draw_last_exits(counts, root, last, state, gamma):  # type: ignore[no-untyp
         here = letter
         while not in_tree[here]:
             # A step to the same letter would be erased with the other loops: it is not taken.
-            elsewhere = 0
+            exits = 0
             for to in range(LETTERS):
                 if to != here:
-                    elsewhere += counts[here, to]
-            if elsewhere == 0:
+                    exits += counts[here, to]
+            if exits == 0:
                 break  # a letter that the sequence does not have
-            pick, state = below(np.uint64(elsewhere), state, gamma)
+            pick, state = below(np.uint64(exits), state, gamma)
             rank = np.int64(pick)
             to = 0
             while to == here or rank >= counts[here, to]:
