@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_a_label_is_the_classs_own_name_unless_given(folder):
 
 def test_the_same_objects_give_the_same_numbers_as_classes(folder, tmp_path):
     loci = toy_loci(1)
-    own = {}
+    own: dict[str, Any] = {}
     exec(CODE, own)
     with Store(tmp_path / "store") as store:
         tests = {"file": insert(folder, distances=[500]), "class": own["Insert"](distances=[500])}
