@@ -27,7 +27,10 @@ CHUNK = 4 * 2**20
 """Bytes of a chunk on disk, at least of numbers; variables of less are written at once."""
 
 READ = 8 * 2**20
-"""Bytes of units that are read at once."""
+"""Bytes of units that are read at once, at most."""
+
+ROWS = 512
+"""Units that are read at once, at most: their text takes more room than it seems."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ class Joined:
     def dataset(self) -> xr.Dataset:
         """The Dataset, in memory."""
         values = self._values(self._columns.values(), 0, len(self._units))
-        return self._assembled(values)
+        return xr.Dataset(*self._assembled(values), self.attrs)
 
     def write(self, path: Path) -> None:
         """Write the Dataset as Zarr; all of it is never in memory.
@@ -249,7 +252,9 @@ class Joined:
             along = min(units, max(1, CHUNK // self._bytes_of_a_unit(column)))
             sizes = {**{dim: self._indices[dim].size for dim in column.inner}, LOCUS: along}
             chunks[name] = {"chunks": tuple(sizes[dim] for dim in column.dims)}
-        whole = self._assembled(values)
+        data, coords = self._assembled(values)
+        # An index of all loci would take more memory than all else.
+        whole = xr.Dataset(data, xr.Coordinates(coords, indexes={}), self.attrs)
         whole.to_zarr(path, mode="w", consolidated=False, zarr_format=2, encoding=chunks)
         group = zarr.open_group(path, mode="r+", zarr_format=2, use_consolidated=False)
         for name, column in large.items():
@@ -261,12 +266,17 @@ class Joined:
                 part = self._values([column], start, stop)[name]
                 target[(*place * (slice(None),), slice(start, stop))] = part
 
-    def _assembled(self, values: Mapping[str, np.ndarray]) -> xr.Dataset:
-        data, coords = {}, {**self._indices, **self._constants}
+    def _assembled(
+        self, values: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, xr.Variable], dict[str, xr.Variable]]:
+        """Variables and coordinates, from the values of columns."""
+        data: dict[str, xr.Variable] = {}
+        coords = {**self._indices, **self._constants}
         for name, column in self._columns.items():
-            made = xr.Variable(column.dims, values[name], dict(column.attrs))
+            # As it is: otherwise xarray makes each text anew, and none is shared any more.
+            made = xr.Variable(column.dims, values[name], dict(column.attrs), fastpath=True)
             (coords if column.coordinate else data)[name] = made
-        return xr.Dataset(data, coords, self.attrs)
+        return data, coords
 
     def _inner_shape(self, column: _Column) -> tuple[int, ...]:
         return tuple(self._indices[dim].size for dim in column.inner)
@@ -293,7 +303,7 @@ class Joined:
         part = self._units.structure[start:stop]
         for number in np.unique(part):
             rows = start + np.flatnonzero(part == number)
-            step = max(1, READ // max(1, self._structures[int(number)].size))
+            step = max(1, min(ROWS, READ // max(1, self._structures[int(number)].size)))
             for at in range(0, len(rows), step):
                 yield int(number), rows[at : at + step]
 

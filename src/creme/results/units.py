@@ -244,6 +244,7 @@ class Units:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._texts: dict[str, str] = {}  # the same text, in many units, is one object
         self.attrs: dict[str, Any] = {}
         self.structures: list[Structure] = []
         # A plain list would need ten times the room of these numbers.
@@ -304,6 +305,7 @@ class Units:
         high = max((place.stop for place in places), default=0)
         block = np.empty((len(rows), high - low), np.uint8)
         texts: list[list[list[Any]]] = []
+        once = self._texts
         for at, row in enumerate(rows):
             header, raw = int(self._headers[row]), int(self._raws[row])
             if len(places) < len(names):
@@ -317,7 +319,12 @@ class Units:
             shape = (len(rows), *like.shape)
             if name in structure.texts:
                 column = structure.texts[name]
-                yield name, _objects([text for unit in texts for text in unit[column]], shape)
+                flat = [
+                    once.setdefault(value, value) if type(value) is str else value
+                    for unit in texts
+                    for value in unit[column]
+                ]
+                yield name, _objects(flat, shape)
             else:
                 place = structure.places[name]
                 part = np.ascontiguousarray(block[:, place.start - low : place.stop - low])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +16,10 @@ import numpy as np
 
 import creme
 from creme.errors import ConfigError, ResultsError, reason
+from creme.results import ALL_UNITS
 from creme.results.directory import Results
 from creme.results.state import writing
-from creme.results.units import UnitLog, logged
+from creme.results.units import FOLDER, UnitLog, Units
 from creme.runner.experiment import parse
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
@@ -28,14 +30,8 @@ from creme.store import Store
 if TYPE_CHECKING:
     import xarray as xr
 
-    from creme.results.join import Joined
-
-
 STATE_EVERY = 3.0
 """Seconds between counts of a run in ``run.json``."""
-
-ALL_UNITS = "all units"
-"""What a failure of a whole test has in place of a unit's name."""
 
 
 @dataclass
@@ -169,9 +165,7 @@ class _Run:
     def _begin_logs(self) -> None:
         _, tracks = self._plan.readout()
         with writing(self._folder):
-            # Of a run that was killed, or of a test that this experiment had once.
-            for label in logged(self._folder):
-                UnitLog(self._folder, label).remove()
+            shutil.rmtree(self._folder / FOLDER, ignore_errors=True)  # of a run that was killed
             for label in self._report.units:
                 self._logs[label] = UnitLog(self._folder, label)
                 self._logs[label].begin(_attributes(self._plan, label), tracks)
@@ -213,28 +207,31 @@ class _Run:
         if units is None:
             log.remove()
             return
+        with units:
+            kept = self._saved(label, units)
+        if not kept:
+            log.remove()
+
+    def _saved(self, label: str, units: Units) -> bool:
+        """Join and save; returns whether the log remains the only place of what could be joined."""
         from creme.results.join import Joined
 
-        with units:
-            try:
-                joined = Joined(units)
-                if self._results is None:
-                    self._datasets[label] = joined.dataset()
-            except Exception as error:
-                self._fail(label, ALL_UNITS, error, "its units do not fit together: ")
-            else:
-                if self._results is not None:
-                    self._put(label, joined)
-        log.remove()
-
-    def _put(self, label: str, joined: Joined) -> None:
-        assert self._results is not None
+        try:
+            joined = Joined(units)
+            if self._results is None:
+                self._datasets[label] = joined.dataset()
+                return False
+        except Exception as error:
+            self._fail(label, ALL_UNITS, error, "its units do not fit together: ")
+            return False
         try:
             self._results.save(label, joined)
         except Exception as error:
-            if not self._results.begun:
+            if not self._results.begun:  # removed while it was run into
                 raise
             self._fail(label, ALL_UNITS, error, "its results could not be saved: ")
+            return True
+        return False
 
     def _fail(self, label: str, unit: str, error: Exception, what: str = "") -> None:
         self._report.failures.append((label, unit, what + reason(error)))
