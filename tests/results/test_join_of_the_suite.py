@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import xarray as xr
-from concatenated import concatenated, saved
 
+from concatenated import concatenated, saved
 from creme import registry
 from creme.models.synthetic import SyntheticModel
 from creme.results.directory import Results
@@ -56,8 +56,8 @@ def create(name, changes):
     return registry.create("tests", {"name": name, "seed": 1, **common, **changes})
 
 
-def both(plan: Plan, folder, monkeypatch) -> dict[str, tuple[xr.Dataset, xr.Dataset]]:
-    """By test, the results of a run, and what the twin makes of what the test returned."""
+def both(plan: Plan, folder, monkeypatch) -> dict[str, xr.Dataset]:
+    """By test, the results of a run, which are what the twin makes of what it returned."""
     returned: dict[str, dict[int, Any]] = {label: {} for label in plan.tests}
 
     class Log(running.UnitLog):

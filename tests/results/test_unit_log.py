@@ -14,6 +14,7 @@ import xarray as xr
 
 from creme.errors import ConfigError, ResultsError
 from creme.results.directory import Results
+from creme.results.join import Joined
 from creme.results.units import UnitLog, logged
 
 
@@ -30,6 +31,13 @@ def begun(folder, label="t"):
     return log
 
 
+def joined(log):
+    """What can be read of a log with units."""
+    read = log.read_joined()
+    assert read is not None
+    return read
+
+
 def add(log, k, **changes):
     log.append(k, unit(k, **changes), f"x{k}", {"gene": f"gene {k}"})
 
@@ -41,12 +49,12 @@ def test_what_is_read_grows(tmp_path):
     for k in range(5):
         add(log, k, tiles=2 + k % 2)
         assert log.count() == k + 1
-        joined = UnitLog(tmp_path, "t").read_joined()
-        assert joined["locus"].values.tolist() == [f"x{i}" for i in range(k + 1)]
-        assert joined.attrs == {"test": "t", "seed": "7"}
-        assert joined["effect"].sel(locus=f"x{k}").dropna("tile").values.tolist() == [
-            [float(k)]
-        ] * (2 + k % 2)
+        got = joined(UnitLog(tmp_path, "t"))
+        assert got["locus"].values.tolist() == [f"x{i}" for i in range(k + 1)]
+        assert got.attrs == {"test": "t", "seed": "7"}
+        assert got["effect"].sel(locus=f"x{k}").dropna("tile").values.tolist() == [[float(k)]] * (
+            2 + k % 2
+        )
     assert logged(tmp_path) == ["t"]
     log.remove()
     assert not (tmp_path / ".units").exists()
@@ -75,8 +83,8 @@ def test_a_tail_that_was_cut_short(tmp_path):
         log.path.write_bytes(content[:end])
         whole = sum(size <= end for size in sizes)
         assert log.count() == whole
-        joined = log.read_joined()
-        assert (0 if joined is None else joined.sizes["locus"]) == whole
+        read = log.read_joined()
+        assert (0 if read is None else read.sizes["locus"]) == whole
 
 
 def test_a_tail_of_other_bytes(tmp_path):
@@ -89,11 +97,11 @@ def test_a_tail_of_other_bytes(tmp_path):
         log.path.write_bytes(
             content[:-k] + bytes([content[-k] ^ 1]) + content[len(content) - k + 1 :]
         )
-        assert log.read_joined().sizes["locus"] == 2
+        assert joined(log).sizes["locus"] == 2
     for tail in (b"\0" * 500, os.urandom(500)):
         log.path.write_bytes(content + tail)
         assert log.count() == 3
-        assert log.read_joined().sizes["locus"] == 3
+        assert joined(log).sizes["locus"] == 3
 
 
 WRITER = """
@@ -117,30 +125,30 @@ def test_a_reader_beside_a_writer(tmp_path):
     try:
         deadline = time.monotonic() + 60
         while len(set(counts)) < 12 and time.monotonic() < deadline:
-            joined = log.read_joined()
-            if joined is None:
+            read = log.read_joined()
+            if read is None:
                 continue
-            n = joined.sizes["locus"]
-            assert joined["n"].values.tolist() == list(range(n))
+            n = read.sizes["locus"]
+            assert read["n"].values.tolist() == list(range(n))
             counts.append(n)
     finally:
         process.kill()
         process.wait()
     assert counts == sorted(counts)
     assert len(set(counts)) == 12
-    assert log.read_joined().sizes["locus"] == log.count() >= counts[-1]
+    assert joined(log).sizes["locus"] == log.count() >= counts[-1]
 
 
 def test_begun_anew_beside_a_reader(tmp_path):
     log = begun(tmp_path)
     for k in range(20):
         add(log, k)
-    with UnitLog(tmp_path, "t").read() as units:
+    units = UnitLog(tmp_path, "t").read()
+    assert units is not None
+    with units:
         add(begun(tmp_path), 99)
-        from creme.results.join import Joined
-
         assert Joined(units).dataset()["n"].values.tolist() == list(range(20))
-    assert log.read_joined()["n"].values.tolist() == [99]
+    assert joined(log)["n"].values.tolist() == [99]
 
 
 @pytest.mark.parametrize(
@@ -171,14 +179,14 @@ def test_what_cannot_be_stored(dataset, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
         log.append(1, dataset, "x1", {"gene": "a"})
     add(log, 2)
-    assert log.read_joined()["n"].values.tolist() == [0, 2]
+    assert joined(log)["n"].values.tolist() == [0, 2]
 
 
 def test_attributes_as_zarr_has_them(tmp_path):
     attrs = {"a": np.float32(0.5), "b": np.arange(3), "c": (1, "x"), "d": {"e": [None, True]}}
     log = begun(tmp_path)
     log.append(0, unit(0).assign_attrs(attrs), "x0", {})
-    read = log.read_joined().attrs
+    read = joined(log).attrs
     assert read["a"] == 0.5
     assert (read["b"], read["c"], read["d"]) == ([0, 1, 2], [1, "x"], {"e": [None, True]})
 

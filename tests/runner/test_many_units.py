@@ -265,7 +265,8 @@ def test_a_run_of_which_nothing_came_says_why(tmp_path, monkeypatch):
     state = results.state()
     assert state["state"] == "failed"
     assert state["error"] == (
-        "no unit of any test ended well; test 'odd_units' on all units: ValueError: in the middle"
+        "no test has results; the first failure, test 'odd_units' on all units: "
+        "ValueError: in the middle"
     )
     assert len(state["failures"]) == 4
     assert not report.datasets

@@ -3,8 +3,8 @@
 The outcome is that of `xarray.concat` along `LOCUS` with an outer join: coordinates of the other
 dimensions are united and what a unit lacks is NaN (whole numbers become floats there); a
 coordinate that the test gave has the dimension `LOCUS` where units differ in it. But all that is
-found out from the few structures that the units have (`creme.results.units`), and values are copied
-once: in memory, or into Zarr chunk by chunk, so that the whole is never in memory.
+found out from the few structures that the units have (`creme.results.structures`), and values are
+copied once: in memory, or into Zarr chunk by chunk, so that the whole is never in memory.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import xarray as xr
 
 from creme.errors import ConfigError
 from creme.results.labels import LOCUS, Variable
+from creme.results.structures import DATASET
 from creme.results.units import Units
 
 CHUNK = 4 * 2**20
@@ -79,8 +80,12 @@ class Joined:
         self._units = units
         numbers, first = np.unique(units.structure, return_index=True)
         # Structures in the order in which units have them: of several the first one's word counts.
-        self._numbers = [int(number) for number in numbers[np.argsort(first)]]
-        self._structures = {number: units.structures[number] for number in self._numbers}
+        order = np.argsort(first)
+        self._numbers = [int(number) for number in numbers[order]]
+        self._structures = {
+            number: units.of_first(int(row))
+            for number, row in zip(self._numbers, first[order], strict=True)
+        }
         self._indices: dict[str, xr.Variable] = {}
         self._positions: dict[tuple[int, str], np.ndarray] = {}
         self._unite_indices()
@@ -118,8 +123,8 @@ class Joined:
             self._indices[dim] = united[dim].variable
             if len(distinct) > 1:
                 index = united.indexes[dim]
-                for variable, numbers in distinct.values():
-                    at = index.get_indexer(variable.to_index())
+                for coordinate, numbers in distinct.values():
+                    at = index.get_indexer(coordinate.to_index())
                     for number in numbers:
                         self._positions[number, dim] = at
 
@@ -218,7 +223,8 @@ class Joined:
     @property
     def attrs(self) -> dict[str, Any]:
         """Attributes of the Dataset: those of the first unit's, and those of the log."""
-        return {**self._structures[self._numbers[0]].attrs, **self._units.attrs}
+        first = self._structures[self._numbers[0]]
+        return {**first.attrs.get(DATASET, {}), **self._units.attrs}
 
     def dataset(self) -> xr.Dataset:
         """The Dataset, in memory."""

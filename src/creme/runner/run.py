@@ -6,11 +6,11 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -115,7 +115,7 @@ class _Run:
         self._datasets: dict[str, xr.Dataset] = {}
         counts = plan.unit_counts()
         self._report = Report(
-            datasets=self._datasets if results is None else SavedDatasets(results),
+            datasets=self._datasets if results is None else results.datasets,
             units={label: {"finished": 0, "failed": 0, "of": of} for label, of in counts.items()},
         )
         sequences = None
@@ -147,12 +147,18 @@ class _Run:
         self._begin_logs()
         try:
             # Closed here, and not when an error's traceback goes: the store may be closed by then.
-            with closing(scheduler.run(self._tasks())) as outcomes:
+            coming = cast("Generator[Outcome]", scheduler.run(self._tasks()))
+            with closing(coming) as outcomes:
                 for outcome in outcomes:
                     self._end(outcome)
             report.interrupted = scheduler.stopped
             for label in [] if report.interrupted else list(self._logs):
                 self._save(label)
+        except BaseException:
+            if self._results is not None:
+                with suppress(ResultsError):  # a directory that is gone; the error says so
+                    self._results.update({**self._state(), "seconds_left": None})
+            raise
         finally:
             for log in self._logs.values():
                 log.close()
@@ -249,24 +255,6 @@ class _Run:
         }
 
 
-class SavedDatasets(Mapping[str, "xr.Dataset"]):
-    """The Datasets of a results directory, each loaded when it is taken."""
-
-    def __init__(self, results: Results) -> None:
-        self._results = results
-
-    def __getitem__(self, label: str) -> xr.Dataset:
-        if label not in self._results.labels():
-            raise KeyError(label)
-        return self._results.load(label)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results.labels())
-
-    def __len__(self) -> int:
-        return len(self._results.labels())
-
-
 def run_experiment(
     text: str,
     folder: Path,
@@ -344,9 +332,9 @@ def _ended(report: Report) -> dict[str, str]:
     """The state at a run's end, and why it is no better one."""
     if report.interrupted:
         return {"state": "interrupted", "error": ""}
-    if report.failures and not any(units["finished"] for units in report.units.values()):
+    if report.failures and not report.datasets:
         test, unit, message = report.failures[0]
-        error = f"no unit of any test ended well; test {test!r} on {unit}: {message}"
+        error = f"no test has results; the first failure, test {test!r} on {unit}: {message}"
         return {"state": "failed", "error": error}
     return {"state": "finished", "error": ""}
 
