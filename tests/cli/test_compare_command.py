@@ -238,13 +238,13 @@ def test_any_measure_is_paired_by_its_coordinates(tmp_path, creme):
     own = Results(a).load("motifs").sel(track="synthetic:alpha", motif="GATAAG")
     part = frame[(frame["test"] == "motifs") & (frame["track_a"] == "synthetic:alpha")]
     assert len(part) == 4
-    for row in part.itertuples():
-        at = own["position_distance"].values.tolist().index(row.position_distance)
-        value = own["effect"].sel(locus=row.locus).isel(position=at).item()
-        np.testing.assert_allclose(row.a, value, rtol=1e-5)
-        other = changed.sel(track="synthetic:alpha", motif="GATAAG", locus=row.locus)
-        at = other["position_distance"].values.tolist().index(row.position_distance)
-        np.testing.assert_allclose(row.b, other["effect"].isel(position=at).item(), rtol=1e-5)
+    for row in part.to_dict("records"):
+        at = own["position_distance"].values.tolist().index(row["position_distance"])
+        value = own["effect"].sel(locus=row["locus"]).isel(position=at).item()
+        np.testing.assert_allclose(row["a"], value, rtol=1e-5)
+        other = changed.sel(track="synthetic:alpha", motif="GATAAG", locus=row["locus"])
+        at = other["position_distance"].values.tolist().index(row["position_distance"])
+        np.testing.assert_allclose(row["b"], other["effect"].isel(position=at).item(), rtol=1e-5)
 
 
 def test_what_cannot_be_paired_is_left_out_with_the_reason(tmp_path, creme):

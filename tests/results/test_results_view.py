@@ -196,6 +196,22 @@ def test_results_of_a_test_that_is_not_installed(tmp_path):
     assert presentation_of(effect, "x").neutral == 0
 
 
+def test_wrong_attributes_are_passed_over(experiment, tmp_path):
+    path = Path(shutil.copytree(experiment, tmp_path / "odd.results"))
+    results = Results(path)
+    wrong = {"measure": 3, "neutral": "x", "along": ["a"], "title": 1, "summary": 2.5}
+    dataset = results.load("necessity").drop_encoding()
+    results.save("necessity", dataset.assign_attrs(wrong, model="no JSON", seed="?"))
+    own = open_results(experiment).presentation("necessity")
+    assert open_results(path).presentation("necessity") == own
+    foreign = presentation_of(dataset.assign_attrs(wrong, test="unknown"), "necessity")
+    assert (foreign.measure, foreign.neutral, foreign.along) == ("effect", 0.0, "tile")
+    assert (foreign.title, foreign.summary) == ("Necessity", "")
+    view = open_results(path)
+    assert "tables/necessity.csv" in view.export(tmp_path / "out")
+    assert view.model["name"] == "synthetic"
+
+
 def test_a_declared_measure_that_is_not_there_is_replaced(experiment):
     dataset = open_results(experiment).open("necessity").assign_attrs(measure="missing")
     assert presentation_of(dataset, "necessity").measure == "effect"
