@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_the_experiment_on_the_page_is_run(folder, genome, monkeypatch, capsys):
     assert configuration["distances"] == [500, 1000, 5000]
     assert re.fullmatch("[0-9a-f]{64}", configuration["sha256"])
     # The activity without the first tile, by hand.
-    plan = Plan.of(parse(file.read_text()), folder)
+    plan = Plan.of(parse(file.read_text(), folder=folder))
     model, locus = plan.model, plan.loci[0]
     necessity = results.load("necessity").sel(locus=locus.name)
     start, end = (int(necessity[key][0]) for key in ("tile_start", "tile_end"))
@@ -135,7 +136,7 @@ def test_a_label_is_the_classs_own_name_unless_given(folder):
 
 def test_the_same_objects_give_the_same_numbers_as_classes(folder, tmp_path):
     loci = toy_loci(1)
-    own = {}
+    own: dict[str, Any] = {}
     exec(CODE, own)
     with Store(tmp_path / "store") as store:
         tests = {"file": insert(folder, distances=[500]), "class": own["Insert"](distances=[500])}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -32,7 +32,7 @@ class Nameless(Test):
 
 
 class Field(Test):
-    name: str = "dose"
+    name: str = "dose"  # type: ignore[misc]
 
     def run(self, unit):
         yield [unit.sequence]
@@ -54,7 +54,7 @@ class Versionless(Model):
 
 
 class NoNumber(Versionless):
-    version = 1
+    version = 1  # type: ignore[assignment]
 
 
 class Half(Model):
@@ -80,7 +80,7 @@ class Empty(Perturbation):
 @pytest.fixture
 def registered(monkeypatch):
     """Registers a class under a name, as an entry point of an installed package does."""
-    module = types.ModuleType("some_plugin")
+    module: Any = types.ModuleType("some_plugin")
     monkeypatch.setitem(sys.modules, "some_plugin", module)
 
     def register(kind: str, name: str, loaded) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,8 @@ def test_integers_of_any_type_are_codes(kind):
 
 
 def test_lists_and_ranges_are_codes():
-    for codes in ([0, 1, 2, 3, 4], (0, 1, 2, 3, 4), range(5), list(np.arange(5))):
+    given: list[Any] = [[0, 1, 2, 3, 4], (0, 1, 2, 3, 4), range(5), list(np.arange(5))]
+    for codes in given:
         assert str(Sequence(codes)) == "ACGTN"
     assert len(Sequence([])) == len(Sequence(np.array([]))) == 0
 
@@ -108,14 +110,15 @@ def test_an_edit_starts_at_an_integer(start):
 
 
 def test_an_edit_starts_at_integers_of_any_type():
-    for start in (3, np.int64(3), np.uint8(3), np.array(3)):
+    starts: list[Any] = [3, np.int64(3), np.uint8(3), np.array(3)]
+    for start in starts:
         edit = Edit(start, [0])
         assert type(edit.start) is int
         assert (edit.start, edit.end) == (3, 4)
 
 
 def test_a_sequence_is_cut_by_slices_and_not_iterated_over():
-    sequence = Sequence.from_string("ACGT")
+    sequence: Any = Sequence.from_string("ACGT")
     with pytest.raises(SequenceError, match=r"sequence\[2\]: a part of a sequence is a slice"):
         _ = sequence[2]
     with pytest.raises(SequenceError, match=r"is given as \[sequence\]"):

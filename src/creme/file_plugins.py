@@ -102,7 +102,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
     reference : str
         ``FILE.py:NAME``.
     sha256 : str, optional
-        What the file's digest has to be.
+        The digest that the file has to have.
 
     Returns
     -------
@@ -123,34 +123,41 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
             f"object = 'FILE.py:NAME'"
         )
     file, name = split_reference(reference)
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error}") from None
+    content = _content(file)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and sha256 != digest:
         raise ConfigError(f"{file} has changed: its SHA-256 is {digest}, and not {sha256}")
     key = (kind, str(reference), name, digest)
     with _LOADING:
         if key not in _CLASSES:
-            found = load_object(file, name, content)
-            registry.check_class(kind, found, f"{kind} {str(reference)!r}")
-            taken = {"object", "sha256"} & set(found.model_fields)
+            cls = load_object(file, name, content)
+            registry.check_class(kind, cls, f"{kind} {str(reference)!r}")
+            taken = {"object", "sha256"} & set(cls.model_fields)
             if taken:
                 raise PluginError(
                     f"{kind} {str(reference)!r}: a class in a file cannot have a field "
                     f"{min(taken)!r} of its own; give it another name"
                 )
+            fixed: dict[str, Any] = {
+                "object": (Literal[str(reference)], str(reference)),
+                "sha256": (Literal[digest], digest),
+            }
             _CLASSES[key] = create_model(
-                found.__name__,
-                __base__=(found, FromFile),
-                __module__=found.__module__,
-                __doc__=found.__doc__,
-                object=(Literal[str(reference)], str(reference)),
-                sha256=(Literal[digest], digest),
+                cls.__name__,
+                __base__=(cls, FromFile),
+                __module__=cls.__module__,
+                __doc__=cls.__doc__,
+                **fixed,
             )
             _KINDS[_CLASSES[key]] = kind
         return _CLASSES[key]
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error}") from None
 
 
 def resolved(table: Any, folder: Path) -> Any:
@@ -167,7 +174,7 @@ def resolved(table: Any, folder: Path) -> Any:
     if table.get("name") == registry.PYTHON and isinstance(table.get("object"), str):
         path = folder / Path(table["object"]).expanduser()
         file, _ = split_reference(path)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest = hashlib.sha256(_content(file)).hexdigest()
         table = {**table, "object": str(path), "sha256": table.get("sha256", digest)}
     return table
 

@@ -57,7 +57,7 @@ class Model(Parameters, ABC):
     version : str
         Of the architecture's code: raise it whenever the same weights give other numbers.
     n_value : float
-        What the model expects in all four channels of an N.
+        The value of all four channels of an N.
     batch_size : int
         Sequences predicted at once, or to begin with, unless the user says otherwise.
     downloads : dict of str to tuple of `creme.files.fetch.Download`
@@ -154,9 +154,9 @@ class Model(Parameters, ABC):
         return selection.take(self.predict(onehot))
 
     def environment(self) -> dict[str, Any]:
-        """What the predictions of this process are computed with: device, versions.
+        """The device and the versions that this process predicts with.
 
-        JSON values for people to read, kept with the results; empty where nothing was predicted.
+        JSON values for people to read, kept with the results; empty before the first prediction.
         """
         return {}
 
@@ -312,10 +312,10 @@ class Model(Parameters, ABC):
             requested = table.select(
                 "all" if readout.tracks is None else readout.tracks, readout.strand
             )
-            wanted = set(requested)
-            tracks = tuple(p for p, index in enumerate(selection.tracks) if index in wanted)
+            indices = set(requested)
+            tracks = tuple(p for p, index in enumerate(selection.tracks) if index in indices)
             by_index = readout.tracks is not None and all(map(is_index, readout.tracks))
-            if not tracks or (by_index and len(tracks) < len(wanted)):
+            if not tracks or (by_index and len(tracks) < len(indices)):
                 kept = (table[index].name for index in selection.tracks)
                 raise ConfigError(
                     f"tracks = {readout.tracks} are not among those that the model keeps "

@@ -29,7 +29,7 @@ def forward(old: str, *homes: str) -> Callable[[str], Any]:
                         f"{old}.{name} has moved to {home}.{name}; the old name goes with the next "
                         f"version",
                         CremeWarning,
-                        stacklevel=3,
+                        stacklevel=2,
                     )
                     return getattr(module, name)
         raise AttributeError(f"module {old!r} has no attribute {name!r}")

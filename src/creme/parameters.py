@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -54,7 +55,7 @@ class Parameters(BaseModel):
 def pickled(parameters: Parameters) -> tuple[Any, ...]:
     """For ``__reduce__``: a pickle of the fields alone, of which another one is made.
 
-    What was computed of them stays behind, and is computed anew.
+    Values that were computed from them stay behind, and are computed anew.
     """
     return _made, (type(parameters), _values(parameters))
 
@@ -76,11 +77,11 @@ def explain(error: ValidationError, owner: type[BaseModel], where: str = "") -> 
 def _sentence(problem: Any, owner: type[BaseModel], title: str) -> str:
     path = [str(part) for part in problem["loc"]]
     field = ".".join(path)
-    if problem["type"] == "extra_forbidden":
-        known = _fields(owner, path[:-1])
+    if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        keys = _fields(owner, path[:-1])
         return (
-            f"{title}: unknown key {field!r}{nearest(path[-1], known)}; known keys: "
-            f"{', '.join(sorted(known))}"
+            f"{title}: unknown key {field!r}{nearest(path[-1], keys)}; known keys: "
+            f"{', '.join(sorted(keys))}"
         )
     if problem["type"] == "missing":
         return f"{title}: {field!r} is required"
@@ -95,10 +96,21 @@ def _sentence(problem: Any, owner: type[BaseModel], title: str) -> str:
 def _fields(owner: Any, path: list[str]) -> list[str]:
     """Names of the fields at `path` below `owner`; list positions and unions are passed over."""
     for part in path:
-        fields = getattr(owner, "model_fields", {})
-        if part not in fields:
-            continue
-        annotation = fields[part].annotation
-        nested = [annotation, *getattr(annotation, "__args__", ())]
-        owner = next((kind for kind in nested if hasattr(kind, "model_fields")), owner)
-    return list(getattr(owner, "model_fields", {}))
+        types = _field_types(owner)
+        if part in types:
+            owner = next((kind for kind in _members(types[part]) if _field_types(kind)), owner)
+    return list(_field_types(owner))
+
+
+def _field_types(owner: Any) -> dict[str, Any]:
+    """Types of the fields of parameters, or of a dataclass, by name."""
+    if is_dataclass(owner):
+        return dict.fromkeys(field.name for field in fields(owner))
+    return {name: info.annotation for name, info in getattr(owner, "model_fields", {}).items()}
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """A type, and those that it is made of."""
+    yield annotation
+    for part in getattr(annotation, "__args__", ()):
+        yield from _members(part)

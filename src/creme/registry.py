@@ -99,9 +99,9 @@ def check_class(kind: str, loaded: Any, title: str) -> None:
     ----------
     kind : {'model', 'perturbation', 'test'}
     loaded : object
-        What was found under the plugin's name.
+        The object that the plugin's name leads to.
     title : str
-        What errors call it.
+        Its name in errors.
 
     Raises
     ------

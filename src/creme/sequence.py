@@ -90,11 +90,11 @@ class Sequence:
     @classmethod
     def owning(cls, codes: Codes) -> Sequence:
         """Of contiguous codes that the caller gives away: neither checked nor copied."""
-        found = cls.__new__(cls)
+        sequence = cls.__new__(cls)
         codes.flags.writeable = False
-        found.codes = codes
-        found._digest = None
-        return found
+        sequence.codes = codes
+        sequence._digest = None
+        return sequence
 
     @classmethod
     def from_string(cls, text: str) -> Sequence:
@@ -202,7 +202,7 @@ class Edit:
     ----------
     start : int
         0-based position of the first replaced base.
-    codes : array of integers 0 to 4, or Sequence
+    codes : Sequence, or array of integers 0 to 4
 
     Raises
     ------
@@ -215,7 +215,7 @@ class Edit:
     start: int
     codes: Codes
 
-    def __init__(self, start: int, codes: NDArray[np.integer] | Sequence) -> None:
+    def __init__(self, start: int, codes: NDArray[np.integer] | SequenceOf[int] | Sequence) -> None:
         self.start = start if type(start) is int else _position(start)
         self.codes = (codes if isinstance(codes, Sequence) else Sequence(codes)).codes
         if self.start < 0:
@@ -246,7 +246,8 @@ class Mutant:
     Parameters
     ----------
     base : Sequence or Mutant
-        What is edited. The base of a mutant's mutant is the first one's: edits are merged.
+        The sequence that is edited. A mutant of a mutant has the first one's base: edits are
+        merged.
     edits : iterable of Edit
         Later ones win where they overlap. Kept sorted and disjoint.
 
@@ -309,7 +310,7 @@ class Mutant:
 
 
 Sequenceable = Sequence | Mutant
-"""What can be predicted: both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+"""A sequence or a mutant; both have ``base``, ``edits``, ``sequence`` and ``digest``."""
 
 
 def written(sequence: Sequenceable, out: Codes) -> Codes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import ConfigDict
 
 from creme.errors import ConfigError, listing, nearest
 
@@ -29,6 +30,9 @@ class Track:
     pair : int, optional
         Index of the track of the other strand.
     """
+
+    # In a file a track is a table of these.
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     name: str
     description: str = ""

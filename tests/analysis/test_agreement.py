@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
+from concatenated import join
 from creme.analysis.agreement import (
     check_tile_sizes,
     effect_agreement,
@@ -142,8 +143,6 @@ def test_nan_is_left_out_and_counted():
 
 def test_tiles_that_loci_do_not_have_are_no_tiles():
     """Loci with different tiles are filled up with NaN where they are joined."""
-    from creme.results.labels import join
-
     parts = [tiled(np.ones((1, n)), [f"L{n}"]) for n in (2, 4)]
     both = join(parts)
     table, overlap = paired_effects(both, both, ONE)

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crispri_tables
+from concatenated import join as join_units
 from creme.analysis.crispri import (
     LocusWindow,
     check_build,
@@ -28,7 +29,6 @@ from creme.analysis.crispri_table import read_pairs
 from creme.errors import ConfigError
 from creme.genome import Annotation, Genome, Locus, select_loci
 from creme.models.synthetic import SyntheticModel
-from creme.results.labels import join as join_units
 from creme.runner.plan import prepare
 from creme.runner.run import measure
 from creme.sequence import Sequence

@@ -76,7 +76,7 @@ def synthetic(genome):
 def test_numbers_are_those_of_an_experiment_file(experiment, synthetic, tmp_path):
     _, results = run_experiment(creme.Experiment.from_file(experiment()))
     model, loci = synthetic
-    few = {"tile": 1000, "replicates": 3}
+    few: dict[str, Any] = {"tile": 1000, "replicates": 3}
     necessity = creme.measure("necessity", model, loci, seed=7, **few)
     both = creme.measure(
         [ContextDependence(**few), Necessity(**few)], model, loci, seed=7, store=tmp_path / "other"
@@ -232,7 +232,7 @@ def test_a_test_that_makes_no_units_is_an_error():
         creme.measure(Idle, MODEL, toy_loci(1))
 
 
-CHECKED = {
+CHECKED: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "tracks": ({"tracks": ["gamma"]}, {"model": {"tracks": ["gamma"]}}),
     "no tracks": ({"tracks": []}, {"model": {"tracks": []}}),
     "strand": ({"strand": "minus"}, {"model": {"strand": "minus"}}),
@@ -254,7 +254,7 @@ def test_what_a_file_checks_is_checked_in_the_same_words(case, genome, synthetic
     call, changes = CHECKED[case]
     table = tomllib.loads(small.text(genome))
     table["tests"] = [{"name": "necessity", "tile": 1000}]
-    table["model"] |= changes.get("model", {})  # type: ignore[attr-defined]
+    table["model"] |= changes.get("model", {})
     table |= {key: value for key, value in changes.items() if key != "model"}
     with pytest.raises(ConfigError) as of_file:
         Plan.of(creme.Experiment(**table))
@@ -432,7 +432,7 @@ def test_results_of_a_run_and_of_a_call_have_one_code_path(experiment, monkeypat
     monkeypatch.setattr(creme.api, "run_plan", noted)
     run_experiment(creme.Experiment.from_file(experiment()))
     model, loci = synthetic
-    few = {"tile": 1000, "replicates": 3}
+    few: dict[str, Any] = {"tile": 1000, "replicates": 3}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         creme.measure([ContextDependence(**few), Necessity(**few)], model, loci, seed=7)

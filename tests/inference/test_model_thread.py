@@ -57,7 +57,7 @@ def test_an_error_is_the_futures_and_the_thread_goes_on(error):
 
 def test_one_that_does_not_return_is_left():
     go = threading.Event()
-    thread = ModelThread(lambda number: go.wait(60))
+    thread: ModelThread[int, bool] = ModelThread(lambda number: go.wait(60))
     future = thread.submit(1)
     waits = thread.submit(2)
     assert waits.cancel()
@@ -76,7 +76,7 @@ def test_nothing_is_kept_of_a_batch():
     class Batch:
         pass
 
-    thread = ModelThread(lambda batch: Batch())
+    thread: ModelThread[Batch, Batch] = ModelThread(lambda batch: Batch())
     batch = Batch()
     future = thread.submit(batch)
     made = future.result(60)

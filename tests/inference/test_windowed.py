@@ -15,9 +15,9 @@ from pydantic import Field
 from creme.adapters.split import SplitModel, size, windows
 from creme.errors import ModelError
 from creme.genome import Locus
-from creme.inference import feature_memory as known_module
+from creme.inference import feature_memory
 from creme.inference.device import Device
-from creme.inference.feature_memory import CLOSE, NEARER, WORTH, Known, KnownSequences
+from creme.inference.feature_memory import CLOSE, NEARER, WORTH, FeatureMemory, Remembered
 from creme.inference.windowed import Windowed
 from creme.model import Selection, Track, TrackTable
 from creme.runner.plan import prepare
@@ -182,11 +182,11 @@ def test_windowed_predictions_equal_full_ones(data):
 @pytest.mark.parametrize("close", [1.0, CLOSE])
 def test_the_cheapest_known_sequence_is_found(stride, radius, close, monkeypatch):
     """As by comparing with all of them, base by base; those that wait only if nearer by half."""
-    monkeypatch.setattr(known_module, "CLOSE", close)
+    monkeypatch.setattr(feature_memory, "CLOSE", close)
     random = np.random.default_rng(stride)
     length, n = 6144, 6144 // stride
     some = [sequence(seed, length).sequence for seed in range(4)]
-    known = KnownSequences(length, stride, radius)
+    known = FeatureMemory(length, stride, radius)
     counts = {"ready": 0, "waiting": 0, "none": 0}
     for _ in range(60):
         one = some[random.integers(len(some))]
@@ -215,7 +215,7 @@ def test_the_cheapest_known_sequence_is_found(stride, radius, close, monkeypatch
             assert not waits or size(parts) * close < bound
             assert waits or sizes[True] >= bound
             counts["waiting" if waits else "ready"] += 1
-        known.add(Known(coded, True, 0, () if random.integers(2) else None))
+        known.add(Remembered(coded, True, 0, () if random.integers(2) else None))
         some.append(one)
     assert min(counts.values()) > 0
 
@@ -380,7 +380,7 @@ def test_mutants_share_windows():
 
 def test_the_number_of_known_sequences_is_limited(monkeypatch):
     """And the wild types of some loci outlast the mutants of one."""
-    monkeypatch.setattr(known_module, "MOST", 12)
+    monkeypatch.setattr(feature_memory, "MOST", 12)
     model = Split()
     windowed = Windowed(model, SELECTION)
     wild_types = [sequence(seed) for seed in range(5)]
@@ -388,14 +388,14 @@ def test_the_number_of_known_sequences_is_limited(monkeypatch):
     for start in range(0, 2700, 90):
         some = replicates(wild_types[0], start, 300, 2)
         np.testing.assert_allclose(windowed.predict(some), full(model, some), rtol=1e-5)
-        assert len(windowed._known) <= 12
-    assert len(windowed._known) == 12
+        assert len(windowed._remembered) <= 12
+    assert len(windowed._remembered) == 12
     before = windowed.computed
     windowed.predict(wild_types)
     assert windowed.computed == before
     # New ones go at the expense of the oldest.
     windowed.predict([sequence(seed) for seed in range(10, 30)])
-    assert len(windowed._known) == 12
+    assert len(windowed._remembered) == 12
     windowed.predict(wild_types[1:2])
     assert windowed.computed == before + 21 * 3000
 
@@ -408,7 +408,7 @@ def test_nothing_is_remembered_where_windows_cannot_pay():
         model = Split(reach=reach)
         windowed = Windowed(model, SELECTION)
         np.testing.assert_allclose(windowed.predict(batch), full(model, batch), rtol=1e-5)
-        assert (len(windowed._known) > 0) == remembered
+        assert (len(windowed._remembered) > 0) == remembered
         assert (windowed.computed < 3 * 3000) == remembered
 
 
@@ -420,7 +420,7 @@ def test_the_kit_accepts_any_radius(reach, gpu, monkeypatch):
 
 
 def test_the_kit_finds_windows_that_are_not_used(monkeypatch):
-    monkeypatch.setattr(KnownSequences, "nearest", lambda self, coded: (None, ()))
+    monkeypatch.setattr(FeatureMemory, "nearest", lambda self, coded: (None, ()))
     with pytest.raises(ConformanceError, match="bp went through the trunk"):
         check_split(Split)
 
@@ -431,15 +431,15 @@ def test_memory_is_bounded():
     windowed = Windowed(Split(), SELECTION, memory=3 * one + 1)
     sequences = [sequence(seed) for seed in range(6)]
     windowed.predict(sequences)
-    assert len(windowed._known) == 3
-    assert windowed._known.bytes <= windowed.memory
+    assert len(windowed._remembered) == 3
+    assert windowed._remembered.bytes <= windowed.memory
     # Those used last are the ones that stay; the least that stays is one.
     before = windowed.computed
     windowed.predict(sequences[3:])
     assert windowed.computed == before
     windowed.memory = 0
     windowed.predict([sequence(9)])
-    assert len(windowed._known) == 1
+    assert len(windowed._remembered) == 1
 
 
 @pytest.mark.parametrize(
@@ -471,7 +471,7 @@ def test_a_failed_forward_pass_leaves_nothing_behind():
     with pytest.raises(ValueError, match="unpack"):
         windowed.predict([sequence(4), sequence(5)])
     del model.__dict__["_mixture"]
-    assert len(windowed._known) == 1
+    assert len(windowed._remembered) == 1
     again = windowed.predict([sequence(4)])
     np.testing.assert_allclose(again, full(model, [sequence(4)]), rtol=1e-5)
 
@@ -484,7 +484,7 @@ def test_known_features_are_left_as_they_were(gpu, monkeypatch):
     windowed = Windowed(model, SELECTION)
     base = sequence()
     windowed.predict([base])
-    (known,) = windowed._known
+    (known,) = windowed._remembered
     assert known.features is not None
     before = [array.copy() for array in known.features]
     patch = sequence(5, 40)
@@ -499,7 +499,7 @@ def test_known_features_are_left_as_they_were(gpu, monkeypatch):
     monkeypatch.setattr(Split, "decode", failing)
     with pytest.raises(RuntimeError, match="broken off"):
         windowed.predict(batch)
-    assert list(windowed._known) == [known]
+    assert list(windowed._remembered) == [known]
     for array, own in zip(known.features, before, strict=True):
         np.testing.assert_array_equal(array, own)
 
@@ -588,6 +588,6 @@ def test_what_is_remembered_of_a_batch_is_its_own():
     """Not a part of the batch's features, which would keep all of them in memory."""
     windowed = Windowed(Split(), SELECTION)
     windowed.predict([sequence(seed) for seed in range(4)])
-    for known in windowed._known:
+    for known in windowed._remembered:
         for array in known.features or ():
             assert (array if array.base is None else array.base).nbytes == array.nbytes

@@ -12,6 +12,7 @@ import pytest
 from command import CREME
 from creme.adapters.described import Description
 from creme.errors import ConfigError, ModelError
+from creme.model import Track
 from creme.models.python_file import PythonModel
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
@@ -215,11 +216,28 @@ def test_another_shape_than_described(function):
         ({"tracks": [{"name": "a", "strand": "+", "pair": 0}]}, "track a: pair = 0 is not"),
         ({"input_layout": "L"}, "input_layout"),
         ({"colour": 1}, "unknown key 'colour'"),
+        (
+            {"tracks": [{"name": "a", "strnd": "+"}]},
+            r"unknown key 'tracks\.0\.Track\.strnd' \(did you mean 'strand'\?\); known keys: assay",
+        ),
+        ({"tracks": [{"strand": "+"}]}, r"'tracks\.0\.Track\.name' is required"),
     ],
 )
 def test_descriptions_are_checked(values, message):
     with pytest.raises(ConfigError, match=message):
         Description(**{**GRID, **values})
+
+
+def test_a_track_is_a_name_a_table_or_a_track():
+    track = Track("a", strand="+", pair=1)
+    table = {"name": "a", "strand": "+", "pair": 1}
+    given = Description(**{**GRID, "tracks": [track, {"name": "b", "strand": "-", "pair": 0}, "c"]})
+    assert Description(**{**GRID, "tracks": [table, *given.tracks[1:]]}) == given
+    assert given.table()[0] is track
+    assert [each.name for each in given.table()] == ["a", "b", "c"]
+    written = given.configuration()
+    assert written["tracks"][0] == {"description": "", "assay": "", "cell_type": "", **table}
+    assert Description(**written) == given
 
 
 def test_descriptions_are_read_from_toml(tmp_path):

@@ -7,8 +7,8 @@ import random
 import numpy as np
 import pytest
 import xarray as xr
-from concatenated import concatenated, saved
 
+from concatenated import concatenated, saved
 from creme.errors import ConfigError
 from creme.results import join
 from creme.results.join import Joined
@@ -42,16 +42,19 @@ def check(units, folder, order=None):
     log = logged(units, folder, order)
     joined = log.read_joined()
     assert_same(joined, expected)
-    with log.read() as read:
+    read = log.read()
+    assert read is not None
+    with read:
         try:
             twin = saved(expected, folder / "twin.zarr")
         except ValueError:  # numbers and text in one variable
             with pytest.raises(ValueError, match="mixed native types"):
                 Joined(read).write(folder / "own.zarr")
-            return
+            return joined
         Joined(read).write(folder / "own.zarr")
     # Plain xarray reads the same, down to the types of what is stored.
     assert_same(xr.open_zarr(folder / "own.zarr", consolidated=False, chunks=None).load(), twin)
+    return joined
 
 
 def assert_same(got, expected):
@@ -104,15 +107,20 @@ HAND_MADE = {
     "variables that some lack": [
         xr.Dataset({"n": ((), 0.5)}),
         xr.Dataset({"v": ("track", [1.0, 2.0]), "n": ((), 0.25)}),
-        xr.Dataset({"v": ("track", np.float32([3, 4])), "n": ((), 0.0), "w": ("track", [1.0, 2])}),
+        xr.Dataset(
+            {"v": ("track", np.array([3, 4], np.float32)), "n": ((), 0.0), "w": ("track", [1.0, 2])}
+        ),
     ],
     "float variables that the first lacks": [xr.Dataset(), variable([1.0, 2.0]), variable([3.0])],
     "complex": [variable(np.array([1 + 2j, 3])), variable(np.array([1j]))],
-    "small whole numbers": [variable(np.int8([1, 2])), variable(np.int8([3]))],
-    "unsigned": [variable(np.uint16([1, 2])), variable(np.uint16([3]))],
+    "small whole numbers": [variable(np.array([1, 2], np.int8)), variable(np.array([3], np.int8))],
+    "unsigned": [variable(np.array([1, 2], np.uint16)), variable(np.array([3], np.uint16))],
     "bool": [variable([True, False]), variable([True])],
-    "whole numbers of two widths": [variable(np.int8([1, 2])), variable(np.int64([3, 4]))],
-    "whole numbers and bool": [variable(np.int8([1, 2])), variable([True, False])],
+    "whole numbers of two widths": [
+        variable(np.array([1, 2], np.int8)),
+        variable(np.array([3, 4], np.int64)),
+    ],
+    "whole numbers and bool": [variable(np.array([1, 2], np.int8)), variable([True, False])],
     "fixed text": [variable(["a", "b"]), variable(["long", "x"])],
     "fixed text, some missing": [variable(["a", "b"]), variable(["long"])],
     "text with missing values": [
@@ -236,6 +244,17 @@ def test_a_dimension_that_later_units_lack(tmp_path):
     expected = concatenated([units[k] for k in order], TRACKS)
     joined = logged(units, tmp_path).read_joined()
     assert joined.isel(locus=order).drop_attrs().equals(expected.drop_attrs())
+
+
+def test_attributes_of_each_unit(tmp_path):
+    """Those of the first one count, whichever ended first; the others cost nothing."""
+    units = units_of(*(variable([1.0], made=f"at {k}").assign_attrs(unit=k) for k in range(9)))
+    check(units, tmp_path, order=[3, 8, 0, 1, 2, 4, 5, 6, 7])
+    read = UnitLog(tmp_path, "a/test").read()
+    assert read is not None
+    with read:
+        assert len(read.structures) == 1
+    assert check(units, tmp_path / "again", order=[3, 8, 0, 1, 2, 4, 5, 6, 7]).unit == 0
 
 
 UNLIKE = {

@@ -9,12 +9,15 @@ from typing import ClassVar
 import numpy as np
 import xarray as xr
 
+import mini_study as mini
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress
 from creme.sequence import Edit, Mutant
 from creme.store import Store
+from creme.study import run_study
+from creme.study.folder import Folder
 from creme.suite.necessity import Necessity
 from creme.test import Test
 from toy import MODEL, Toy, toy_loci
@@ -143,6 +146,29 @@ def test_an_interrupted_run(tmp_path):
     assert report.progress.repeated <= report.progress.predicted
     assert report.progress.waiting > 200
     assert report.progress.stored == 0
+
+
+def test_stages_of_a_study_that_share_a_store_object(tmp_path):
+    """The same counts as where each stage is a run of its own; as in its results directory."""
+    stages = ["loci", "context_dependence", "necessity", "sufficiency"]
+    names = ("asked", "predicted", "stored", "repeated")
+    counted = []
+    for folder, parts in (
+        (tmp_path / "at-once", [stages]),
+        (tmp_path / "apart", map(list, zip(stages))),
+    ):
+        folder.mkdir()
+        mini.write(folder)
+        file = mini.study(folder)
+        for part in parts:
+            study = run_study(file, stages=part)
+        counted.append({stage: [study.stages()[stage][name] for name in names] for stage in stages})
+        for stage in stages:
+            state = Folder(study.path).results(stage).state()
+            assert [state["counts"][name] for name in names] == counted[-1][stage]
+    assert counted[0] == counted[1]
+    assert counted[0]["context_dependence"][2] > 0  # the wild types, of the stage before
+    assert all(counts[0] == sum(counts[1:]) for counts in counted[0].values())
 
 
 def test_units_that_fail(tmp_path):

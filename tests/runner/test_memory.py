@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -71,3 +73,24 @@ def test_38_tiles_and_10_replicates_need_little_memory(name, parameters, predict
     predicted, above = done.stdout.split()
     assert int(predicted) == predictions
     assert float(above) < LIMIT
+
+
+PAIRS = Path(__file__).parents[2] / "benchmarks" / "many_units.py"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_units_cost_little_time_and_next_to_no_memory(tmp_path):
+    """A context swap of all pairs; ``benchmarks/many_units.py`` has it at the paper's size."""
+    rows = []
+    for loci in (14, 45):
+        command = [sys.executable, str(PAIRS), "--one", str(tmp_path), "--loci", str(loci)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        rows.append(json.loads(done.stdout))
+    few, many = rows
+    assert many["units"] == 2025
+    # Milliseconds of the processor a unit: xarray's concatenation takes five.
+    assert many["logged"] + many["joined"] < 2
+    # A Dataset of each unit would take 20 KiB; here it is the labels that all of them need.
+    above = 1024 * (many["peak"] - few["peak"]) / (many["units"] - few["units"])
+    assert above < 6

@@ -59,7 +59,10 @@ def mutated(sequence):
         (lambda s: "ACGT", r"yielded an object of type str: it has to yield a list"),
         (lambda s: {"a": s}, r"yielded an object of type dict: it has to yield a list"),
         (lambda s: 3, r"yielded an object of type int: it has to yield a list"),
-        (lambda s: Profiles(None), r"yielded None: .* `yield Profiles\(\[locus.sequence\]\)`"),
+        (
+            lambda s: Profiles(None),  # type: ignore[arg-type]
+            r"yielded None: .* `yield Profiles\(\[locus.sequence\]\)`",
+        ),
         (lambda s: ["ACGT"], r"a test yields Sequence or Mutant objects, not str"),
     ],
 )

@@ -189,6 +189,7 @@ def test_no_memory_for_a_batch_in_one_piece(monkeypatch):
 
 
 HANGS = """
+import concurrent.futures
 import pathlib
 import time
 
@@ -204,11 +205,15 @@ def predict(onehot):
     global done
     if done >= {rows} and (HERE / "hangs").exists():
         (HERE / "hanging").write_text(str(done))
-        time.sleep(1e6)
+        {hangs}
     time.sleep({seconds})
     done += len(onehot)
     return onehot[:, :, 1].reshape(len(onehot), 6, 400).sum(2)[:, :, None]
 """
+
+ASLEEP = "time.sleep(1e6)"
+# As a client of a service has it; such a thread is waited for when the interpreter ends.
+IN_A_POOL = "concurrent.futures.ThreadPoolExecutor(1).submit(time.sleep, 1e6).result()"
 
 EXPERIMENT = """
 name = "hangs"
@@ -243,8 +248,9 @@ def hanging(tmp_path, genome, monkeypatch):
     file.write_text(EXPERIMENT.format(fasta=genome.fasta, bed=genome.bed))
     started: list[subprocess.Popen[str]] = []
 
-    def start(rows=40, seconds=0.0, **environment) -> subprocess.Popen[str]:
-        (tmp_path / "model.py").write_text(HANGS.format(rows=rows, seconds=seconds))
+    def start(rows=40, seconds=0.0, hangs=ASLEEP, **environment) -> subprocess.Popen[str]:
+        text = HANGS.format(rows=rows, seconds=seconds, hangs=hangs)
+        (tmp_path / "model.py").write_text(text)
         with (tmp_path / "said").open("w") as said:
             process = subprocess.Popen(
                 [*CREME, "run", str(file)],
@@ -274,9 +280,9 @@ def stored(folder: Path) -> int:
         return store.count()
 
 
-@pytest.mark.parametrize("rows", [0, 40])
-def test_a_second_ctrl_c_does_not_wait_for_the_model(hanging, tmp_path, rows):
-    process = hanging(rows)
+@pytest.mark.parametrize(("rows", "hangs"), [(0, ASLEEP), (40, ASLEEP), (40, IN_A_POOL)])
+def test_a_second_ctrl_c_does_not_wait_for_the_model(hanging, tmp_path, rows, hangs):
+    process = hanging(rows, hangs=hangs)
     mark, said = tmp_path / "hanging", tmp_path / "said"
     until(lambda: mark.exists() and mark.read_text())
     made = int(mark.read_text())

@@ -42,7 +42,8 @@ def copied(tmp_path_factory):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return copy, {**os.environ, "PYTHONPATH": str(site), "COLUMNS": "200"}
+    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return copy, {**os.environ, "PYTHONPATH": path, "COLUMNS": "200"}
 
 
 def run(command: list[str], copied: tuple[Path, dict[str, str]]) -> str:

@@ -245,7 +245,7 @@ def test_what_is_not_varied_is_named():
 class Free(Local):
     """None of its settings has another value that could be derived."""
 
-    scale: Literal[1.0] = 1.0  # type: ignore[assignment]
+    scale: Annotated[Any, Field()] = 1.0
     reach: Literal[9] = 9  # type: ignore[assignment]
     rows: Literal[16] = 16  # type: ignore[assignment]
     rounded: Literal[False] = False  # type: ignore[assignment]

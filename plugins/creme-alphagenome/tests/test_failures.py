@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import trustme
 from creme.errors import CremeWarning, ModelError
-from creme.testing.models import sequences
+from creme.testing import sequences
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 

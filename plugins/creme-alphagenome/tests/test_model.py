@@ -11,13 +11,11 @@ import sys
 import numpy as np
 import pytest
 from alphagenome.protos.v1 import dna_model_pb2
+from creme import Selection, Sequence
 from creme.errors import ConfigError, ModelError
-from creme.model import Selection
 from creme.models.ensemble import Ensemble
 from creme.registry import create, plugins
-from creme.sequence import Sequence
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
+from creme.testing import check_fingerprints, model_checks, sequences
 
 from creme_alphagenome import AlphaGenome, tracks
 from creme_alphagenome.model import RESOLUTIONS

@@ -15,17 +15,19 @@ import pytest
 import torch
 from borzoi_pytorch import Borzoi as Network
 from borzoi_pytorch.pytorch_borzoi_utils import undo_squashed_scale
+from creme import Edit, Mutant, Readout, Selection, Sequence
 from creme.errors import ConfigError, ModelError
 from creme.inference.windowed import Windowed
-from creme.model import Readout, Selection
 from creme.models.ensemble import SplitEnsemble, ensemble
 from creme.runner.experiment import build_model, parse, select
 from creme.runner.plan import Plan
-from creme.sequence import Edit, Mutant, Sequence
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
-from creme.testing.split import check_split
-from creme.testing.weights import check_weights_run_nothing
+from creme.testing import (
+    check_fingerprints,
+    check_split,
+    check_weights_run_nothing,
+    model_checks,
+    sequences,
+)
 
 from creme_borzoi.model import Borzoi
 from creme_borzoi.squash import Squash

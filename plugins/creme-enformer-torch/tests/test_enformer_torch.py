@@ -12,17 +12,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from creme import Locus, Selection, Sequence, Tiling
 from creme.errors import ConfigError, ModelError
-from creme.genome import Locus
-from creme.model import Selection
 from creme.runner.experiment import build_model, parse, select
 from creme.runner.plan import Plan
-from creme.sequence import Sequence
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
-from creme.testing.split import check_split
-from creme.testing.weights import check_weights_run_nothing
-from creme.tiling import Tiling
+from creme.testing import (
+    check_fingerprints,
+    check_split,
+    check_weights_run_nothing,
+    model_checks,
+    sequences,
+)
 from enformer_pytorch import Enformer
 from enformer_pytorch.modeling_enformer import Attention
 from safetensors.torch import save_file

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from creme import Readout
 from creme.cli import main
 from creme.errors import ConfigError, ModelError
 from creme.genome import LociConfig
-from creme.model import Readout
 from creme.runner.experiment import select
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
+from creme.testing import check_fingerprints, model_checks, sequences
 
 from creme_enformer.model import Enformer
 from saved import save

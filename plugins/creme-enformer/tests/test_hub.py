@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from creme.errors import ModelError
-from creme.testing.models import sequences
+from creme.testing import sequences
 
 from creme_enformer.hub import HANDLE, KAGGLE_HANDLE
 from creme_enformer.model import Enformer

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from creme import Genome
 from creme.errors import ConfigError, ModelError
-from creme.genome import Annotation, Genome, select_loci
+from creme.genome import Annotation, select_loci
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
+from creme.testing import check_fingerprints, model_checks, sequences
 
 from creme_keras.model import KerasModel
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from creme.errors import ConfigError, ModelError
-from creme.testing import model_checks
-from creme.testing.models import check_fingerprints, sequences
+from creme.testing import check_fingerprints, model_checks, sequences
 
 from creme_onnx.model import OnnxModel, external_data
 

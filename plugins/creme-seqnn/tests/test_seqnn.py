@@ -9,12 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from creme import registry
+from creme import Genome, Selection, registry
 from creme.errors import ConfigError, ModelError
-from creme.genome import Genome
-from creme.model import Selection
-from creme.testing import check_example, model_checks
-from creme.testing.split import check_split
+from creme.testing import check_example, check_split, model_checks
 
 from creme_seqnn.model import SeqNN
 

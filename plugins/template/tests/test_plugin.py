@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 from creme import Sequence
 from creme.errors import ConfigError, ModelError
-from creme.testing import check_example, model_checks, perturbation_checks, test_checks
-from creme.testing.models import check_fingerprints, sequences
+from creme.testing import (
+    check_example,
+    check_fingerprints,
+    model_checks,
+    perturbation_checks,
+    sequences,
+    test_checks,
+)
 
 from creme_template.dose import Dose
 from creme_template.motif_scan import MotifScan

@@ -19,19 +19,8 @@ from creme.model import Track, TrackTable
 from creme.parameters import Parameters
 
 
-class Described(Parameters):
-    """One track of a description; see `creme.model.Track`."""
-
-    name: str
-    description: str = ""
-    assay: str = ""
-    cell_type: str = ""
-    strand: Literal["+", "-", "."] = "."
-    pair: int | None = None
-
-
 class Description(Parameters):
-    """What a network takes and gives.
+    """The grid of a network: what it takes and gives.
 
     A network's output may have the axes of `output_layout` after the batch, or fewer where there
     is one bin or one track: (B,), (B, bins) or (B, tracks).
@@ -41,7 +30,7 @@ class Description(Parameters):
     input_layout: Literal["L4", "4L"] = Field(
         "L4", description="axes of the input after the batch: positions, bases or the reverse"
     )
-    n_value: float = Field(0.25, description="what stands in all four channels of an N")
+    n_value: float = Field(0.25, description="value of all four channels of an N")
     bin_size: int | None = Field(
         None, ge=1, description="length of a bin, bp; the whole input as one unless given"
     )
@@ -58,7 +47,7 @@ class Description(Parameters):
     receptive_field: int | None = Field(
         None, ge=0, description="bp on either side of a bin's own that it depends on, where known"
     )
-    tracks: list[str | Described] = Field(
+    tracks: list[str | Track] = Field(
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
 
@@ -84,10 +73,7 @@ class Description(Parameters):
     def table(self) -> TrackTable:
         """The tracks."""
         return TrackTable(
-            tuple(
-                Track(track) if isinstance(track, str) else Track(**track.configuration())
-                for track in self.tracks
-            )
+            tuple(Track(track) if isinstance(track, str) else track for track in self.tracks)
         )
 
     @property
@@ -143,7 +129,7 @@ class DescribedModel(LoadedModel):
 
     @property
     def n_value(self) -> float:  # type: ignore[override]
-        """What stands in all four channels of an N."""
+        """The value of all four channels of an N."""
         return self.described.n_value
 
     @property
@@ -182,7 +168,7 @@ class DescribedModel(LoadedModel):
         return self.described.table()
 
     def layouts(self) -> dict[str, Any]:
-        """What of the description changes numbers beyond the grid: for `identity`."""
+        """The axes of input and output, which change numbers beyond the grid: for `identity`."""
         return {"input": self.described.input_layout, "output": self.described.output_layout}
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -207,9 +193,9 @@ class DescribedModel(LoadedModel):
         axes = (shape[0], shape[2], shape[1]) if swapped else shape
         if output.shape != axes:
             # Axes of length 1 may be missing, others not.
-            wanted = [size for size in axes[1:] if size > 1]
-            given = [size for size in output.shape[1:] if size > 1]
-            if given != wanted or output.shape[:1] != axes[:1]:
+            described = [size for size in axes[1:] if size > 1]
+            returned = [size for size in output.shape[1:] if size > 1]
+            if returned != described or output.shape[:1] != axes[:1]:
                 raise ModelError(
                     f"model {self.name} returned an array of shape {output.shape}, and its "
                     f"description says {axes} ({self.described.output_layout})"
@@ -244,10 +230,10 @@ class FileModel(DescribedModel):
         _ = self.described
         return self
 
-    def check_output(self, wanted: str | None, outputs: SequenceOf[str]) -> None:
-        """Raise `ModelError` where the network has no output of a wanted name."""
-        if wanted is not None and wanted not in outputs:
-            raise ModelError(f"{self.file} has no output {wanted!r}: it has {', '.join(outputs)}")
+    def check_output(self, name: str | None, outputs: SequenceOf[str]) -> None:
+        """Raise `ModelError` where the network has no output of a name."""
+        if name is not None and name not in outputs:
+            raise ModelError(f"{self.file} has no output {name!r}: it has {', '.join(outputs)}")
 
     @property
     def _beside(self) -> Path:

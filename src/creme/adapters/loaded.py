@@ -75,7 +75,7 @@ class LoadedModel(Model):
         Raises
         ------
         ModelError
-            If the GPU that was asked for is not there.
+            If the requested GPU is not there.
         """
         if self.device == "cpu" or (self.device == "auto" and not gpus):
             return "cpu"
@@ -103,7 +103,7 @@ class LoadedModel(Model):
         return {"device": self.device_used(), **versions}
 
     def device_used(self) -> str:
-        """The device that the loaded network is on; what was asked for, where that is not known."""
+        """The device that the loaded network is on; the setting, where that is not known."""
         return self.device
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,8 +113,8 @@ class LoadedModel(Model):
 def _version(module: str) -> str:
     """An imported module's version; empty where it has none."""
     # One module may come in several distributions: tensorflow in tensorflow-cpu.
-    found = getattr(sys.modules.get(module), "__version__", None)
-    if found is None:
+    number = getattr(sys.modules.get(module), "__version__", None)
+    if number is None:
         with contextlib.suppress(PackageNotFoundError):
-            found = version(module)
-    return str(found or "")
+            number = version(module)
+    return str(number or "")

@@ -19,7 +19,7 @@ Features = tuple[Any, ...]
 
 
 class SplitModel(Model):
-    """A model in two parts: a trunk that is local, and what follows it.
+    """A model in two parts: a trunk that is local, and the rest of the network.
 
     A position of the trunk's output, a feature, depends on its own `stride` bp of the input and on
     `radius` bp on either side. So of a sequence that differs from a known one in a few places, only
@@ -67,7 +67,7 @@ class SplitModel(Model):
 
     @abstractmethod
     def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
-        """What follows the trunk, (B, len(selection.bins), len(selection.tracks)) float32."""
+        """The model after the trunk, (B, len(selection.bins), len(selection.tracks)) float32."""
 
     def concatenate(self, arrays: list[Any], axis: int) -> Any:
         """Features of one output joined along an axis; for arrays other than numpy's, override."""
@@ -90,9 +90,9 @@ class Window:
     Attributes
     ----------
     start, end : int
-        What goes through the trunk.
+        The positions that go through the trunk.
     first, last : int
-        What is kept of it, ``first`` to before ``last``.
+        The positions that are kept, ``first`` to before ``last``.
     """
 
     start: int

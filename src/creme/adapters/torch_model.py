@@ -88,7 +88,7 @@ class TorchModel(LoadedModel):
             )
 
     def _each(self, onehot: NDArray[np.float32], run: Callable[[Any], Any]) -> list[Any]:
-        """What `run` makes of tensors on the device: of all rows together, on a CPU of each."""
+        """The results of `run` on tensors on the device: of all rows together, on a CPU of each."""
         import torch
 
         device = _device(self.network)
@@ -127,14 +127,14 @@ class TorchModel(LoadedModel):
 
     def environment(self) -> dict[str, Any]:
         """The device, and PyTorch's version, once the network is loaded."""
-        found = super().environment()
-        if not found:
+        environment = super().environment()
+        if not environment:
             return {}
         import torch
 
         device = _device(self.network)
         named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return {**found, "device": named, "precision": self.precision, "deterministic": True}
+        return {**environment, "device": named, "precision": self.precision, "deterministic": True}
 
 
 class SplitTorchModel(SplitModel, TorchModel):
@@ -150,7 +150,7 @@ class SplitTorchModel(SplitModel, TorchModel):
 
     @abstractmethod
     def rest(self, network: Any, features: tuple[Any, ...], selection: Selection) -> Any:
-        """What follows the trunk, (B, bins, tracks): no more than what is selected needs."""
+        """The network after the trunk, (B, bins, tracks): no more than the selection needs."""
 
     def encode(self, onehot: NDArray[np.float32]) -> Features:
         """The trunk's outputs, as tensors on the device; see `creme.adapters.split.SplitModel`."""
@@ -159,7 +159,7 @@ class SplitTorchModel(SplitModel, TorchModel):
         return tuple(self.concatenate(list(each), 0) for each in zip(*parts, strict=True))
 
     def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
-        """What follows the trunk, brought back from the device."""
+        """The network after the trunk, its output brought back from the device."""
         network = self.network
         with self._computing():
             parts = [
@@ -199,7 +199,7 @@ def arithmetic(*, tf32: bool = False) -> Iterator[None]:
 
 
 def _together(rows: int, device: Any) -> list[slice]:
-    """Which rows are computed at a time: all, on a CPU one by one."""
+    """The rows that are computed at a time: all, on a CPU one by one."""
     size = 1 if device.type == "cpu" else rows
     return [slice(row, row + size) for row in range(0, rows, size)]
 

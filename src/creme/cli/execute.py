@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from creme.cli.terminal import err, out, progress, table
+from creme.cli.terminal import err, failure_lines, out, progress, table
 from creme.runner.experiment import Experiment
 from creme.runner.run import run_experiment
 
@@ -42,10 +42,13 @@ def execute(experiment: Experiment, output: Path | None, *, profile: bool = Fals
             for what, spent in report.seconds.items()
         ]
         out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
+    for line in failure_lines(report.failures):
+        err.print(line, style="red")
     if report.interrupted:
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130
-    for label, unit, message in report.failures:
-        err.print(f"Failed: test {label!r} on locus {unit!r}: {message}", style="red")
-    out.print(f"Results: {results.path} (creme results {results.path})")
+    if report.datasets:
+        out.print(f"Results: {results.path} (creme results {results.path})")
+    else:
+        out.print(f"No test has results; {results.path} says why (creme status {results.path})")
     return 1 if report.failures else 0

@@ -1,4 +1,4 @@
-"""What is installed, and whether it does what the toolkit expects of it."""
+"""The installed plugins, and whether they do what the toolkit expects of them."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _parameters(given: list[str]) -> dict[str, Any]:
 
 
 def _maker(kind: str, name: str, file: Path | None, changes: dict[str, Any]) -> Callable[[], Any]:
-    """What makes the plugin anew, from the tables of a file and changes to them."""
+    """A function that makes the plugin anew, from the tables of a file and changes to them."""
     from creme import file_plugins, registry
     from creme.runner.experiment import build_model
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from creme.errors import CremeWarning
+from creme.errors import CremeWarning, listing
+from creme.results import ALL_UNITS
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
     from creme.runner.plan import Plan
     from creme.runner.scheduler import Scheduler
     from creme.runner.tasks import Progress
+
+MESSAGES = 5
+"""Messages of one test that are printed at a run's end."""
 
 # Names are data: what looks like markup in them is none.
 out = Console(soft_wrap=True, markup=False)
@@ -39,6 +43,37 @@ def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -
     for row in rows:
         made.add_row(*[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row])
     return made
+
+
+def failure_lines(failures: Sequence[tuple[str, str, str]]) -> list[str]:
+    """What failed, in few lines: of each test, the units of one message together.
+
+    Parameters
+    ----------
+    failures : sequence of (test, unit, message)
+        The unit is `ALL_UNITS` where a whole test failed.
+    """
+    units: dict[str, dict[str, list[str]]] = {}
+    for test, unit, message in failures:
+        units.setdefault(test, {}).setdefault(message, []).append(unit)
+    lines = []
+    for test, by_message in units.items():
+        often = sorted(by_message, key=lambda message: -len(by_message[message]))
+        for message in often[:MESSAGES]:
+            lines.append(f"Failed: test {test!r} on {_units(by_message[message])}: {message}")
+        rest = often[MESSAGES:]
+        if rest:
+            number = sum(len(by_message[message]) for message in rest)
+            lines.append(
+                f"Failed: test {test!r} on {number} more loci, with {len(rest)} other messages"
+            )
+    return lines
+
+
+def _units(names: list[str]) -> str:
+    if len(names) > 1:
+        return f"{len(names)} loci ({listing(names, 3)})"
+    return names[0] if names[0] == ALL_UNITS else f"locus {names[0]!r}"
 
 
 @contextmanager

@@ -52,8 +52,8 @@ class Batching:
     Parameters
     ----------
     model : Model
-    given : int or 'auto', optional
-        What the user says.
+    batch_size : int or 'auto', optional
+        The one that the user gives.
 
     Attributes
     ----------
@@ -61,13 +61,13 @@ class Batching:
         Sequences a batch.
     """
 
-    def __init__(self, model: Model, given: int | Literal["auto"] | None = None) -> None:
-        self.size = given if isinstance(given, int) else model.batch_size
+    def __init__(self, model: Model, batch_size: int | Literal["auto"] | None = None) -> None:
+        self.size = batch_size if isinstance(batch_size, int) else model.batch_size
         self._model = model
-        self._given = given
+        self._given = batch_size
         self._most: int | None = None
         self._started = False
-        self._searching = not isinstance(given, int)
+        self._searching = not isinstance(batch_size, int)
         self._best: _Tried | None = None
         self._now = _Tried(self.size)
 
@@ -126,17 +126,17 @@ class Batching:
             self.size = self._most
 
     def _start(self) -> None:
-        """With the network loaded: whether to search at all, and what was found before."""
+        """With the network loaded: whether to search at all, and the size that was found before."""
         self._started = True
         if not self._searching:
             return
         if self._given is None and self._model.free_memory() is None:
             self._searching = False
             return
-        found = _read(self._note())
-        if found is not None:
+        remembered = _read(self._note())
+        if remembered is not None:
             self._searching = False
-            self.size = found
+            self.size = remembered
 
     def _room(self, before: _Tried | None, now: _Tried) -> bool:
         """Whether twice the size is likely to fit into the GPU's memory."""

@@ -36,7 +36,7 @@ class Batch:
     buffer : Buffer, optional
         What `onehot` is a part of; it is used again after the batch.
     order : list of int, optional
-        Where each of them stood in what was asked for; as here unless given.
+        Where each of them stood among those to predict; as here unless given.
     """
 
     sequences: SequenceOf[Sequenceable]
@@ -49,7 +49,7 @@ class Batch:
         return len(self.sequences)
 
     def part(self, rows: slice) -> Batch:
-        """Some of them."""
+        """Those of these rows."""
         onehot = None if self.onehot is None else self.onehot[rows]
         coded = None if self.coded is None else self.coded[rows]
         return Batch(self.sequences[rows], onehot, coded)
@@ -69,7 +69,7 @@ class Device:
     batch_size : int or 'auto', optional
         See `creme.inference.batching.Batching`.
     differences : dict of int to float, optional
-        Those that are known.
+        Those that were measured before.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ class Coded:
 
 
 @dataclass(eq=False)
-class Known:
+class Remembered:
     """A sequence with its features; without them while it waits for its turn.
 
     Attributes
@@ -81,8 +81,8 @@ class Known:
         return int(features) + self.coded.codes.nbytes + 8 * BLOCKS
 
 
-class KnownSequences:
-    """Some known sequences, found again by what they share with a new one.
+class FeatureMemory:
+    """Sequences with their features, looked up by what they share with a new one.
 
     If there are too many, or their bytes are, the one whose last use is longest ago is given up,
     among the mutants of others if these are half of all, and among origins if not. So the wild
@@ -100,7 +100,7 @@ class KnownSequences:
     def __init__(self, length: int, stride: int, radius: int) -> None:
         self._length, self._stride, self._radius = length, stride, radius
         self._n = length // stride
-        self._all: list[Known] = []
+        self._all: list[Remembered] = []
         self._uses = 0
         # Whole words of eight bases.
         self._block = 8 * max(1, -(-length // (8 * BLOCKS)))
@@ -120,7 +120,7 @@ class KnownSequences:
     def __len__(self) -> int:
         return len(self._all)
 
-    def __iter__(self) -> Iterator[Known]:
+    def __iter__(self) -> Iterator[Remembered]:
         return iter(self._all)
 
     @property
@@ -131,7 +131,7 @@ class KnownSequences:
     @property
     def bytes(self) -> int:
         """Of all."""
-        return sum(known.bytes for known in self._all)
+        return sum(one.bytes for one in self._all)
 
     def coded(self, sequence: Sequenceable) -> Coded:
         """A sequence's bases and its digests; any thread may ask."""
@@ -141,7 +141,7 @@ class KnownSequences:
         words = padded.view(np.uint64).reshape(-1, self._factors.size)
         return Coded(codes, np.asarray(words @ self._factors))
 
-    def nearest(self, coded: Coded) -> tuple[Known | None, tuple[Window, ...]]:
+    def nearest(self, coded: Coded) -> tuple[Remembered | None, tuple[Window, ...]]:
         """The one to start from, and the windows in which a sequence differs from it.
 
         One that has its features, unless the windows of one that waits are shorter by half, and so
@@ -154,63 +154,63 @@ class KnownSequences:
         least = self._bounds(differs[places])
         order = np.argsort(least, kind="stable")
         waves = np.array([self._all[place].waits for place in places], dtype=int)
-        best: Known | None = None
+        best: Remembered | None = None
         parts: tuple[Window, ...] = ()
         for wave in np.unique(waves):
             limit = WORTH * self._n if best is None else NEARER * size(parts)
-            found = False
+            chosen = False
             for at in order[waves[order] == wave]:
-                if least[at] >= (CLOSE * limit if found else limit):
+                if least[at] >= (CLOSE * limit if chosen else limit):
                     break
-                known = self._all[places[at]]
-                changed = np.flatnonzero(known.coded.codes != coded.codes)
-                some = windows(changed, self._length, self._stride, self._radius)
-                if size(some) < limit:
-                    best, parts, limit, found = known, some, size(some), True
+                one = self._all[places[at]]
+                changed = np.flatnonzero(one.coded.codes != coded.codes)
+                changes = windows(changed, self._length, self._stride, self._radius)
+                if size(changes) < limit:
+                    best, parts, limit, chosen = one, changes, size(changes), True
         if best is not None:
             self._touch(best)
         return best, parts
 
     def _bounds(self, differs: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Positions that the windows have at least, by which blocks differ, (known, blocks)."""
+        """Positions that the windows have at least, by which blocks differ: (rows, blocks)."""
         width = 2 * self._aside + 1
         summed = np.cumsum(np.pad(differs, ((0, 0), (self._aside + 1, self._aside))), axis=1)
         covered = summed[:, width:] > summed[:, :-width]
         return np.asarray(covered @ self._least / self._stride)
 
-    def sources(self, coded: Coded, parts: SequenceOf[Window]) -> tuple[Known | None, ...]:
+    def sources(self, coded: Coded, parts: SequenceOf[Window]) -> tuple[Remembered | None, ...]:
         """For each window one that has the same bases there, and so the same features.
 
         A greedy search's next mutants differ from its last ones in two places, and what belongs in
-        one of these is known from the wild type.
+        one of these is there from the wild type.
         """
         return tuple(self._source(coded, part) for part in parts)
 
-    def _source(self, coded: Coded, part: Window) -> Known | None:
+    def _source(self, coded: Coded, part: Window) -> Remembered | None:
         start = max(0, part.first * self._stride - self._radius)
         end = min(self._length, part.last * self._stride + self._radius)
         inside = slice(-(-start // self._block), max(-(-start // self._block), end // self._block))
         same = (self._digests[: len(self), inside] == coded.digests[inside]).all(axis=1)
         for place in np.flatnonzero(same):
-            known = self._all[place]
-            if known.features is not None and np.array_equal(
-                known.coded.codes[start:end], coded.codes[start:end]
+            one = self._all[place]
+            if one.features is not None and np.array_equal(
+                one.coded.codes[start:end], coded.codes[start:end]
             ):
-                self._touch(known)
-                return known
+                self._touch(one)
+                return one
         return None
 
-    def _touch(self, known: Known) -> None:
+    def _touch(self, one: Remembered) -> None:
         self._uses += 1
-        known.used = self._uses
+        one.used = self._uses
 
-    def add(self, known: Known) -> None:
+    def add(self, new: Remembered) -> None:
         """Remember one more, at first without its features."""
         if len(self) == MOST:
             self._give_up()
-        self._digests[len(self)] = known.coded.digests
-        self._all.append(known)
-        self._touch(known)
+        self._digests[len(self)] = new.coded.digests
+        self._all.append(new)
+        self._touch(new)
 
     def fit(self, memory: int) -> None:
         """Keep to some bytes; one always stays."""
@@ -218,19 +218,19 @@ class KnownSequences:
         while used > memory and len(self) > 1:
             used -= self._give_up().bytes
 
-    def _give_up(self) -> Known:
-        mutants = sum(not known.origin for known in self._all)
+    def _give_up(self) -> Remembered:
+        mutants = sum(not one.origin for one in self._all)
         origins = 2 * mutants < len(self)
-        some = [place for place, known in enumerate(self._all) if known.origin == origins]
-        return self._remove(min(some, key=lambda place: self._all[place].used))
+        places = [place for place, one in enumerate(self._all) if one.origin == origins]
+        return self._remove(min(places, key=lambda place: self._all[place].used))
 
-    def _remove(self, place: int) -> Known:
+    def _remove(self, place: int) -> Remembered:
         """Take one out; the last one takes its row."""
-        known, last = self._all[place], self._all.pop()
-        if known is not last:
+        one, last = self._all[place], self._all.pop()
+        if one is not last:
             self._all[place] = last
             self._digests[place] = self._digests[len(self)]
-        return known
+        return one
 
     def drop_waiting(self) -> None:
         """Give up those that were never computed."""

@@ -1,4 +1,4 @@
-"""Predicting by windows: of each sequence only what differs from a known one."""
+"""Predicting by windows: of each sequence only what differs from an earlier one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 
 from creme.adapters.split import Features, SplitModel, Window, size
 from creme.errors import ModelError
-from creme.inference.feature_memory import Coded, Known, KnownSequences
+from creme.inference.feature_memory import Coded, FeatureMemory, Remembered
 from creme.model import Selection
 from creme.sequence import Codes, Sequenceable, onehot_table
 
 MEMORY = 2**30
-"""Bytes of known sequences that are remembered, as long as one fits."""
+"""Bytes of sequences with their features that are remembered, as long as one fits."""
 
 FAR = 0.1
-"""A sequence further than this share from all known ones is remembered as well."""
+"""A sequence further than this share from all remembered ones is remembered as well."""
 
 SIMILAR = 0.8
 """On a GPU windows of this share of the longest one's length go through the trunk with it."""
@@ -31,23 +31,23 @@ TOLERANCE = 1e-4
 """Of the largest value: what the windowed prediction may differ by from the full one."""
 
 
-_Asked = tuple[Window, bytes]  # with its bases
+_Bases = tuple[Window, bytes]  # a window with its bases
 _Pieces = list[tuple[Window, Features]]  # what each window keeps
 
 
 @dataclass(eq=False)
 class _Planned:
-    """A sequence to predict: from a known one and windows, or, without one, in full.
+    """A sequence to predict: from a remembered one and windows, or, without one, in full.
 
-    ``sources`` has for each window a known sequence that shares it, or None. ``known`` is this
-    sequence, if it is to be remembered; ``wave`` is how many come before it.
+    ``sources`` has for each window a remembered sequence that shares it, or None. ``remembered`` is
+    this sequence, if it is to be kept; ``wave`` is how many come before it.
     """
 
     coded: Coded
-    base: Known | None = None
+    base: Remembered | None = None
     parts: tuple[Window, ...] = ()
-    sources: tuple[Known | None, ...] = ()
-    known: Known | None = None
+    sources: tuple[Remembered | None, ...] = ()
+    remembered: Remembered | None = None
     wave: int = 0
 
     @property
@@ -67,7 +67,7 @@ class Windowed:
     model : SplitModel
     selection : Selection
     memory : int
-        Bytes of known sequences to remember.
+        Bytes of sequences and features to remember.
     """
 
     def __init__(self, model: SplitModel, selection: Selection, memory: int = MEMORY) -> None:
@@ -76,7 +76,7 @@ class Windowed:
         self.memory = memory
         self.computed = 0
         """bp that went through the trunk so far, out of those of all sequences."""
-        self._known = KnownSequences(model.input_length, model.strides[-1], model.radius)
+        self._remembered = FeatureMemory(model.input_length, model.strides[-1], model.radius)
         self._table = onehot_table(model.n_value)
         self._stride = model.strides[-1]
         self._n = model.input_length // self._stride
@@ -85,7 +85,7 @@ class Windowed:
 
     def prepare(self, batch: SequenceOf[Sequenceable]) -> list[Coded]:
         """Lay out sequences for `predict`; another thread may be predicting meanwhile."""
-        return [self._known.coded(sequence) for sequence in batch]
+        return [self._remembered.coded(sequence) for sequence in batch]
 
     def predict(self, batch: SequenceOf[Sequenceable | Coded]) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
@@ -108,7 +108,7 @@ class Windowed:
         waves: dict[int, list[_Planned]] = defaultdict(list)
         try:
             planned = [
-                self._plan(one if isinstance(one, Coded) else self._known.coded(one))
+                self._plan(one if isinstance(one, Coded) else self._remembered.coded(one))
                 for one in batch
             ]
             for each in planned:
@@ -119,22 +119,22 @@ class Windowed:
                 for each, value in zip(waves[number], self._run(waves[number]), strict=True)
             }
         except BaseException:
-            # What was planned and not computed is not known.
-            self._known.drop_waiting()
+            # What was planned and not computed has no features.
+            self._remembered.drop_waiting()
             raise
         return np.stack([values[id(each)] for each in planned])
 
     def _plan(self, coded: Coded) -> _Planned:
-        if not self._known.pays:
+        if not self._remembered.pays:
             return _Planned(coded)
-        base, parts = self._known.nearest(coded)
+        base, parts = self._remembered.nearest(coded)
         new = _Planned(coded, base, parts)
         if base is not None:
-            new.sources = self._known.sources(coded, parts)
+            new.sources = self._remembered.sources(coded, parts)
             new.wave = base.waits
         if base is None or size(parts) > FAR * self._n:
-            new.known = Known(coded, base is None, new.wave)
-            self._known.add(new.known)
+            new.remembered = Remembered(coded, base is None, new.wave)
+            self._remembered.add(new.remembered)
         return new
 
     def _run(self, wave: list[_Planned]) -> NDArray[np.float32]:
@@ -142,7 +142,7 @@ class Windowed:
         whole = self._whole([planned for planned in wave if planned.base is None])
         pieces = self._pieces([planned for planned in wave if planned.base is not None])
         for planned in wave:
-            if planned.base is not None and (planned.known is not None or self._together):
+            if planned.base is not None and (planned.remembered is not None or self._together):
                 whole[id(planned)] = self._patched(planned.base, pieces[id(planned)])
         if self._together:
             rows = zip(*(whole[id(planned)] for planned in wave), strict=True)
@@ -153,9 +153,9 @@ class Windowed:
                 [self._alone(each, whole.get(id(each)), pieces.get(id(each), [])) for each in wave]
             )
         for planned in wave:
-            if planned.known is not None:
-                planned.known.features = whole[id(planned)]
-        self._known.fit(self.memory)
+            if planned.remembered is not None:
+                planned.remembered.features = whole[id(planned)]
+        self._remembered.fit(self.memory)
         if not self._checked:
             self._check(wave, values)
         return values
@@ -182,66 +182,66 @@ class Windowed:
         onehot = np.stack([self._table.take(planned.codes, axis=0) for planned in full])
         encoded = self.model.encode(onehot)
         self.computed += onehot.shape[0] * onehot.shape[1]
-        found: dict[int, Features] = {}
+        features: dict[int, Features] = {}
         for row, planned in enumerate(full):
             own = tuple(array[row : row + 1] for array in encoded)
-            if planned.known is not None and len(full) > 1:
+            if planned.remembered is not None and len(full) > 1:
                 # What is remembered of a batch would keep all of it in memory.
                 own = tuple(self._copied(array) for array in own)
-            found[id(planned)] = own
-        return found
+            features[id(planned)] = own
+        return features
 
     def _pieces(self, near: list[_Planned]) -> dict[int, _Pieces]:
         """For each sequence what its windows keep, in their order."""
         computed = self._computed(near)
-        found: dict[int, _Pieces] = {}
+        kept: dict[int, _Pieces] = {}
         for planned in near:
-            pieces = found[id(planned)] = []
+            pieces = kept[id(planned)] = []
             for part, source in zip(planned.parts, planned.sources, strict=True):
                 if source is None:
-                    pieces.append((part, computed[self._asked(planned, part)]))
+                    pieces.append((part, computed[self._bases(planned, part)]))
                 else:
                     assert source.features is not None
                     pieces.append((part, self._cut(source.features, 0, part, 0)))
-        return found
+        return kept
 
-    def _asked(self, planned: _Planned, part: Window) -> _Asked:
+    def _bases(self, planned: _Planned, part: Window) -> _Bases:
         """A window and its bases: those that mutants have in common are computed once."""
         bases = planned.codes[part.start * self._stride : part.end * self._stride]
         return part, bases.tobytes()
 
-    def _computed(self, wave: list[_Planned]) -> dict[_Asked, Features]:
-        """What the trunk makes of the windows that are not known."""
-        asked: dict[_Asked, Codes] = {}
+    def _computed(self, wave: list[_Planned]) -> dict[_Bases, Features]:
+        """What the trunk makes of the windows that no remembered sequence has."""
+        needed: dict[_Bases, Codes] = {}
         for planned in wave:
             for part, source in zip(planned.parts, planned.sources, strict=True):
                 if source is None:
-                    asked[self._asked(planned, part)] = planned.codes
-        found: dict[_Asked, Features] = {}
+                    needed[self._bases(planned, part)] = planned.codes
+        computed: dict[_Bases, Features] = {}
         s = self._stride
-        for group in self._groups(list(asked)):
+        for group in self._groups(list(needed)):
             wide = [part.widened(_length(group[0]), self._n) for part, _ in group]
             onehot = np.stack(
                 [
-                    self._table.take(asked[each][window.start * s : window.end * s], axis=0)
+                    self._table.take(needed[each][window.start * s : window.end * s], axis=0)
                     for each, window in zip(group, wide, strict=True)
                 ]
             )
             encoded = self.model.encode(onehot)
             self.computed += onehot.shape[0] * onehot.shape[1]
             for row, (each, window) in enumerate(zip(group, wide, strict=True)):
-                found[each] = self._cut(encoded, row, window, window.start)
-        return found
+                computed[each] = self._cut(encoded, row, window, window.start)
+        return computed
 
-    def _groups(self, asked: list[_Asked]) -> list[list[_Asked]]:
+    def _groups(self, needed: list[_Bases]) -> list[list[_Bases]]:
         """Windows that go through the trunk together, the longest first.
 
         The others are widened to it. A GPU has few calls for that, since the lengths of groups fall
         geometrically; where rows are computed one by one, those of a group are equal.
         """
         least = SIMILAR if self._together else 1.0
-        groups: list[list[_Asked]] = []
-        for each in sorted(asked, key=_length, reverse=True):
+        groups: list[list[_Bases]] = []
+        for each in sorted(needed, key=_length, reverse=True):
             if not groups or _length(each) < least * _length(groups[-1][0]):
                 groups.append([])
             groups[-1].append(each)
@@ -255,8 +255,8 @@ class Windowed:
             for k, array in enumerate(features)
         )
 
-    def _patched(self, base: Known, pieces: _Pieces) -> Features:
-        """The features of a known sequence with some exchanged; its own are not touched."""
+    def _patched(self, base: Remembered, pieces: _Pieces) -> Features:
+        """The features of a remembered sequence with parts exchanged; its own are not touched."""
         assert base.features is not None
         if not pieces:
             return base.features
@@ -271,7 +271,7 @@ class Windowed:
 
     @contextmanager
     def _overwritten(self, features: Features, pieces: _Pieces) -> Iterator[Features]:
-        """Features with some exchanged in their place, for a moment."""
+        """Features with parts exchanged in their place, for a moment."""
         before: list[tuple[int, int, Any]] = []
         try:
             for window, kept in pieces:
@@ -285,7 +285,7 @@ class Windowed:
                 for k, first, own in reversed(before):
                     self.model.overwrite(features[k], first, own)
             except BaseException:
-                self._known.clear()  # nothing may start from what was not put back
+                self._remembered.clear()  # nothing may start from what was not put back
                 raise
 
     def _copied(self, array: Any) -> Any:
@@ -297,9 +297,9 @@ class Windowed:
 
     def forget(self) -> bool:
         """Give up all features; returns whether there were any."""
-        some = len(self._known) > 0
-        self._known.clear()
-        return some
+        any_there = len(self._remembered) > 0
+        self._remembered.clear()
+        return any_there
 
     def _check(self, wave: list[_Planned], values: NDArray[np.float32]) -> None:
         """Compare the first windowed prediction with a full one, once for each process."""
@@ -320,15 +320,15 @@ class Windowed:
             return
 
 
-def _length(asked: _Asked) -> int:
-    return asked[0].end - asked[0].start
+def _length(needed: _Bases) -> int:
+    return needed[0].end - needed[0].start
 
 
 def check_trunk(model: SplitModel) -> None:
     """Check that a trunk reaches no further than its radius, on a short random sequence.
 
     The edit begins a radius after a feature and ends a radius before another one, so that a trunk
-    that reaches a single base further is found out.
+    that reaches a single base further shows.
 
     Raises
     ------

@@ -34,7 +34,7 @@ class _Variant:
     turned: bool
 
     def input(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What the member is given, (B, w, 4); N comes in where bases would have to."""
+        """The member's input, (B, w, 4); N comes in where bases would have to."""
         if self.shift:
             moved = np.full_like(onehot, self.member.n_value)
             to, of = (slice(self.shift, None), slice(None, -self.shift))
@@ -44,8 +44,8 @@ class _Variant:
             onehot = moved
         return np.ascontiguousarray(onehot[:, ::-1, ::-1]) if self.turned else onehot
 
-    def asked(self, selection: Selection) -> Selection:
-        """What the member has to predict for what is selected."""
+    def needed(self, selection: Selection) -> Selection:
+        """The part of the member's output that a selection needs."""
         if not self.turned:
             return selection
         last, tracks = self.member.n_bins - 1, self._exchanged(selection)
@@ -54,7 +54,7 @@ class _Variant:
         )
 
     def output(self, values: NDArray[np.float32], selection: Selection) -> NDArray[np.float32]:
-        """The member's answer to `asked`, in the order of the selection."""
+        """The member's prediction of `needed`, in the order of the selection."""
         if not self.turned:
             return values
         tracks = self._exchanged(selection)
@@ -238,10 +238,10 @@ class Ensemble(Model):
     def predict_selected(
         self, onehot: NDArray[np.float32], selection: Selection
     ) -> NDArray[np.float32]:
-        """The mean over all variants, each asked only for what is selected."""
+        """The mean over all variants, each for the selection alone."""
         return _mean(
             variant.output(
-                variant.member.predict_selected(variant.input(onehot), variant.asked(selection)),
+                variant.member.predict_selected(variant.input(onehot), variant.needed(selection)),
                 selection,
             )
             for variant in self._in_order()
@@ -285,8 +285,8 @@ class SplitEnsemble(Ensemble, SplitModel):
         """The trunks of all variants, each turned as the input lies; see `SplitModel.encode`."""
         features: list[Any] = []
         for variant, member in self._split_variants():
-            found = member.encode(variant.input(onehot))
-            features += [_turned(each) for each in found] if variant.turned else found
+            outputs = member.encode(variant.input(onehot))
+            features += [_turned(each) for each in outputs] if variant.turned else outputs
         return tuple(features)
 
     def decode(self, features: Features, selection: Selection) -> NDArray[np.float32]:
@@ -297,7 +297,7 @@ class SplitEnsemble(Ensemble, SplitModel):
             own = features[place * each : (place + 1) * each]
             if variant.turned:
                 own = tuple(_turned(one) for one in own)
-            parts.append(variant.output(member.decode(own, variant.asked(selection)), selection))
+            parts.append(variant.output(member.decode(own, variant.needed(selection)), selection))
         return _mean(parts)
 
     def concatenate(self, arrays: list[Any], axis: int) -> Any:

@@ -39,7 +39,7 @@ class PythonModel(DescribedModel):
     files: dict[str, Path] = Field(
         {}, description="further files it is built from; given to it as arguments of these names"
     )
-    grid: Description = Field(description="what the model takes and gives")
+    grid: Description = Field(description="the grid: input, bins and tracks")
 
     @model_validator(mode="after")
     def _there(self) -> Self:
@@ -48,9 +48,9 @@ class PythonModel(DescribedModel):
         for path in (self.file, *self.files.values()):
             if not path.exists():
                 raise ValueError(f"there is no file {str(path)!r}")
-        twice = set(self.arguments) & set(self.files)
-        if twice:
-            raise ValueError(f"arguments and files both have {sorted(twice)}")
+        both = set(self.arguments) & set(self.files)
+        if both:
+            raise ValueError(f"arguments and files both have {sorted(both)}")
         return self
 
     @property
@@ -79,7 +79,7 @@ class PythonModel(DescribedModel):
         }
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The object's answer to a batch."""
+        """The object's output for a batch."""
         built, device = self.network
         if device is None:
             return np.asarray(built(batch))
@@ -94,7 +94,7 @@ class PythonModel(DescribedModel):
         return self.network[1] or self.device
 
     def load(self) -> tuple[Any, str | None]:
-        """What was built, and its device if it is a PyTorch module."""
+        """The object that was built, and its device if it is a PyTorch module."""
         built = self._build()
         # PyTorch is imported only by a file that uses it.
         torch = sys.modules.get("torch")
@@ -104,13 +104,13 @@ class PythonModel(DescribedModel):
         return built.to(device).eval(), device
 
     def _build(self) -> Any:
-        maker = self._maker()
-        given = {**self.arguments, **self.files}
+        build = self._builder()
+        arguments = {**self.arguments, **self.files}
         try:
-            built = maker(**given)
+            built = build(**arguments)
         except Exception as error:
             raise ModelError(
-                f"{self.file}: {self.builder}({', '.join(given)}) failed: "
+                f"{self.file}: {self.builder}({', '.join(arguments)}) failed: "
                 f"{type(error).__name__}: {error}"
             ) from error
         if not callable(built):
@@ -120,7 +120,7 @@ class PythonModel(DescribedModel):
             )
         return built
 
-    def _maker(self) -> Any:
+    def _builder(self) -> Any:
         try:
             return load_object(self.file, self.builder)
         except PluginError as error:

@@ -1,5 +1,5 @@
-"""Moved to `creme.adapters.relative_attention`."""
+"""Moved to `creme.adapters.relative_positions`."""
 
 from creme.moved import forward
 
-__getattr__ = forward(__name__, "creme.adapters.relative_attention")
+__getattr__ = forward(__name__, "creme.adapters.relative_positions")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +148,11 @@ class Results(StateFolder):
         """The tests of which units are here, and not all results: they are running, or stopped."""
         return [label for label in logged(self.path) if label not in self.labels()]
 
+    @property
+    def datasets(self) -> SavedDatasets:
+        """The Datasets of `labels`, each loaded when it is taken."""
+        return SavedDatasets(self)
+
     def load(self, label: str) -> xr.Dataset:
         """A test's Dataset; of a test in `partial`, what there is by now.
 
@@ -177,3 +183,21 @@ class Results(StateFolder):
             f"{self.path} has no results of a test {label!r}{nearest(label, there)}; it has "
             f"{listing(there)}{hint}"
         )
+
+
+class SavedDatasets(Mapping[str, "xr.Dataset"]):
+    """The Datasets of finished tests in a results directory, each loaded when it is taken."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def __getitem__(self, label: str) -> xr.Dataset:
+        if label not in self._results.labels():
+            raise KeyError(label)
+        return self._results.load(label)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results.labels())
+
+    def __len__(self) -> int:
+        return len(self._results.labels())

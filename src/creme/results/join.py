@@ -3,8 +3,8 @@
 The outcome is that of `xarray.concat` along `LOCUS` with an outer join: coordinates of the other
 dimensions are united and what a unit lacks is NaN (whole numbers become floats there); a
 coordinate that the test gave has the dimension `LOCUS` where units differ in it. But all that is
-found out from the few structures that the units have (`creme.results.units`), and values are copied
-once: in memory, or into Zarr chunk by chunk, so that the whole is never in memory.
+found out from the few structures that the units have (`creme.results.structures`), and values are
+copied once: in memory, or into Zarr chunk by chunk, so that the whole is never in memory.
 """
 
 from __future__ import annotations
@@ -21,13 +21,17 @@ import xarray as xr
 
 from creme.errors import ConfigError
 from creme.results.labels import LOCUS, Variable
+from creme.results.structures import DATASET
 from creme.results.units import Units
 
 CHUNK = 4 * 2**20
 """Bytes of a chunk on disk, at least of numbers; variables of less are written at once."""
 
 READ = 8 * 2**20
-"""Bytes of units that are read at once."""
+"""Bytes of units that are read at once, at most."""
+
+ROWS = 512
+"""Units that are read at once, at most: their text takes more room than it seems."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +80,12 @@ class Joined:
         self._units = units
         numbers, first = np.unique(units.structure, return_index=True)
         # Structures in the order in which units have them: of several the first one's word counts.
-        self._numbers = [int(number) for number in numbers[np.argsort(first)]]
-        self._structures = {number: units.structures[number] for number in self._numbers}
+        order = np.argsort(first)
+        self._numbers = [int(number) for number in numbers[order]]
+        self._structures = {
+            number: units.of_first(int(row))
+            for number, row in zip(self._numbers, first[order], strict=True)
+        }
         self._indices: dict[str, xr.Variable] = {}
         self._positions: dict[tuple[int, str], np.ndarray] = {}
         self._unite_indices()
@@ -115,8 +123,8 @@ class Joined:
             self._indices[dim] = united[dim].variable
             if len(distinct) > 1:
                 index = united.indexes[dim]
-                for variable, numbers in distinct.values():
-                    at = index.get_indexer(variable.to_index())
+                for coordinate, numbers in distinct.values():
+                    at = index.get_indexer(coordinate.to_index())
                     for number in numbers:
                         self._positions[number, dim] = at
 
@@ -215,12 +223,13 @@ class Joined:
     @property
     def attrs(self) -> dict[str, Any]:
         """Attributes of the Dataset: those of the first unit's, and those of the log."""
-        return {**self._structures[self._numbers[0]].attrs, **self._units.attrs}
+        first = self._structures[self._numbers[0]]
+        return {**first.attrs.get(DATASET, {}), **self._units.attrs}
 
     def dataset(self) -> xr.Dataset:
         """The Dataset, in memory."""
         values = self._values(self._columns.values(), 0, len(self._units))
-        return self._assembled(values)
+        return xr.Dataset(*self._assembled(values), self.attrs)
 
     def write(self, path: Path) -> None:
         """Write the Dataset as Zarr; all of it is never in memory.
@@ -249,7 +258,9 @@ class Joined:
             along = min(units, max(1, CHUNK // self._bytes_of_a_unit(column)))
             sizes = {**{dim: self._indices[dim].size for dim in column.inner}, LOCUS: along}
             chunks[name] = {"chunks": tuple(sizes[dim] for dim in column.dims)}
-        whole = self._assembled(values)
+        data, coords = self._assembled(values)
+        # An index of all loci would take more memory than all else.
+        whole = xr.Dataset(data, xr.Coordinates(coords, indexes={}), self.attrs)
         whole.to_zarr(path, mode="w", consolidated=False, zarr_format=2, encoding=chunks)
         group = zarr.open_group(path, mode="r+", zarr_format=2, use_consolidated=False)
         for name, column in large.items():
@@ -261,12 +272,17 @@ class Joined:
                 part = self._values([column], start, stop)[name]
                 target[(*place * (slice(None),), slice(start, stop))] = part
 
-    def _assembled(self, values: Mapping[str, np.ndarray]) -> xr.Dataset:
-        data, coords = {}, {**self._indices, **self._constants}
+    def _assembled(
+        self, values: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, xr.Variable], dict[str, xr.Variable]]:
+        """Variables and coordinates, from the values of columns."""
+        data: dict[str, xr.Variable] = {}
+        coords = {**self._indices, **self._constants}
         for name, column in self._columns.items():
-            made = xr.Variable(column.dims, values[name], dict(column.attrs))
+            # As it is: otherwise xarray makes each text anew, and none is shared any more.
+            made = xr.Variable(column.dims, values[name], dict(column.attrs), fastpath=True)
             (coords if column.coordinate else data)[name] = made
-        return xr.Dataset(data, coords, self.attrs)
+        return data, coords
 
     def _inner_shape(self, column: _Column) -> tuple[int, ...]:
         return tuple(self._indices[dim].size for dim in column.inner)
@@ -293,7 +309,7 @@ class Joined:
         part = self._units.structure[start:stop]
         for number in np.unique(part):
             rows = start + np.flatnonzero(part == number)
-            step = max(1, READ // max(1, self._structures[int(number)].size))
+            step = max(1, min(ROWS, READ // max(1, self._structures[int(number)].size)))
             for at in range(0, len(rows), step):
                 yield int(number), rows[at : at + step]
 

@@ -79,16 +79,16 @@ def labelled(
             f"it returned {sizes['track']} tracks where {len(tracks)} activities were read"
         )
     own = {LOCUS: unit, **labels}
-    for name in own:
-        if name in sizes:
+    for label in own:
+        if label in sizes:
             raise ConfigError(
-                f"it returned a dimension {name!r}, which is a label of every unit: give it "
+                f"it returned a dimension {label!r}, which is a label of every unit: give it "
                 f"another name"
             )
     variables = []
-    for name, values in dataset.variables.items():
+    for name, variable in dataset.variables.items():
         if name not in coordinates:
-            kind = "data" if values.dtype.kind in "fc" else "coordinate"
+            kind = "data" if variable.dtype.kind in "fc" else "coordinate"
         elif name in own:  # the unit's own label stands
             continue
         else:
@@ -98,9 +98,8 @@ def labelled(
                 f"it returned a variable {str(name)!r}, which is a label of every unit: give it "
                 f"another name"
             )
-        dims = tuple(map(str, values.dims))
-        by_unit = name not in coordinates
-        variables.append(Variable(str(name), kind, dims, values.values, by_unit, values.attrs))
+        dims, by_unit = tuple(map(str, variable.dims)), name not in coordinates
+        variables.append(Variable(str(name), kind, dims, variable.values, by_unit, variable.attrs))
     for dim, size in sizes.items():
         if dim not in coordinates:
             if dim == "track":
@@ -108,9 +107,9 @@ def labelled(
             else:
                 positions = np.arange(size)
             variables.append(Variable(str(dim), "index", (str(dim),), positions))
-    for name, value in own.items():
-        label = np.array(value, dtype=object if isinstance(value, str) else None)
-        variables.append(Variable(name, "coordinate", (), label, by_unit=True))
+    for label, value in own.items():
+        values = np.array(value, dtype=object if isinstance(value, str) else None)
+        variables.append(Variable(label, "coordinate", (), values, by_unit=True))
     return variables
 
 

@@ -3,32 +3,37 @@
 The log is for showing results while a run goes on, and for joining them at its end. A run never
 continues from it, and begins it anew: predictions come from the store.
 
-A record is a prefix (mark, kind, lengths, checksum), a header of JSON and raw bytes. The first
-one has what the joined Dataset bears: its attributes and the labels of its tracks. Before the first
-unit of each *structure* (variables with their dimensions, types and attributes, and the coordinates
-of its dimensions) a record describes that, so a unit's record is little more than its numbers. Text
-stands in the header. A tail that was cut short, by the death of the writer or because it is being
-written, is left out.
+The first record has what the joined Dataset bears: its attributes and the labels of its tracks.
+Before the first unit of each structure (`creme.results.structures`) a record describes that, so
+that a unit's record is little more than its numbers. Text stands in the header, and attributes
+where they differ from those of the structure's first unit.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import struct
-import zlib
 from array import array
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import quote, unquote
 
 import numpy as np
 
-from creme.errors import ConfigError
-from creme.results.labels import Variable, labelled
+from creme.results import records
+from creme.results.labels import labelled
+from creme.results.structures import (
+    Structure,
+    attributes,
+    described,
+    key_of,
+    listed,
+    objects,
+    require_storable,
+    restored,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,12 +41,7 @@ if TYPE_CHECKING:
 FOLDER = ".units"
 """Of the logs, in the results directory."""
 
-_MARK = b"CRU1"
-_PREFIX = struct.Struct("<4sBIQ")  # mark, kind, length of the header, length of the bytes
-_CHECKSUM = struct.Struct("<I")
 _TEST, _STRUCTURE, _UNIT = range(3)
-_STORED = "biufcSUmM"
-"""Kinds of arrays whose bytes are stored as they are; objects are stored as JSON."""
 
 
 class UnitLog:
@@ -60,7 +60,7 @@ class UnitLog:
     def __init__(self, directory: Path, label: str) -> None:
         self.path = directory / FOLDER / f"{quote(label, safe='')}.log"
         self._file: BinaryIO | None = None
-        self._structures: dict[Any, int] = {}
+        self._structures: dict[Any, tuple[int, str]] = {}
         self._tracks: tuple[str, ...] = ()
 
     def begin(self, attrs: Mapping[str, Any], tracks: SequenceOf[str]) -> None:
@@ -79,7 +79,7 @@ class UnitLog:
         # Unbuffered: what is written survives the death of the process.
         self._file = self.path.open("xb", buffering=0)
         self._structures, self._tracks = {}, tuple(tracks)
-        self._write(_TEST, {"attrs": dict(attrs), "tracks": list(tracks)})
+        records.write(self._file, _TEST, {"attrs": dict(attrs), "tracks": list(tracks)})
 
     def append(self, place: int, dataset: object, unit: str, labels: Mapping[str, Any]) -> None:
         """Add what a test returned for a unit.
@@ -98,34 +98,24 @@ class UnitLog:
         ConfigError
             If it cannot be joined or stored; nothing is added then.
         """
+        assert self._file is not None, "begin it first"
         variables = labelled(dataset, unit, labels, self._tracks)
-        attrs = dict(getattr(dataset, "attrs", {}))
-        key = (
-            *((v.name, v.role, v.dims, v.by_unit, v.values.dtype.str) for v in variables),
-            *((v.values.shape, repr(v.attrs) if v.attrs else "") for v in variables),
-            *(_content(v.values) for v in variables if v.role == "index"),
-            repr(attrs) if attrs else "",
-        )
-        number = self._structures.get(key)
-        if number is None:
+        inner = [variable for variable in variables if variable.role != "index"]
+        texts = [listed(variable) for variable in inner if variable.values.dtype.kind == "O"]
+        attrs = attributes(variables, getattr(dataset, "attrs", {}))
+        as_text = json.dumps(attrs)
+        key = key_of(variables)
+        if key not in self._structures:
             for variable in variables:
-                _require_storable(variable)
-            number = len(self._structures)
-            self._write(_STRUCTURE, *_described(variables, attrs))
-            self._structures[key] = number
-        inner = [v for v in variables if v.role != "index"]
-        texts = [_listed(v) for v in inner if v.values.dtype.kind == "O"]
-        raw = b"".join(v.values.tobytes() for v in inner if v.values.dtype.kind != "O")
-        self._write(_UNIT, {"place": place, "structure": number, "texts": texts}, raw)
-
-    def _write(self, kind: int, header: Mapping[str, Any], raw: bytes = b"") -> None:
-        assert self._file is not None
-        text = json.dumps(header).encode()
-        prefix = _PREFIX.pack(_MARK, kind, len(text), len(raw))
-        checksum = _CHECKSUM.pack(_checksum(prefix, text, raw))
-        left = memoryview(b"".join((prefix, checksum, text, raw)))
-        while left:
-            left = left[self._file.write(left) :]
+                require_storable(variable)
+            records.write(self._file, _STRUCTURE, *described(variables, attrs))
+            self._structures[key] = (len(self._structures), as_text)
+        number, usual = self._structures[key]
+        header = {"place": place, "structure": number, "texts": texts}
+        if as_text != usual:
+            header["attrs"] = attrs
+        raw = (v.values.tobytes() for v in inner if v.values.dtype.kind != "O")
+        records.write(self._file, _UNIT, header, b"".join(raw))
 
     def close(self) -> None:
         """Write no more."""
@@ -144,7 +134,7 @@ class UnitLog:
         """How many units are in it."""
         try:
             with self.path.open("rb") as file:
-                return sum(kind == _UNIT for kind, *_ in _lengths(file))
+                return records.count(file, _UNIT)
         except FileNotFoundError:
             return 0
 
@@ -183,48 +173,6 @@ def logged(directory: Path) -> list[str]:
     return sorted(label for label in labels if UnitLog(directory, label).count())
 
 
-@dataclass(eq=False)
-class Structure:
-    """What units have in common that differ in nothing but numbers and text.
-
-    Attributes
-    ----------
-    variables : dict of str to Variable
-        The values of those that are no index are of the first unit that was read.
-    attrs : dict
-        Of the units' Datasets.
-    varying : set of str
-        Variables that have one value for all units, by what the test returned, and have not.
-    size : int
-        Length of a unit's raw bytes.
-    """
-
-    variables: dict[str, Variable]
-    attrs: dict[str, Any]
-    varying: set[str] = field(default_factory=set)
-    size: int = 0
-
-    def __post_init__(self) -> None:
-        self.places: dict[str, slice] = {}
-        self.texts: dict[str, int] = {}
-        for name, variable in self.variables.items():
-            if variable.role == "index":
-                continue
-            if variable.values.dtype.kind == "O":
-                self.texts[name] = len(self.texts)
-            else:
-                end = self.size + variable.values.nbytes
-                self.places[name] = slice(self.size, end)
-                self.size = end
-
-    def values(self, name: str, header: Mapping[str, Any], raw: bytes) -> np.ndarray:
-        """A variable of one unit."""
-        like = self.variables[name].values
-        if name in self.texts:
-            return _objects(header["texts"][self.texts[name]], like.shape)
-        return np.frombuffer(raw[self.places[name]], like.dtype).reshape(like.shape)
-
-
 class Units:
     """The units of a log, in the order of their places.
 
@@ -244,22 +192,21 @@ class Units:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._texts: dict[str, str] = {}  # the same text, in many units, is one object
         self.attrs: dict[str, Any] = {}
         self.structures: list[Structure] = []
         # A plain list would need ten times the room of these numbers.
         numbers = array("q")
-        seen: set[int] = set()
-        for kind, text, raw, start in _records(file):
-            header = json.loads(text)
-            if kind == _TEST:
-                self.attrs = header["attrs"]
-            elif kind == _STRUCTURE:
-                self.structures.append(_structure(header, raw))
+        for record in records.read(file):
+            if record.kind == _TEST:
+                self.attrs = record.header["attrs"]
+            elif record.kind == _STRUCTURE:
+                self.structures.append(restored(record.header, record.raw))
             else:
-                number = header["structure"]
-                self._compare(number, header, raw, first=number not in seen)
-                seen.add(number)
-                numbers.extend((header["place"], number, start, start + len(text)))
+                number = record.header["structure"]
+                self.structures[number].compare(record.header, record.raw)
+                place = record.header["place"]
+                numbers.extend((place, number, record.header_at, record.raw_at))
         rows = np.array(numbers, dtype=np.int64).reshape(-1, 4)
         rows = rows[np.argsort(rows[:, 0], kind="stable")]
         self.structure, self._headers, self._raws = rows[:, 1], rows[:, 2], rows[:, 3]
@@ -277,17 +224,21 @@ class Units:
         """Close the log."""
         self._file.close()
 
-    def _compare(self, number: int, header: Mapping[str, Any], raw: bytes, *, first: bool) -> None:
-        """Note which variables that have one value for all units have another one here."""
-        structure = self.structures[number]
-        for name, variable in structure.variables.items():
-            if variable.role == "index" or variable.by_unit or name in structure.varying:
-                continue
-            values = structure.values(name, header, raw)
-            if first:
-                structure.variables[name] = replace(variable, values=values)
-            elif not _same(variable.values, values):
-                structure.varying.add(name)
+    def _header(self, row: int) -> dict[str, Any]:
+        start, end = int(self._headers[row]), int(self._raws[row])
+        self._file.seek(start)
+        header: dict[str, Any] = json.loads(self._file.read(end - start))
+        return header
+
+    def of_first(self, row: int) -> Structure:
+        """A unit's structure, with its own attributes: those of a structure's first unit count."""
+        structure = self.structures[self.structure[row]]
+        attrs = self._header(row).get("attrs", structure.attrs)
+        variables = {
+            name: replace(variable, attrs=attrs.get(name, {}))
+            for name, variable in structure.variables.items()
+        }
+        return replace(structure, variables=variables, attrs=attrs)
 
     def read(self, rows: np.ndarray, names: SequenceOf[str]) -> Iterator[tuple[str, np.ndarray]]:
         """Variables of units of one structure, each (unit, ...).
@@ -305,168 +256,22 @@ class Units:
         block = np.empty((len(rows), high - low), np.uint8)
         texts: list[list[list[Any]]] = []
         for at, row in enumerate(rows):
-            header, raw = int(self._headers[row]), int(self._raws[row])
             if len(places) < len(names):
-                self._file.seek(header)
-                texts.append(json.loads(self._file.read(raw - header))["texts"])
+                texts.append(self._header(row)["texts"])
             if high > low:
-                self._file.seek(raw + low)
+                self._file.seek(int(self._raws[row]) + low)
                 block[at] = np.frombuffer(self._file.read(high - low), np.uint8)
         for name in names:
             like = structure.variables[name].values
             shape = (len(rows), *like.shape)
             if name in structure.texts:
                 column = structure.texts[name]
-                yield name, _objects([text for unit in texts for text in unit[column]], shape)
+                flat = [self._once(value) for unit in texts for value in unit[column]]
+                yield name, objects(flat, shape)
             else:
                 place = structure.places[name]
                 part = np.ascontiguousarray(block[:, place.start - low : place.stop - low])
                 yield name, part.view(like.dtype).reshape(shape)
 
-
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether values of one type and shape are equal; NaN is NaN."""
-    if a.dtype.kind != "O" and a.tobytes() == b.tobytes():
-        return True
-    import xarray as xr
-
-    dims = [f"dim_{k}" for k in range(a.ndim)]
-    return bool(xr.Variable(dims, a).equals(xr.Variable(dims, b)))
-
-
-def _lengths(file: BinaryIO) -> Iterator[tuple[int, bytes, int, int]]:
-    """Kind, prefix, length of header and of bytes of each record; the file stands behind both."""
-    end = os.fstat(file.fileno()).st_size
-    while len(prefix := file.read(_PREFIX.size + _CHECKSUM.size)) == _PREFIX.size + _CHECKSUM.size:
-        mark, kind, header, raw = _PREFIX.unpack_from(prefix)
-        start = file.tell()
-        if mark != _MARK or start + header + raw > end:
-            return
-        yield kind, prefix, header, raw
-        file.seek(start + header + raw)
-
-
-def _records(file: BinaryIO) -> Iterator[tuple[int, bytes, bytes, int]]:
-    """Kind, header, bytes and place of the header of each record that is whole."""
-    for kind, prefix, header, raw in _lengths(file):
-        start = file.tell()
-        text, content = file.read(header), file.read(raw)
-        (checksum,) = _CHECKSUM.unpack_from(prefix, _PREFIX.size)
-        if checksum != _checksum(prefix[: _PREFIX.size], text, content):
-            return
-        yield kind, text, content, start
-
-
-def _checksum(*parts: bytes) -> int:
-    checksum = 0
-    for part in parts:
-        checksum = zlib.crc32(part, checksum)
-    return checksum
-
-
-def _described(
-    variables: SequenceOf[Variable], attrs: Mapping[Any, Any]
-) -> tuple[dict[str, Any], bytes]:
-    """A structure as a header and raw bytes, those of the indices."""
-    listed = [
-        {
-            "name": v.name,
-            "role": v.role,
-            "dims": v.dims,
-            "by_unit": v.by_unit,
-            "dtype": v.values.dtype.str,
-            "shape": v.values.shape,
-            "attrs": _plain_attrs(v.attrs, f"variable {v.name!r}"),
-            "texts": _listed(v) if v.role == "index" and v.values.dtype.kind == "O" else None,
-        }
-        for v in variables
-    ]
-    indices = [v.values for v in variables if v.role == "index" and v.values.dtype.kind != "O"]
-    header = {"variables": listed, "attrs": _plain_attrs(attrs, "the Dataset")}
-    return header, b"".join(values.tobytes() for values in indices)
-
-
-def _structure(header: Mapping[str, Any], raw: bytes) -> Structure:
-    variables = {}
-    at = 0
-    for one in header["variables"]:
-        dtype, shape = np.dtype(one["dtype"]), tuple(one["shape"])
-        if one["role"] != "index":
-            values = np.zeros(shape, dtype)
-        elif one["texts"] is not None:
-            values = _objects(one["texts"], shape)
-        else:
-            count = int(np.prod(shape))
-            values = np.frombuffer(raw, dtype, count, at).reshape(shape)
-            at += values.nbytes
-        variables[one["name"]] = Variable(
-            one["name"], one["role"], tuple(one["dims"]), values, one["by_unit"], one["attrs"]
-        )
-    return Structure(variables, header["attrs"])
-
-
-def _content(values: np.ndarray) -> object:
-    return tuple(values.tolist()) if values.dtype.kind == "O" else values.tobytes()
-
-
-def _objects(flat: SequenceOf[Any], shape: tuple[int, ...]) -> np.ndarray:
-    out = np.empty(len(flat), dtype=object)
-    out[:] = flat
-    return out.reshape(shape)
-
-
-def _require_storable(variable: Variable) -> None:
-    values = variable.values
-    if values.dtype.kind not in _STORED + "O":
-        raise ConfigError(
-            f"it returned a variable {variable.name!r} of {values.dtype}: numbers, text and times "
-            f"can be stored"
-        )
-    if variable.role == "index" and variable.dims != (variable.name,):
-        raise ConfigError(
-            f"it returned a coordinate {variable.name!r} along {', '.join(variable.dims)}: one "
-            f"that is called as a dimension lies along that alone"
-        )
-
-
-def _listed(variable: Variable) -> list[Any]:
-    """Objects as JSON values."""
-    values = [_plain(value, f"variable {variable.name!r}") for value in variable.values.ravel()]
-    for value in values:
-        if isinstance(value, (list, dict)):
-            raise ConfigError(
-                f"it returned {type(value).__name__} in variable {variable.name!r}: text, numbers "
-                f"and missing values can be stored"
-            )
-    return values
-
-
-def _plain_attrs(attrs: Mapping[Any, Any], where: str) -> dict[str, Any]:
-    return {
-        str(name): _plain(value, f"attribute {str(name)!r} of {where}")
-        for name, value in attrs.items()
-    }
-
-
-def _plain(value: Any, where: str) -> Any:
-    """A value as JSON has it.
-
-    Raises
-    ------
-    ConfigError
-        If it has no such form; `where` says whose it is.
-    """
-    if value is None or isinstance(value, (str, bool, int, float)):
-        return value
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist(), where)
-    if isinstance(value, np.generic):
-        return _plain(value.item(), where)
-    if isinstance(value, (list, tuple)):
-        return [_plain(one, where) for one in value]
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one, where) for key, one in value.items()}
-    raise ConfigError(
-        f"it returned {type(value).__name__} as {where}: text, numbers and lists of them can be "
-        f"stored"
-    )
+    def _once(self, value: Any) -> Any:
+        return self._texts.setdefault(value, value) if type(value) is str else value

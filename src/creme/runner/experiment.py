@@ -22,7 +22,7 @@ from creme.runner.tables import select as select
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from creme.results.view import ExperimentResults
+    from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
@@ -175,7 +175,7 @@ class Experiment(Parameters):
         KeyboardInterrupt
             After Ctrl-C; what was predicted is stored, and `run` again goes on from there.
         """
-        from creme.results.view import ExperimentResults
+        from creme.results.experiment_view import ExperimentResults
         from creme.runner.progress_bar import shown_in_python
         from creme.runner.run import run_experiment
 

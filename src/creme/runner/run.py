@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 import creme
 from creme.errors import ConfigError, ResultsError, reason
+from creme.results import ALL_UNITS
 from creme.results.directory import Results
 from creme.results.state import writing
-from creme.results.units import UnitLog, logged
+from creme.results.units import FOLDER, UnitLog, Units
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
@@ -27,15 +29,10 @@ from creme.store import Store
 if TYPE_CHECKING:
     import xarray as xr
 
-    from creme.results.join import Joined
     from creme.runner.experiment import Experiment
-
 
 STATE_EVERY = 3.0
 """Seconds between counts of a run in ``run.json``."""
-
-ALL_UNITS = "all units"
-"""What a failure of a whole test has in place of a unit's name."""
 
 
 @dataclass
@@ -119,7 +116,7 @@ class _Run:
         self._datasets: dict[str, xr.Dataset] = {}
         counts = plan.unit_counts()
         self._report = Report(
-            datasets=self._datasets if results is None else SavedDatasets(results),
+            datasets=self._datasets if results is None else results.datasets,
             units={label: {"finished": 0, "failed": 0, "of": of} for label, of in counts.items()},
         )
         sequences = None
@@ -151,12 +148,18 @@ class _Run:
         self._begin_logs()
         try:
             # Closed here, and not when an error's traceback goes: the store may be closed by then.
-            with closing(scheduler.run(self._tasks())) as outcomes:
+            coming = cast("Generator[Outcome]", scheduler.run(self._tasks()))
+            with closing(coming) as outcomes:
                 for outcome in outcomes:
                     self._end(outcome)
             report.interrupted = scheduler.stopped
             for label in [] if report.interrupted else list(self._logs):
                 self._save(label)
+        except BaseException:
+            if self._results is not None:
+                with suppress(ResultsError):  # a directory that is gone; the error says so
+                    self._results.update({**self._state(), "seconds_left": None})
+            raise
         finally:
             for log in self._logs.values():
                 log.close()
@@ -169,9 +172,7 @@ class _Run:
     def _begin_logs(self) -> None:
         _, tracks = self._plan.readout()
         with writing(self._folder):
-            # Of a run that was killed, or of a test that this experiment had once.
-            for label in logged(self._folder):
-                UnitLog(self._folder, label).remove()
+            shutil.rmtree(self._folder / FOLDER, ignore_errors=True)  # of a run that was killed
             for label in self._report.units:
                 self._logs[label] = UnitLog(self._folder, label)
                 self._logs[label].begin(_attributes(self._plan, label), tracks)
@@ -213,29 +214,32 @@ class _Run:
         if units is None:
             log.remove()
             return
+        with units:
+            kept = self._saved(label, units)
+        if not kept:
+            log.remove()
+
+    def _saved(self, label: str, units: Units) -> bool:
+        """Join and save; returns whether the log remains the only place of what could be joined."""
         from creme.results.join import Joined
 
         units.attrs |= self._scheduler.read_from()
-        with units:
-            try:
-                joined = Joined(units)
-                if self._results is None:
-                    self._datasets[label] = joined.dataset()
-            except Exception as error:
-                self._fail(label, ALL_UNITS, error, "its units do not fit together: ")
-            else:
-                if self._results is not None:
-                    self._put(label, joined)
-        log.remove()
-
-    def _put(self, label: str, joined: Joined) -> None:
-        assert self._results is not None
+        try:
+            joined = Joined(units)
+            if self._results is None:
+                self._datasets[label] = joined.dataset()
+                return False
+        except Exception as error:
+            self._fail(label, ALL_UNITS, error, "its units do not fit together: ")
+            return False
         try:
             self._results.save(label, joined)
         except Exception as error:
-            if not self._results.begun:
+            if not self._results.begun:  # removed while it was run into
                 raise
             self._fail(label, ALL_UNITS, error, "its results could not be saved: ")
+            return True
+        return False
 
     def _fail(self, label: str, unit: str, error: BaseException, what: str = "") -> None:
         self._report.failures.append((label, unit, what + reason(error)))
@@ -251,24 +255,6 @@ class _Run:
             "seconds_left": None if left is None else round(left, 1),
             "failures": self._report.failures,
         }
-
-
-class SavedDatasets(Mapping[str, "xr.Dataset"]):
-    """The Datasets of a results directory, each loaded when it is taken."""
-
-    def __init__(self, results: Results) -> None:
-        self._results = results
-
-    def __getitem__(self, label: str) -> xr.Dataset:
-        if label not in self._results.labels():
-            raise KeyError(label)
-        return self._results.load(label)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._results.labels())
-
-    def __len__(self) -> int:
-        return len(self._results.labels())
 
 
 def run_experiment(
@@ -339,9 +325,9 @@ def _ended(report: Report) -> dict[str, str]:
     """The state at a run's end, and why it is no better one."""
     if report.interrupted:
         return {"state": "interrupted", "error": ""}
-    if report.failures and not any(units["finished"] for units in report.units.values()):
+    if report.failures and not report.datasets:
         test, unit, message = report.failures[0]
-        error = f"no unit of any test ended well; test {test!r} on {unit}: {message}"
+        error = f"no test has results; the first failure, test {test!r} on {unit}: {message}"
         return {"state": "failed", "error": error}
     return {"state": "finished", "error": ""}
 

@@ -164,23 +164,18 @@ class StoredPredictions:
         # The smallest rows are the cheapest to read.
         self._wider.sort(key=lambda wider: (np.prod(wider.source.shape), wider.source.id))
 
-    def read(
-        self, digests: SequenceOf[bytes]
-    ) -> dict[bytes, tuple[NDArray[np.float32], int | None]]:
-        """Kept values, (bins, tracks), of the sequences that are stored.
-
-        With each the number of its chunk, if it stands in the selection's own source.
-        """
-        rows: dict[bytes, tuple[NDArray[np.float32], int | None]] = {}
-        if self.own is not None:
-            rows.update(self.store.lookup(self.own, digests))
+    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], int]]:
+        """Kept values, (bins, tracks), of the sequences that are stored, and numbers of chunks."""
+        rows = {} if self.own is None else self.store.lookup(self.own, digests)
         for wider in self._wider:
             missing = [digest for digest in digests if digest not in rows]
             if not missing:
                 break
-            matches = self.store.read(wider.source, missing)
+            matches = self.store.lookup(wider.source, missing)
             wider.answered += len(matches)
-            rows.update({digest: (wider.part(row), None) for digest, row in matches.items()})
+            rows.update(
+                {digest: (wider.part(row), chunk) for digest, (row, chunk) in matches.items()}
+            )
         return rows
 
     def read_from(self) -> list[dict[str, int]]:
@@ -229,10 +224,14 @@ class WriteBuffer:
         This run is all that went through this object.
         """
         held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
-        stored = self._stored.read([digest for digest in digests if digest not in held])
+        rest = [digest for digest in digests if digest not in held] if held else digests
+        stored = self._stored.read(rest)
+        if not stored:
+            return held
         chunks = {chunk for _, chunk in stored.values()}
-        fresh = {chunk for chunk in chunks if chunk is not None and chunk in self._written}
-        return {**held, **{d: (values, chunk in fresh) for d, (values, chunk) in stored.items()}}
+        fresh = {chunk for chunk in chunks if chunk in self._written}
+        rows = {digest: (values, chunk in fresh) for digest, (values, chunk) in stored.items()}
+        return {**held, **rows} if held else rows
 
     def read_from(self) -> list[dict[str, int]]:
         """See `StoredPredictions.read_from`."""

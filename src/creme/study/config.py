@@ -45,7 +45,7 @@ class Study(StageTables):
     a study can be read where a plugin is not installed.
     """
 
-    _folder: Path = PrivateAttr(default_factory=_READ_FROM.get)
+    _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get())
     _text: str | None = PrivateAttr(None)
     _title: str = PrivateAttr("")
 
@@ -190,12 +190,47 @@ class Study(StageTables):
         self,
         output: str | Path | None = None,
         stages: SequenceOf[str] | None = None,
-        progress: Any = None,
+        *,
+        progress: bool | None = None,
     ) -> StudyResults:
-        """Run the study, or go on with it; see `creme.study.run.run_study`."""
+        """Run the study, or go on with it; see `creme.study.run.run_study`.
+
+        Parameters
+        ----------
+        output : str or Path, optional
+            The study's folder; ``NAME.study`` in the folder of the file unless given.
+        stages : sequence of str, optional
+            Only these, and those that they need and that are not finished.
+        progress : bool, optional
+            Whether to show how far each stage is; unless given, in notebooks and terminals only.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C; what was predicted is stored, and `run` again goes on from there.
+        """
+        from creme.runner.progress_bar import shown_in_python
         from creme.study.run import run_study
 
-        return run_study(self, output=output, stages=stages, progress=progress)
+        interrupted = []
+
+        def note(stage: str, state: dict[str, Any], ran: bool) -> None:
+            if ran and state["state"] == "interrupted":
+                interrupted.append(stage)
+
+        results = run_study(
+            self,
+            output=output,
+            stages=stages,
+            progress=lambda stage, plan: shown_in_python(plan, progress),
+            on_stage=note,
+        )
+        if interrupted:
+            raise KeyboardInterrupt(
+                "stopped before the end; what was predicted is stored, and another run goes on "
+                "from there"
+            )
+        return results
 
     @field_validator("stages", mode="before")
     @classmethod

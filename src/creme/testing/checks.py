@@ -1,4 +1,4 @@
-"""What a check is."""
+"""Checks, and their outcomes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ConformanceError(CremeError, AssertionError):
 
 
 class NotChecked(SkipTest):
-    """A check needs what the plugin does not say; pytest reports it as skipped."""
+    """A check needs something that the plugin does not say; pytest reports it as skipped."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Check:
         Returns
         -------
         str
-            What of it could not be checked; empty as a rule.
+            The parts that could not be checked; empty as a rule.
 
         Raises
         ------
@@ -51,7 +51,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CheckResult:
     """The result of a check, with the reason unless it passed, or what it left out."""
 
     check: Check
@@ -59,19 +59,19 @@ class Outcome:
     reason: str = ""
 
 
-def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[Outcome]:
+def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[CheckResult]:
     """The result of each check, also after one has failed."""
     for check in checks:
         try:
             remark = check(make)
         except NotChecked as reason:
-            yield Outcome(check, "not checked", str(reason))
+            yield CheckResult(check, "not checked", str(reason))
         except ConformanceError as error:
-            yield Outcome(check, "failed", str(error))
+            yield CheckResult(check, "failed", str(error))
         except Exception as error:
-            yield Outcome(check, "failed", f"raised {type(error).__name__}: {error}")
+            yield CheckResult(check, "failed", f"raised {type(error).__name__}: {error}")
         else:
-            yield Outcome(check, "passed", remark)
+            yield CheckResult(check, "passed", remark)
 
 
 def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:

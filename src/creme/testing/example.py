@@ -41,7 +41,7 @@ def check_example(
     sequence : Sequence or str
         Of the model's input length; a real or random one, not the same from both ends.
     expected : array, shape (n_bins, tracks)
-        What the network gives for it where it comes from: in the program of its authors.
+        The network's prediction where it comes from: in the program of its authors.
     tolerance : float
         Of the largest value.
 
@@ -51,34 +51,36 @@ def check_example(
         If the prediction is another one, or would be the same for any sequence.
     """
     model = make()
-    given = Sequence.from_string(sequence) if isinstance(sequence, str) else sequence
+    letters = Sequence.from_string(sequence) if isinstance(sequence, str) else sequence
     ensure(
-        len(given) == model.input_length,
-        f"the example has {len(given)} bp, and the model takes {model.input_length} bp",
+        len(letters) == model.input_length,
+        f"the example has {len(letters)} bp, and the model takes {model.input_length} bp",
     )
-    wanted = np.asarray(expected, dtype=np.float32)
+    target = np.asarray(expected, dtype=np.float32)
     shape = (model.n_bins, len(model.tracks))
     ensure(
-        wanted.shape in (shape, (1, *shape)),
-        f"what is expected has the shape {wanted.shape}, and the model gives {shape}",
+        target.shape in (shape, (1, *shape)),
+        f"what is expected has the shape {target.shape}, and the model gives {shape}",
     )
-    wanted = wanted.reshape(shape)
-    scale = max(float(np.abs(wanted).max()), 1e-30)
-    onehot = given.onehot(model.n_value)
+    target = target.reshape(shape)
+    scale = max(float(np.abs(target).max()), 1e-30)
+    onehot = letters.onehot(model.n_value)
 
     def apart(output: Output) -> float:
-        return float(np.abs(output - wanted).max()) / scale
+        return float(np.abs(output - target).max()) / scale
 
-    got = model.predict(onehot[None])[0]
-    if apart(got) > tolerance:
+    predicted = model.predict(onehot[None])[0]
+    if apart(predicted) > tolerance:
         fitting = [
-            name for name, output in _variants(model, onehot, got) if apart(output) <= tolerance
+            name
+            for name, output in _variants(model, onehot, predicted)
+            if apart(output) <= tolerance
         ]
         reason = f": it expects {', or '.join(fitting)}" if fitting else ""
         ensure(
             False,
-            f"the prediction differs from what is expected by {apart(got):.1e} of the largest "
-            f"value; {tolerance:.0e} is allowed{reason}",
+            f"the prediction differs from what is expected by {apart(predicted):.1e} of the "
+            f"largest value; {tolerance:.0e} is allowed{reason}",
         )
     turned = model.predict(np.ascontiguousarray(onehot[None, ::-1, [1, 0, 2, 3]]))[0]
     ensure(
@@ -88,10 +90,10 @@ def check_example(
     )
 
 
-def _variants(model: Model, onehot: Onehot, got: Output) -> Iterator[tuple[str, Output]]:
-    """What else could be meant, and the prediction of it."""
-    yield "bins in the reverse order", got[::-1]
-    yield "tracks in the reverse order", got[:, ::-1]
+def _variants(model: Model, onehot: Onehot, predicted: Output) -> Iterator[tuple[str, Output]]:
+    """Other readings of the input, and the prediction of each."""
+    yield "bins in the reverse order", predicted[::-1]
+    yield "tracks in the reverse order", predicted[:, ::-1]
     for name, variant in _inputs(model, onehot):
         output = model.predict(np.ascontiguousarray(variant)[None])[0]
         yield name, output

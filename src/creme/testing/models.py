@@ -31,8 +31,7 @@ def sequences(model: Model, n: int, seed: int = 0) -> np.ndarray:
 def batch_difference(model: Model, n: int = 3) -> float:
     """Largest difference between a batch of `n` and one by one, as a share of the largest value.
 
-    What a network's numbers differ by from one batch size to another is what a resumed run may
-    differ by.
+    A resumed run may differ by as much.
     """
     onehot = sequences(model, n)
     together = model.predict(onehot).copy()

@@ -74,7 +74,7 @@ def position(make: Callable[[], Model]) -> None:
 
 
 def _places(model: Model, reach: int) -> Iterator[_Place]:
-    """What is edited: both ends of the input; of some bins all bases, and what is around them."""
+    """The edited positions: both ends of the input, and all bases of a few bins and around them."""
     length, size = model.input_length, model.bin_size
     yield _Place(0, min(size, length), 0, "end")
     yield _Place(max(0, length - size), length, model.n_bins - 1, "end")

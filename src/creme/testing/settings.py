@@ -27,7 +27,7 @@ def check_settings(make: Callable[[], Model], onehot: NDArray[np.float32]) -> st
     make : callable
         Makes the model.
     onehot : array of float32, (B, input_length, 4)
-        What is predicted.
+        The input.
 
     Returns
     -------
@@ -43,7 +43,8 @@ def check_settings(make: Callable[[], Model], onehot: NDArray[np.float32]) -> st
     """
     model = make()
     expected: NDArray[np.float32] | None = None
-    varied, unvaried = [], []
+    varied: list[str] = []
+    unvaried: list[str] = []
     for name, others in _settings(model):
         tried = False
         for value, other in others:
@@ -51,14 +52,14 @@ def check_settings(make: Callable[[], Model], onehot: NDArray[np.float32]) -> st
                 if other.fingerprint != model.fingerprint:
                     tried = True
                     continue
-                got = other.predict(onehot).copy()
+                values = other.predict(onehot).copy()
             except Exception:
                 continue  # not allowed after all, or a device that is not there
             tried = True
             if expected is None:
                 expected = model.predict(onehot).copy()
             ensure(
-                not _differ(got, expected),
+                not _differ(values, expected),
                 f"with {name} = {value!r} predictions are others, and the fingerprint is the same: "
                 f"stored predictions of one setting would be taken for those of the other. Leave "
                 f"identity() to its default, or name the setting there",
@@ -69,10 +70,10 @@ def check_settings(make: Callable[[], Model], onehot: NDArray[np.float32]) -> st
     return f"not varied: {listing(unvaried, 20)}" if unvaried else ""
 
 
-def _differ(got: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
-    if got.shape != expected.shape:
+def _differ(values: NDArray[np.float32], expected: NDArray[np.float32]) -> bool:
+    if values.shape != expected.shape:
         return True
-    apart = float(np.abs(got - expected).max(initial=0))
+    apart = float(np.abs(values - expected).max(initial=0))
     return apart > TOLERANCE * max(float(np.abs(expected).max(initial=0)), 1e-30)
 
 

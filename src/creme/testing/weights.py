@@ -25,7 +25,7 @@ def check_weights_run_nothing(make: Callable[[], Model], file: Path) -> str:
     Returns
     -------
     str
-        What the model's error says: it should be about the file.
+        The model's error: it should be about the file.
 
     Raises
     ------

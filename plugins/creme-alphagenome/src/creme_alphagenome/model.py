@@ -11,9 +11,9 @@ from importlib.metadata import version
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
+from creme import Model, Selection, Sequence, TrackTable
 from creme.errors import ConfigError, ModelError, listing
-from creme.model import Model, Selection, TrackTable
-from creme.sequence import N, Sequence, onehot_table
+from creme.sequence import N, onehot_table
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
@@ -320,7 +320,7 @@ class AlphaGenome(Model):
 
 
 def _errors(futures: list[Future[None]]) -> Iterator[BaseException]:
-    """What requests failed of, not that others were ended for it."""
+    """The failures of requests, without the requests that were ended because of them."""
     for future in futures:
         error = future.exception() if future.done() and not future.cancelled() else None
         if error is not None and not isinstance(error, Ended):

@@ -20,10 +20,10 @@ LONGEST = 60.0
 """Seconds that a wait is at most, unless the service asks for more: quotas count by the minute."""
 
 LATER = frozenset({"RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED"})
-"""What passes: such requests are repeated as long as the user has patience."""
+"""Failures that pass: such requests are repeated as long as the user has patience."""
 
 DOUBTFUL = frozenset({"INTERNAL", "UNKNOWN", "ABORTED", "DATA_LOSS", "CANCELLED", "BROKEN"})
-"""What may pass, or may be a fault: repeated, but not for long. BROKEN is a reply cut short."""
+"""Failures that may pass or last: repeated, but not for long. BROKEN is a reply cut short."""
 
 DOUBTFUL_ATTEMPTS = 4
 
@@ -46,7 +46,7 @@ class Failure(Exception):
     code : str
         Name of the gRPC status, or BROKEN.
     details : str
-        What the service says of it.
+        The service's words.
     wait : float
         Seconds that the service asks to wait; 0 where it does not say.
     """
@@ -116,10 +116,10 @@ class Persistence:
         self.patience = patience
         self._lock = threading.Lock()
         self._not_before = 0.0
-        self._told = False
+        self._warned = False
 
     def __call__(self, send: Callable[[], T], name: str, batch: Batch) -> T:
-        """What `send` returns, which raises `Failure` where it does not succeed.
+        """The return value of `send`, which raises `Failure` where it does not succeed.
 
         Raises
         ------
@@ -135,7 +135,7 @@ class Persistence:
             except Failure as error:
                 failure = error
             else:
-                self._told = False
+                self._warned = False
                 return result
             batch.pause(0.0)
             now = monotonic()
@@ -157,8 +157,8 @@ class Persistence:
     def _tell(self, failure: Failure) -> None:
         """Say once why nothing happens, until something does."""
         with self._lock:
-            told, self._told = self._told, True
-        if not told:
+            warned, self._warned = self._warned, True
+        if not warned:
             warnings.warn(
                 f"the service of model alphagenome answers {failure}; requests are repeated for up "
                 f"to {self.patience:g} s",
@@ -218,7 +218,7 @@ def _given_up(failure: Failure, attempts: int, seconds: float, patience: float) 
 
 
 def _refused(failure: Failure) -> str:
-    """What a refusal means, and what to do."""
+    """The meaning of a refusal, and what to do."""
     said = str(failure)
     if failure.code == "UNAUTHENTICATED" or (
         failure.code in ("INVALID_ARGUMENT", "PERMISSION_DENIED")

@@ -9,17 +9,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from creme import Track, TrackTable
+from creme.adapters import cache_folder, write_text
 from creme.errors import ConfigError, ModelError, listing, nearest
-from creme.files.cache_folder import cache_folder
-from creme.files.durable import write_text
-from creme.model import Track, TrackTable
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Record:
-    """What the service says of a track; empty or None where it does not."""
+    """A track as the service describes it; empty or None where it does not."""
 
     name: str
     strand: str
@@ -177,7 +176,7 @@ def _file(organism: str, address: str, sdk: str) -> Path:
 
 
 def kept(organism: str, address: str, sdk: str) -> Offer | None:
-    """What the service offered when it was last asked; None if that is not on disk."""
+    """The service's last reply on its tracks; None if that is not on disk."""
     try:
         content = json.loads(_file(organism, address, sdk).read_text(encoding="utf-8"))
         if content["format"] != _FORMAT:

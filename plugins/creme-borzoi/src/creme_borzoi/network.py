@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 from borzoi_pytorch.pytorch_borzoi_transformer import get_positional_embed
-from creme.adapters.relative_attention import attended, transformed
-from creme.model import Selection
+from creme import Selection
+from creme.adapters import attended, transformed
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -76,7 +76,7 @@ class _Span:
 
 
 def _attended(attend: Any, x: Tensor, first: int, last: int) -> Tensor:
-    """What the library's attention gives for positions `first` to before `last`."""
+    """The library's attention for positions `first` to before `last`."""
     if attend.positions is None:
         attend.positions = get_positional_embed(
             x.shape[1], _TRAINED_LENGTH, attend.num_rel_pos_features, x.device

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from creme.adapters.targets import read_columns
+from creme.adapters import read_columns
 from creme.errors import ConfigError
 from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ _STATISTICS = ("sum", "mean", "avg")
 
 @dataclass(frozen=True)
 class Squash:
-    """What was done to the coverage of each track.
+    """How the coverage of each track was squashed.
 
     Coverage was summed (or averaged) over a bin; where the statistic ends with ``_sqrt``, raised to
     3/4; what then was above a limit replaced by the limit and the root of what it exceeds it by;
@@ -71,7 +71,7 @@ class Squash:
         ----------
         output : Tensor
         tracks : tuple of int, optional
-            Which ones it has; all unless given.
+            Indices of its tracks; all unless given.
         """
         import torch
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
-from creme.adapters.pretrained import PretrainedModel
-from creme.adapters.targets import ENFORMER_TARGETS
-from creme.adapters.torch_model import SplitTorchModel
+from creme import Selection, TrackTable
+from creme.adapters import ENFORMER_TARGETS, Download, PretrainedModel, SplitTorchModel
 from creme.errors import ConfigError, ModelError
-from creme.files.fetch import Download
-from creme.model import Selection, TrackTable
 from pydantic import Field, model_validator
 
 _HUB = "https://huggingface.co/EleutherAI/enformer-official-rough/resolve/main"

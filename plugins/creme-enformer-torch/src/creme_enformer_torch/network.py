@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from creme.adapters.relative_attention import attended, transformed
-from creme.model import Selection
+from creme import Selection
+from creme.adapters import attended, transformed
 from enformer_pytorch.modeling_enformer import AttentionPool, get_positional_embed
 from torch import Tensor
 from torch.nn import functional as F
@@ -25,7 +25,7 @@ def encode(network: Any, batch: Tensor) -> Tensor:
 
 
 def _pooled(pool: AttentionPool, x: Tensor) -> Tensor:
-    """What the library's attention pooling gives.
+    """The library's attention pooling.
 
     A softmax over two is a sigmoid of their difference, and logits without a bias are linear: so
     half of the convolution will do.
@@ -55,7 +55,7 @@ def _target_length(network: Any, features: Tensor) -> int:
 
 
 def _attended(attend: Any, x: Tensor, first: int, last: int) -> Tensor:
-    """What the library's attention gives for positions `first` to before `last`."""
+    """The library's attention for positions `first` to before `last`."""
     return attended(attend, x, _relative_keys(attend, x.shape[1], x.device), first, last)
 
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from creme.adapters import cache_folder
 from creme.errors import ModelError
-from creme.files.cache_folder import cache_folder
 
 HANDLE = "https://tfhub.dev/deepmind/enformer/1"
 KAGGLE_HANDLE = "deepmind/enformer/tensorFlow2/enformer/1"
@@ -65,7 +65,7 @@ class _Place:
     marker: Path | None = None
 
     def problem(self) -> str | None:
-        """What is wrong with it, if anything."""
+        """The fault of it, if there is one."""
         if not self.folder.is_dir():
             return "not there"
         if self.marker is not None and not self.marker.is_file():

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from creme.adapters.loaded import LoadedModel
-from creme.adapters.targets import ENFORMER_TARGETS, track_table
+from creme import Selection, TrackTable
+from creme.adapters import ENFORMER_TARGETS, Download, LoadedModel, digest, track_table
 from creme.errors import ModelError
-from creme.files.digests import digest
-from creme.files.fetch import Download
-from creme.model import Selection, TrackTable
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -131,8 +128,8 @@ class Enformer(LoadedModel):
 
     def environment(self) -> dict[str, Any]:
         """The device, TensorFlow's version, and whether kernels are deterministic."""
-        found = super().environment()
-        if not found:
+        environment = super().environment()
+        if not environment:
             return {}
         import tensorflow as tf
 
@@ -143,7 +140,7 @@ class Enformer(LoadedModel):
             device = tf.config.experimental.get_device_details(gpu).get("device_name", place)
         deterministic = os.environ.get("TF_DETERMINISTIC_OPS", "").lower() in ("1", "true")
         return {
-            **found,
+            **environment,
             "device": device,
             "precision": "float32",
             "deterministic": deterministic or self.deterministic,

@@ -9,10 +9,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from creme.adapters.described import FileModel
-from creme.adapters.torch_model import arithmetic
+from creme.adapters import FileModel, arithmetic, digest
 from creme.errors import ModelError
-from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from creme.adapters.described import FileModel
+from creme.adapters import FileModel, digest
 from creme.errors import ModelError
-from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field
 

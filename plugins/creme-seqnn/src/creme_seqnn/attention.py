@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from creme.adapters.relative_attention import heads_of, relative_attention
+from creme.adapters import heads_of, relative_attention
 from torch import Tensor, nn
 
 from creme_seqnn.layers import Linear, tensor
@@ -74,7 +74,7 @@ class RelativeAttention(nn.Module):
         self.register_buffer("relative_keys", tensor(relative_keys.transpose(1, 2, 0)))
 
     def forward(self, x: Tensor, first: int = 0, last: int | None = None) -> Tensor:
-        """What the positions from `first` to before `last` make of all."""
+        """Attention of the positions from `first` to before `last` to all."""
         queries = heads_of(self.query(x[:, first:last]), self.heads)
         keys = heads_of(self.key(x), self.heads).transpose(2, 3)
         values = heads_of(self.value(x), self.heads)

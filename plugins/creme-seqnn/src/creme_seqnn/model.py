@@ -8,10 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from creme.adapters.targets import track_table
-from creme.adapters.torch_model import SplitTorchModel
-from creme.files.digests import digest
-from creme.model import Selection, TrackTable
+from creme import Selection, TrackTable
+from creme.adapters import SplitTorchModel, digest, track_table
 from pydantic import Field, field_validator
 
 from creme_seqnn.locality import Split, split
@@ -43,7 +41,7 @@ class SeqNN(SplitTorchModel):
         The table of the head's tracks, ``targets.txt``. Without it tracks are called ``track0``,
         ``track1`` and so on.
     head : str
-        Which head to predict with: ``human`` is what the description calls ``head_human``.
+        The head to predict with: ``human`` is what the description calls ``head_human``.
     device : str
         ``cpu``, ``cuda``, ``cuda:N``, or ``auto``: the first GPU if there is one.
 
@@ -149,15 +147,15 @@ class SeqNN(SplitTorchModel):
 
     @property
     def radius(self) -> int:
-        """What the convolutions before the first attention reach, bp."""
+        """The reach of the convolutions before the first attention, bp."""
         return self._split.radius
 
     def trunk(self, network: Network, batch: Tensor) -> tuple[Tensor, ...]:
-        """What lies before the first attention."""
+        """The layers before the first attention."""
         return network.encode(batch)
 
     def rest(self, network: Network, features: tuple[Tensor, ...], selection: Selection) -> Tensor:
-        """What follows, for the chosen bins and tracks."""
+        """The layers from the first attention on, for the chosen bins and tracks."""
         return network.decode(features, *_indices(features[0], selection))
 
 

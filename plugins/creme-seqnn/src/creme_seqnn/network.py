@@ -20,7 +20,7 @@ from creme_seqnn.weights import Shapes
 
 
 class WeightSource(Protocol):
-    """What hands out weights: a :class:`~creme_seqnn.weights.WeightFile`."""
+    """An object that hands out weights: a :class:`~creme_seqnn.weights.WeightFile`."""
 
     def take(self, kind: str, shapes: Shapes) -> dict[str, np.ndarray]: ...
 
@@ -35,9 +35,9 @@ class Network(nn.Module):
     Parameters
     ----------
     body : iterable of Module
-        What sees more than one position at a time, and what lies before it.
+        The layers up to the last that sees more than one position at a time.
     tail : iterable of Module
-        What treats each bin by itself, up to the last dense layer.
+        The layers that treat each bin by itself, up to the last dense one.
     dense, activation : Module
         The last dense layer and what follows it.
     local : int
@@ -94,7 +94,7 @@ class Network(nn.Module):
         bins: Tensor | None = None,
         tracks: Tensor | None = None,
     ) -> Tensor:
-        """What follows, at the positions that the chosen bins depend on; see `forward`."""
+        """The layers after the trunk, at the positions that the chosen bins need; see `forward`."""
         *kept, x = features
         n = x.shape[1]
         slots = [module.slot for module in self.body[: self.local] if isinstance(module, Save)]
@@ -120,7 +120,7 @@ def build_network(architecture: Architecture, head: str, weights: WeightSource) 
     architecture : Architecture
         The description.
     head : str
-        Which head to predict with. The weights may be those of the trunk and this head, or of the
+        The head to predict with. The weights may be those of the trunk and this head, or of the
         trunk and all heads.
     weights : WeightSource
         Where the weights come from; all of them must have their place.

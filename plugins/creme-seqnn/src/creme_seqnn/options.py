@@ -33,7 +33,7 @@ class Options:
     Parameters
     ----------
     where : str
-        What the options belong to, for messages.
+        The layer that the options belong to, for messages.
     given : mapping
         The block as it stands in the file.
     defaults : mapping

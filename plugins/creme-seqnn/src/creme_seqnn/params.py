@@ -36,7 +36,7 @@ class Head:
     Attributes
     ----------
     steps : tuple of Step
-        What follows the trunk.
+        The layers after the trunk.
     n_bins, bin_size : int
         The number of bins and the width of one in bp.
     output_start : int

@@ -36,7 +36,7 @@ Kept = dict[int, tuple[Tensor, Span]]
 def computed(
     modules: Iterable[nn.Module], x: Tensor, given: Span, wanted: Span, n: int, saved: Kept
 ) -> Tensor:
-    """What modules, one after another, make of x at some positions.
+    """Modules, one after another, applied to x at some positions.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def computed(
     n : int
         Length of the whole input of the first module.
     saved : dict
-        What was saved before; what is saved here is added.
+        Outputs that were saved before; those saved here are added.
     """
     chain = list(modules)
     lengths = _lengths(chain, n)
@@ -130,7 +130,7 @@ def _halved(unet: UNet, wanted: Span, n: int) -> Span:
 
 
 def _one(module: nn.Module, x: Tensor, given: Span, wanted: Span, n: int, saved: Kept) -> Tensor:
-    """What one module makes of x, which is at the positions that it needs."""
+    """One module applied to x, which is at the positions that it needs."""
     match module:
         case Conv():
             # At an end of x that is none of the sequence's the padding spoils what is cut off.

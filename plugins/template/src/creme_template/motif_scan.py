@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from creme import Model, Track, TrackTable
 from creme.errors import ModelError
-from creme.files.digests import digest
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
@@ -25,12 +24,14 @@ class MotifScan(Model):
     # predictions in users' stores are then made anew.
     name: ClassVar[str] = "motif_scan"
     version: ClassVar[str] = "1"
-    # What stands in all four channels of an N, and how many sequences are predicted at once.
+    # The value of all four channels of an N, and how many sequences are predicted at once.
     n_value: ClassVar[float] = 0.25
     batch_size: ClassVar[int] = 16
 
-    # Parameters: what an experiment file may say in [model]. They are checked when the model is
-    # made; a path is taken from the folder of the file.
+    # Parameters: the keys of [model] in an experiment file. They are checked when the model is
+    # made; a path is taken from the folder of the file. All belong to the fingerprint that
+    # predictions are kept under, files with their digest. One that changes no prediction is
+    # declared so: `threads: NotInFingerprint[int] = 1`, with creme.adapters.NotInFingerprint.
     weights: Path = Field(description="text file of numbers: a row a position, columns A C G T")
     length: int = Field(2048, ge=256, multiple_of=128, description="input length, bp")
 
@@ -41,7 +42,7 @@ class MotifScan(Model):
             raise ValueError(f"there is no file {str(path)!r}")
         return path.absolute()  # a worker may have another working directory
 
-    # The grid: what is predicted for which bases. Bins cover the middle of the input unless
+    # The grid: the bases that each bin is predicted for. Bins cover the middle of the input unless
     # `output_start` says otherwise; a locus's TSS is put on the middle unless `tss` does.
 
     @property
@@ -70,10 +71,6 @@ class MotifScan(Model):
         return TrackTable(
             (Track("motif+", strand="+", pair=1), Track("motif-", strand="-", pair=0))
         )
-
-    def identity(self) -> dict[str, Any]:
-        """All that changes a prediction, beside the version and the grid."""
-        return {"weights": digest(self.weights)}
 
     @cached_property
     def motif(self) -> NDArray[np.float64]:

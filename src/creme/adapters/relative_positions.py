@@ -91,7 +91,7 @@ def heads_of(x: Tensor, heads: int) -> Tensor:
 
 
 def attended(attend: Any, x: Tensor, relative: Tensor, first: int, last: int) -> Tensor:
-    """What enformer-pytorch's attention, or borzoi-pytorch's copy of it, gives for some positions.
+    """The attention layer of enformer-pytorch, or of borzoi-pytorch, for some positions.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def _of_few(
     length = x.shape[1]
     positions = relative_keys[:, :, length - first - number : 2 * length - 1 - first]
     relative = torch.matmul(queries + position_bias, positions)
-    asked = torch.matmul(queries + content_bias, key_weight.unflatten(0, (h, -1)))
-    logits = torch.matmul(asked.flatten(1, 2), x.transpose(1, 2)).unflatten(1, (h, number))
+    content = torch.matmul(queries + content_bias, key_weight.unflatten(0, (h, -1)))
+    logits = torch.matmul(content.flatten(1, 2), x.transpose(1, 2)).unflatten(1, (h, number))
     shares = torch.softmax(logits + relative_shift(relative), dim=-1)
     gathered = torch.matmul(shares.flatten(1, 2), x).unflatten(1, (h, number))
     values = torch.matmul(gathered, value_weight.unflatten(0, (h, -1)).transpose(1, 2))
@@ -152,9 +152,9 @@ def transformed(
     last: int,
     attention: Callable[[Any, Tensor, int, int], Tensor],
 ) -> Tensor:
-    """Positions `first` to before `last` of what these libraries' transformer makes of x.
+    """Positions `first` to before `last` of these libraries' transformer layers applied to x.
 
-    Earlier layers need all positions; the last one is asked for those alone.
+    Earlier layers need all positions; the last one computes those alone.
 
     Parameters
     ----------

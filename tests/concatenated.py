@@ -39,8 +39,13 @@ def labelled(
 
 def concatenated(units: Iterable[Unit], tracks: list[str]) -> xr.Dataset:
     """One Dataset of all units, along `locus`, in their order."""
+    return join([labelled(*unit, tracks) for unit in units])
+
+
+def join(datasets: list[xr.Dataset]) -> xr.Dataset:
+    """One Dataset of labelled ones, along `locus`, in their order."""
     return xr.concat(
-        [labelled(*unit, tracks) for unit in units],
+        datasets,
         dim="locus",
         data_vars="all",
         coords="different",
