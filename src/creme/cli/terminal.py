@@ -88,7 +88,7 @@ def progress(
     Where standard error is no terminal, a line every half minute takes the bar's place.
     """
     scheduler: Scheduler | None = None
-    asked = False
+    stopping = False
 
     def end(running: Scheduler) -> None:
         err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
@@ -97,8 +97,8 @@ def progress(
     # Before there is a scheduler it is only remembered: what is imported meanwhile may swallow an
     # exception, and may be what printing needs.
     def stop(_signal: int, _frame: Any) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal stopping
+        stopping = True
         # A second Ctrl-C does not wait for the batch.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if scheduler is not None:
@@ -107,7 +107,7 @@ def progress(
     def on_start(started: Scheduler) -> None:
         nonlocal scheduler
         scheduler = started
-        if asked:
+        if stopping:
             end(started)
 
     before = signal.signal(signal.SIGINT, stop)
@@ -135,14 +135,14 @@ def _shown(plan: Plan) -> Iterator[Callable[[Progress], None]]:
         disable=not err.is_terminal,
     )
     job = bar.add_task("run", total=total, rate=0.0, reused=0)
-    began = told = time.monotonic()
+    began = shown = time.monotonic()
 
     def on_progress(now: Progress) -> None:
-        nonlocal told
+        nonlocal shown
         moment = time.monotonic()
-        if moment - told < (0.2 if err.is_terminal else 30.0):
+        if moment - shown < (0.2 if err.is_terminal else 30.0):
             return
-        told = moment
+        shown = moment
         rate = now.predicted / (moment - began)
         reused = now.stored + now.repeated
         bar.update(job, completed=now.asked, rate=rate, reused=reused)
