@@ -19,9 +19,13 @@ PUBLIC = {("src/creme/genome/locus.py", "given")}
 
 PLAIN = [
     *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
-    *("src/creme/perturbations", "src/creme/suite"),
+    *("src/creme/perturbations", "src/creme/suite", "src/creme/results"),
+    *(f"src/creme/runner/{module}.py" for module in ("pace", "plan", "run")),
     *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
-    *(f"src/creme/cli/{module}.py" for module in ("__init__", "demo", "models", "template")),
+    *(
+        f"src/creme/cli/{module}.py"
+        for module in ("__init__", "demo", "execute", "models", "template", "terminal")
+    ),
 ]
 """Rooms and files without private words; each that is done is added."""
 
