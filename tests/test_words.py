@@ -14,19 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PRIVATE = {"asked", "elsewhere", "found", "given", "got", "known", "made_from", "said", "told"}
 """Words that do not say what a name holds."""
 
-PUBLIC = {("src/creme/genome/locus.py", "given")}
-"""Names that users write: a locus is made with ``given=``."""
+PUBLIC = {
+    ("src/creme/genome/locus.py", "given"),
+    ("src/creme/runner/scheduler.py", "asked"),
+    ("src/creme/runner/tasks.py", "asked"),
+}
+"""Names that users write: a locus is made with ``given=``; and keys of stored counts."""
 
-PLAIN = [
-    *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
-    *("src/creme/perturbations", "src/creme/suite", "src/creme/results"),
-    *(f"src/creme/runner/{module}.py" for module in ("pace", "plan", "run")),
-    *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
-    *(
-        f"src/creme/cli/{module}.py"
-        for module in ("__init__", "demo", "execute", "models", "template", "terminal")
-    ),
-]
+PLAIN = ["src/creme"]
 """Rooms and files without private words; each that is done is added."""
 
 SHARED = {
