@@ -21,22 +21,15 @@ PUBLIC = {
 }
 """Names that users write: a locus is made with ``given=``; and keys of stored counts."""
 
-PLAIN = ["src/creme"]
+PLAIN = ["src/creme", *(f"plugins/{path.name}/src" for path in sorted(ROOT.glob("plugins/*")))]
 """Rooms and files without private words; each that is done is added."""
 
 SHARED = {
-    "Batch",
-    "Crop",
     "Locus",
-    "Outcome",
     "Profiles",
-    "Residual",
-    "Save",
     "Selection",
     "Source",
-    "UNet",
     "_Found",
-    "_Place",
 }
 """Names that more than one class has. This list only gets shorter."""
 
