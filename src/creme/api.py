@@ -14,10 +14,11 @@ from creme import registry
 from creme.errors import ConfigError, MeasurementError
 from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
+from creme.results import ALL_UNITS
 from creme.runner.experiment import warn_of_failures
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
-from creme.runner.run import ALL_UNITS, Report
+from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
