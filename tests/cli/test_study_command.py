@@ -53,6 +53,14 @@ def test_an_experiment_is_no_study(option, creme, begun):
     assert f"'creme resume {results}' continues it" in shown
 
 
+def test_a_study_with_readouts_is_a_study(creme, tmp_path):
+    mini.write(tmp_path, genes=1)
+    readout = '[[readouts]]\nname = "tss"\nbins = "tss"\n\n[higher_order]'
+    file = mini.study(tmp_path, ("[higher_order]", readout))
+    shown = creme("study", file, "--plan", "--seconds-per-prediction", 1)
+    assert "context_dependence" in shown
+
+
 def test_the_status_of_a_study_that_has_not_begun(creme, tmp_path):
     mini.write(tmp_path, genes=1)
     file = mini.study(tmp_path)

@@ -45,7 +45,7 @@ class Study(StageTables):
     a study can be read where a plugin is not installed.
     """
 
-    _folder: Path = PrivateAttr(default_factory=_READ_FROM.get)
+    _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get())
     _text: str | None = PrivateAttr(None)
     _title: str = PrivateAttr("")
 
