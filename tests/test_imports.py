@@ -19,10 +19,12 @@ SOURCE = ROOT / "src"
 LEVELS = (
     {"lazy"},
     {"creme", "errors"},
-    {"files", "moved", "parameters", "registry", "seeds", "sequence", "tracks"},
+    {"files", "kinds", "moved", "parameters", "seeds", "sequence", "tracks"},
+    {"fingerprint", "readout"},
     # Modules of a former version, which forward to where their contents are now.
     {"durable", "fetch", "folders", "split", "weights"},
-    {"demo", "kernels", "model", "perturbation", "tiling"},
+    {"demo", "file_plugins", "kernels", "model", "perturbation", "tiling"},
+    {"registry"},
     {"adapters", "genome", "perturbations", "store", "test"},
     {"analysis"},
     {"inference", "models", "results", "suite"},

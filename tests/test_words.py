@@ -19,25 +19,24 @@ PUBLIC = {("src/creme/genome/locus.py", "given")}
 
 PLAIN = [
     *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
+    *(f"src/creme/{room}" for room in ("adapters", "models", "testing")),
     *("src/creme/perturbations", "src/creme/suite"),
     *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
+    *(f"src/creme/{module}.py" for module in ("model", "parameters", "perturbation", "readout")),
+    *(f"src/creme/{module}.py" for module in ("fingerprint", "sequence", "tracks")),
+    *(f"src/creme/{module}.py" for module in ("file_plugins", "kinds", "moved", "registry")),
     *(f"src/creme/cli/{module}.py" for module in ("__init__", "demo", "models", "template")),
+    "src/creme/cli/plugins.py",
+    *(f"plugins/{path.name}/src" for path in sorted(ROOT.glob("plugins/*"))),
 ]
 """Rooms and files without private words; each that is done is added."""
 
 SHARED = {
-    "Batch",
-    "Crop",
     "Locus",
-    "Outcome",
     "Profiles",
-    "Residual",
-    "Save",
     "Selection",
     "Source",
-    "UNet",
     "_Found",
-    "_Place",
 }
 """Names that more than one class has. This list only gets shorter."""
 

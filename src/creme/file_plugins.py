@@ -16,9 +16,9 @@ from typing import Any, Literal
 
 from pydantic import create_model
 
-from creme import registry
 from creme.errors import ConfigError, PluginError, listing
 from creme.fingerprint import by_digest, holds_path
+from creme.kinds import PYTHON, check_class
 from creme.parameters import Parameters
 
 
@@ -85,7 +85,8 @@ class FromFile(Parameters):
 
 
 def _again(kind: str, values: dict[str, Any]) -> Any:
-    return registry.create(kind, {"name": registry.PYTHON, **values})
+    values = dict(values)
+    return load_class(kind, values.pop("object"), values.pop("sha256"))(**values)
 
 
 _CLASSES: dict[tuple[str, str, str, str], type[Any]] = {}
@@ -119,8 +120,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
     """
     if not isinstance(reference, str | Path):
         raise ConfigError(
-            f"a {kind} of the name {registry.PYTHON!r} is a class in a file: give "
-            f"object = 'FILE.py:NAME'"
+            f"a {kind} of the name {PYTHON!r} is a class in a file: give object = 'FILE.py:NAME'"
         )
     file, name = split_reference(reference)
     content = _content(file)
@@ -131,7 +131,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
     with _LOADING:
         if key not in _CLASSES:
             cls = load_object(file, name, content)
-            registry.check_class(kind, cls, f"{kind} {str(reference)!r}")
+            check_class(kind, cls, f"{kind} {str(reference)!r}")
             taken = {"object", "sha256"} & set(cls.model_fields)
             if taken:
                 raise PluginError(
@@ -171,7 +171,7 @@ def resolved(table: Any, folder: Path) -> Any:
     if not isinstance(table, dict):
         return table
     table = {key: resolved(part, folder) for key, part in table.items()}
-    if table.get("name") == registry.PYTHON and isinstance(table.get("object"), str):
+    if table.get("name") == PYTHON and isinstance(table.get("object"), str):
         path = folder / Path(table["object"]).expanduser()
         file, _ = split_reference(path)
         digest = hashlib.sha256(_content(file)).hexdigest()

@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from importlib.metadata import (
     Distribution,
     EntryPoint,
@@ -23,21 +22,19 @@ from importlib.metadata import (
 from typing import Any
 
 from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
+from creme.kinds import KINDS, PYTHON, check_class, entry_point_group
 
-KINDS = {
-    "model": ("creme.model", "Model"),
-    "perturbation": ("creme.perturbation", "Perturbation"),
-    "test": ("creme.test", "Test"),
-}
-"""The kinds of plugin, and where the class is that those of a kind derive from.
-
-The entry-point groups are ``creme.models``, ``creme.perturbations`` and ``creme.tests``.
-"""
-
-PYTHON = "python"
-"""The name that stands for a plugin in a Python file."""
-
-_NEEDED = {"model": ("name", "version"), "perturbation": ("name",), "test": ("name",)}
+__all__ = [
+    "KINDS",
+    "PYTHON",
+    "Plugin",
+    "check_class",
+    "create",
+    "find",
+    "load",
+    "plugins",
+    "specification",
+]
 
 
 @dataclass(frozen=True)
@@ -76,7 +73,7 @@ class Plugin:
             If the import fails, or the class is not what its kind needs; see `check_class`.
         """
         title = f"{self.kind} {self.name!r} ({self.target}, from {self.distribution})"
-        entry = EntryPoint(name=self.name, value=self.target, group=_group(self.kind))
+        entry = EntryPoint(name=self.name, value=self.target, group=entry_point_group(self.kind))
         try:
             loaded = entry.load()
         except Exception as error:
@@ -90,43 +87,6 @@ class Plugin:
                 f"name = {self.name!r} in the class, or register it as {loaded.name!r}"
             )
         return loaded
-
-
-def check_class(kind: str, loaded: Any, title: str) -> None:
-    """Check that a class has what its kind needs.
-
-    Parameters
-    ----------
-    kind : {'model', 'perturbation', 'test'}
-    loaded : object
-        The object that the plugin's name leads to.
-    title : str
-        Its name in errors.
-
-    Raises
-    ------
-    PluginError
-        If it is no subclass of its kind, leaves a method out, or has no name or version.
-    """
-    home, base_name = KINDS[kind]
-    base = getattr(import_module(home), base_name)
-    if not (isinstance(loaded, type) and issubclass(loaded, base)):
-        raise PluginError(f"{title} is not a subclass of creme.{base_name}")
-    methods = sorted(getattr(loaded, "__abstractmethods__", ()))
-    if methods:
-        raise PluginError(f"{title} lacks {listing(methods, 20)}: a {kind} has to define these")
-    for attribute in _NEEDED[kind]:
-        value = getattr(loaded, attribute, None)
-        if not (isinstance(value, str) and value):
-            given = "" if value is None else f", not {value!r}"
-            raise PluginError(
-                f"{title} has no {attribute}: set {attribute}: ClassVar[str] = '...' in the class"
-                f"{given}"
-            )
-
-
-def _group(kind: str) -> str:
-    return f"creme.{kind}s"
 
 
 @cache
@@ -187,7 +147,7 @@ def plugins(kind: str) -> dict[str, Plugin]:
             version=_named(entry.dist)[1],
             target=entry.value,
         )
-        for entry in _entries().select(group=_group(kind))
+        for entry in _entries().select(group=entry_point_group(kind))
     ]
     # The toolkit's own come first, so that no other distribution can replace one of them.
     candidates.sort(key=lambda p: (p.name, p.distribution != "creme-toolkit", p.distribution))

@@ -55,12 +55,12 @@ def service(credentials, address):
 def quick(monkeypatch):
     """Retries without long waits; waits that were made."""
     waits: list[float] = []
-    pause = retry.Batch.pause
+    pause = retry.RequestBatch.pause
 
     def noted(self, seconds):
         waits.append(seconds)
         pause(self, seconds)
 
     monkeypatch.setattr(retry, "FIRST", 0.01)
-    monkeypatch.setattr(retry.Batch, "pause", noted)
+    monkeypatch.setattr(retry.RequestBatch, "pause", noted)
     return SimpleNamespace(waits=waits)

@@ -24,7 +24,7 @@ from google.rpc import error_details_pb2, status_pb2
 import server as serving
 from creme_alphagenome import AlphaGenome, retry
 from creme_alphagenome import service as plugin_service
-from creme_alphagenome.retry import Batch, Ended, asked_wait, wait_after
+from creme_alphagenome.retry import Ended, RequestBatch, asked_wait, wait_after
 from server import K562, KEY, Step
 
 SHORT = 16384
@@ -111,12 +111,12 @@ def test_all_requests_wait_when_the_quota_is_used_up(quick):
         return time.monotonic()
 
     began = time.monotonic()
-    first = threading.Thread(target=persistence, args=(send, "first", Batch()))
+    first = threading.Thread(target=persistence, args=(send, "first", RequestBatch()))
     first.start()
     while failures:
         time.sleep(0.01)
     time.sleep(0.05)
-    assert persistence(time.monotonic, "second", Batch()) - began >= 0.5
+    assert persistence(time.monotonic, "second", RequestBatch()) - began >= 0.5
     first.join()
 
 
@@ -384,7 +384,7 @@ def test_ctrl_c_ends_the_batch(service, expected):
 
 
 def test_a_batch_that_has_ended_begins_nothing():
-    batch = Batch()
+    batch = RequestBatch()
     batch.end()
     with pytest.raises(Ended):
         batch.pause(10.0)

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from creme_seqnn.attention import RelativeAttention, positional_features
 from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool
-from creme_seqnn.modules import Crop, Residual, Save, UNet
+from creme_seqnn.modules import CropModule, ResidualModule, SaveModule, UNetModule
 from creme_seqnn.spans import Span, computed, length_after
 
 N, CHANNELS = 48, 6
@@ -53,14 +53,14 @@ class Made:
             features=positional_features(length, features, length),
         )
 
-    def residual(self, *modules: nn.Module) -> Residual:
+    def residual(self, *modules: nn.Module) -> ResidualModule:
         scale = self.random.normal(size=CHANNELS) if self.random.random() < 0.5 else None
-        return Residual(modules, scale)
+        return ResidualModule(modules, scale)
 
-    def unet(self, slot: int, width: int) -> UNet:
+    def unet(self, slot: int, width: int) -> UNetModule:
         branches = [nn.Sequential(self.norm(), Elementwise("relu"), self.linear()) for _ in "ab"]
         convolution = nn.Sequential(self.conv(width, depthwise=True), self.linear())
-        return UNet(slot, *branches, convolution)
+        return UNetModule(slot, *branches, convolution)
 
 
 def chains(make: Made) -> dict[str, list[nn.Module]]:
@@ -71,7 +71,7 @@ def chains(make: Made) -> dict[str, list[nn.Module]]:
         "dilated": [make.conv(3, 4), make.conv(5, 2), make.conv(1)],
         "residual": [make.residual(make.norm(), make.conv(3), make.conv(5)), make.linear()],
         "pool": [make.conv(3), MaxPool(3), make.conv(3)],
-        "crop": [make.conv(3), Crop(5, 30), make.conv(3), Crop(2, 20)],
+        "crop": [make.conv(3), CropModule(5, 30), make.conv(3), CropModule(2, 20)],
         "attention": [
             make.residual(make.norm(), make.attention(N)),
             make.residual(make.norm(), make.linear(), make.linear()),
@@ -84,15 +84,15 @@ def chains(make: Made) -> dict[str, list[nn.Module]]:
             make.unet(7, 3),
             make.unet(8, 4),
             make.norm(),
-            Crop(20, 150),
+            CropModule(20, 150),
             make.linear(),
         ],
         "saved on the way": [
             make.conv(3),
-            Save(1),
+            SaveModule(1),
             MaxPool(2),
             make.residual(make.conv(3)),
-            Save(2),
+            SaveModule(2),
             MaxPool(2),
             make.attention(N // 4),
             make.unet(2, 3),
@@ -104,9 +104,9 @@ def chains(make: Made) -> dict[str, list[nn.Module]]:
 
 def whole(modules: list[nn.Module], x: torch.Tensor, saved: dict[int, torch.Tensor]):
     for module in modules:
-        if isinstance(module, Save):
+        if isinstance(module, SaveModule):
             saved[module.slot] = x
-        elif isinstance(module, UNet):
+        elif isinstance(module, UNetModule):
             x = module(x, saved[module.slot])
         else:
             x = module(x)
@@ -149,7 +149,7 @@ def test_no_more_is_computed_than_is_needed(monkeypatch):
 
         monkeypatch.setattr(kind, method, run)
 
-    noting(UNet, "paired", "paired")
+    noting(UNetModule, "paired", "paired")
     noting(RelativeAttention, "forward", "attended")
     x = torch.from_numpy(make.random.normal(size=(1, N, CHANNELS)))
     saved = {

@@ -42,7 +42,7 @@ def check(
         Path | None,
         typer.Option("--from", help="an experiment file with its parameters: [model], [[tests]]"),
     ] = None,
-    given: Annotated[
+    settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE of a parameter, as in the file; may be repeated"),
     ] = None,
@@ -60,7 +60,7 @@ def check(
     from creme.testing.checks import outcomes
 
     kind = _kind(name, kind, file)
-    make = _maker(kind, name, file, _parameters(given or []))
+    make = _maker(kind, name, file, _parameters(settings or []))
     described = make()
     checks = _checks(kind, described)
     if example is not None:
@@ -111,10 +111,10 @@ def _read(file: Path) -> dict[str, Any]:
     return parse_toml(read_text(file), str(file))
 
 
-def _parameters(given: list[str]) -> dict[str, Any]:
+def _parameters(settings: list[str]) -> dict[str, Any]:
     """Parameters as written on the command line: TOML values, or else text."""
     parameters: dict[str, Any] = {}
-    for text in given:
+    for text in settings:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {text!r}: give KEY=VALUE")

@@ -39,9 +39,9 @@ def batch_difference(model: Model, n: int = 3) -> float:
     return _apart(together, alone)
 
 
-def _apart(got: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+def _apart(values: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     """Largest difference as a share of the largest value."""
-    return float(np.abs(got - expected).max() / max(np.abs(expected).max(), 1e-30))
+    return float(np.abs(values - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
 def grid(make: Make) -> None:
@@ -77,12 +77,13 @@ def tracks(make: Make) -> None:
 def shape_and_dtype(make: Make) -> None:
     """A batch of two gives (2, n_bins, tracks) finite float32."""
     model = make()
-    got = model.predict(sequences(model, 2))
+    values = model.predict(sequences(model, 2))
     expected = (2, model.n_bins, len(model.tracks))
-    ensure(isinstance(got, np.ndarray), f"predict returned {type(got).__name__}, not an array")
-    ensure(got.shape == expected, f"predict returned shape {got.shape}, not {expected}")
-    ensure(got.dtype == np.float32, f"predict returned {got.dtype}, not float32")
-    ensure(bool(np.isfinite(got).all()), "predict returned NaN or infinity")
+    kind = type(values).__name__
+    ensure(isinstance(values, np.ndarray), f"predict returned {kind}, not an array")
+    ensure(values.shape == expected, f"predict returned shape {values.shape}, not {expected}")
+    ensure(values.dtype == np.float32, f"predict returned {values.dtype}, not float32")
+    ensure(bool(np.isfinite(values).all()), "predict returned NaN or infinity")
 
 
 def n_rows(make: Make) -> None:
@@ -99,8 +100,8 @@ def n_rows(make: Make) -> None:
         cases[name] = codes.copy()
         cases[name][part] = 4
     for name, case in cases.items():
-        got = _predict(model, case)
-        ensure(bool(np.isfinite(got).all()), f"an input with {name} gave NaN or infinity")
+        values = _predict(model, case)
+        ensure(bool(np.isfinite(values).all()), f"an input with {name} gave NaN or infinity")
     scattered = []
     for code in range(5):
         case = codes.copy()
@@ -137,10 +138,10 @@ def input_not_kept(make: Make) -> None:
     first, second = sequences(model, 1, seed=1), sequences(model, 1, seed=2)
     # The runner's batches are a buffer that is written anew for each.
     buffer = first.copy()
-    got = model.predict(buffer)
-    kept = got.copy()
+    values = model.predict(buffer)
+    kept = values.copy()
     buffer[:] = second
-    ensure(np.array_equal(got, kept), "a prediction changed when its input was overwritten")
+    ensure(np.array_equal(values, kept), "a prediction changed when its input was overwritten")
     ensure(
         _apart(model.predict(buffer).copy(), model.predict(second)) <= TOLERANCE,
         "a new sequence in the same memory gave another prediction than in memory of its own",
@@ -170,9 +171,9 @@ def input_views(make: Make) -> None:
         "of every second row": np.repeat(onehot, 2, axis=0)[::2],
     }
     for name, view in views.items():
-        got = model.predict(view)
-        ensure(got.shape == expected.shape, f"an input {name} gave the shape {got.shape}")
-        away = _apart(got, expected)
+        values = model.predict(view)
+        ensure(values.shape == expected.shape, f"an input {name} gave the shape {values.shape}")
+        away = _apart(values, expected)
         ensure(away <= TOLERANCE, f"an input {name} gave predictions that are {away:.1e} away")
 
 
@@ -209,17 +210,17 @@ def batch_size(make: Make) -> None:
 def batch_of_one(make: Make) -> None:
     """One sequence gives (1, n_bins, tracks)."""
     model = make()
-    got = model.predict(sequences(model, 1))
+    values = model.predict(sequences(model, 1))
     expected = (1, model.n_bins, len(model.tracks))
-    ensure(got.shape == expected, f"a batch of one gave shape {got.shape}, not {expected}")
+    ensure(values.shape == expected, f"a batch of one gave shape {values.shape}, not {expected}")
 
 
 def empty_batch(make: Make) -> None:
     """No sequences give no predictions."""
     model = make()
-    got = model.predict(np.empty((0, model.input_length, 4), np.float32))
+    values = model.predict(np.empty((0, model.input_length, 4), np.float32))
     expected = (0, model.n_bins, len(model.tracks))
-    ensure(got.shape == expected, f"an empty batch gave shape {got.shape}, not {expected}")
+    ensure(values.shape == expected, f"an empty batch gave shape {values.shape}, not {expected}")
 
 
 def selection(make: Make) -> None:
@@ -233,13 +234,13 @@ def selection(make: Make) -> None:
         Selection(tuple(bins), tuple(sorted({0, last}))),
         Selection((bins[0],), (last,)),
     ):
-        got = model.predict_selected(onehot, chosen)
+        values = model.predict_selected(onehot, chosen)
         expected = chosen.take(whole)
         ensure(
-            got.shape == expected.shape,
-            f"predict_selected returned shape {got.shape}, not {expected.shape}",
+            values.shape == expected.shape,
+            f"predict_selected returned shape {values.shape}, not {expected.shape}",
         )
-        away = float(np.abs(got - expected).max() / max(np.abs(whole).max(), 1e-30))
+        away = float(np.abs(values - expected).max() / max(np.abs(whole).max(), 1e-30))
         ensure(away <= TOLERANCE, f"predict_selected differs from predict by {away:.1e}")
 
 

@@ -84,8 +84,8 @@ def any_sequence(make: Make) -> None:
         "of A alone": np.zeros(LENGTH, np.uint8),
     }
     for name, case in cases.items():
-        got = perturbation(Sequence(case), seed=1).sequence
-        ensure(len(got) == LENGTH, f"a sequence {name} gave one of {len(got)} bp")
+        perturbed = perturbation(Sequence(case), seed=1).sequence
+        ensure(len(perturbed) == LENGTH, f"a sequence {name} gave one of {len(perturbed)} bp")
 
 
 def other_lengths(make: Make) -> None:
@@ -94,12 +94,13 @@ def other_lengths(make: Make) -> None:
     for length in (0, 1, 2, 17):
         codes = np.random.default_rng(7).integers(0, 4, length).astype(np.uint8)
         try:
-            got = perturbation(Sequence(codes), seed=1).sequence
+            perturbed = perturbation(Sequence(codes), seed=1).sequence
         except SequenceError:
             continue
         except Exception as error:
             ensure(False, f"a sequence of {length} bp raised {type(error).__name__}: {error}")
-        ensure(len(got) == length, f"a sequence of {length} bp gave one of {len(got)} bp")
+        after = len(perturbed)
+        ensure(after == length, f"a sequence of {length} bp gave one of {after} bp")
 
 
 def many_as_one_by_one(make: Make) -> None:

@@ -20,7 +20,7 @@ CHANGED = 1e-7
 
 
 @dataclass(frozen=True)
-class _Place:
+class _EditedPart:
     """A bin, or part of one's field, whose bases are all changed."""
 
     start: int
@@ -73,17 +73,17 @@ def position(make: Callable[[], Model]) -> None:
         )
 
 
-def _places(model: Model, reach: int) -> Iterator[_Place]:
+def _places(model: Model, reach: int) -> Iterator[_EditedPart]:
     """The edited positions: both ends of the input, and all bases of a few bins and around them."""
     length, size = model.input_length, model.bin_size
-    yield _Place(0, min(size, length), 0, "end")
-    yield _Place(max(0, length - size), length, model.n_bins - 1, "end")
+    yield _EditedPart(0, min(size, length), 0, "end")
+    yield _EditedPart(max(0, length - size), length, model.n_bins - 1, "end")
     for index in sorted({0, model.n_bins // 3, model.n_bins // 2, model.n_bins - 1}):
         start = model.output_start + index * size
         end = start + size
         low, high = start - reach, end + reach
         inner = min(size, reach)
-        yield _Place(start, end, index, "own")
+        yield _EditedPart(start, end, index, "own")
         for first, last, part in (
             (low - size, low, "outside"),
             (high, high + size, "outside"),
@@ -92,7 +92,7 @@ def _places(model: Model, reach: int) -> Iterator[_Place]:
         ):
             whole = first >= 0 and last <= length
             if whole and last > first:
-                yield _Place(first, last, index, part)
+                yield _EditedPart(first, last, index, part)
 
 
 def _predict(model: Model, codes: Codes) -> NDArray[np.float32]:

@@ -65,10 +65,10 @@ def check_split(make: Callable[[], SplitModel], *, tolerance: float = 1e-5) -> N
         parts = [windowed.predict(some) for some in (mutants[:3], mutants[3:-1])]
         computed = windowed.computed
         # Last, since its features may have been given up.
-        got = np.concatenate([*parts, windowed.predict(mutants[-1:])])
+        values = np.concatenate([*parts, windowed.predict(mutants[-1:])])
         expected = selection.take(full)
         largest = float(np.abs(expected).max())
-        apart = float(np.abs(got - expected).max())
+        apart = float(np.abs(values - expected).max())
         ensure(
             apart <= tolerance * largest,
             f"bins {selection.bins[:3]}...: by windows {apart:.3g} away from the full forward "

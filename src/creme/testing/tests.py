@@ -137,8 +137,8 @@ def any_number_of_tracks(make: Make) -> None:
     """It runs with one activity and with several, and its results have as many tracks."""
     for n_tracks in (1, 3):
         dataset = _measure(_plan(make(), 1, n_tracks=n_tracks))
-        got = dataset.sizes.get("track")
-        ensure(got in (None, n_tracks), f"with {n_tracks} tracks it gave results of {got}")
+        size = dataset.sizes.get("track")
+        ensure(size in (None, n_tracks), f"with {n_tracks} tracks it gave results of {size}")
 
 
 def named_dimensions(make: Make) -> None:
@@ -204,8 +204,8 @@ def asks_as_many_as_it_says(make: Make) -> None:
     plan = _plan(make(), 2)
     expected = plan.size()
     with _store() as store:
-        asked = _run(plan, store)[1].asked
-    ensure(expected in (None, asked), f"size() says {expected}, and {asked} were asked for")
+        requested = _run(plan, store)[1].asked
+    ensure(expected in (None, requested), f"size() says {expected}, and {requested} were asked for")
 
 
 _CHECKS = (

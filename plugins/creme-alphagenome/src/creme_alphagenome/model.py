@@ -17,7 +17,7 @@ from creme.sequence import N, onehot_table
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, StringConstraints, field_validator, model_validator
 
-from creme_alphagenome.retry import Batch, Ended
+from creme_alphagenome.retry import Ended, RequestBatch
 from creme_alphagenome.service import PUBLIC, Reply, Service, address, sdk_version
 from creme_alphagenome.tracks import Offer, Record, choose, digest, keep, kept, table
 
@@ -206,7 +206,7 @@ class AlphaGenome(Model):
         if not len(onehot):
             return values
         connection = self._connection()
-        batch = Batch()
+        batch = RequestBatch()
 
         def one(place: int) -> None:
             values[place] = self._one(connection, onehot[place], selection, batch)
@@ -228,7 +228,7 @@ class AlphaGenome(Model):
         connection: Service,
         row: NDArray[np.float32],
         selection: Selection | None,
-        batch: Batch,
+        batch: RequestBatch,
     ) -> NDArray[np.float32]:
         sequence = self._sequence(row)
         request = connection.request(
@@ -287,12 +287,12 @@ class AlphaGenome(Model):
             return self._service
 
     def _compare(self, connection: Service) -> None:
-        known = self._chosen()
+        described = self._chosen()
         if self._compared:  # they were not on disk, and have just been asked for
             return
         offer = self._ask(connection)
         try:
-            same = choose(offer, self.output, self.ontology_terms, self.organism) == known
+            same = choose(offer, self.output, self.ontology_terms, self.organism) == described
         except ConfigError:
             same = False
         if not same:

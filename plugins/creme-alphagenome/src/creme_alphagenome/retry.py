@@ -56,7 +56,7 @@ class Failure(Exception):
         self.code, self.details, self.wait = code, details, wait
 
 
-class Batch:
+class RequestBatch:
     """Requests that are made together: they end together when one fails, or on Ctrl-C."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Batch:
             raise Ended
 
 
-def wait_after(attempt: int, name: str, asked: float = 0.0) -> float:
+def wait_after(attempt: int, name: str, requested: float = 0.0) -> float:
     """Seconds to wait after a failed attempt, the first being 1.
 
     They double from `FIRST` to `LONGEST`, and are up to a quarter shorter or longer, by the
@@ -100,7 +100,7 @@ def wait_after(attempt: int, name: str, asked: float = 0.0) -> float:
     than what the service asks.
     """
     spread = 0.75 + 0.5 * derive(0, "alphagenome", name, attempt) / MAX_SEED
-    return max(asked, min(LONGEST, FIRST * 2.0 ** min(attempt - 1, 30)) * spread)
+    return max(requested, min(LONGEST, FIRST * 2.0 ** min(attempt - 1, 30)) * spread)
 
 
 class Persistence:
@@ -118,7 +118,7 @@ class Persistence:
         self._not_before = 0.0
         self._warned = False
 
-    def __call__(self, send: Callable[[], T], name: str, batch: Batch) -> T:
+    def __call__(self, send: Callable[[], T], name: str, batch: RequestBatch) -> T:
         """The return value of `send`, which raises `Failure` where it does not succeed.
 
         Raises
@@ -166,7 +166,7 @@ class Persistence:
                 stacklevel=2,
             )
 
-    def _respect_quota(self, batch: Batch) -> None:
+    def _respect_quota(self, batch: RequestBatch) -> None:
         with self._lock:
             left = self._not_before - monotonic()
         if left > 0:
@@ -179,13 +179,13 @@ def asked_wait(trailing: Any) -> float:
     Google's services say it as ``RetryInfo`` in ``grpc-status-details-bin``, proxies as
     ``retry-after``.
     """
-    asked = 0.0
+    requested = 0.0
     for key, value in trailing or ():
         if key == "retry-after" and re.fullmatch(r"\d{1,9}(\.\d+)?", str(value)):
-            asked = max(asked, float(value))
+            requested = max(requested, float(value))
         elif key == "grpc-status-details-bin":
-            asked = max(asked, _retry_info(value))
-    return asked
+            requested = max(requested, _retry_info(value))
+    return requested
 
 
 def _retry_info(content: bytes) -> float:
@@ -194,10 +194,10 @@ def _retry_info(content: bytes) -> float:
 
     try:
         details = status_pb2.Status.FromString(content).details
-        found = [error_details_pb2.RetryInfo.FromString(d.value) for d in details if _says(d)]
+        delays = [error_details_pb2.RetryInfo.FromString(d.value) for d in details if _says(d)]
     except DecodeError:
         return 0.0
-    return max((info.retry_delay.ToMilliseconds() / 1000 for info in found), default=0.0)
+    return max((info.retry_delay.ToMilliseconds() / 1000 for info in delays), default=0.0)
 
 
 def _says(detail: Any) -> bool:
@@ -219,26 +219,27 @@ def _given_up(failure: Failure, attempts: int, seconds: float, patience: float) 
 
 def _refused(failure: Failure) -> str:
     """The meaning of a refusal, and what to do."""
-    said = str(failure)
+    message = str(failure)
     if failure.code == "UNAUTHENTICATED" or (
         failure.code in ("INVALID_ARGUMENT", "PERMISSION_DENIED")
         and re.search(r"api[ _-]?key", failure.details, re.IGNORECASE)
     ):
         return (
             f"model alphagenome: the service does not accept the API key in ALPHAGENOME_API_KEY: "
-            f"{said}. Check that it is whole and still valid, or get a new one"
+            f"{message}. Check that it is whole and still valid, or get a new one"
         )
     if failure.code == "PERMISSION_DENIED":
         return (
-            f"model alphagenome: the key in ALPHAGENOME_API_KEY may not use the service: {said}. "
+            f"model alphagenome: the key in ALPHAGENOME_API_KEY may not use the service: "
+            f"{message}. "
             f"See the terms under which it was given"
         )
     if failure.code == "INVALID_ARGUMENT":
         return (
-            f"model alphagenome: the service refuses the request: {said}. Check length, output, "
+            f"model alphagenome: the service refuses the request: {message}. Check length, output, "
             f"ontology_terms, organism and model_version"
         )
     return (
-        f"model alphagenome: the service refuses the request: {said}. If the service has changed, "
-        f"a newer SDK may help: pip install --upgrade alphagenome"
+        f"model alphagenome: the service refuses the request: {message}. If the service has "
+        f"changed, a newer SDK may help: pip install --upgrade alphagenome"
     )

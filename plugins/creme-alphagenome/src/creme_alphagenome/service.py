@@ -13,7 +13,7 @@ import numpy as np
 from creme.errors import ModelError
 from numpy.typing import NDArray
 
-from creme_alphagenome.retry import Batch, Ended, Failure, Persistence, asked_wait
+from creme_alphagenome.retry import Ended, Failure, Persistence, RequestBatch, asked_wait
 from creme_alphagenome.tracks import Offer, read_metadata, strand_of
 
 KEY = "ALPHAGENOME_API_KEY"
@@ -146,7 +146,7 @@ class Service:
             If the service cannot be reached, or refuses.
         """
         request = self._sdk.messages.MetadataRequest(organism=self._organism(organism))
-        batch = Batch()
+        batch = RequestBatch()
 
         def send() -> Offer:
             responses = self._call(self._stub.GetMetadata, request, batch)
@@ -172,7 +172,7 @@ class Service:
             model_version=model_version.upper(),
         )
 
-    def predict(self, request: Any, name: str, batch: Batch) -> Reply:
+    def predict(self, request: Any, name: str, batch: RequestBatch) -> Reply:
         """Send a request, and read its reply.
 
         Raises
@@ -189,7 +189,7 @@ class Service:
 
         return self._persistence(lambda: self._attempt(send), name, batch)
 
-    def _call(self, method: Any, request: Any, batch: Batch) -> list[Any]:
+    def _call(self, method: Any, request: Any, batch: RequestBatch) -> list[Any]:
         call = method(request, metadata=(("x-goog-api-key", self._key),), timeout=TIMEOUT)
         with batch.holding(call):
             return list(call)
@@ -206,8 +206,8 @@ class Service:
                 error.code().name, details, asked_wait(error.trailing_metadata())
             )
         except Exception as error:
-            said = self._redacted(f"{type(error).__name__}: {error}")
-            problem = ModelError(f"model alphagenome: a request failed: {said}")
+            message = self._redacted(f"{type(error).__name__}: {error}")
+            problem = ModelError(f"model alphagenome: a request failed: {message}")
         # Outside of the block: what was raised there may hold the key, and nothing leads to it.
         raise problem
 

@@ -91,8 +91,8 @@ def _record(track: Any, model: Any) -> Record:
 
 
 def _word(enum: Any, value: int, prefix: str) -> str:
-    known = {number: name for name, number in enum.items()}
-    return str(known.get(value, value)).removeprefix(prefix).lower()
+    names = {number: name for name, number in enum.items()}
+    return str(names.get(value, value)).removeprefix(prefix).lower()
 
 
 def choose(

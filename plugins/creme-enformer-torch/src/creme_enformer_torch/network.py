@@ -62,8 +62,8 @@ def _attended(attend: Any, x: Tensor, first: int, last: int) -> Tensor:
 def _relative_keys(attend: Any, length: int, device: torch.device) -> Tensor:
     """(2 * length - 1, heads * key size); computed once for a layer."""
     made = (length, device, torch.is_autocast_enabled(device.type))
-    known = attend.__dict__.get("_creme_relative_keys")
-    if known is None or known[0] != made:
+    cached = attend.__dict__.get("_creme_relative_keys")
+    if cached is None or cached[0] != made:
         positions = get_positional_embed(
             length,
             attend.num_rel_pos_features,
@@ -71,6 +71,6 @@ def _relative_keys(attend: Any, length: int, device: torch.device) -> Tensor:
             use_tf_gamma=attend.use_tf_gamma,
             dtype=attend.to_rel_k.weight.dtype,
         )
-        known = (made, attend.to_rel_k(positions))
-        attend.__dict__["_creme_relative_keys"] = known
-    return known[1]
+        cached = (made, attend.to_rel_k(positions))
+        attend.__dict__["_creme_relative_keys"] = cached
+    return cached[1]

@@ -43,9 +43,9 @@ def find(handle: str) -> Path:
     ModelError
         If it is not there, or not whole; it says where it was looked for.
     """
-    given = Path(handle).expanduser()
+    folder = Path(handle).expanduser()
     looked = []
-    for place in [_Place(given)] if given.is_dir() else _places(handle):
+    for place in [_Place(folder)] if folder.is_dir() else _places(handle):
         problem = place.problem()
         if problem is None:
             return place.folder
@@ -91,9 +91,9 @@ def _places(handle: str) -> Iterator[_Place]:
     for name in names:
         if name.startswith(("http://", "https://")):
             yield _Place(_tfhub_cache() / hashlib.sha1(name.encode()).hexdigest())
-    found = next(filter(None, map(_KAGGLE.fullmatch, names)), None)
-    if found:
-        yield from _kagglehub_places(found)
+    match = next(filter(None, map(_KAGGLE.fullmatch, names)), None)
+    if match:
+        yield from _kagglehub_places(match)
     elif not any(name.startswith("http") for name in names):
         yield _Place(Path(handle))
 
@@ -101,9 +101,9 @@ def _places(handle: str) -> Iterator[_Place]:
 def _names(handle: str) -> list[str]:
     """All that the SavedModel of a handle may have been downloaded by."""
     own = _KAGGLE.fullmatch(KAGGLE_HANDLE)
-    given = _KAGGLE.fullmatch(handle)
+    parsed = _KAGGLE.fullmatch(handle)
     assert own is not None
-    same = given is not None and [part.lower() for part in given.groups()] == [
+    same = parsed is not None and [part.lower() for part in parsed.groups()] == [
         part.lower() for part in own.groups()
     ]
     if not same and handle.rstrip("/") != HANDLE:

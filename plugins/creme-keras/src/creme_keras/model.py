@@ -167,8 +167,8 @@ class KerasModel(FileModel):
             values = np.shape(self.constants.get(place.name, []))
             wanted = expected if place.name == sequence else values
             if len(place.shape) != len(wanted) + 1 or any(
-                size not in (None, given)
-                for size, given in zip(place.shape[1:], wanted, strict=True)
+                size not in (None, expected_size)
+                for size, expected_size in zip(place.shape[1:], wanted, strict=True)
             ):
                 raise ModelError(
                     f"{self.file}: input {place.name} has the shape {tuple(place.shape[1:])}, "

@@ -108,14 +108,14 @@ class OnnxModel(FileModel):
             raise ModelError(f"{self.file} has {len(inputs)} inputs ({names}), and one is used")
         length = self.input_length
         expected = [length, 4] if self.described.input_layout == "L4" else [4, length]
-        found = list(inputs[0].shape)
-        fits = len(found) == 3 and all(
+        shape = list(inputs[0].shape)
+        fits = len(shape) == 3 and all(
             not isinstance(size, int) or size == wanted
-            for size, wanted in zip(found[1:], expected, strict=True)
+            for size, wanted in zip(shape[1:], expected, strict=True)
         )
         if not fits or inputs[0].type != "tensor(float)":
             raise ModelError(
-                f"{self.file} takes {inputs[0].type} of shape {found}, and its description "
+                f"{self.file} takes {inputs[0].type} of shape {shape}, and its description "
                 f"says tensor(float) of [batch, {expected[0]}, {expected[1]}]"
             )
         self.check_output(self.output, outputs)
@@ -132,9 +132,9 @@ def external_data(file: Path) -> set[str]:
     Found by the bytes that begin each such entry, so that neither the weights have to be read into
     memory nor the onnx package to be there. What looks like one and names no file is none.
     """
-    found: set[str] = set()
+    names: set[str] = set()
     if not file.stat().st_size:
-        return found
+        return names
     with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for match in _LOCATION.finditer(data):
             length = sum((byte & 0x7F) << (7 * place) for place, byte in enumerate(match[1]))
@@ -143,5 +143,5 @@ def external_data(file: Path) -> set[str]:
             except UnicodeDecodeError:
                 continue
             if "\0" not in name and (file.parent / name).is_file():
-                found.add(name)
-    return found
+                names.add(name)
+    return names

@@ -98,13 +98,13 @@ class Builder:
             )
         # The general settings reach baskerville's own blocks only, not layers taken from Keras.
         defaults = self._defaults if name[0].islower() else {}
-        given = {key: value for key, value in block.items() if key != "name"}
+        values = {key: value for key, value in block.items() if key != "name"}
         # A transformer has its own normalisation and activation, whatever is set.
         ignored = {
             "transformer_tower": {"activation", "norm_type", "padding"},
             "final": {"padding"},
         }
-        options = Options(f"{where} ({name})", given, defaults, frozenset(ignored.get(name, ())))
+        options = Options(f"{where} ({name})", values, defaults, frozenset(ignored.get(name, ())))
         getattr(self, f"_{name.lower()}")(options)
         options.finish()
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from creme_seqnn.layers import tensor
 
 
-class Residual(nn.Module):
+class ResidualModule(nn.Module):
     """The input plus what the inner modules make of it."""
 
     scale: Tensor | None
@@ -29,7 +29,7 @@ class Residual(nn.Module):
         return x + out if self.scale is None else torch.addcmul(x, out, self.scale)
 
 
-class UNet(nn.Module):
+class UNetModule(nn.Module):
     """Upsampling by two, to which saved activations of that length are added."""
 
     def __init__(
@@ -49,15 +49,15 @@ class UNet(nn.Module):
         return pairs.view(batch, 2 * length, channels)
 
 
-class Save(nn.Module):
-    """Marks where activations are kept for a `UNet`."""
+class SaveModule(nn.Module):
+    """Marks where activations are kept for a `UNetModule`."""
 
     def __init__(self, slot: int) -> None:
         super().__init__()
         self.slot = slot
 
 
-class Crop(nn.Module):
+class CropModule(nn.Module):
     """A range of the positions."""
 
     def __init__(self, start: int, length: int) -> None:

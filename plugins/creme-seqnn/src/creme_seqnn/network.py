@@ -12,7 +12,7 @@ from creme_seqnn import steps as description
 from creme_seqnn.attention import RelativeAttention, positional_features
 from creme_seqnn.layers import BatchNorm, Conv, Elementwise, LayerNorm, Linear, MaxPool
 from creme_seqnn.locality import split
-from creme_seqnn.modules import Crop, Residual, Save, UNet
+from creme_seqnn.modules import CropModule, ResidualModule, SaveModule, UNetModule
 from creme_seqnn.params import Architecture
 from creme_seqnn.spans import Kept, Span, computed, length_after
 from creme_seqnn.steps import Step, is_pointwise
@@ -82,7 +82,7 @@ class Network(nn.Module):
         """The local first part: its saved activations, and its output."""
         saved = []
         for module in self.body[: self.local]:
-            if isinstance(module, Save):
+            if isinstance(module, SaveModule):
                 saved.append(x)
             else:
                 x = module(x)
@@ -97,7 +97,8 @@ class Network(nn.Module):
         """The layers after the trunk, at the positions that the chosen bins need; see `forward`."""
         *kept, x = features
         n = x.shape[1]
-        slots = [module.slot for module in self.body[: self.local] if isinstance(module, Save)]
+        local = self.body[: self.local]
+        slots = [module.slot for module in local if isinstance(module, SaveModule)]
         saved: Kept = {
             slot: (each, Span(0, each.shape[1])) for slot, each in zip(slots, kept, strict=True)
         }
@@ -178,17 +179,17 @@ def _module(step: Step, weights: WeightSource) -> nn.Module:
         case description.Pool(size):
             return MaxPool(size)
         case description.Save(slot):
-            return Save(slot)
+            return SaveModule(slot)
         case description.Attention():
             return _attention(step, weights)
         case description.Residual(channels, inner, scaled):
             modules = [_module(each, weights) for each in inner]
             scale = weights.take("scale", {"scale": (channels,)})["scale"] if scaled else None
-            return Residual(modules, scale)
+            return ResidualModule(modules, scale)
         case description.UNet():
             return _unet(step, weights)
         case description.Crop(start, length):
-            return Crop(start, length)
+            return CropModule(start, length)
 
 
 def _norm(kind: str, channels: int, weights: WeightSource) -> nn.Module:
@@ -252,7 +253,7 @@ def _attention(step: description.Attention, weights: WeightSource) -> RelativeAt
     )
 
 
-def _unet(step: description.UNet, weights: WeightSource) -> UNet:
+def _unet(step: description.UNet, weights: WeightSource) -> UNetModule:
     current: list[nn.Module] = []
     saved: list[nn.Module] = []
     # Keras created the layers of the two branches in turn.
@@ -268,7 +269,7 @@ def _unet(step: description.UNet, weights: WeightSource) -> UNet:
     convolution = description.Convolution(
         step.channels, step.channels, step.kernel_size, separable=True
     )
-    return UNet(
+    return UNetModule(
         step.slot,
         nn.Sequential(*current),
         nn.Sequential(*saved),

@@ -34,7 +34,7 @@ class Options:
     ----------
     where : str
         The layer that the options belong to, for messages.
-    given : mapping
+    values : mapping
         The block as it stands in the file.
     defaults : mapping
         Values that hold where the block says nothing (the model's own settings).
@@ -45,18 +45,18 @@ class Options:
     def __init__(
         self,
         where: str,
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         defaults: Mapping[str, Any] | None = None,
         ignored: frozenset[str] = frozenset(),
     ) -> None:
         self.where = where
-        self._given = given
-        self._values = {**(defaults or {}), **given}
+        self._written = values
+        self._values = {**(defaults or {}), **values}
         self._ignored = TRAINING_ONLY | ignored
-        self._known: set[str] = set()
+        self._supported: set[str] = set()
 
     def _read(self, key: str, default: Any) -> Any:
-        self._known.add(key)
+        self._supported.add(key)
         value = self._values.get(key, default)
         if value is _MISSING:
             raise ConfigError(f"{self.where} lacks the option {key!r}.")
@@ -111,10 +111,10 @@ class Options:
 
     def finish(self) -> None:
         """Raise where the block holds an option that nobody read."""
-        for key in self._given:
-            if key not in self._known and key not in self._ignored:
+        for key in self._written:
+            if key not in self._supported and key not in self._ignored:
                 raise ConfigError(
                     f"{self.where}: the option {key!r} is not supported"
-                    f"{nearest(key, self._known)}; supported are "
-                    f"{listing(sorted(self._known), 40)}."
+                    f"{nearest(key, self._supported)}; supported are "
+                    f"{listing(sorted(self._supported), 40)}."
                 )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from creme_seqnn.attention import RelativeAttention
 from creme_seqnn.layers import Conv, MaxPool
-from creme_seqnn.modules import Crop, Residual, Save, UNet
+from creme_seqnn.modules import CropModule, ResidualModule, SaveModule, UNetModule
 
 
 class Span(NamedTuple):
@@ -18,9 +18,9 @@ class Span(NamedTuple):
     start: int
     end: int
 
-    def of(self, x: Tensor, given: Span) -> Tensor:
-        """These positions of a tensor (batch, positions, channels) that holds `given`."""
-        return x[:, self.start - given.start : self.end - given.start]
+    def of(self, x: Tensor, held: Span) -> Tensor:
+        """These positions of a tensor (batch, positions, channels) that holds `held`."""
+        return x[:, self.start - held.start : self.end - held.start]
 
     def joined(self, other: Span | None) -> Span:
         """The shortest span that holds both."""
@@ -34,7 +34,7 @@ Kept = dict[int, tuple[Tensor, Span]]
 
 
 def computed(
-    modules: Iterable[nn.Module], x: Tensor, given: Span, wanted: Span, n: int, saved: Kept
+    modules: Iterable[nn.Module], x: Tensor, held: Span, wanted: Span, n: int, saved: Kept
 ) -> Tensor:
     """Modules, one after another, applied to x at some positions.
 
@@ -42,8 +42,8 @@ def computed(
     ----------
     modules : iterable of Module
     x : Tensor
-        ``(batch, positions, channels)``, at the positions `given` of the first one's input.
-    given, wanted : Span
+        ``(batch, positions, channels)``, at the positions `held` of the first one's input.
+    held, wanted : Span
         Of the input of the first module, and of the output of the last one.
     n : int
         Length of the whole input of the first module.
@@ -53,15 +53,15 @@ def computed(
     chain = list(modules)
     lengths = _lengths(chain, n)
     spans, slots = _spans(chain, lengths, wanted)
-    x, given = spans[0].of(x, given), spans[0]
+    x, held = spans[0].of(x, held), spans[0]
     for module, length, span in zip(chain, lengths, spans[1:], strict=False):
-        if isinstance(module, Save):
+        if isinstance(module, SaveModule):
             if module.slot in slots:
-                saved[module.slot] = (x, given)
-            x = span.of(x, given)
+                saved[module.slot] = (x, held)
+            x = span.of(x, held)
         else:
-            x = _one(module, x, given, span, length, saved)
-        given = span
+            x = _one(module, x, held, span, length, saved)
+        held = span
     return x
 
 
@@ -76,9 +76,9 @@ def _lengths(chain: list[nn.Module], n: int) -> list[int]:
     for module in chain:
         if isinstance(module, MaxPool):
             n //= module.size
-        elif isinstance(module, UNet):
+        elif isinstance(module, UNetModule):
             n *= 2
-        elif isinstance(module, Crop):
+        elif isinstance(module, CropModule):
             n = module.length
         lengths.append(n)
     return lengths
@@ -91,10 +91,10 @@ def _spans(
     slots: dict[int, Span] = {}
     spans = [wanted]
     for module, n in zip(reversed(chain), reversed(lengths[:-1]), strict=True):
-        if isinstance(module, Save):
+        if isinstance(module, SaveModule):
             spans.append(spans[-1].joined(slots.get(module.slot)))
             continue
-        if isinstance(module, UNet):
+        if isinstance(module, UNetModule):
             half = _halved(module, spans[-1], n)
             slots[module.slot] = Span(2 * half.start, 2 * half.end)
         spans.append(_needed(module, spans[-1], n))
@@ -108,13 +108,13 @@ def _needed(module: nn.Module, wanted: Span, n: int) -> Span:
             return Span(max(0, wanted.start - left), min(n, wanted.end + right))
         case MaxPool(size=size):
             return Span(wanted.start * size, wanted.end * size)
-        case Crop(start=start):
+        case CropModule(start=start):
             return Span(wanted.start + start, wanted.end + start)
         case RelativeAttention():
             return Span(0, n)
-        case UNet():
+        case UNetModule():
             return _halved(module, wanted, n)
-        case Residual(inner=inner):
+        case ResidualModule(inner=inner):
             return _needed(inner, wanted, n).joined(wanted)
         case nn.Sequential():
             chain = list(module)
@@ -123,29 +123,29 @@ def _needed(module: nn.Module, wanted: Span, n: int) -> Span:
             return wanted
 
 
-def _halved(unet: UNet, wanted: Span, n: int) -> Span:
+def _halved(unet: UNetModule, wanted: Span, n: int) -> Span:
     """The positions at half the resolution that upsampling begins from."""
     fine = _needed(unet.convolution, wanted, 2 * n)
     return Span(fine.start // 2, -(-fine.end // 2))
 
 
-def _one(module: nn.Module, x: Tensor, given: Span, wanted: Span, n: int, saved: Kept) -> Tensor:
+def _one(module: nn.Module, x: Tensor, held: Span, wanted: Span, n: int, saved: Kept) -> Tensor:
     """One module applied to x, which is at the positions that it needs."""
     match module:
         case Conv():
             # At an end of x that is none of the sequence's the padding spoils what is cut off.
-            return wanted.of(module(x), given)
-        case Crop():
+            return wanted.of(module(x), held)
+        case CropModule():
             return x
         case RelativeAttention():
             return module(x, wanted.start, wanted.end)
-        case UNet():
-            fine = Span(2 * given.start, 2 * given.end)
+        case UNetModule():
+            fine = Span(2 * held.start, 2 * held.end)
             pairs = module.paired(x, fine.of(*saved[module.slot]))
             return computed([module.convolution], pairs, fine, wanted, 2 * n, saved)
-        case Residual(inner=inner):
-            return module.joined(wanted.of(x, given), computed([inner], x, given, wanted, n, saved))
+        case ResidualModule(inner=inner):
+            return module.joined(wanted.of(x, held), computed([inner], x, held, wanted, n, saved))
         case nn.Sequential():
-            return computed(module, x, given, wanted, n, saved)
+            return computed(module, x, held, wanted, n, saved)
         case _:
             return module(x)

@@ -113,15 +113,15 @@ class WeightFile:
                 f" than the file (the next has {_describe(shapes)}). Does params.json belong to it?"
             )
         layer = next(iter(remaining))
-        found = remaining.pop(layer)
-        have = {name: dataset.shape for name, dataset in found.items()}
+        datasets = remaining.pop(layer)
+        have = {name: dataset.shape for name, dataset in datasets.items()}
         if have != dict(shapes):
             raise ModelError(
                 f"{self.path}: the layer {layer!r} has {_describe(have)} where the network expects"
                 f" {_describe(shapes)}. Do the parameters and the head belong to it?"
             )
         try:
-            return {name: dataset[()].astype(np.float64) for name, dataset in found.items()}
+            return {name: dataset[()].astype(np.float64) for name, dataset in datasets.items()}
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{self.path}: the weights of layer {layer!r} cannot be read ({error})."
