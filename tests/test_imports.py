@@ -38,9 +38,7 @@ LEVELS = (
 A room is a folder or a file of ``src/creme``; ``creme`` is its ``__init__.py``.
 """
 
-UPWARD = {
-    ("creme.results.labels", "creme.runner.tasks"): "reads a unit's outcome",
-}
+UPWARD: dict[tuple[str, str], str] = {}
 """Imports that point up or sideways all the same, and why. This list only gets shorter."""
 
 LONGEST = 420

@@ -20,13 +20,18 @@ PUBLIC = {("src/creme/genome/locus.py", "given")}
 PLAIN = [
     *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
     *(f"src/creme/{room}" for room in ("adapters", "models", "testing")),
-    *("src/creme/perturbations", "src/creme/suite"),
-    *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
+    *("src/creme/perturbations", "src/creme/suite", "src/creme/results"),
+    *(
+        f"src/creme/runner/{module}.py"
+        for module in ("experiment", "pace", "plan", "planned_run", "progress_bar", "run", "tables")
+    ),
+    *(f"src/creme/{module}.py" for module in ("__init__", "api", "errors", "seeds", "test")),
+    *(f"src/creme/{module}.py" for module in ("lazy", "tiling")),
     *(f"src/creme/{module}.py" for module in ("model", "parameters", "perturbation", "readout")),
     *(f"src/creme/{module}.py" for module in ("fingerprint", "sequence", "tracks")),
     *(f"src/creme/{module}.py" for module in ("file_plugins", "kinds", "moved", "registry")),
     *(f"src/creme/cli/{module}.py" for module in ("__init__", "demo", "models", "template")),
-    "src/creme/cli/plugins.py",
+    *(f"src/creme/cli/{module}.py" for module in ("execute", "plugins", "terminal")),
     *(f"plugins/{path.name}/src" for path in sorted(ROOT.glob("plugins/*"))),
 ]
 """Rooms and files without private words; each that is done is added."""

@@ -21,8 +21,8 @@ import xarray as xr
 
 from creme.errors import ConfigError
 from creme.results.labels import LOCUS, Variable
+from creme.results.logged_units import Units
 from creme.results.structures import DATASET
-from creme.results.units import Units
 
 CHUNK = 4 * 2**20
 """Bytes of a chunk on disk, at least of numbers; variables of less are written at once."""

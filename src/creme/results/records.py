@@ -20,7 +20,7 @@ _CHECKSUM = struct.Struct("<I")
 
 
 @dataclass(frozen=True)
-class Record:
+class LogRecord:
     """A record that is whole.
 
     Attributes
@@ -50,7 +50,7 @@ def write(file: BinaryIO, kind: int, header: Mapping[str, Any], raw: bytes = b""
         left = left[file.write(left) :]
 
 
-def read(file: BinaryIO) -> Iterator[Record]:
+def read(file: BinaryIO) -> Iterator[LogRecord]:
     """The records of a file, up to one that is not whole."""
     for kind, prefix, header, raw in _lengths(file):
         at = file.tell()
@@ -58,7 +58,7 @@ def read(file: BinaryIO) -> Iterator[Record]:
         (checksum,) = _CHECKSUM.unpack_from(prefix, _PREFIX.size)
         if checksum != _checksum(prefix[: _PREFIX.size], text, content):
             return
-        yield Record(kind, json.loads(text), content, at, at + header, at + header + raw)
+        yield LogRecord(kind, json.loads(text), content, at, at + header, at + header + raw)
 
 
 def count(file: BinaryIO, kind: int) -> int:

@@ -89,8 +89,8 @@ def attributes(variables: SequenceOf[Variable], attrs: Mapping[Any, Any]) -> dic
     ConfigError
         If one has no such form.
     """
-    found = {v.name: _plain_attrs(v.attrs, f"variable {v.name!r}") for v in variables if v.attrs}
-    return {**found, DATASET: _plain_attrs(attrs, "the Dataset")} if attrs else found
+    by_name = {v.name: _plain_attrs(v.attrs, f"variable {v.name!r}") for v in variables if v.attrs}
+    return {**by_name, DATASET: _plain_attrs(attrs, "the Dataset")} if attrs else by_name
 
 
 def described(

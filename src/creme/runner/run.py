@@ -18,8 +18,9 @@ import creme
 from creme.errors import ConfigError, ResultsError, reason
 from creme.results import ALL_UNITS
 from creme.results.directory import Results
+from creme.results.logged_units import Units
 from creme.results.state import writing
-from creme.results.units import FOLDER, UnitLog, Units
+from creme.results.units import FOLDER, UnitLog
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
