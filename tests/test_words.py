@@ -14,17 +14,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PRIVATE = {"asked", "elsewhere", "found", "given", "got", "known", "made_from", "said", "told"}
 """Words that do not say what a name holds."""
 
-PUBLIC = {("src/creme/genome/locus.py", "given")}
-"""Names that users write: a locus is made with ``given=``."""
+PUBLIC = {
+    ("src/creme/genome/locus.py", "given"),
+    ("src/creme/runner/scheduler.py", "asked"),
+    ("src/creme/runner/tasks.py", "asked"),
+}
+"""Names that users write: a locus is made with ``given=``; and keys of stored counts."""
 
 PLAIN = [
     *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
     *(f"src/creme/{room}" for room in ("adapters", "models", "testing")),
-    *("src/creme/perturbations", "src/creme/suite", "src/creme/results"),
-    *(
-        f"src/creme/runner/{module}.py"
-        for module in ("experiment", "pace", "plan", "planned_run", "progress_bar", "run", "tables")
-    ),
+    *(f"src/creme/{room}" for room in ("inference", "perturbations", "results", "runner")),
+    *("src/creme/store", "src/creme/suite"),
     *(f"src/creme/{module}.py" for module in ("__init__", "api", "errors", "seeds", "test")),
     *(f"src/creme/{module}.py" for module in ("lazy", "tiling")),
     *(f"src/creme/{module}.py" for module in ("model", "parameters", "perturbation", "readout")),

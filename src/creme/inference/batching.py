@@ -64,7 +64,7 @@ class Batching:
     def __init__(self, model: Model, batch_size: int | Literal["auto"] | None = None) -> None:
         self.size = batch_size if isinstance(batch_size, int) else model.batch_size
         self._model = model
-        self._given = batch_size
+        self._chosen = batch_size
         self._most: int | None = None
         self._started = False
         self._searching = not isinstance(batch_size, int)
@@ -86,14 +86,14 @@ class Batching:
         """
         if not self._started:
             self._start()
-        if isinstance(self._given, int) and self.size < self._given:
+        if isinstance(self._chosen, int) and self.size < self._chosen:
             warnings.warn(
-                f"model {self._model.name}: batch_size = {self._given} does not fit into memory; "
+                f"model {self._model.name}: batch_size = {self._chosen} does not fit into memory; "
                 f"going on with {self.size}",
                 CremeWarning,
                 stacklevel=2,
             )
-            self._given = self.size
+            self._chosen = self.size
         if not self._searching or size != self.size:
             return
         now = self._now
@@ -130,7 +130,7 @@ class Batching:
         self._started = True
         if not self._searching:
             return
-        if self._given is None and self._model.free_memory() is None:
+        if self._chosen is None and self._model.free_memory() is None:
             self._searching = False
             return
         remembered = _read(self._note())

@@ -7,7 +7,6 @@ model needs them.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -25,7 +24,7 @@ from creme.inference.model_thread import ModelThread
 from creme.runner.hashing import Hashers
 from creme.runner.request import InFlight
 from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
-from creme.runner.write_buffer import ROUNDING_NOTE, NarrowerSource, WriteBuffer, narrower_sources
+from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
 
 PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
@@ -135,11 +134,8 @@ class Scheduler:
         return narrower_sources(self.buffer.store, self._device.model, self._device.selection)
 
     def read_from(self) -> dict[str, str]:
-        """Attributes of results that say what was read from sources with more bins or tracks."""
-        wider = self.buffer.read_from()
-        if not wider:
-            return {}
-        return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+        """See `creme.runner.write_buffer.WriteBuffer.read_from`."""
+        return self.buffer.read_from()
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.

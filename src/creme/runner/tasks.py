@@ -97,5 +97,5 @@ class AwaitedBatch:
 
     def __str__(self) -> str:
         sequences = "1 sequence" if self.size == 1 else f"{self.size} sequences"
-        asked = "" if self.task is None else f", asked for first by {self.task}"
-        return f"the model is at a batch of {sequences}{asked}"
+        first = "" if self.task is None else f", asked for first by {self.task}"
+        return f"the model is at a batch of {sequences}{first}"

@@ -233,9 +233,12 @@ class WriteBuffer:
         rows = {digest: (values, chunk in fresh) for digest, (values, chunk) in stored.items()}
         return {**held, **rows} if held else rows
 
-    def read_from(self) -> list[dict[str, int]]:
-        """See `StoredPredictions.read_from`."""
-        return self._stored.read_from()
+    def read_from(self) -> dict[str, str]:
+        """Attributes of results that say what was read from sources with more bins or tracks."""
+        wider = self._stored.read_from()
+        if not wider:
+            return {}
+        return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""

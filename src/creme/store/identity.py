@@ -99,8 +99,8 @@ def _together(
 def _give(path: Path, engine: sa.Engine, of_directory: str | None) -> tuple[str | None, str | None]:
     """Write what one of them lacks, the index's first; whoever was first stands."""
     with engine.begin() as connection:
-        given = of_directory or new_identity()
-        connection.execute(insert_new(engine, meta).values(key=IDENTITY, value=given))
+        identity = of_directory or new_identity()
+        connection.execute(insert_new(engine, meta).values(key=IDENTITY, value=identity))
     of_index = _of_index(engine)
     if of_directory is None and of_index is not None:
         if engine.dialect.name == "sqlite":

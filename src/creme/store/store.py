@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
@@ -21,6 +19,7 @@ from numpy.typing import NDArray
 from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
+from creme.store.chunk_memory import ChunkMemory
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.schema import (
     DIGEST_BYTES,
@@ -37,7 +36,6 @@ from creme.store.schema import (
 
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
-_CACHE_BYTES = 64 * 2**20
 _DIGESTS_A_QUERY = 1000
 _CHUNKS_A_QUERY = 500
 
@@ -111,9 +109,7 @@ class Store:
         except BaseException:
             self.close()
             raise
-        self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
-        self._decoded_bytes = 0
-        self._lock = threading.RLock()
+        self._memory = ChunkMemory()
 
     def __enter__(self) -> Self:
         return self
@@ -341,17 +337,12 @@ class Store:
                 ],
             )
         self._checkpoints.added(len(values))
-        values.flags.writeable = False
-        with self._lock:
-            self._remember(chunk_id, values)
+        self._memory.add(chunk_id, values)
         return chunk_id
 
     def _chunks(self, source: Source, ids: set[int]) -> dict[int, NDArray[np.float32]]:
         """The rows of chunks; those that are damaged are not among them."""
-        with self._lock:
-            rows_of = {chunk_id: self._decoded[chunk_id] for chunk_id in ids & self._decoded.keys()}
-            for chunk_id in rows_of:
-                self._decoded.move_to_end(chunk_id)
+        rows_of = self._memory.get(ids)
         missing = sorted(ids - rows_of.keys())
         if not missing:
             return rows_of
@@ -368,10 +359,8 @@ class Store:
             if values is None:
                 self._drop(source, chunk_id, rows)
                 continue
-            values.flags.writeable = False
             rows_of[chunk_id] = values
-            with self._lock:
-                self._remember(chunk_id, values)
+            self._memory.add(chunk_id, values)
         return rows_of
 
     def _holds(self, chunk_id: int) -> bool:
@@ -409,13 +398,6 @@ class Store:
                 CremeWarning,
                 stacklevel=2,
             )
-
-    def _remember(self, chunk_id: int, values: NDArray[np.float32]) -> None:
-        # Another thread may have read the same chunk in the meantime.
-        self._decoded_bytes += 0 if chunk_id in self._decoded else values.nbytes
-        self._decoded[chunk_id] = values
-        while self._decoded_bytes > _CACHE_BYTES and len(self._decoded) > 1:
-            self._decoded_bytes -= self._decoded.popitem(last=False)[1].nbytes
 
 
 def _source(line: Any) -> Source:
