@@ -83,12 +83,13 @@ def test_a_model_in_twenty_lines(tmp_path, monkeypatch, capsys):
 def test_what_plugins_offer_is_on_the_page(plugin, target):
     # Describing a model needs no framework, so that the core's environment can do it.
     source = ROOT / "plugins" / plugin / "src"
+    path = os.pathsep.join([str(source), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(
         [sys.executable, "-c", SHOW, target],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(source)},
+        env={**os.environ, "PYTHONPATH": path},
     )
     for part, files in json.loads(done.stdout).items():
         assert f"`{part}`" in PAGE or f"`{part[:-1]}0` to `-3`" in PAGE

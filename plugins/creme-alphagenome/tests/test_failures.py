@@ -64,7 +64,7 @@ def test_waits_double_up_to_a_minute_and_spread_by_name():
     spread = [wait_after(1, str(k)) for k in range(200)]
     assert min(spread) < 0.8
     assert max(spread) > 1.2
-    assert wait_after(1, "a", asked=17.0) == 17.0
+    assert wait_after(1, "a", requested=17.0) == 17.0
     assert wait_after(10_000, "a") <= 75.0
 
 
