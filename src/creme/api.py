@@ -14,10 +14,11 @@ from creme import registry
 from creme.errors import ConfigError, MeasurementError
 from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
+from creme.results import ALL_UNITS
 from creme.runner.experiment import warn_of_failures
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
-from creme.runner.run import ALL_UNITS, Report
+from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
@@ -278,8 +279,8 @@ def _labelled(
         raise ConfigError("tests: there are none")
     labelled: dict[str, Test] = {}
     pairs = tests.items() if isinstance(tests, Mapping) else [(None, each) for each in tests]
-    for label, given in pairs:
-        test = _test(given, seed, {})
+    for label, each in pairs:
+        test = _test(each, seed, {})
         label = test.name if label is None else label
         check_label(label, "tests")
         if label in labelled:
@@ -291,30 +292,30 @@ def _labelled(
     return labelled, False
 
 
-def _test(given: object, seed: int, parameters: Mapping[str, Any]) -> Test:
+def _test(test: object, seed: int, parameters: Mapping[str, Any]) -> Test:
     """A test from its name, its class or an object of it."""
-    if isinstance(given, str):
-        return build_test({"seed": seed, **parameters, "name": given}, Path())
-    if isinstance(given, type) and issubclass(given, Test):
-        registry.check_class("test", given, f"class {given.__name__}")
-        return given(**{"seed": seed, **parameters})
-    if not isinstance(given, Test):
+    if isinstance(test, str):
+        return build_test({"seed": seed, **parameters, "name": test}, Path())
+    if isinstance(test, type) and issubclass(test, Test):
+        registry.check_class("test", test, f"class {test.__name__}")
+        return test(**{"seed": seed, **parameters})
+    if not isinstance(test, Test):
         raise ConfigError(
-            f"tests: {given!r} is none: give a test's name, its class or an object of it"
+            f"tests: {test!r} is none: give a test's name, its class or an object of it"
         )
-    registry.check_class("test", type(given), f"class {type(given).__name__}")
+    registry.check_class("test", type(test), f"class {type(test).__name__}")
     if parameters:
         raise ConfigError(
             f"measure: {', '.join(parameters)} cannot be given with a test that is an object: "
             f"make it with these parameters"
         )
-    if "seed" in given.model_fields_set or given.seed == seed:
-        return given
-    return given.model_copy(update={"seed": seed})
+    if "seed" in test.model_fields_set or test.seed == seed:
+        return test
+    return test.model_copy(update={"seed": seed})
 
 
-def _readouts(given: Readout | SequenceOf[Readout] | None) -> list[Readout]:
-    readouts = [given] if isinstance(given, Readout) else list(given or [])
+def _readouts(chosen: Readout | SequenceOf[Readout] | None) -> list[Readout]:
+    readouts = [chosen] if isinstance(chosen, Readout) else list(chosen or [])
     for each in readouts:
         if not isinstance(each, Readout):
             raise ConfigError(f"readouts: {each!r} is not a creme.Readout")

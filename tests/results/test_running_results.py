@@ -12,6 +12,7 @@ from test_one_process_a_folder import creme, end, start, until
 
 from creme.results.directory import Results
 from creme.runner import run as running
+from creme.runner.experiment import Experiment
 from creme.runner.plan import prepare
 from creme.runner.run import measure, run_experiment
 from creme.store import Store
@@ -108,7 +109,7 @@ def test_a_directory_that_is_deleted_before_the_end(genome, experiment, monkeypa
 
     monkeypatch.setattr(Results, "save", remove_first)
     with pytest.raises(running.ResultsError, match="was removed, or its state was"):
-        run_experiment(file.read_text(), file.parent, "small.toml")
+        run_experiment(Experiment.from_file(file))
 
 
 def test_the_first_attempt_failed(experiment):

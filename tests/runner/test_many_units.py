@@ -189,10 +189,9 @@ class Refuses(Reads):
 
 
 def test_a_setting_that_is_refused_ends_it_before_the_first_prediction(tmp_path):
-    plan = prepare([Refuses(), Reads()], MODEL, loci(3, "x"))
     with Store(tmp_path / "store") as store:
         with pytest.raises(ConfigError, match="groups names"):
-            measure(plan, store)
+            measure(prepare([Refuses(), Reads()], MODEL, loci(3, "x")), store)
         assert store.count() == 0
 
 
@@ -225,7 +224,7 @@ def experiment(tests, folder, monkeypatch):
         "[[tests]]\n" + "".join(f"{key} = {value!r}\n" for key, value in test.items())
         for test in tests
     )
-    return run_experiment(text, folder, "e.toml")
+    return run_experiment(experiments.parse(text, "e.toml", folder))
 
 
 @pytest.mark.parametrize("how", ["unlike", "all but one", "unstored"])

@@ -14,6 +14,7 @@ from creme.errors import ConfigError, CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
+from creme.results import ALL_UNITS
 from creme.runner.tables import FolderName as FolderName
 from creme.runner.tables import build_model as build_model
 from creme.runner.tables import build_tests as build_tests
@@ -251,8 +252,6 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
     stacklevel : int
         Of the caller's caller, as `warnings.warn` counts.
     """
-    from creme.runner.run import ALL_UNITS
-
     for test, locus, message in failures[:_WARNED_ONE_BY_ONE]:
         where = locus if locus == ALL_UNITS else f"locus {locus!r}"
         warnings.warn(

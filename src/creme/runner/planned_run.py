@@ -189,17 +189,17 @@ def _count_test(
     units = list(test.units(plan.loci))
     sizes = [test.size(unit) for unit in units]
     of_loci = all(isinstance(unit, Locus) for unit in units)
-    known = sum(size for size in sizes if size is not None)
-    step = max(1, math.ceil(known / COUNTED))
-    made = new = found = 0
+    declared = sum(size for size in sizes if size is not None)
+    step = max(1, math.ceil(declared / COUNTED))
+    made = new = in_store = 0
 
     def take(digests: list[bytes], values: Mapping[bytes, object]) -> None:
-        nonlocal made, new, found, seen
+        nonlocal made, new, in_store, seen
         fresh = set(digests) - seen
         seen |= fresh
         made += len(digests)
         new += len(fresh)
-        found += len(fresh & values.keys())
+        in_store += len(fresh & values.keys())
 
     whole = True
     for unit, size in list(zip(units, sizes, strict=True))[::step]:
@@ -209,10 +209,10 @@ def _count_test(
             break
     if step == 1:
         kind = "exact" if whole else "at least"
-        return PlannedTest(label, len(units), of_loci, made, made - new, found, kind)
-    share = known / max(1, made)
-    repeated, found = round((made - new) * share), round(found * share)
-    return PlannedTest(label, len(units), of_loci, known, repeated, found, "estimate")
+        return PlannedTest(label, len(units), of_loci, made, made - new, in_store, kind)
+    share = declared / max(1, made)
+    repeated, in_store = round((made - new) * share), round(in_store * share)
+    return PlannedTest(label, len(units), of_loci, declared, repeated, in_store, "estimate")
 
 
 def _replay(

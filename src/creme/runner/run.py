@@ -6,11 +6,11 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -149,8 +149,7 @@ class _Run:
         self._begin_logs()
         try:
             # Closed here, and not when an error's traceback goes: the store may be closed by then.
-            coming = cast("Generator[Outcome]", scheduler.run(self._tasks()))
-            with closing(coming) as outcomes:
+            with closing(scheduler.run(self._tasks())) as outcomes:
                 for outcome in outcomes:
                     self._end(outcome)
             report.interrupted = scheduler.stopped

@@ -134,8 +134,8 @@ def build_tests(tables: list[dict[str, Any]], seed: int, folder: Path = Path()) 
         If a test is unknown, a parameter is not allowed, or two have one label.
     """
     tests: dict[str, Test] = {}
-    for place, given in enumerate(tables):
-        table = {"seed": seed, **given}
+    for place, written in enumerate(tables):
+        table = {"seed": seed, **written}
         label = table.pop("label", None)
         where = f"[[tests]] number {place + 1}"
         try:
