@@ -3,34 +3,14 @@
 Each function draws into the Axes that it is given, or into a new figure of one column's width, and
 returns the Axes. pyplot and its state are not used, so that no display is needed.
 
-matplotlib is imported with the first function that is asked for, and not before.
+matplotlib is imported with the first function that is used, and not before.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "comparison_scatter": "comparison",
-    "context_histogram": "context",
-    "coverage_profile": "context",
-    "distance_bars": "distance",
-    "distance_curves": "distance",
-    "distance_profiles": "distance",
-    "fine_tile_map": "fine_tile",
-    "fine_tile_search": "fine_tile",
-    "greedy_traces": "higher_order",
-    "individual_effects": "higher_order",
-    "necessity_sufficiency": "tiles",
-    "observed_and_additive": "higher_order",
-    "panels": "style",
-    "save": "style",
-    "saturation_curves": "multiplicity",
-    "swap_boxes": "context",
-    "tile_effects": "tiles",
-    "tile_map": "map",
-}
+from creme.lazy import attach
 
 __all__ = [
     "comparison_scatter",
@@ -64,14 +44,25 @@ if TYPE_CHECKING:
     from creme.report.style import panels, save
     from creme.report.tiles import necessity_sufficiency, tile_effects
 
+_HOMES = {
+    "comparison_scatter": "creme.report.comparison",
+    "context_histogram": "creme.report.context",
+    "coverage_profile": "creme.report.context",
+    "distance_bars": "creme.report.distance",
+    "distance_curves": "creme.report.distance",
+    "distance_profiles": "creme.report.distance",
+    "fine_tile_map": "creme.report.fine_tile",
+    "fine_tile_search": "creme.report.fine_tile",
+    "greedy_traces": "creme.report.higher_order",
+    "individual_effects": "creme.report.higher_order",
+    "necessity_sufficiency": "creme.report.tiles",
+    "observed_and_additive": "creme.report.higher_order",
+    "panels": "creme.report.style",
+    "save": "creme.report.style",
+    "saturation_curves": "creme.report.multiplicity",
+    "swap_boxes": "creme.report.context",
+    "tile_effects": "creme.report.tiles",
+    "tile_map": "creme.report.map",
+}
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'creme.report' has no attribute {name!r}")
-    value = getattr(import_module(f"creme.report.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = attach(__name__, _HOMES)
