@@ -21,7 +21,7 @@ from creme.export import export, tables
 from creme.export.tables import rows_of
 from creme.results.directory import Results
 from creme.results.tidy import tidy
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 from in_process import caller
 
 STATISTICS = ("context_dependence", "necessity", "enough", "fine_tile", "bases")
@@ -72,7 +72,7 @@ def test_every_replicate_stands_in_the_tables(experiment_results, tmp_path, monk
 
 
 def test_rows_are_those_of_tidy_without_the_fill(finished_study):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     raw = {"necessity": "shuffled", "distance": "moved", "multiplicity": "placed"}
     for stage in (*raw, "fine_tile"):
         dataset = study.dataset(stage)
@@ -102,7 +102,7 @@ def test_replicates_that_were_not_measured_are_no_rows(experiment_results):
 
 
 def test_a_studys_tables_and_its_replicates(finished_study, tmp_path):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     files = export(study.path, tmp_path / "csv", ["tables"])
     export(study.path, tmp_path / "parquet", ["tables"], "parquet")
     assert {f"tables/{name}.csv" for name in (*study.folder.tables(), "loci")} <= set(files)
@@ -197,7 +197,7 @@ def test_a_stage_with_nothing_to_do_is_left_out(tmp_path):
     mini.write(tmp_path, ["A", "B"])
     limits = "[categories]\nsilencing = -9.0\nenhancing = 9.0\n\n[common]"
     study = run_study(mini.study(tmp_path, ("[common]", limits)))
-    assert study.stages()["multiplicity"]["note"]
+    assert study.stages["multiplicity"]["note"]
     files = export(study.path, tmp_path / "out", kind="parquet")
     assert "tables/multiplicity.parquet" in files
     assert len(pd.read_parquet(tmp_path / "out" / "tables" / "multiplicity.parquet")) == 0

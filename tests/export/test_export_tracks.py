@@ -22,7 +22,7 @@ from creme.export.source import Source
 from creme.export.tracks import field, header, layers, suffixes, write_tracks
 from creme.results.directory import Results
 from creme.sequence import Sequence
-from creme.study import Study
+from creme.study import StudyResults
 
 TRACKS = {"synthetic:alpha": "synthetic_alpha", "synthetic:beta": "synthetic_beta"}
 HEADER = re.compile(r'track (type=bedGraph )?name="[^"\t\n]+" description="[^"\t\n]+" \S.*')
@@ -221,7 +221,7 @@ def test_contexts_are_at_their_tss(tracks, experiment_results, loci):
 
 
 def test_a_study_has_the_classes_and_categories_of_its_thresholds(study_tracks, finished_study):
-    study = Study(finished_study)
+    study = StudyResults(finished_study)
     table = study.table("cre_classes")
     got = read_bed(study_tracks / "cre_classes.bed")
     by_gene = dict(

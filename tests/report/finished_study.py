@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 import mini_study as mini
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 
-_MADE: list[Study] = []
+_MADE: list[StudyResults] = []
 
 
-def finished_study(folders: pytest.TempPathFactory) -> Study:
+def finished_study(folders: pytest.TempPathFactory) -> StudyResults:
     """A study of all stages, on six genes; not to be changed."""
     if not _MADE:
         folder = folders.mktemp("study")
@@ -23,7 +23,7 @@ def finished_study(folders: pytest.TempPathFactory) -> Study:
     return _MADE[0]
 
 
-def among_genes(study: Study, folder: Path, genes: list[tuple[str, str, str, int]]) -> Path:
+def among_genes(study: StudyResults, folder: Path, genes: list[tuple[str, str, str, int]]) -> Path:
     """A copy of the study's folder whose annotation has more TSSs.
 
     Each gene is a name, the locus beside which it lies, its strand, and how far (bp in the locus's

@@ -27,7 +27,7 @@ from creme.report.page.figures import figures
 from creme.report.page.source import Source
 from creme.report.page.write import render
 from creme.results.directory import Results
-from creme.study import Study
+from creme.study import StudyResults
 from creme.study.config import STAGES
 
 HOSTILE = [
@@ -202,7 +202,7 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
 
 def test_loci_of_different_tiles(finished, copied, undrawn):
     """One test went through fewer tiles, another through other tiles, at one locus."""
-    results = Study(copied).folder.results("necessity")
+    results = StudyResults(copied).folder.results("necessity")
     dataset = finished.folder.results("necessity").load("necessity").drop_encoding()
     rows = dataset.sizes["locus"]
     starts = (
@@ -241,7 +241,7 @@ def test_numbers_have_six_digits():
 
 
 def test_summary_funnel_stages_and_settings(page, finished):
-    state, words = finished.state(), page.words
+    state, words = finished.raw, page.words
     for row in state["funnel"]:
         assert row["why"] in words
     for stage in state["stages"].values():
@@ -413,7 +413,7 @@ def test_without_a_locus_or_a_category(tmp_path):
     for stage in STAGES[1:]:
         if stage in many_loci.WITHOUT:
             continue
-        results = Study(folder).folder.results(stage)
+        results = StudyResults(folder).folder.results(stage)
         dataset = results.load(stage).drop_encoding()
         floats = {n: v * np.nan for n, v in dataset.data_vars.items() if v.dtype.kind == "f"}
         none = dataset.assign(floats)
@@ -472,7 +472,7 @@ def test_several_activities(tmp_path, undrawn):
     for stage in STAGES[1:]:
         if stage in many_loci.WITHOUT:
             continue
-        results = Study(folder).folder.results(stage)
+        results = StudyResults(folder).folder.results(stage)
         one = results.load(stage).drop_encoding()
         both = xr.concat(
             [one.assign_coords(track=["other"]), one],

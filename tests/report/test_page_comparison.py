@@ -16,7 +16,7 @@ from creme.analysis.class_agreement import class_agreement
 from creme.analysis.order_agreement import order_agreement
 from creme.errors import ConfigError
 from creme.report.page import write_report
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_nothing_in_common_is_an_error(finished, tmp_path):
 
 def test_a_test_that_cannot_be_compared_is_said(finished, other, tmp_path):
     folder = shutil.copytree(other.path, tmp_path / "other.study")
-    results = Study(folder).folder.results("necessity")
+    results = StudyResults(folder).folder.results("necessity")
     dataset = results.load("necessity").drop_encoding()
     wider = dataset.assign_coords(tile_end=dataset["tile_end"] + 500)
     wider.attrs["configuration"] = wider.attrs["configuration"].replace("1000", "1500")

@@ -18,7 +18,7 @@ from read_page import Page
 from creme.report.page import write, write_report
 from creme.report.page.coverage import REACH, coverage, why_not
 from creme.report.page.source import Source
-from creme.study import Study
+from creme.study import StudyResults
 
 STARTS = "Predicted coverage (Figure 2b) is not drawn: "
 
@@ -138,5 +138,5 @@ def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):
 
 def test_no_word_of_it_where_contexts_are_not_known(finished, copied):
     assert why_not(Source(finished.path / "stages" / "context_dependence")) is None
-    Study(copied).folder.update_stage("context_dependence", {"state": "waiting"})
+    StudyResults(copied).folder.update_stage("context_dependence", {"state": "waiting"})
     assert why_not(Source(copied)) is None

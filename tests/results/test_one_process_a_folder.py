@@ -15,7 +15,7 @@ import mini_study as mini
 from command import CREME
 from creme.errors import ResultsError
 from creme.results.directory import Results
-from creme.study import Study
+from creme.study import StudyResults
 
 
 def creme(*args: object) -> subprocess.CompletedProcess[str]:
@@ -122,11 +122,11 @@ def test_two_studies(tmp_path):
         ):
             shown = creme(*reading)
             assert shown.returncode == 0, (reading, shown.stderr)
-        assert Study(folder).stages()["necessity"]["state"] == "running"
-        assert len(Study(folder).dataset("context_dependence")["locus"]) == 3
+        assert StudyResults(folder).stages["necessity"]["state"] == "running"
+        assert len(StudyResults(folder).dataset("context_dependence")["locus"]) == 3
     finally:
         end(first)
-    assert Study(folder).stages()["necessity"]["state"] == "interrupted"
+    assert StudyResults(folder).stages["necessity"]["state"] == "interrupted"
     second = start("study", folder)
     try:
         until(second, running_run(necessity, second))

@@ -16,7 +16,7 @@ from creme.demo.grammar import response
 from creme.errors import ConfigError, ModelError, ResultsError
 from creme.results.directory import Results
 from creme.store import Store
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 from creme.study.config import STAGES
 from in_process import caller
 
@@ -47,15 +47,15 @@ def overlapping(row, genes):
 
 def test_all_stages_are_finished_and_say_what_they_took(whole):
     study, _ = whole
-    state = study.state()
-    assert list(study.stages()) == list(STAGES)
-    assert {stage["state"] for stage in study.stages().values()} == {"finished"}
-    for stage in study.stages().values():
+    state = study.raw
+    assert list(study.stages) == list(STAGES)
+    assert {stage["state"] for stage in study.stages.values()} == {"finished"}
+    for stage in study.stages.values():
         assert stage["asked"] == stage["predicted"] + stage["stored"] + stage["repeated"]
         assert stage["units"] > 0
         assert not stage["failures"]
     with Store(state["store"]) as store:
-        assert store.count() == sum(stage["predicted"] for stage in study.stages().values())
+        assert store.count() == sum(stage["predicted"] for stage in study.stages.values())
     assert state["track"] == "synthetic:alpha"
     assert state["model"]["fingerprint"] == mini.MODEL.fingerprint
     assert not study.interrupted
@@ -66,7 +66,7 @@ def test_categories_are_the_planted_contexts(whole):
     table = study.table("categories").set_index("locus")
     assert table["category"].to_dict() == {gene.name: gene.context for gene in genes}
     assert table["taken"].all()
-    assert study.state()["categories"] == {
+    assert study.raw["categories"] == {
         "enhancing": 2,
         "neutral": 2,
         "silencing": 2,
@@ -226,7 +226,7 @@ def test_a_finished_study_is_not_run_again(whole, monkeypatch):
 def test_from_the_store_alone_all_tables_are_the_same(whole, copy):
     study, _ = whole
     again = run_study(copy / "study.toml")
-    assert sum(stage["predicted"] for stage in again.stages().values()) == 0
+    assert sum(stage["predicted"] for stage in again.stages.values()) == 0
     assert mini.tables(again.path) == mini.tables(study.path)
 
 
@@ -240,7 +240,7 @@ def test_stages_one_by_one(whole, copy):
         run_study(file, stages=["necessity"])
     for stage in STAGES:
         done = run_study(file, stages=[stage])
-        states = {name: known["state"] for name, known in done.stages().items()}
+        states = {name: known["state"] for name, known in done.stages.items()}
         place = STAGES.index(stage)
         assert set(list(states.values())[: place + 1]) == {"finished"}
         assert set(list(states.values())[place + 1 :]) <= {"waiting"}
@@ -296,7 +296,7 @@ def test_stages_without_work_say_so(tmp_path):
     done = run_study(
         mini.study(tmp_path, ("[higher", "[classes]\nstrong = 50\nweak = 50\n[higher"))
     )
-    notes = {stage: known.get("note", "") for stage, known in done.stages().items()}
+    notes = {stage: known.get("note", "") for stage, known in done.stages.items()}
     assert {stage for stage, note in notes.items() if note} == {
         *("context_swap", "distance", "multiplicity", "fine_tile")
     }
@@ -312,9 +312,9 @@ def test_stages_without_work_say_so(tmp_path):
 def test_nothing_is_selected(tmp_path):
     mini.write(tmp_path, genes=2)
     done = run_study(mini.study(tmp_path, ("activity = 5.0", "activity = 1000")))
-    assert {known["state"] for known in done.stages().values()} == {"finished"}
-    assert "the funnel says why" in done.stages()["necessity"]["note"]
-    assert done.state()["funnel"][-1]["left"] == 0
+    assert {known["state"] for known in done.stages.values()} == {"finished"}
+    assert "the funnel says why" in done.stages["necessity"]["note"]
+    assert done.raw["funnel"][-1]["left"] == 0
 
 
 def test_no_silencing_context(tmp_path):
@@ -322,8 +322,8 @@ def test_no_silencing_context(tmp_path):
     some = 'stages = ["loci", "context_dependence", "necessity", "sufficiency"]\n\n[model]'
     only = '[necessity]\ncategories = ["silencing"]\n[higher'
     done = run_study(mini.study(tmp_path, ("[model]", some), ("[higher", only)))
-    assert done.stages()["necessity"]["note"] == "no locus has a context that is silencing"
-    assert done.stages()["sufficiency"]["units"] == 2
+    assert done.stages["necessity"]["note"] == "no locus has a context that is silencing"
+    assert done.stages["sufficiency"]["units"] == 2
 
 
 def test_at_most_so_many_loci_of_a_category(tmp_path):
@@ -331,10 +331,10 @@ def test_at_most_so_many_loci_of_a_category(tmp_path):
     some = 'stages = ["loci", "context_dependence", "necessity"]\n\n[model]'
     change = ("[common]", "[categories]\nat_most = 1\n\n[common]")
     done = run_study(mini.study(tmp_path, ("[model]", some), change))
-    assert done.stages()["necessity"]["units"] == 3
+    assert done.stages["necessity"]["units"] == 3
     table = done.table("categories")
     assert table["taken"].sum() == 3
-    assert done.state()["categories"]["enhancing"] == 2
+    assert done.raw["categories"]["enhancing"] == 2
     for category, sign in (("enhancing", -1), ("silencing", 1)):
         part = table[table["category"] == category]
         best = part.iloc[np.argsort(sign * part["effect"].to_numpy(), kind="stable")[0]]
@@ -354,12 +354,12 @@ def test_a_failing_model_fails_the_stage_and_the_next_run_goes_on(tmp_path, monk
         patched.setattr("creme.models.synthetic.SyntheticModel.predict", broken)
         with pytest.raises(ModelError, match="out of order"):
             run_study(file)
-    state = Study(tmp_path / "mini.study").stages()["context_swap"]
+    state = StudyResults(tmp_path / "mini.study").stages["context_swap"]
     assert state["state"] == "failed"
     assert "out of order" in state["error"]
     done = run_study(file)
-    assert {known["state"] for known in done.stages().values()} == {"finished"}
-    assert not done.stages()["context_swap"]["error"]
+    assert {known["state"] for known in done.stages.values()} == {"finished"}
+    assert not done.stages["context_swap"]["error"]
     assert not Results(done.path / "stages" / "context_swap").state()["error"]
 
 
@@ -409,7 +409,7 @@ def test_narrow_bins_are_enough_without_a_summit(tmp_path):
     file = mini.study(
         tmp_path, ("[model]", some), ('"all"', '"tss"'), ("[common]", "summit = 'any'\n[common]")
     )
-    assert run_study(file).state()["funnel"][-1]["left"] == 1
+    assert run_study(file).raw["funnel"][-1]["left"] == 1
 
 
 def test_what_stands_in_the_way_is_left_alone(tmp_path):

@@ -15,7 +15,7 @@ from creme.genome import Genome
 from creme.models.synthetic import SyntheticModel
 from creme.results.directory import Results
 from creme.sequence import Sequence
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 from creme.study.config import STAGES
 from creme.study.lineage import earlier
 from in_process import caller
@@ -79,14 +79,14 @@ def test_what_failed_is_tried_again_and_what_depends_on_it_is_made_anew(stage, w
     with lost(gene, tmp_path):
         left, ran = run(file)
         assert ran == [one for one in STAGES if one not in before]
-        assert all("NaN" in why for _, why in left.stages()[stage]["failures"])
-        assert len(left.stages()[stage]["failures"]) == 1
-        failed = [one for one, known in left.stages().items() if known["failures"]]
+        assert all("NaN" in why for _, why in left.stages[stage]["failures"])
+        assert len(left.stages[stage]["failures"]) == 1
+        failed = [one for one, known in left.stages.items() if known["failures"]]
         # They fail again, and nothing else is touched.
         assert run(file)[1] == failed
     done, ran = run(file)
     assert ran == [one for one in STAGES if {one, *earlier(one)} & set(failed)]
-    assert not any(known["failures"] for known in done.stages().values())
+    assert not any(known["failures"] for known in done.stages.values())
     assert mini.tables(done.path) == mini.tables(whole.path)
     assert run(file)[1] == []
 
@@ -97,12 +97,12 @@ def test_results_of_other_loci_are_not_given_out(whole, tmp_path, monkeypatch, c
     file = mini.study(tmp_path)
     with lost(gene, tmp_path):
         study = run_study(file, stages=["loci"])
-    assert run_study(file, stages=STAGES[1:]).state()["classes"] == {
+    assert run_study(file, stages=STAGES[1:]).raw["classes"] == {
         "enhancing": {"strong enhancer": 2}
     }
     shown = creme("study", file, "--stage", "loci")
     assert f"{', '.join(STAGES[1:])} are outdated: 'creme study {study.path}' makes" in shown
-    assert {known["state"] for known in list(study.stages().values())[1:]} == {"outdated"}
+    assert {known["state"] for known in list(study.stages.values())[1:]} == {"outdated"}
     shown = creme("study", file, "--status")
     assert shown.count("stage loci has other results since") == len(STAGES) - 1
     assert f"To continue: creme study {study.path}" in shown
@@ -136,41 +136,41 @@ def test_results_of_other_loci_are_not_given_out(whole, tmp_path, monkeypatch, c
 def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_loci(
     copied, monkeypatch
 ):
-    study = Study(copied.parent / "mini.study")
+    study = StudyResults(copied.parent / "mini.study")
     selected = study.path / "selected.tsv"
     text = selected.read_text()
     selected.write_text("".join(text.splitlines(keepends=True)[:3]))
-    assert study.stages()["necessity"]["state"] == "outdated"
+    assert study.stages["necessity"]["state"] == "outdated"
     with monkeypatch.context() as patched:
         patched.setattr("creme.study.run.measure", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(copied)
-    assert study.stages()["context_dependence"]["state"] == "interrupted"
+    assert study.stages["context_dependence"]["state"] == "interrupted"
     assert not {"context_dependence", "categories", "coverage"} & set(study.folder.tables())
     assert not Results(study.path / "stages" / "context_dependence").labels()
     # Two loci instead of three, and then three again.
     done, _ = run(copied)
     assert done.table("categories")["locus"].tolist() == ["GENE1", "GENE2"]
-    assert {known["state"] for known in done.stages().values()} == {"finished"}
+    assert {known["state"] for known in done.stages.values()} == {"finished"}
     selected.write_text(text)
     again, ran = run(copied)
     assert ran == list(STAGES[1:])
-    assert not any(again.stages()[stage]["predicted"] for stage in ran)
+    assert not any(again.stages[stage]["predicted"] for stage in ran)
     assert again.table("categories")["locus"].tolist() == ["GENE1", "GENE2", "GENE3"]
 
 
 def test_what_has_nothing_to_do_any_more_has_no_results(copied):
-    study = Study(copied.parent / "mini.study")
-    assert study.state()["classes"]
+    study = StudyResults(copied.parent / "mini.study")
+    assert study.raw["classes"]
     selected = study.path / "selected.tsv"
     lines = selected.read_text().splitlines(keepends=True)
     selected.write_text(lines[0] + lines[2])  # the one with a neutral context
     done, _ = run(copied)
-    assert done.stages()["distance"]["note"]
+    assert done.stages["distance"]["note"]
     assert done.table("distance").empty
     assert not (done.path / "stages" / "distance").exists()
-    assert done.state()["classes"] == {}
-    assert done.state()["categories"]["neutral"] == 1
+    assert done.raw["classes"] == {}
+    assert done.raw["categories"]["neutral"] == 1
 
 
 def test_results_that_are_lost_are_made_from_the_store(whole, copied):
@@ -178,7 +178,7 @@ def test_results_that_are_lost_are_made_from_the_store(whole, copied):
     shutil.rmtree(copied.parent / "mini.study" / "stages" / "loci" / "tss_activity.zarr")
     done, ran = run(copied)
     assert ran == ["loci", "context_dependence"]
-    assert sum(done.stages()[stage]["predicted"] for stage in ran) == 0
+    assert sum(done.stages[stage]["predicted"] for stage in ran) == 0
     assert mini.tables(done.path) == mini.tables(whole.path)
 
 
@@ -188,7 +188,7 @@ def test_stages_of_an_earlier_version_are_looked_at_once(whole, copied, monkeypa
     for known in state["stages"].values():
         del known["made_from"]  # which it did not write
     path.write_text(json.dumps(state))
-    assert {known["state"] for known in Study(path.parent).stages().values()} == {"finished"}
+    assert {known["state"] for known in StudyResults(path.parent).stages.values()} == {"finished"}
     monkeypatch.setattr("creme.study.run.measure", None)
     done, ran = run(copied)
     assert ran == list(STAGES[1:])
@@ -210,7 +210,7 @@ def test_what_did_not_come_to_its_end_may_change(tmp_path, monkeypatch):
             run(file)
     file.write_text(file.read_text().replace("seed = 7", "seed = 8"))
     done, _ = run(file)
-    assert {known["state"] for known in done.stages().values()} == {"finished"}
+    assert {known["state"] for known in done.stages.values()} == {"finished"}
     # But not what something finished was made from.
     (tmp_path / "genome.fa").write_text(genome.replace("A", "C", 1))
     done.folder.update_stage("loci", {"state": "interrupted"})

@@ -118,7 +118,7 @@ def test_a_whole_yeast_chromosome(data, tmp_path, monkeypatch):
     fasta.write_bytes(gzip.compress(f">chrIV\n{chromosome}\n".encode()))
     counts, chosen = plain_loop(chromosome, sites)
     done = run_study(yeast(tmp_path, fasta, gtf))
-    assert [row["left"] for row in done.state()["funnel"]] == counts
+    assert [row["left"] for row in done.raw["funnel"]] == counts
     assert counts[0] == 885
     assert counts[1] > counts[6] > counts[7] > 200
     table = pd.read_csv(done.path / "selected.tsv", sep="\t", dtype={"strand": str})

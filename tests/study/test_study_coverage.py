@@ -9,7 +9,7 @@ import pytest
 
 import mini_study as mini
 from creme.store import Store
-from creme.study import Study, run_study
+from creme.study import StudyResults, run_study
 from creme.study.coverage import COLUMNS, ContextCoverage, examples
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
@@ -82,7 +82,7 @@ def test_it_costs_no_prediction(whole, tmp_path):
     file = mini.study(tmp_path, SOME)
     run_study(file, stages=["loci"])
     (planned,) = [one for one in forecast(*prepare(file)) if one.stage == "context_dependence"]
-    took = run_study(file).stages()["context_dependence"]
+    took = run_study(file).stages["context_dependence"]
     assert (took["asked"], took["predicted"]) == (planned.asked, planned.needed)
     with Store(tmp_path / "predictions") as store:
         assert store.count() == 6 + 6 * 2
@@ -98,7 +98,7 @@ def test_a_study_without_the_table_gets_it_from_the_store_alone(whole, copied, m
     )
     assert ran == [("loci", False), ("context_dependence", True)]
     assert mini.tables(again.path) == mini.tables(whole.path)
-    took, before = (x.stages()["context_dependence"] for x in (again, whole))
+    took, before = (x.stages["context_dependence"] for x in (again, whole))
     assert took["predicted"] == before["predicted"]
 
 
@@ -107,7 +107,7 @@ def test_what_the_store_has_lost_is_predicted_and_counted(whole, copied):
     shutil.rmtree(copied / "predictions")
     again = run_study(copied / "study.toml")
     assert mini.tables(again.path) == mini.tables(whole.path)
-    took, before = (x.stages()["context_dependence"] for x in (again, whole))
+    took, before = (x.stages["context_dependence"] for x in (again, whole))
     assert took["predicted"] == before["predicted"] + 3 * (1 + 2)
     assert took["asked"] == took["predicted"] + took["stored"] + took["repeated"]
 
@@ -126,7 +126,7 @@ def test_stopped_while_it_is_made(whole, copied, monkeypatch):
         patched.setattr(ContextCoverage, "run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run_study(copied / "study.toml")
-    state = Study(copied / "mini.study").stages()["context_dependence"]
+    state = StudyResults(copied / "mini.study").stages["context_dependence"]
     assert state["state"] == "interrupted"
     assert not (copied / "mini.study" / "tables" / "coverage.csv").exists()
     again = run_study(copied / "study.toml")
@@ -161,7 +161,7 @@ def test_the_profile_is_that_of_the_deciding_activity(tmp_path):
     study = run_study(file)
     table = study.table("coverage")
     (track,) = table["track"].unique()
-    assert track == study.state()["track"]
+    assert track == study.raw["track"]
     assert table["shuffled_std"].isna().all()  # of a single replicate
     locus, rows = next(iter(table.groupby("locus")))
     wild_type, _ = expected(study, locus, track=(0, 1), replicates=1)
@@ -173,7 +173,7 @@ def test_bins_that_are_kept_with_gaps_and_in_any_order(tmp_path):
     file = mini.study(tmp_path, SOME, ('"all"', "[40, 27, 28, 29]"))
     table = run_study(file).table("coverage")
     assert table["position"].tolist() == [-128, 0, 128, 12 * 128]
-    wild_type, _ = expected(Study(tmp_path / "mini.study"), "GENE1")
+    wild_type, _ = expected(StudyResults(tmp_path / "mini.study"), "GENE1")
     np.testing.assert_allclose(table["wild_type"], wild_type[[27, 28, 29, 40]], rtol=1e-6)
 
 
@@ -189,7 +189,7 @@ def test_without_a_category_or_a_locus(tmp_path):
     mini.write(tmp_path, ["A"])
     none = "[categories]\nenhancing = 0.99999\n\n[common]"
     done = run_study(mini.study(tmp_path, SOME, ("[common]", none)))
-    assert done.state()["categories"]["none"] == 1
+    assert done.raw["categories"]["none"] == 1
     assert done.table("coverage").empty
     file = mini.study(tmp_path, SOME, ('"mini"', '"none"'), ("activity = 5.0", "activity = 1000"))
     assert run_study(file).table("coverage").empty

@@ -24,7 +24,7 @@ def test_each_stage_takes_what_the_plan_said(tmp_path):
     for stage in STAGES:
         before = {one.stage: one for one in forecast(*prepare(file))}[stage]
         assert not (stage == "loci" and (tmp_path / "predictions").exists())
-        took = run_study(file, stages=[stage]).stages()[stage]
+        took = run_study(file, stages=[stage]).stages[stage]
         assert before.units == took["units"]
         assert not before.assumed
         if stage in ADAPTIVE - {"fine_tile"}:
@@ -107,7 +107,7 @@ def test_a_batch_size_that_is_found_by_trying(tmp_path):
     ready, _ = prepare(file)
     assert seconds_per_prediction(ready) > 0
     done = run_study(file, stages=["loci", "context_dependence"])
-    assert done.stages()["context_dependence"]["predicted"] == 2 * 2
+    assert done.stages["context_dependence"]["predicted"] == 2 * 2
     with pytest.raises(ConfigError, match="batch_size"):
         prepare(mini.study(tmp_path, ("[model]", "batch_size = 0\n\n[model]"), name="zero.toml"))
 
@@ -123,7 +123,7 @@ def test_a_window_that_cannot_be_read_is_no_part_of_the_plan(unread, tmp_path):
     ready, folder = prepare(file)
     planned = forecast(ready, folder)[0]
     assert seconds_per_prediction(ready) > 0
-    took = run_study(file, stages=["loci"]).stages()["loci"]
+    took = run_study(file, stages=["loci"]).stages["loci"]
     assert (planned.units, planned.asked, planned.needed) == (3, took["asked"], took["predicted"])
     again = forecast(*prepare(file))[0]
     assert (again.units, again.asked, again.needed) == (3, took["asked"], 0)

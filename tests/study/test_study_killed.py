@@ -15,7 +15,7 @@ import pytest
 import mini_study as mini
 from command import CREME
 from creme.store import Store
-from creme.study import Study
+from creme.study import StudyResults
 from creme.study.config import STAGES
 
 
@@ -57,7 +57,7 @@ def test_killed_in_every_stage(uninterrupted, tmp_path):
     random = np.random.Generator(np.random.Philox(5))
     spent = {
         stage: known["seconds"]
-        for stage, known in Study(uninterrupted / "mini.study").stages().items()
+        for stage, known in StudyResults(uninterrupted / "mini.study").stages.items()
     }
     killed = 0
     for stage in STAGES:
@@ -66,7 +66,7 @@ def test_killed_in_every_stage(uninterrupted, tmp_path):
         process.send_signal(signal.SIGKILL)
         killed += process.wait() == -signal.SIGKILL
         process.communicate()
-        states = [known["state"] for known in Study(tmp_path / "mini.study").stages().values()]
+        states = [known["state"] for known in StudyResults(tmp_path / "mini.study").stages.values()]
         assert "running" not in states
     assert killed >= len(STAGES) - 1  # the last one may have come to its end
     status = creme("study", tmp_path / "mini.study", "--status")
@@ -88,7 +88,7 @@ def test_ctrl_c_stops_a_stage_and_the_next_run_goes_on(uninterrupted, tmp_path):
     assert process.returncode == 130, (out, err)
     assert "To continue: creme study" in out
     assert "Traceback" not in err
-    known = Study(tmp_path / "mini.study").stages()
+    known = StudyResults(tmp_path / "mini.study").stages
     assert known["context_swap"]["state"] == "finished"
     assert known["necessity"]["state"] == "interrupted"
     assert known["sufficiency"]["state"] == "waiting"

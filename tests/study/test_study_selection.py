@@ -84,8 +84,8 @@ def test_the_funnel_is_that_of_a_plain_loop(tmp_path):
     counts.append(len(kept))
     kept = sorted(kept, key=lambda one: (-one[1], sites.index(one[0])))[:7]
     counts.append(len(kept))
-    assert [row["left"] for row in study.state()["funnel"]] == counts
-    removed = [row["removed"] for row in study.state()["funnel"]]
+    assert [row["left"] for row in study.raw["funnel"]] == counts
+    removed = [row["removed"] for row in study.raw["funnel"]]
     assert removed[1:] == [a - b for a, b in pairwise(counts)]
     table = selected(tmp_path)
     got = set(zip(table["contig"], table["tss"].astype(int), table["strand"], strict=True))
@@ -101,7 +101,7 @@ def test_the_funnel_is_that_of_a_plain_loop(tmp_path):
     steps = pd.read_csv(tmp_path / "mini.study" / "loci.tsv", sep="\t")
     assert len(steps) == counts[1]
     assert steps["step"].value_counts().to_dict() == {
-        row["step"]: row["removed"] for row in study.state()["funnel"][2:] if row["removed"]
+        row["step"]: row["removed"] for row in study.raw["funnel"][2:] if row["removed"]
     } | {"selected": len(kept)}
     assert steps.loc[steps["tss"] == genes[0].position, "transcripts"].tolist() == [3, 1]
 
@@ -132,7 +132,7 @@ def test_moved_to_the_summit_on_both_strands(tmp_path):
     assert -2000 - BIN < far["summit_distance"] < -2000 + BIN
     windows = study.dataset("loci")
     assert windows["tss_position"].values.tolist() == table["used"].tolist()
-    assert study.stages()["loci"]["predicted"] == 6 + 4
+    assert study.stages["loci"]["predicted"] == 6 + 4
     # What was selected is what later stages and other experiments use.
     assert selected(tmp_path)["tss"].astype(int).tolist() == table["used"][:5].tolist()
 
@@ -147,7 +147,7 @@ def test_two_sites_that_move_to_one_place_are_one(tmp_path):
     table = pd.read_csv(tmp_path / "mini.study" / "loci.tsv", sep="\t")
     assert table["used"].tolist()[:3] == [gene.position] * 3
     assert table["step"].tolist() == ["selected", "recentre", "recentre", "selected"]
-    rows = {row["step"]: row["removed"] for row in study.state()["funnel"]}
+    rows = {row["step"]: row["removed"] for row in study.raw["funnel"]}
     assert rows["recentre"] == 2
 
 
@@ -212,7 +212,7 @@ def test_a_contig_of_two_names_is_one(tmp_path):
         study = run_study(mini.study(tmp_path, some, change))
     assert selected(tmp_path)["locus"].tolist() == [gene.name for gene in genes]
     assert study.folder.loci()["transcripts"].tolist() == [2, 2, 2]
-    assert study.state()["funnel"][1]["removed"] == 3
+    assert study.raw["funnel"][1]["removed"] == 3
 
 
 @pytest.mark.parametrize("kind", ["crlf", "gzip", "chr", "duplicates", "bom"])
@@ -286,7 +286,7 @@ def test_only_some_genes_contigs_and_transcripts(tmp_path):
 
     def count(name, *changes):
         text = ('name = "mini"', f'name = "{name}"')
-        return run_study(mini.study(tmp_path, ONLY_LOCI, text, *changes)).stages()["loci"]["units"]
+        return run_study(mini.study(tmp_path, ONLY_LOCI, text, *changes)).stages["loci"]["units"]
 
     some = ('gtf = "annotation.gtf"', 'gtf = "annotation.gtf"\ngenes = ["GENE2", "GENE3.2"]')
     assert count("all") == 12
@@ -315,7 +315,7 @@ def test_hostile_names_of_genes(tmp_path):
     assert set(study.table("distance")["locus"]) <= set(names)
     assert len(study.table("context_swap")) == len(names) ** 2
     again = run_study(study.path)
-    assert {known["state"] for known in again.stages().values()} == {"finished"}
+    assert {known["state"] for known in again.stages.values()} == {"finished"}
 
 
 def test_a_window_that_cannot_be_read_is_told_and_the_others_go_on(tmp_path):
@@ -325,10 +325,10 @@ def test_a_window_that_cannot_be_read_is_told_and_the_others_go_on(tmp_path):
     fasta[line] = "?" + fasta[line][1:]
     (tmp_path / "genome.fa").write_text("\n".join(fasta))
     done = run_study(mini.study(tmp_path, ONLY_LOCI))
-    ((unit, message),) = done.stages()["loci"]["failures"]
+    ((unit, message),) = done.stages["loci"]["failures"]
     assert unit == f"mini1:{genes[3].position}:-"
     assert "character '?' at position" in message
-    rows = {row["step"]: row["removed"] for row in done.state()["funnel"]}
+    rows = {row["step"]: row["removed"] for row in done.raw["funnel"]}
     assert rows["failed"] == 1
     assert len(selected(tmp_path)) == 3
 

@@ -108,7 +108,7 @@ def test_a_study_takes_no_more_than_its_plan_said(tmp_path):
     less = 0
     for stage in ("loci", *open_, "higher_order"):
         before = {one.stage: one for one in forecast(*prepare(file))}[stage]
-        took = run_study(file, stages=[stage]).stages()[stage]
+        took = run_study(file, stages=[stage]).stages[stage]
         assert took["state"] == "finished"
         if stage == "loci":
             continue

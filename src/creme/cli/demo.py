@@ -72,9 +72,9 @@ def run_demo(folder: Path, genes: int) -> int:
     if status:
         return status
 
-    from creme.study import Study
+    from creme.study import StudyResults
 
-    study = Study(output)
+    study = StudyResults(output)
     contexts = {element.gene: element.context for element in genome.elements}
     _show_contexts(study.table("categories"), contexts)
     _show_elements(study.table("necessity"), genome.elements)

@@ -92,7 +92,7 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
         return 130
     if failures:
         err.print(f"To try what failed once more: {further}")
-    outdated = [stage for stage, of in done.stages().items() if of["state"] == "outdated"]
+    outdated = [stage for stage, of in done.stages.items() if of["state"] == "outdated"]
     if outdated:
         are = "is" if len(outdated) == 1 else "are"
         out.print(

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import context_categories, cre_classes
-from creme.study.config import Categories, Classes
+from creme.analysis.thresholds import Categories, Classes
 
 KEYS = ["locus", "track", "tile_from", "tile_to"]
 COLUMNS = [*KEYS, "gene", "contig", "strand", "start", "end", "value", "group"]

@@ -77,11 +77,11 @@ def _study_cells(source: Source, here: str) -> list[dict[str, Any]]:
             "import pandas as pd",
             "",
             "from creme import report",
-            "from creme.study import Study",
+            "from creme.study import StudyResults",
             "",
-            f"study = Study({here!r})",
-            "track = study.state()['track']",
-            "pd.DataFrame(study.stages()).T",
+            f"study = StudyResults({here!r})",
+            "track = study.raw['track']",
+            "pd.DataFrame(study.stages).T",
         )
     ]
     if "funnel" in tables:

@@ -9,13 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creme.analysis.thresholds import Categories, Classes
 from creme.errors import ResultsError
 from creme.results.directory import STATE, Results
 from creme.runner.experiment import read_text
-from creme.study.config import Categories, Classes, parse
+from creme.study.config import parse
 from creme.study.folder import STATE as STUDY_STATE
 from creme.study.folder import STUDY
-from creme.study.results import Study
+from creme.study.view import StudyResults
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ class Source:
     ----------
     path : Path
     name : str
-    study : Study or None
+    study : StudyResults or None
         None for a results directory.
     labels : list of str
         The stages, or tests, that have results.
@@ -41,7 +42,7 @@ class Source:
     path: Path
     name: str
     labels: list[str]
-    study: Study | None = None
+    study: StudyResults | None = None
     categories: Categories = field(default_factory=Categories)
     classes: Classes = field(default_factory=Classes)
 
@@ -69,11 +70,11 @@ class Source:
 
     @classmethod
     def _of_study(cls, path: Path) -> Source:
-        study = Study(path)
+        study = StudyResults(path)
         given = parse(read_text(path / STUDY), str(path / STUDY))
         done = [
             stage
-            for stage, known in study.stages().items()
+            for stage, known in study.stages.items()
             if known["state"] == "finished" and not known.get("note")
         ]
         return cls(path, given.name, done, study, given.categories, given.classes)
@@ -107,7 +108,7 @@ class Source:
 
     def about(self) -> dict[str, Any]:
         """What the exported files say of their origin: JSON values."""
-        state = self.study.state() if self.study else Results(self.path).state()
+        state = self.study.raw if self.study else Results(self.path).state()
         first = self.load(self.labels[0])
         return {
             "name": self.name,

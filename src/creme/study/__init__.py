@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creme.study.results import Study
 from creme.study.run import run_study
+from creme.study.view import Study, StudyResults, open_results
 
-__all__ = ["Study", "run_study"]
+__all__ = ["Study", "StudyResults", "open_results", "run_study"]

@@ -12,12 +12,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from pydantic import Field
 
+from creme.analysis.thresholds import Categories
 from creme.errors import ModelError, reason
 from creme.genome import Locus
 from creme.runner.tasks import Progress, Task
 from creme.sequence import Sequenceable
 from creme.store import Store
-from creme.study.config import Categories
 from creme.study.work import categorised
 from creme.suite.context_dependence import ContextDependence
 from creme.test import Activities, Profiles, Request, Steps

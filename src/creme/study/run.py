@@ -26,9 +26,9 @@ from creme.study.lineage import made_from, passed_on
 from creme.study.location import Where
 from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import Ready, experiment_text
-from creme.study.results import Study
 from creme.study.selection import chosen, select, table
 from creme.study.tables import Found, class_counts, counts, empty, tables
+from creme.study.view import StudyResults
 from creme.study.work import Work, category_of, work
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run_study(
     stages: SequenceOf[str] | None = None,
     progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None = None,
     on_stage: Callable[[str, dict[str, Any], bool], None] = lambda stage, state, ran: None,
-) -> Study:
+) -> StudyResults:
     """Run a study, or go on with it.
 
     What is finished is left as it is, but for stages with units that failed, which are tried again,
@@ -69,8 +69,8 @@ def run_study(
 
     Returns
     -------
-    Study
-        Also where it was interrupted; see `Study.interrupted`.
+    StudyResults
+        Also where it was interrupted; see `StudyResults.interrupted`.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def run_study(
             on_stage(stage, folder.stages()[stage], ran)
             if not ended:
                 break
-    return Study(folder.path)
+    return StudyResults(folder.path)
 
 
 def prepare(path: str | Path, output: str | Path | None = None) -> tuple[Ready, Folder]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -49,12 +48,6 @@ def tables(stage: str, found: Found) -> dict[str, pd.DataFrame]:
 def empty(stage: str) -> dict[str, pd.DataFrame]:
     """The same tables of a stage that had nothing to do: without rows."""
     return {name: pd.DataFrame(columns=["locus"]) for name in tables_of(stage)}
-
-
-def with_category(dataset: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
-    """A Dataset with the coordinate ``category`` along `locus`, empty where there is none."""
-    names = [categories.get(str(name), "") for name in dataset["locus"].values]
-    return dataset.assign_coords(category=("locus", np.array(names, dtype=object)))
 
 
 def _tidy(dataset: xr.Dataset, found: Found, *names: str) -> pd.DataFrame:

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 
 from creme.analysis.categories import CONTEXTS, context_categories, cre_classes, members, tiles_of
+from creme.analysis.thresholds import Categories
 from creme.genome import Locus
-from creme.study.config import OF_CATEGORIES, Categories, StudyFile
+from creme.study.config import OF_CATEGORIES, StudyFile
 from creme.test import Test
 
 

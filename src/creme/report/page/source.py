@@ -12,11 +12,12 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import context_categories
+from creme.analysis.thresholds import Categories, Classes
 from creme.errors import ConfigError, ResultsError
 from creme.report.page.genes import Neighbours
 from creme.results.directory import EXPERIMENT, Results
 from creme.results.directory import STATE as RUN
-from creme.study.config import TESTS, Categories, Classes, parse
+from creme.study.config import TESTS, parse
 from creme.study.folder import LOCI, SELECTED, STATE, STUDY, Folder
 
 PLACE = ("gene", "transcript", "contig", "tss_position", "strand")

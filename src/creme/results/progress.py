@@ -1,0 +1,92 @@
+"""How far results are: units finished of all, predictions a second, time left."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from creme.results.directory import Results
+
+
+@dataclass(frozen=True)
+class UnitCounts:
+    """How far a test or a stage is.
+
+    Attributes
+    ----------
+    state : str
+        ``waiting``, ``running``, ``finished``, ``interrupted``, ``failed``, ``stopped`` or
+        ``outdated``.
+    finished : int
+        Units whose results are there.
+    of : int or None
+        Units in all, if that is known.
+    failed : int
+    """
+
+    state: str
+    finished: int
+    of: int | None = None
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """How far results are.
+
+    Attributes
+    ----------
+    tests : dict of label to UnitCounts
+        Of a study by stage.
+    rate : float or None
+        Predictions a second; None where it is not recorded.
+    seconds_left : float or None
+        Until the running part ends, as far as it can be told.
+    """
+
+    tests: dict[str, UnitCounts]
+    rate: float | None = None
+    seconds_left: float | None = None
+
+
+def unit_counts(
+    results: Results, raw: dict[str, Any], labels: Collection[str]
+) -> dict[str, UnitCounts]:
+    """How far the tests of a results directory are.
+
+    Parameters
+    ----------
+    results : Results
+    raw : dict
+        Its ``run.json``; where that has no counts of units, the stored Datasets are counted.
+    labels : collection of str
+    """
+    import xarray as xr
+
+    whole = results.labels()
+    failed = [str(failure[0]) for failure in raw.get("failures", [])]
+    recorded = raw.get("units", {})
+    counts: dict[str, UnitCounts] = {}
+    for label in dict.fromkeys(labels):
+        state = "finished" if label in whole else str(raw["state"])
+        known = recorded.get(label)
+        if isinstance(known, dict):
+            finished, of = int(known.get("finished", 0)), known.get("of")
+        elif label in whole:
+            path = results.path / f"{label}.zarr"
+            with xr.open_zarr(path, consolidated=False, chunks=None) as opened:
+                finished = opened.sizes.get("locus", 0)
+            of = finished + failed.count(label)
+        else:
+            finished, of = 0, None
+        if state == "finished" and not finished:
+            state = "failed"
+        counts[label] = UnitCounts(state, finished, of, failed.count(label))
+    return counts
+
+
+def partial(results: Results) -> list[str]:
+    """Labels of the tests of which some units are finished, and the test is not."""
+    listed = getattr(results, "partial", list)
+    return list(listed())

@@ -1,0 +1,480 @@
+"""A read-only view of results: what reports, exports, comparisons and notebooks read."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from creme.errors import ResultsError, listing, nearest
+from creme.results.directory import EXPERIMENT, Results
+from creme.results.presentation import presentation_of
+from creme.results.progress import RunProgress, partial, unit_counts
+from creme.test import Presentation
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from creme.analysis.thresholds import Categories, Classes
+
+PLACE = ("gene", "transcript", "contig", "tss_position", "strand")
+"""Labels of a locus, as results have them."""
+
+Failure = tuple[str, str, str]
+"""A test's label or a stage, the unit that failed, and why."""
+
+
+class ResultsView(ABC):
+    """Results of an experiment or of a study, as they lie on disk; nothing is changed.
+
+    States, counts and the list of tests are read anew each time. What is derived from Datasets
+    (`loci`, `categories`, `tracks`) is kept: open results again to see what a running experiment
+    has found since.
+
+    Parameters
+    ----------
+    path : str or Path
+        The directory.
+
+    Attributes
+    ----------
+    path : Path
+    kind : {'experiment', 'study'}
+    """
+
+    kind: ClassVar[Literal["experiment", "study"]]
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._presentations: dict[str, Presentation] = {}
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.name!r}, {self.state}: {listing(self.tests, 20)}>"
+
+    @property
+    @abstractmethod
+    def raw(self) -> dict[str, Any]:
+        """``run.json`` or ``study.json`` as it stands."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The name of the experiment or study."""
+
+    @property
+    @abstractmethod
+    def state(self) -> str:
+        """``new``, ``running``, ``interrupted``, ``stopped``, ``failed``, ``outdated``, or
+        ``finished``."""
+
+    @property
+    @abstractmethod
+    def tests(self) -> tuple[str, ...]:
+        """Labels of the tests that have results, whole or of some units; of a study its stages."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> RunProgress:
+        """How far each test or stage is."""
+
+    @property
+    @abstractmethod
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """State and counts by stage; an experiment is one stage, called ``run``."""
+
+    @property
+    @abstractmethod
+    def failures(self) -> list[Failure]:
+        """The units that failed, each with its test's label and the reason."""
+
+    @property
+    @abstractmethod
+    def configuration(self) -> str:
+        """The text of the experiment file or study file, as it was run."""
+
+    @property
+    @abstractmethod
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables: a study's CSV files; of an experiment one a test."""
+
+    @property
+    @abstractmethod
+    def limits(self) -> tuple[Categories, Classes]:
+        """Thresholds of categories and of classes: the study's, or the paper's."""
+
+    @property
+    @abstractmethod
+    def further(self) -> str:
+        """The command that continues what is not finished."""
+
+    @abstractmethod
+    def _table(self, name: str) -> pd.DataFrame:
+        """One of `tables`."""
+
+    @abstractmethod
+    def _place(self, label: str) -> tuple[Results, str]:
+        """The results directory of one of `tests`, and the Dataset's label in there."""
+
+    @abstractmethod
+    def _absent(self, label: str) -> ResultsError:
+        """Why there are no results of a test."""
+
+    @property
+    @abstractmethod
+    def _identity(self) -> SequenceOf[dict[str, Any]]:
+        """What makes the experiments that these results are of: that of each stage."""
+
+    def open(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
+        """A test's Dataset, whose variables are read when they are used.
+
+        Parameters
+        ----------
+        label : str
+            One of `tests`.
+        without : collection of str
+            Variables that are left out.
+
+        Raises
+        ------
+        ResultsError
+            If there are no results of such a test.
+        """
+        import xarray as xr
+
+        if label not in self.tests:
+            raise self._absent(label)
+        results, name = self._place(label)
+        path = results.path / f"{name}.zarr"
+        if not path.is_dir():  # of the units that are finished
+            return results.load(name).drop_vars(list(without), errors="ignore")
+        return xr.open_zarr(path, consolidated=False, chunks=None, drop_variables=list(without))
+
+    def dataset(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
+        """A test's Dataset, in memory; of a study with ``category`` along `locus`, once known.
+
+        While a run goes on, or where it was stopped, it has the units that are finished.
+
+        Parameters
+        ----------
+        label : str
+            One of `tests`.
+        without : collection of str
+            Variables that are left out.
+
+        Raises
+        ------
+        ResultsError
+            If there are no results of such a test.
+        """
+        with self.open(label, without) as opened:
+            return opened.load()
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of `tables`.
+
+        Raises
+        ------
+        ResultsError
+            If there is none of the name.
+        """
+        if name not in self.tables:
+            raise ResultsError(
+                f"{self.path} has no table {name!r}{nearest(name, self.tables)}; it has "
+                f"{listing(self.tables, 20)}"
+            )
+        return self._table(name)
+
+    def test_name(self, label: str) -> str:
+        """The name that a test is registered by."""
+        return self.presentation(label).test
+
+    def presentation(self, label: str) -> Presentation:
+        """How a test is shown: as its results say, its class, or its variables."""
+        if label not in self._presentations:
+            self._presentations[label] = presentation_of(self.open(label), label)
+        return self._presentations[label]
+
+    def labels_of(self, test: str) -> list[str]:
+        """The labels in `tests` of one registered test."""
+        return [label for label in self.tests if self.test_name(label) == test]
+
+    @cached_property
+    def tracks(self) -> list[str]:
+        """Labels of the activities, the deciding one first."""
+        deciding = self.raw.get("track")
+        for label in self.tests:
+            opened = self.open(label)
+            if "track" in opened.coords:
+                names = [str(name) for name in opened["track"].values]
+                return sorted(names, key=lambda name: name != deciding)
+        return [str(deciding)] if deciding else []
+
+    @property
+    def track(self) -> str:
+        """The activity that decides; an experiment's first one."""
+        if not self.tracks:
+            raise ResultsError(f"{self.path} has no results with tracks yet")
+        return self.tracks[0]
+
+    @property
+    def funnel(self) -> list[dict[str, Any]]:
+        """Steps of a study's selection of TSSs, from all transcripts on."""
+        return list(self.raw.get("funnel") or [])
+
+    @cached_property
+    def loci(self) -> pd.DataFrame:
+        """The loci: ``locus``, `PLACE` and ``activity`` of the deciding track, a row each."""
+        import pandas as pd
+
+        parts = [self._loci_of(label) for label in self.tests]
+        whole = pd.concat([part for part in parts if part is not None] or [_no_loci()])
+        # The first test that knows an activity says it.
+        known = whole.sort_values("activity", na_position="last", key=lambda column: column.isna())
+        place = {name: row for row, name in enumerate(dict.fromkeys(whole["locus"]))}
+        first = known.drop_duplicates("locus")
+        return first.sort_values("locus", key=lambda names: names.map(place), ignore_index=True)
+
+    def _loci_of(self, label: str) -> pd.DataFrame | None:
+        """Of one test; None for units that are pairs of loci."""
+        import numpy as np
+        import pandas as pd
+
+        opened = self.open(label)
+        if "locus" not in opened.dims or "source" in opened.coords:
+            return None
+        # A store gives text as numpy's StringDType, which is not cast to str.
+        values = {key: opened[key].values.tolist() for key in ("locus", *PLACE) if key in opened}
+        texts = {key: values.get(key, [""] * len(values["locus"])) for key in ("locus", *_TEXT)}
+        frame = pd.DataFrame(texts, dtype=object)
+        frame["tss_position"] = np.array(values.get("tss_position", -1), dtype=int)
+        frame = frame[["locus", *PLACE]]
+        measured = "wild_type" in opened and opened["wild_type"].dims == ("locus", "track")
+        if measured and self.track in opened["track"].values:
+            activity = opened["wild_type"].sel(track=self.track).values
+            return frame.assign(activity=activity.astype(float))
+        return frame.assign(activity=np.nan)
+
+    @cached_property
+    def categories(self) -> dict[str, str]:
+        """Category of each locus that has one, by the deciding track."""
+        from creme.analysis.categories import context_categories
+
+        labels = self.labels_of("context_dependence")
+        if not labels:
+            return {}
+        limits = self.limits[0]
+        categories = context_categories(
+            self.open(labels[0])[["effect"]].sel(track=self.track).load(),
+            enhancing=limits.enhancing,
+            neutral=limits.neutral,
+            silencing=limits.silencing,
+        )
+        pairs = zip(categories["locus"].values, categories.values, strict=True)
+        return {str(locus): str(category) for locus, category in pairs if category}
+
+    @property
+    def model(self) -> dict[str, Any]:
+        """Name, version, fingerprint, bins, tracks and configuration of the model."""
+        recorded = self.raw.get("model")
+        if isinstance(recorded, dict):
+            return recorded
+        found = self._attribute("model")
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def readouts(self) -> list[dict[str, Any]]:
+        """How activities are read from predictions."""
+        for identity in self._identity:
+            if "readouts" in identity:
+                return list(identity["readouts"])
+        return list(self._attribute("readouts") or [])
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of everything random; None where it is not recorded."""
+        for identity in self._identity:
+            if identity.get("seed") is not None:
+                return int(identity["seed"])
+        return None
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of the programs that computed the results."""
+        if self.raw.get("versions"):
+            return dict(self.raw["versions"])
+        for label in self.tests:
+            return {"creme-toolkit": str(self.open(label).attrs.get("creme_version", "unknown"))}
+        return {}
+
+    def _attribute(self, name: str) -> Any:
+        """A JSON value from the attributes of the first Dataset that has it."""
+        for label in self.tests:
+            try:
+                return json.loads(self.open(label).attrs[name])
+            except (KeyError, TypeError, ValueError):
+                continue
+        return None
+
+    def report(self, path: str | Path | None = None, compare: str | Path | None = None) -> Path:
+        """Write the report as one HTML file; see `creme.report.page.write_report`.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            The file; ``report.html`` in the directory unless given.
+        compare : str or Path, optional
+            Another study or experiment, to compare with.
+        """
+        from creme.report.page import write_report
+
+        return write_report(self.path, path, compare)
+
+    def export(
+        self,
+        folder: str | Path,
+        parts: SequenceOf[str] | None = None,
+        kind: Literal["csv", "parquet"] = "csv",
+    ) -> list[str]:
+        """Write tracks of a genome browser, tables and a notebook; see `creme.export.export`.
+
+        Parameters
+        ----------
+        folder : str or Path
+            A new folder, or an earlier export.
+        parts : sequence of str, optional
+            Of ``tracks``, ``tables`` and ``notebook``; all unless given.
+        kind : {'csv', 'parquet'}
+            Of tables.
+        """
+        from creme.export import PARTS, export
+
+        return export(self.path, folder, PARTS if parts is None else parts, kind)
+
+
+class ExperimentResults(ResultsView):
+    """An experiment's results directory, read only; see `ResultsView`.
+
+    Raises
+    ------
+    ResultsError
+        If the path is no results directory.
+    """
+
+    kind = "experiment"
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._results = Results.existing(path)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """``run.json``."""
+        return self._results.state()
+
+    @property
+    def name(self) -> str:
+        """The directory's, without its ending ``.results``."""
+        return self.path.resolve().name.removesuffix(".results")
+
+    @property
+    def state(self) -> str:
+        """``new``, ``running``, ``interrupted``, ``stopped``, ``failed`` or ``finished``; a stage
+        of a study may be ``outdated``."""
+        return str(self.raw["state"])
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """Labels of the tests that have results, in the order of the experiment file."""
+        there = {*self._results.labels(), *partial(self._results)}
+        ordered = [label for label in self._tests if label in there]
+        return (*ordered, *sorted(there - set(ordered)))
+
+    @property
+    def _tests(self) -> dict[str, Any]:
+        """Name and parameters of each test of the experiment, by label."""
+        tests = self.raw.get("identity", {}).get("tests", {})
+        return tests if isinstance(tests, dict) else {}
+
+    @property
+    def progress(self) -> RunProgress:
+        """How far each test is."""
+        raw = self.raw
+        return RunProgress(
+            tests=unit_counts(self._results, raw, [*self._tests, *self.tests]),
+            rate=raw.get("rate"),
+            seconds_left=raw.get("seconds_left") if raw["state"] == "running" else None,
+        )
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """One stage, ``run``."""
+        raw = self.raw
+        kept = {key: raw.get(key) for key in ("state", "failures", "updated")}
+        units = len(raw.get("identity", {}).get("loci", {}))
+        return {"run": {**kept, **raw.get("counts", {}), "units": units}}
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The units that failed, each with its test's label and the reason."""
+        return [
+            (str(label), str(unit), str(message))
+            for label, unit, message in self.raw.get("failures", [])
+        ]
+
+    @property
+    def configuration(self) -> str:
+        """The experiment file as it was run; empty if it is gone."""
+        path = self.path / EXPERIMENT
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """`tests`: each has a tidy table."""
+        return self.tests
+
+    @property
+    def limits(self) -> tuple[Categories, Classes]:
+        """The paper's thresholds."""
+        from creme.analysis.thresholds import Categories, Classes
+
+        return Categories(), Classes()
+
+    @property
+    def further(self) -> str:
+        """The command that continues what is not finished."""
+        return f"creme resume {self.path}"
+
+    @property
+    def _identity(self) -> SequenceOf[dict[str, Any]]:
+        return [self.raw.get("identity", {})]
+
+    def _table(self, name: str) -> pd.DataFrame:
+        from creme.results.tidy import tidy
+
+        return tidy(self.dataset(name))
+
+    def _place(self, label: str) -> tuple[Results, str]:
+        return self._results, label
+
+    def _absent(self, label: str) -> ResultsError:
+        state = self.state
+        hint = "" if state == "finished" else f"; the run is {state}: {self.further}"
+        return ResultsError(
+            f"{self.path} has no results of a test {label!r}{nearest(label, self.tests)}; it has "
+            f"{listing(self.tests)}{hint}"
+        )
+
+
+_TEXT = ("gene", "transcript", "contig", "strand")
+
+
+def _no_loci() -> pd.DataFrame:
+    import pandas as pd
+
+    kinds = {"locus": object, **dict.fromkeys(PLACE, object), "tss_position": int}
+    return pd.DataFrame(columns=[*kinds, "activity"]).astype({**kinds, "activity": float})

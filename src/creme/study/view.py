@@ -1,0 +1,306 @@
+"""A read-only view of a study, and of whatever results lie at a path."""
+
+from __future__ import annotations
+
+import tomllib
+import warnings
+from collections.abc import Collection
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creme.errors import ConfigError, CremeWarning, ResultsError, listing
+from creme.results.directory import STATE as RUN
+from creme.results.directory import Results
+from creme.results.kind import Kind, kind_of, mistaken
+from creme.results.progress import RunProgress, UnitCounts, partial, unit_counts
+from creme.results.view import PLACE, ExperimentResults, Failure, ResultsView
+from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
+from creme.study.loci import TEST
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from creme.analysis.thresholds import Categories, Classes
+
+
+def open_results(path: str | Path) -> ResultsView:
+    """The results of an experiment or of a study, which may be running.
+
+    Parameters
+    ----------
+    path : str or Path
+        A results directory, or the folder of a study.
+
+    Returns
+    -------
+    ExperimentResults or StudyResults
+
+    Raises
+    ------
+    ResultsError
+        If it is neither; the message says what it is instead, and which command takes it.
+    """
+    kind = kind_of(path)
+    if kind is Kind.STUDY:
+        return StudyResults(path)
+    if kind is Kind.RESULTS:
+        study = of_study(Path(path))
+        return ExperimentResults(path) if study is None else StageResults(path, study)
+    wanted = "a results directory or the folder of a study"
+    raise ResultsError(
+        mistaken(path, wanted)
+        or f"{path} is neither the folder of a study nor a results directory: it has no {STATE} "
+        f"and no {RUN}; 'creme study FILE' and 'creme run FILE' make them"
+    )
+
+
+class StageResults(ExperimentResults):
+    """The results directory of a study's stage, which the study continues.
+
+    Parameters
+    ----------
+    path, study : str or Path
+        The directory, and the study's folder.
+    """
+
+    def __init__(self, path: str | Path, study: Path) -> None:
+        super().__init__(path)
+        self.study = study
+
+    @property
+    def further(self) -> str:
+        """The command that continues what is not finished."""
+        return f"creme study {self.study}"
+
+
+class StudyResults(ResultsView):
+    """A study's folder, read only; see `creme.results.view.ResultsView`.
+
+    Its tests are called as the stages that ran them.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder.
+
+    Raises
+    ------
+    ResultsError
+        If it is not the folder of a study.
+    """
+
+    kind = "study"
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self.folder = Folder.existing(path)
+
+    @property
+    def raw(self) -> dict[str, Any]:
+        """``study.json``."""
+        return self.folder.state()
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return str(self.raw.get("name") or self.path.resolve().name)
+
+    @property
+    def state(self) -> str:
+        """The state of its stages: ``running``, ``failed``, ``interrupted`` or ``outdated`` if one
+        of them is; ``new`` before the first one, and ``stopped`` where some were not begun yet."""
+        states = [stage["state"] for stage in self._stages.values()]
+        for state in ("running", "failed", "interrupted", "outdated"):
+            if state in states:
+                return state
+        if set(states) <= {"waiting"}:
+            return "new"
+        return "stopped" if "waiting" in states else "finished"
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a stage was stopped before its end."""
+        return any(stage["state"] == "interrupted" for stage in self._stages.values())
+
+    @property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """State and counts of each stage."""
+        return self._stages
+
+    @property
+    def _stages(self) -> dict[str, dict[str, Any]]:
+        return self.folder.stages()
+
+    @property
+    def tests(self) -> tuple[str, ...]:
+        """The stages that have results, in their order."""
+        return tuple(stage for stage, of in self._stages.items() if self._has_results(stage, of))
+
+    def _has_results(self, stage: str, of: dict[str, Any]) -> bool:
+        if of["state"] == "finished":
+            return not of.get("note")
+        if of["state"] == "outdated":
+            return False
+        results, label = self._place(stage)
+        return label in partial(results)
+
+    @property
+    def progress(self) -> RunProgress:
+        """How far each stage is; rate and time are those of the stage that runs."""
+        tests: dict[str, UnitCounts] = {}
+        rate = seconds_left = None
+        for stage, of in self._stages.items():
+            results, label = self._place(stage)
+            failed = len(of.get("failures", []))
+            if of["state"] in ("finished", "outdated") or not (results.path / RUN).is_file():
+                units = of.get("units") if of["state"] != "waiting" else None
+                tests[stage] = UnitCounts(of["state"], (units or failed) - failed, units, failed)
+                continue
+            raw = results.state()
+            counts = unit_counts(results, {**raw, "state": of["state"]}, [label])[label]
+            tests[stage] = UnitCounts(of["state"], counts.finished, counts.of, counts.failed)
+            if of["state"] == "running":
+                rate, seconds_left = raw.get("rate"), raw.get("seconds_left")
+        return RunProgress(tests, rate, seconds_left)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The units that failed, each with its stage and the reason."""
+        return [
+            (stage, str(unit), str(message))
+            for stage, of in self._stages.items()
+            for unit, message in of.get("failures", [])
+        ]
+
+    @property
+    def configuration(self) -> str:
+        """The study file as it was run; empty if it is gone."""
+        path = self.path / STUDY
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the CSV files below ``tables``, and ``loci``; without those of outdated stages;
+        see `creme.study.folder`."""
+        first = ("loci",) if self.folder.finished("loci") else ()
+        return (*first, *(name for name in self.folder.tables() if name != "loci"))
+
+    @property
+    def limits(self) -> tuple[Categories, Classes]:
+        """Thresholds of the study file."""
+        from creme.analysis.thresholds import Categories, Classes
+
+        try:
+            # The rest of the file may name plugins that are not installed here.
+            given = tomllib.loads(self.configuration)
+            return Categories(**given.get("categories", {})), Classes(**given.get("classes", {}))
+        except (ConfigError, TypeError, tomllib.TOMLDecodeError) as error:
+            raise ResultsError(f"{self.path}: its {STUDY} cannot be read: {error}") from None
+
+    @property
+    def further(self) -> str:
+        """The command that continues what is not finished."""
+        return f"creme study {self.path}"
+
+    @cached_property
+    def loci(self) -> pd.DataFrame:
+        """The selected loci: ``locus``, ``gene``, ``transcript``, ``contig``, ``tss_position``,
+        ``strand`` and ``activity``, a row each, in the order of the study."""
+        import pandas as pd
+
+        columns = ["locus", *PLACE, "activity"]
+        if not self.folder.finished("loci"):
+            return pd.DataFrame(columns=columns)
+        text = [name for name in columns if name not in ("tss_position", "activity")]
+        table = pd.read_csv(
+            self.path / SELECTED,
+            sep="\t",
+            dtype={"tss": int, "activity": float, **dict.fromkeys(text, str)},
+            keep_default_na=False,
+        )
+        return table.rename(columns={"tss": "tss_position"})[columns]
+
+    def dataset(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
+        """A stage's Dataset, in memory, with ``category`` along `locus` once that is known.
+
+        Parameters
+        ----------
+        label : str
+            One of `tests`.
+        without : collection of str
+            Variables that are left out.
+
+        Raises
+        ------
+        ResultsError
+            If the stage is unknown, has no results yet, or had nothing to do.
+        """
+        dataset = super().dataset(label, without)
+        if label == "loci" or not self.folder.finished("context_dependence"):
+            return dataset
+        frame = self.folder.table("categories")
+        return _with_category(dataset, dict(zip(frame["locus"], frame["category"], strict=True)))
+
+    @property
+    def _identity(self) -> SequenceOf[dict[str, Any]]:
+        by_stage = self.raw.get("identity", {})
+        return [identity for identity in by_stage.values() if isinstance(identity, dict)]
+
+    def _table(self, name: str) -> pd.DataFrame:
+        return self.folder.loci() if name == "loci" else self.folder.table(name)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """One of `tables`.
+
+        Raises
+        ------
+        ResultsError
+            If there is none of the name, or it is outdated.
+        """
+        return self._table(name)  # the folder knows why one is missing
+
+    def _place(self, label: str) -> tuple[Results, str]:
+        return self.folder.results(label), TEST if label == "loci" else label
+
+    def _absent(self, label: str) -> ResultsError:
+        stages = self._stages
+        if label not in stages:
+            return ResultsError(f"{self.path} has no stage {label!r}: it has {listing(stages, 20)}")
+        if note := stages[label].get("note"):
+            return ResultsError(f"stage {label!r} has no results: {note}")
+        return ResultsError(
+            f"stage {label!r} of {self.path} is {stages[label]['state']}: go on with "
+            f"'{self.further}'"
+        )
+
+
+def _with_category(dataset: xr.Dataset, categories: dict[str, str]) -> xr.Dataset:
+    """A Dataset with the coordinate ``category`` along `locus`, empty where there is none."""
+    import numpy as np
+
+    names = [categories.get(str(name), "") for name in dataset["locus"].values]
+    return dataset.assign_coords(category=("locus", np.array(names, dtype=object)))
+
+
+class Study(StudyResults):
+    """The former name of `StudyResults`, whose state and stages were methods."""
+
+    def __init__(self, path: str | Path) -> None:
+        warnings.warn(
+            "creme.study.Study(PATH) is now creme.open_results(PATH), with properties 'state' and "
+            "'stages'; the old name goes with the next version",
+            CremeWarning,
+            stacklevel=2,
+        )
+        super().__init__(path)
+
+    def state(self) -> dict[str, Any]:  # type: ignore[override]
+        """``study.json``."""
+        return self.raw
+
+    def stages(self) -> dict[str, dict[str, Any]]:  # type: ignore[override]
+        """State and counts of each stage."""
+        return self._stages
