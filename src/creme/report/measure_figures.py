@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from creme.report.marks import band, legend, name, note, remark, set_names, zero
-from creme.report.measure_grid import MeasureGrid
+from creme.report.measure_grid import MeasureGrid, words_of
 from creme.report.style import (
     BLACK,
     BLUE,
@@ -46,6 +46,7 @@ def measure_curves(
     place: int = 0,
     behind: MeasureGrid | None = None,
     title: str = "",
+    with_legend: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
     """The measure of a locus along the x axis: bars of intervals side by side, or a line a row.
@@ -58,6 +59,8 @@ def measure_curves(
     behind : MeasureGrid, optional
         Loci to draw behind as thin lines, where there is one row.
     title : str
+    with_legend : bool
+        Whether rows are named; of several panels one is enough.
     ax : Axes, optional
 
     Returns
@@ -92,14 +95,14 @@ def measure_curves(
             ax.tick_params(axis="x", rotation=90)
     elif grid.kind == "sequence":
         _mark_tss(ax)
-    if len(grid.rows) > 1:
-        legend(ax, entries, loc="best", title=_words(grid.row_dim), title_fontsize=SMALL)
+    elif bool((grid.x == np.round(grid.x)).all()):
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(grid.rows) > 1 and with_legend:
+        legend(ax, entries, loc="best", title=words_of(grid.row_dim), title_fontsize=SMALL)
     return ax
 
 
-def _bars(
-    ax: Axes, grid: MeasureGrid, place: int, row: int, scale: float, tint: str
-) -> Artist:
+def _bars(ax: Axes, grid: MeasureGrid, place: int, row: int, scale: float, tint: str) -> Artist:
     y = grid.values[place, row]
     x = grid.x[place, row] / scale
     width = np.ones_like(x) if grid.kind == "names" else grid.width[place] / scale
@@ -107,9 +110,7 @@ def _bars(
     at = x + (row - (len(grid.rows) - 1) / 2) * share
     there = np.isfinite(y) & np.isfinite(at)
     base = grid.neutral or 0.0
-    ax.bar(
-        at[there], y[there] - base, share[there], bottom=base, color=tint, linewidth=0, zorder=2
-    )
+    ax.bar(at[there], y[there] - base, share[there], bottom=base, color=tint, linewidth=0, zorder=2)
     if grid.spread is not None:
         spread = np.where(np.isfinite(grid.spread[place, row]), grid.spread[place, row], 0.0)
         ax.errorbar(
@@ -120,9 +121,7 @@ def _bars(
     return Patch(color=tint)
 
 
-def _line(
-    ax: Axes, grid: MeasureGrid, place: int, row: int, scale: float, tint: str
-) -> Artist:
+def _line(ax: Axes, grid: MeasureGrid, place: int, row: int, scale: float, tint: str) -> Artist:
     x, y = grid.x[place, row] / scale, grid.values[place, row]
     order = np.argsort(x, kind="stable")
     order = order[np.isfinite(x[order]) & np.isfinite(y[order])]
@@ -165,7 +164,7 @@ def measure_heat_map(
     """
     ax = axes_of(ax, height=35)
     _describe(ax, grid, title)
-    ax.set_ylabel(_words(grid.row_dim))
+    ax.set_ylabel(words_of(grid.row_dim))
     columns = _columns(grid, place)
     values = grid.values[place][:, columns]
     if not np.isfinite(values).any():
@@ -183,12 +182,10 @@ def measure_heat_map(
     bar = figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01)
     bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
     bar.outline.set_linewidth(0.4)  # type: ignore[operator]
-    bar.set_label(_words(grid.measure), fontsize=SMALL)
+    bar.set_label(words_of(grid.measure), fontsize=SMALL)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
-    ax.set_yticks(
-        range(len(grid.rows)), [name(label, 16) for label in grid.rows], parse_math=False
-    )
+    ax.set_yticks(range(len(grid.rows)), [name(label, 16) for label in grid.rows], parse_math=False)
     _column_ticks(ax, grid, place, columns)
     if grid.letters is not None:
         letters = grid.letters[place][columns]
@@ -251,11 +248,11 @@ def measure_letters(
 def profile_of(grid: MeasureGrid, place: int) -> tuple[np.ndarray, str]:
     """One value a position: the test's own, or the mean over the rows; and what it is."""
     if grid.profile is not None:
-        return grid.profile[place], _words(grid.profile_name)
+        return grid.profile[place], words_of(grid.profile_name)
     there = np.isfinite(grid.values[place])
     total = np.where(there, grid.values[place], 0.0).sum(axis=0)
     n = there.sum(axis=0)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan), f"mean {_words(grid.measure)}"
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan), f"mean {words_of(grid.measure)}"
 
 
 def _draw_letter(ax: Axes, letter: str, column: int, base: float, height: float) -> None:
@@ -287,10 +284,8 @@ def _column_ticks(ax: Axes, grid: MeasureGrid, place: int, columns: np.ndarray) 
         set_names(ax, [name(grid.names[k], 14) for k in columns])
         ax.tick_params(axis="x", rotation=90)
         return
-    scale = _scale(grid)
-    most = 8
-    step = max(1, -(-len(columns) // most))
-    places = list(range(0, len(columns), step))
+    scale, most = _scale(grid), 9
+    places = _round_places(x / scale, most)
     if grid.kind == "sequence" and len(columns) > 1:
         length = grid.width[place][columns]
         apart = np.diff(x) > np.fmax(length[:-1], 1.0) * 1.01
@@ -302,6 +297,17 @@ def _column_ticks(ax: Axes, grid: MeasureGrid, place: int, columns: np.ndarray) 
             ax.axvline(int(zero_at[0]), color=GREY, linewidth=0.5, linestyle=(0, (3, 2)), zorder=5)
     labels = [f"{x[k] / scale:,.6g}".replace("-", "\N{MINUS SIGN}") for k in places]
     ax.set_xticks(places, labels, parse_math=False)
+
+
+def _round_places(x: np.ndarray, most: int) -> list[int]:
+    """The columns whose x are round numbers, at most so many; evenly spaced ones if none are."""
+    span = float(np.ptp(x)) if len(x) else 0.0
+    rough = 10.0 ** np.floor(np.log10(span / most)) if span > 0 else 1.0
+    for step in (rough * factor for factor in (1, 2, 5, 10, 20, 50, 100)):
+        places = np.flatnonzero(np.isclose(x / step, np.round(x / step), atol=1e-6))
+        if 2 <= len(places) <= most:
+            return [int(k) for k in places]
+    return list(range(0, len(x), max(1, -(-len(x) // most))))
 
 
 @styled
@@ -320,7 +326,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
     single = grid.values.shape[1] * grid.values.shape[2] == 1
     many = len(grid.loci) > MOST_NAMED
     ax = axes_of(ax, height=52 if single and many else 16 + 4.2 * min(len(grid.loci), MOST_NAMED))
-    ax.set_xlabel(_words(grid.measure))
+    ax.set_xlabel(words_of(grid.measure))
     if title:
         ax.set_title(title)
     if not np.isfinite(grid.values).any():
@@ -363,7 +369,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
     if grid.neutral is not None:
         zero(ax, grid.neutral, across=False)
     if len(grid.rows) > 1:
-        legend(ax, entries, loc="best", title=_words(grid.row_dim), title_fontsize=SMALL)
+        legend(ax, entries, loc="best", title=words_of(grid.row_dim), title_fontsize=SMALL)
     if len(grid.loci) > len(order):
         remark(ax, f"the {len(order)} of {len(grid.loci)} loci that are furthest from neutral")
     return ax
@@ -371,7 +377,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
 
 def _describe(ax: Axes, grid: MeasureGrid, title: str) -> None:
     ax.set_xlabel(axis_label(grid))
-    ax.set_ylabel(_words(grid.measure))
+    ax.set_ylabel(words_of(grid.measure))
     if title:
         ax.set_title(title)
 
@@ -379,7 +385,7 @@ def _describe(ax: Axes, grid: MeasureGrid, title: str) -> None:
 def axis_label(grid: MeasureGrid) -> str:
     """What the x axis shows."""
     if grid.kind != "sequence":
-        return _words(grid.across)
+        return words_of(grid.across)
     unit = "kb" if _scale(grid) > 1 else "bp"
     upstream = ", negative upstream" if bool((grid.x < 0).any()) else ""
     return f"distance from TSS ({unit}){upstream}"
@@ -401,7 +407,3 @@ def _mark_tss(ax: Axes) -> None:
 
 def _tints(grid: MeasureGrid) -> list[str]:
     return list(colours(f"row {k}" for k in range(len(grid.rows))).values())
-
-
-def _words(text: str) -> str:
-    return text.replace("_", " ")

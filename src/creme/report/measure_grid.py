@@ -121,7 +121,7 @@ class MeasureGrid:
 
     @property
     def away(self) -> Floats:
-        """How far each locus's furthest value is from neutral; NaN without values."""
+        """How far each locus's furthest value is from neutral, or from 0; NaN without values."""
         flat = np.abs(self.values - (self.neutral or 0.0)).reshape(len(self.loci), -1)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of a locus without values
@@ -161,15 +161,6 @@ def _measure_of(dataset: xr.Dataset, presentation: Presentation) -> str:
     return presentation.measure
 
 
-def _is_measure(dataset: xr.Dataset, name: str) -> bool:
-    return (
-        dataset[name].dtype.kind == "f"
-        and "track" in dataset[name].dims
-        and name != "wild_type"
-        and not name.endswith(_SUPPORTING)
-    )
-
-
 def variables_of(dataset: xr.Dataset, presentation: Presentation) -> list[str]:
     """The variables that a grid is made from, so that no others need be read."""
     name = _measure_of(dataset, presentation)
@@ -179,9 +170,20 @@ def variables_of(dataset: xr.Dataset, presentation: Presentation) -> list[str]:
 
 def _is_profile(dataset: xr.Dataset, name: str, measure: str) -> bool:
     """Whether a variable lies along one dimension of the measure alone, as ``importance`` does."""
-    dims = set(dataset[name].dims) - {"locus", "track"}
+    values = dataset[name]
+    if values.dtype.kind != "f" or "track" not in values.dims or name.endswith(_SUPPORTING):
+        return False
+    dims = set(values.dims) - {"locus", "track"}
     of_measure = set(dataset[measure].dims) - {"locus", "track", "replicate"}
-    return _is_measure(dataset, name) and len(dims) == 1 and dims < of_measure
+    return len(dims) == 1 and dims < of_measure
+
+
+def _profile(dataset: xr.Dataset, measure: str, across: str) -> str | None:
+    """The variable that lies along the x axis alone; the first by name, if there is one."""
+    names = sorted(map(str, dataset.data_vars))
+    return next(
+        (n for n in names if _is_profile(dataset, n, measure) and across in dataset[n].dims), None
+    )
 
 
 def measure_grid(
@@ -218,8 +220,7 @@ def measure_grid(
     each = None if replicates is None else shaper.array(replicates, "replicate")
     spread, spread_name = _spread(part, name, shaper, each, averaged=bool(averaged))
     x, kind, width, intervals = _places(part, shaper)
-    profile = next((str(v) for v in sorted(part.data_vars) if _is_profile(part, str(v), name)
-                    and across in part[v].dims), None)  # fmt: skip
+    profile = _profile(dataset, name, across)
     contigs = part["contig"].values.ravel() if "contig" in part.coords else []
     return MeasureGrid(
         measure=name,
@@ -240,7 +241,9 @@ def measure_grid(
         profile=None if profile is None else shaper.array(part[profile])[:, 0],
         profile_name=profile or "",
         intervals=intervals,
-        contigs=tuple(map(str, contigs)) if len(contigs) == part.sizes["locus"] else ("",) * part.sizes["locus"],
+        contigs=tuple(map(str, contigs))
+        if len(contigs) == part.sizes["locus"]
+        else ("",) * part.sizes["locus"],
         averaged=averaged,
     )
 
@@ -400,3 +403,8 @@ def mean_over_loci(grid: MeasureGrid) -> MeasureGrid:
         intervals=None,
         contigs=("",),
     )
+
+
+def words_of(name: str) -> str:
+    """The name of a variable or a dimension as words."""
+    return name.replace("_", " ")

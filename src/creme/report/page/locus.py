@@ -13,7 +13,8 @@ from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
 from creme.analysis.normalise import fold_change
 from creme.report.page.encode import Data, numbers
-from creme.report.page.source import Source
+from creme.report.page.locus_measures import LocusMeasures
+from creme.report.page.results import PageResults
 from creme.report.page.swaps_and_fits import Fits, Swaps
 
 BLOCK = 32
@@ -43,7 +44,7 @@ _OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
 
 
 @dataclass(frozen=True)
-class Locus:
+class PageLocus:
     """A locus of the page.
 
     Attributes
@@ -58,17 +59,17 @@ class Locus:
     data: Data
 
 
-def each_locus(source: Source) -> Iterator[Locus]:
+def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLocus]:
     """The loci in the order of the study; a few are in memory at a time."""
-    tracks = source.tracks[:MOST_TRACKS]
-    opened = {test: _open(source, test) for test in _TAKEN if test in source.tests}
+    tracks = results.view.tracks[:MOST_TRACKS]
+    opened = {test: _open(results, test) for test in _TAKEN if test in results.labels}
     rows = {
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
     }
-    swaps = Swaps(source, tracks)
-    fits = Fits(source)
-    records = source.loci.to_dict("records")
+    swaps = Swaps(results, tracks)
+    fits = Fits(results)
+    records = results.view.loci.to_dict("records")
     for first in range(0, len(records), BLOCK):
         some = records[first : first + BLOCK]
         loaded: dict[str, tuple[list[xr.Dataset], list[str]]] = {}
@@ -76,7 +77,7 @@ def each_locus(source: Source) -> Iterator[Locus]:
             wanted = [r["locus"] for r in some if r["locus"] in rows[test]]
             if wanted:
                 part = data.isel(locus=[rows[test][name] for name in wanted]).load()
-                part = _enriched(test, part, source)
+                part = _enriched(test, part, results)
                 loaded[test] = ([part.sel(track=track, drop=True) for track in tracks], wanted)
         for record in some:
             at = {
@@ -88,20 +89,20 @@ def each_locus(source: Source) -> Iterator[Locus]:
                 track: {test: parts[k].isel(locus=row) for test, (parts, row) in at.items()}
                 for k, track in enumerate(tracks)
             }
-            yield _locus(record, by_track, source, swaps, fits)
+            yield _locus(record, by_track, results, (swaps, fits, measures))
 
 
-def _open(source: Source, test: str) -> xr.Dataset:
+def _open(results: PageResults, test: str) -> xr.Dataset:
     """What the section of a locus takes of a test; a label less is time saved at every locus."""
-    opened = source.open(test)
+    opened = results.open(test)
     measures = [f"{name}{end}" for name in _MEASURED for end in ("", *_SPREAD)]
     taken = {*_OF_LOCUS, *_TAKEN[test], *measures}
     return opened.drop_vars([name for name in opened.variables if name not in taken])
 
 
-def _enriched(test: str, part: xr.Dataset, source: Source) -> xr.Dataset:
+def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
     """With what analyses say of each locus."""
-    limits = source.limits[1]
+    limits = results.view.limits[1]
     if test == "sufficiency":
         classes = cre_classes(part, weak=limits.weak, strong=limits.strong)
         return part.assign(cre_class=classes)
@@ -116,11 +117,11 @@ def _enriched(test: str, part: xr.Dataset, source: Source) -> xr.Dataset:
 def _locus(
     record: Mapping[Any, Any],
     by_track: Mapping[str, Mapping[str, xr.Dataset]],
-    source: Source,
-    swaps: Swaps,
-    fits: Fits,
-) -> Locus:
+    results: PageResults,
+    others: tuple[Swaps, Fits, LocusMeasures],
+) -> PageLocus:
     name = str(record["locus"])
+    swaps, fits, measures = others
     tiles = _Tiles(next(iter(by_track.values()), {}))
     data: Data = {
         "name": name,
@@ -129,18 +130,20 @@ def _locus(
         "contig": str(record["contig"]),
         "tss": int(record["tss_position"]),
         "strand": str(record["strand"]),
-        "category": source.categories.get(name, ""),
+        "category": results.view.categories.get(name, ""),
         "span": tiles.span,
         "tiles": tiles.described,
         "tracks": [],
     }
-    if source.neighbours is not None and tiles.span is not None:
-        data |= source.neighbours.of_page(record, tiles.span)
+    if results.neighbours is not None and tiles.span is not None:
+        data |= results.neighbours.of_page(record, tiles.span)
     for track, parts in by_track.items():
-        data["tracks"].append({"track": track, **_measured(parts, tiles), **swaps.of(name, track)})
-        for one in data["tracks"][-1].get("copies", []):
+        measured = _measured(parts, tiles)
+        for one in measured.get("copies", []):
             one.update(fits.of(name, one["start"], one["search"], track))
-    return Locus(_row(record, data), data)
+        more = {**swaps.of(name, track), **measures.of(name, track)}
+        data["tracks"].append({"track": track, **measured, **more})
+    return PageLocus(_row(record, data), data)
 
 
 def _row(record: Mapping[Any, Any], data: Data) -> Data:

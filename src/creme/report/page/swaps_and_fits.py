@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from creme.report.page.encode import Data, numbers
-from creme.report.page.source import Source
+from creme.report.page.results import PageResults
 
 _OF_SWAPS = ("source", "target", "target_category")
 
@@ -11,12 +11,12 @@ _OF_SWAPS = ("source", "target", "target_category")
 class Swaps:
     """What each TSS does in foreign contexts, by their category: means, since pairs are many."""
 
-    def __init__(self, source: Source, tracks: list[str]) -> None:
+    def __init__(self, results: PageResults, tracks: list[str]) -> None:
         self._found: dict[tuple[str, str], list[Data]] = {}
-        if "context_swap" not in source.tests:
+        if "context_swap" not in results.labels:
             return
         wanted = ["effect", "dinuc_effect"]
-        opened = source.open("context_swap")[[*wanted]].sel(track=tracks)
+        opened = results.open("context_swap")[[*wanted]].sel(track=tracks)
         frame = opened.drop_vars(
             [n for n in opened.coords if n not in ("track", *_OF_SWAPS)]
         ).to_dataframe()
@@ -41,8 +41,8 @@ class Swaps:
 class Fits:
     """The saturation that the study has fitted to each CRE's copies."""
 
-    def __init__(self, source: Source) -> None:
-        table = source.table("saturation")
+    def __init__(self, results: PageResults) -> None:
+        table = results.table("saturation")
         self._found: dict[tuple[str, int, str, str], Data] = {}
         if table is None or "plateau" not in table:
             return
