@@ -36,17 +36,17 @@ class MaskedTiles(Test):
 
         activity = (yield mutants()).reshape(2, len(tiles), 3, -1)
         loss = (wild_type - activity) / wild_type
-        dims = ("laid", "tile", "track")
+        dims = ("filling", "tile", "track")
         genomic = np.array([locus.interval(tile) for tile in tiles])
         return xr.Dataset(
             {
                 "loss": (dims, loss.mean(axis=2)),
                 "loss_se": (dims, loss.std(axis=2, ddof=1) / np.sqrt(3)),
-                "loss_replicates": (("laid", "tile", "replicate", "track"), loss),
+                "loss_replicates": (("filling", "tile", "replicate", "track"), loss),
                 "wild_type": (("track",), wild_type),
             },
             {
-                "laid": ["N", "A"],
+                "filling": ["N", "A"],
                 "tile_start": ("tile", [tile.start for tile in tiles]),
                 "tile_end": ("tile", [tile.end for tile in tiles]),
                 "distance": ("tile", [locus.distance(tile) for tile in tiles]),

@@ -12,7 +12,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
-from creme.report.marks import band, legend, name, note, remark, set_names, zero
+from creme.report.marks import band, legend, name, note, number, remark, set_names, zero
 from creme.report.measure_grid import MeasureGrid, words_of
 from creme.report.style import (
     BLACK,
@@ -77,8 +77,8 @@ def measure_curves(
         note(ax, "nothing to draw: no value is finite")
         return ax
     tints = _tints(grid)
-    scale = _scale(grid)
-    bars = grid.kind == "names" or (grid.side_by_side and len(grid.rows) <= 3)
+    scale = scale_of(grid)
+    bars = has_bars(grid)
     if behind is not None and len(grid.rows) == 1 and not bars:
         for x, y in zip(behind.x[:, 0] / scale, behind.values[:, 0], strict=True):
             ax.plot(x, y, color=GREY, linewidth=0.4, alpha=0.6, zorder=1.5)
@@ -151,7 +151,7 @@ def measure_heat_map(
 ) -> Axes:
     """The measure of a locus as colours, a row for each of the grid's rows.
 
-    Columns are positions in their order; a white line stands between those that do not touch. A
+    Columns are positions in their order; a line stands between those that do not touch. A
     dot marks the cell of the letter that stands at a position.
 
     Parameters
@@ -187,7 +187,7 @@ def measure_heat_map(
     bar.update_ticks()
     ax.set_yticks(range(len(grid.rows)), [name(label, 16) for label in grid.rows], parse_math=False)
     _column_ticks(ax, grid, place, columns)
-    if grid.letters is not None:
+    if grid.letters is not None and len(columns) <= MOST_LETTERS:
         letters = grid.letters[place][columns]
         marks = [
             (column, row)
@@ -284,18 +284,19 @@ def _column_ticks(ax: Axes, grid: MeasureGrid, place: int, columns: np.ndarray) 
         set_names(ax, [name(grid.names[k], 14) for k in columns])
         ax.tick_params(axis="x", rotation=90)
         return
-    scale, most = _scale(grid), 9
+    scale, most = scale_of(grid), 9
     places = _round_places(x / scale, most)
     if grid.kind == "sequence" and len(columns) > 1:
         length = grid.width[place][columns]
         apart = np.diff(x) > np.fmax(length[:-1], 1.0) * 1.01
         breaks = [int(k) for k in np.flatnonzero(apart)] if grid.side_by_side else []
         for k in breaks:
-            ax.axvline(k + 0.5, color="white", linewidth=1.5, zorder=4, gid="gap")
+            ax.axvline(k + 0.5, color="0.6", linewidth=0.8, zorder=4, gid="gap")
         zero_at = np.flatnonzero(x == 0)
         if zero_at.size:
             ax.axvline(int(zero_at[0]), color=GREY, linewidth=0.5, linestyle=(0, (3, 2)), zorder=5)
-    labels = [f"{x[k] / scale:,.6g}".replace("-", "\N{MINUS SIGN}") for k in places]
+    form = ",.0f" if grid.kind == "sequence" and scale == 1 else ",.6g"
+    labels = [number(x[k] / scale, form) for k in places]
     ax.set_xticks(places, labels, parse_math=False)
 
 
@@ -382,16 +383,21 @@ def _describe(ax: Axes, grid: MeasureGrid, title: str) -> None:
         ax.set_title(title)
 
 
+def has_bars(grid: MeasureGrid) -> bool:
+    """Whether `measure_curves` draws bars: of names, and of intervals that lie side by side."""
+    return grid.kind == "names" or (grid.side_by_side and len(grid.rows) <= 3)
+
+
 def axis_label(grid: MeasureGrid) -> str:
     """What the x axis shows."""
     if grid.kind != "sequence":
         return words_of(grid.across)
-    unit = "kb" if _scale(grid) > 1 else "bp"
+    unit = "kb" if scale_of(grid) > 1 else "bp"
     upstream = ", negative upstream" if bool((grid.x < 0).any()) else ""
     return f"distance from TSS ({unit}){upstream}"
 
 
-def _scale(grid: MeasureGrid) -> float:
+def scale_of(grid: MeasureGrid) -> float:
     """bp of a unit of the x axis: kb where distances are long."""
     known = grid.x[np.isfinite(grid.x)]
     long = known.size > 0 and np.abs(known).max() >= 5000 and np.ptp(known) >= 1000

@@ -128,6 +128,13 @@ class MeasureGrid:
             furthest: Floats = np.nanmax(flat, axis=1, initial=np.nan)
             return furthest
 
+    @property
+    def complete(self) -> list[int]:
+        """The places of the loci that have a value wherever any locus has one."""
+        there = np.isfinite(self.values)
+        whole: NDArray[np.bool_] = (there | ~there.any(axis=0)).all(axis=(1, 2))
+        return [int(k) for k in np.flatnonzero(whole)]
+
     def take(self, places: Sequence[int]) -> MeasureGrid:
         """Some of the loci."""
         at = list(places)

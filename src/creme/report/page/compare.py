@@ -56,8 +56,8 @@ def comparison(results: PageResults, other: PageResults) -> Html:
     if not agreement.any:
         why = f": {' '.join(agreement.notes)}" if agreement.notes else ""
         raise ConfigError(
-            f"{results.view.path} and {other.view.path} have nothing in common that can be compared, of "
-            f"{listing([*_EFFECTS, 'higher_order'])}{why}"
+            f"{results.view.path} and {other.view.path} have nothing in common that can be "
+            f"compared, of {listing([*_EFFECTS, 'higher_order'])}{why}"
         )
     return tag(
         "section",
@@ -206,34 +206,32 @@ class _Agreement:
         picture, width = inline(
             ax, f"c{len(self._figures)}", f"{title_of_test(test)}: effects of A and B"
         )
-        caption = tag("figcaption", tag("b", title_of_test(test)), ". Effects of A and B, and their rank "
-                      "correlation.")  # fmt: skip
+        words = ". Effects of A and B, and their rank correlation."
+        caption = tag("figcaption", tag("b", title_of_test(test)), words)
         self._figures.append(
             tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
         )
 
     def _add_notes(self, test: str, overlap: Overlap) -> None:
         """Loci of two names, and loci and tiles that only one of the two has."""
+        title = title_of_test(test)
         if overlap.renamed:
             names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
             self.notes.append(
-                f"{title_of_test(test)}: {loci(len(overlap.renamed))} with another name in B, paired by "
-                f"contig, TSS and strand: {names_of}."
+                f"{title}: {loci(len(overlap.renamed))} with another name in B, paired by contig, "
+                f"TSS and strand: {names_of}."
             )
         for which, names, tiles in (
             ("A", overlap.only_a, overlap.tiles_only_a),
             ("B", overlap.only_b, overlap.tiles_only_b),
         ):
             if names:
-                self.notes.append(
-                    f"{title_of_test(test)}: {loci(len(names))} only in {which}: {listing(names)}."
-                )
+                self.notes.append(f"{title}: {loci(len(names))} only in {which}: {listing(names)}.")
             if tiles:
-                self.notes.append(f"{title_of_test(test)}: {count(tiles)} tiles only in {which}.")
+                self.notes.append(f"{title}: {count(tiles)} tiles only in {which}.")
         if overlap.undefined:
             self.notes.append(
-                f"{title_of_test(test)}: {count(overlap.undefined)} values are undefined in A or B, and "
-                f"left out."
+                f"{title}: {count(overlap.undefined)} values are undefined in A or B, and left out."
             )
 
     def html(self) -> Html:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from creme.errors import ConfigError
-from creme.report.measure_figures import axis_label
+from creme.report.measure_figures import MOST_POINTS, axis_label, has_bars, scale_of
 from creme.report.measure_grid import Floats, MeasureGrid, words_of
 from creme.report.page.encode import Data, numbers
 from creme.report.page.measure_section import read_grid
@@ -80,6 +80,7 @@ def _described(grid: MeasureGrid) -> Data:
         "neutral": grid.neutral,
         "across": axis_label(grid),
         "kind": grid.kind,
+        "scale": scale_of(grid),
         "by": words_of(grid.row_dim),
         "averaged": [words_of(dim) for dim in grid.averaged],
         "spread": grid.spread_name,
@@ -103,6 +104,9 @@ def _of_locus(grid: MeasureGrid, place: int, with_replicates: bool) -> Data:
         data["se"] = numbers(grid.spread[place][:, there])
     if with_replicates and grid.replicates is not None:
         data["values"] = numbers(grid.replicates[place][:, there])
+        data["faint"] = grid.replicates[place].size <= MOST_POINTS
+    if has_bars(grid) and grid.kind == "sequence":
+        data["width"] = numbers(np.nanmedian(grid.width[place]))
     if grid.letters is not None:
         data["letters"] = [str(letter) for letter in grid.letters[place][there]]
     if grid.profile is not None:

@@ -13,7 +13,9 @@ from creme.errors import ConfigError
 from creme.report.marks import name as short_name
 from creme.report.marks import number
 from creme.report.measure_figures import (
+    MOST_LETTERS,
     axis_label,
+    has_bars,
     measure_by_locus,
     measure_curves,
     measure_heat_map,
@@ -149,8 +151,13 @@ def _over_loci(grid: MeasureGrid, title: str) -> PageFigure:
             f"point is a value. The loci {_extreme(grid, 'that are', 'with')} come first.",
             measure_by_locus(grid),
         )
-    mean = mean_over_loci(grid)
     n = loci_of(grid)
+    complete = grid.complete
+    if 1 < len(complete) < len(grid.loci):
+        # A mean whose loci change from position to position would rise and fall for that alone.
+        grid = grid.take(complete)
+        n = f"the {len(complete)} of {n} that have all values"
+    mean = mean_over_loci(grid)
     if grid.as_heat_map:
         return PageFigure(title, f"Mean over {n}", "", _of_map(mean), _map_panels(mean, [""]))
     behind = grid if len(grid.rows) == 1 and len(grid.loci) <= MOST_BEHIND else None
@@ -167,10 +174,11 @@ def _each(grid: MeasureGrid, title: str, total: int) -> PageFigure:
     words = "Each locus"
     caption = ""
     if total > len(names):
-        words = f"{len(names)} loci"
+        words = f"{len(names)} of {count(total)} loci"
         caption = (
-            f"The {len(names)} of {count(total)} loci {_extreme(grid, 'whose values are', 'with')}; "
-            "the others have theirs in their sections below. "
+            f"The {len(names)} of {count(total)} loci "
+            f"{_extreme(grid, 'whose values are', 'with')}; the others have theirs in their "
+            "sections below. "
         )
     if grid.as_heat_map:
         return PageFigure(title, words, "", caption + _of_map(grid), _map_panels(grid, names))
@@ -198,38 +206,43 @@ def _has_points(figure: Figure) -> bool:
 def _spread(grid: MeasureGrid) -> str:
     if grid.spread is None or not np.isfinite(grid.spread).any():
         return ""
-    kind = "Whiskers are the" if _has_bars(grid) else "The band is the"
+    kind = "Whiskers are the" if has_bars(grid) else "The band is the"
     over = "" if "over" in grid.spread_name else " over replicates"
     return f" {kind} {grid.spread_name}{over}."
 
 
-def _has_bars(grid: MeasureGrid) -> bool:
-    return grid.kind == "names" or (grid.side_by_side and len(grid.rows) <= 3)
-
-
 def _of_map(grid: MeasureGrid) -> str:
-    what = (
-        words_of(grid.profile_name)
-        if grid.profile is not None
-        else f"mean {words_of(grid.measure)}"
-    )
-    above = f"Above, the {what} of each {words_of(grid.across)}"
-    if grid.letters is not None:
+    measure = f"{words_of(grid.measure)} by {words_of(grid.row_dim)}"
+    dots = ""
+    if grid.letters is not None and grid.x.shape[2] <= MOST_LETTERS:
+        dots = "; a dot marks what stands there"
+    axis = f"The x axis is the {axis_label(grid)}."
+    if not _has_profile(grid):
+        return f"{_capital(measure)}{dots}. {axis}"
+    profile = words_of(grid.profile_name) or f"mean {words_of(grid.measure)}"
+    above = f"Above, the {profile} of each {words_of(grid.across)}"
+    if dots:
         above += ", as the letter that stands there"
-    below = f"below, {words_of(grid.measure)} by {words_of(grid.row_dim)}"
-    dots = "; a dot marks what stands there" if grid.letters is not None else ""
-    return f"{above}; {below}{dots}. The x axis is the {axis_label(grid)}."
+    return f"{above}; below, {measure}{dots}. {axis}"
+
+
+def _has_profile(grid: MeasureGrid) -> bool:
+    """Whether one value a position says something: of letters, or by the test itself."""
+    return grid.profile is not None or grid.letters is not None
 
 
 def _map_panels(grid: MeasureGrid, names: list[str]) -> Figure:
-    """For each locus its letters, and its heat map below."""
-    height = 20 + max(18.0, 4.0 * len(grid.rows))
-    figure, axes = report.panels(2 * len(names), 1, width=PAGE, height=height * len(names))
+    """For each locus its heat map, below its profile if there is one."""
+    height = max(18.0, 4.0 * len(grid.rows)) + 10
+    each = 1
+    if _has_profile(grid):
+        each, height = 2, height + 14
+    figure, axes = report.panels(each * len(names), 1, width=PAGE, height=height * len(names))
     for place, title in enumerate(names):
-        above: Axes = axes[2 * place, 0]
-        below: Axes = axes[2 * place + 1, 0]
-        measure_letters(grid, place=place, title=title, ax=above)
-        measure_heat_map(grid, place=place, ax=below)
+        below: Axes = axes[each * place + each - 1, 0]
+        if each == 2:
+            measure_letters(grid, place=place, title=title, ax=axes[each * place, 0])
+        measure_heat_map(grid, place=place, title="" if each == 2 else title, ax=below)
         if place < len(names) - 1:
             below.set_xlabel("")
     return figure

@@ -23,7 +23,7 @@ from creme.study.view import open_results
 
 NAME = "report.html"
 _OF_CRES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "locus.js", "start.js")
+_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "measure.js", "locus.js", "start.js")
 
 
 def write_report(
