@@ -14,7 +14,7 @@ import many_loci
 import numpy as np
 import pytest
 import xarray as xr
-from finished_study import finished_study
+from finished_study import finished_study, page_results
 from matplotlib.figure import Figure
 from read_page import Page
 
@@ -24,11 +24,12 @@ from creme.errors import ConfigError, ResultsError
 from creme.report.page import write, write_report
 from creme.report.page.encode import digest, numbers
 from creme.report.page.figures import figures
-from creme.report.page.source import Source
+from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.write import render
 from creme.results.directory import Results
 from creme.study import StudyResults
 from creme.study.config import STAGES
+from creme.study.view import open_results
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -196,7 +197,8 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
     from creme.report.page import locus
 
     monkeypatch.setattr(locus, "BLOCK", 1)
-    alone = [one.data for one in locus.each_locus(Source(finished.path))]
+    results = page_results(finished.path)
+    alone = [one.data for one in locus.each_locus(results, LocusMeasures(results, []))]
     assert alone == page.loci()
 
 
@@ -273,7 +275,7 @@ def test_every_figure_of_the_paper_that_has_results(page):
 def test_there_are_no_panels_of_classes_without_a_set(finished):
     table = finished.table("interactions")
     seen = 0
-    for one in figures(Source(finished.path)):
+    for one in figures(page_results(finished.path)):
         if not one.title.startswith("Are sets of "):
             continue
         assert isinstance(one.drawing, Figure)
@@ -333,7 +335,7 @@ def test_ids_are_unique_and_all_references_known(page):
 
 
 def test_the_same_study_gives_the_same_bytes(finished, page):
-    assert render(Source(finished.path)) == page.source
+    assert render(open_results(finished.path)) == page.source
 
 
 @pytest.fixture(scope="module")
@@ -501,15 +503,13 @@ def test_what_stood_there_stays_if_a_report_fails(copied, undrawn):
 
 
 def test_errors(finished, tmp_path):
-    with pytest.raises(
-        ResultsError, match=r"neither the folder of a study .* nor a results directory"
-    ):
+    with pytest.raises(ResultsError, match="neither the folder of a study nor a results directory"):
         write_report(tmp_path)
     with pytest.raises(ConfigError, match="is a folder: give the name of a file"):
         write_report(finished.path, tmp_path)
     with pytest.raises(ConfigError, match="there is no folder"):
         write_report(finished.path, tmp_path / "not" / "there.html")
-    with pytest.raises(ResultsError, match="neither the folder"):
+    with pytest.raises(ResultsError, match="neither the folder of a study"):
         write_report(finished.path, tmp_path / "x.html", tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -3,8 +3,9 @@
 Every test says which variable answers its question and which dimension lies along the sequence
 (`creme.test.Presentation`). From that follows how it is drawn, whatever other dimensions it has:
 
-- the dimension along the sequence is the x axis, in bp from the TSS, with genomic intervals; where
-  there is none, the largest dimension is, by its own coordinate;
+- the dimension along the sequence is the x axis, in bp from the TSS, with genomic intervals (or
+  another one that has a ``DIM_distance``, where that is larger); where there is none, the largest
+  dimension is, by its own coordinate;
 - a second dimension makes rows: lines, or the rows of a heat map;
 - the measure is averaged over further dimensions, and the captions say so.
 """
@@ -219,8 +220,8 @@ def measure_grid(
     dims = [str(dim) for dim in part[name].dims if dim not in ("locus", "replicate")]
     dims = [dim for dim in dims if part.sizes[dim] > 1 or dim == presentation.along]
     across = _across(part, dims, presentation.along)
-    row_dim = _row_dim(part, [dim for dim in dims if dim != across])
-    averaged = tuple(dim for dim in dims if dim not in (across, row_dim))
+    row_dim = _row_dim(part, [dim for dim in dims if dim != across and part.sizes[dim] > 1])
+    averaged = tuple(dim for dim in dims if dim not in (across, row_dim) and part.sizes[dim] > 1)
     shaper = _Shaper(part, row_dim, across)
     values = shaper.array(part[name])
     replicates = _replicates(part, name)
@@ -257,7 +258,9 @@ def measure_grid(
 
 def _across(part: xr.Dataset, dims: list[str], along: str) -> str:
     if along in dims:
-        return along
+        # A tile that is put elsewhere has its new places along the sequence as well.
+        places = [dim for dim in dims if dim == along or f"{dim}_distance" in part.variables]
+        return max(places, key=lambda dim: (part.sizes[dim], dim == along))
     by_number = [dim for dim in dims if _has_numbers(part[dim])]
     return max(by_number or dims, key=lambda dim: part.sizes[dim], default="")
 

@@ -13,7 +13,7 @@ from creme.report.page.results import PageResults, title_of
 
 MOST_NUMBERS = 2_000_000
 """Numbers of these tests that the page has in all, which are about 10 MB."""
-MOST_ROWS = 20
+MOST_ROWS = 10
 """Rows of a locus's table: the values furthest from neutral."""
 
 
