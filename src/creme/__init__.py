@@ -29,6 +29,7 @@ _HOMES = {
     "Test": "creme.test",
     "Store": "creme.store",
     "derive": "creme.seeds",
+    "open_results": "creme.study.view",
 }
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "TrackTable",
     "__version__",
     "derive",
+    "open_results",
 ]
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from creme.seeds import derive
     from creme.sequence import Edit, Mutant, Sequence
     from creme.store import Store
+    from creme.study.view import open_results
     from creme.test import Profiles, Test
     from creme.tiling import Tile, Tiling
 

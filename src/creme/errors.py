@@ -11,11 +11,11 @@ from collections.abc import Iterable
 
 
 class CremeError(Exception):
-    """Base of all errors that are somebody's to mend: the user's, a plugin's, the machine's."""
+    """Base of all errors with a cause outside the toolkit: the user, a plugin, the machine."""
 
 
 class ConfigError(CremeError, ValueError):
-    """A parameter, a file of parameters or a choice is not usable as given."""
+    """A parameter, a file of parameters or a choice cannot be used."""
 
 
 class SequenceError(CremeError, ValueError):
@@ -23,19 +23,19 @@ class SequenceError(CremeError, ValueError):
 
 
 class GenomeError(CremeError):
-    """A FASTA or an annotation is missing, damaged, or lacks what was asked of it."""
+    """A FASTA or an annotation is missing, damaged, or lacks a requested contig, gene or base."""
 
 
 class ModelError(CremeError):
-    """A model cannot be loaded, or returned what its description excludes."""
+    """A model cannot be loaded, or its output contradicts its description."""
 
 
 class PluginError(CremeError):
-    """A plugin is unknown, broken, or lacks what it needs."""
+    """A plugin is unknown, broken, or lacks a dependency."""
 
 
 class StoreError(CremeError):
-    """A prediction store cannot be used as it is."""
+    """A prediction store cannot be used."""
 
 
 class ResultsError(CremeError):
@@ -43,11 +43,11 @@ class ResultsError(CremeError):
 
 
 class CremeWarning(UserWarning):
-    """Something was changed or assumed on the user's behalf, and is reported."""
+    """The toolkit changed or assumed something on the user's behalf."""
 
 
 def reason(error: BaseException | None) -> str:
-    """Why something failed, in a sentence; a fault that nobody foresaw with its kind."""
+    """The cause of a failure, in a sentence; an unforeseen error with its type."""
     kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
     return f"{kind}{error}"
 

@@ -15,14 +15,14 @@ Name = str | int | tuple["Name", ...]
 
 
 def derive(seed: int, *names: Name) -> int:
-    """A seed for what `names` name, within the experiment of the given seed.
+    """A seed for the purpose that `names` describe, within the experiment of the given seed.
 
     Parameters
     ----------
     seed : int
         The experiment's seed, or one that was derived before.
     *names : str, int or tuples of these
-        What the seed is for, such as ``"tile", 5000, 10000, replicate``. ``1`` and ``"1"`` are
+        The purpose of the seed, such as ``"tile", 5000, 10000, replicate``. ``1`` and ``"1"`` are
         different names, and so are ``("a", "b")`` and ``("ab",)``.
 
     Returns

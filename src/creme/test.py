@@ -40,12 +40,12 @@ class Profiles:
 
 Request = Iterable[Sequenceable] | Profiles
 Steps = Generator[Request, Activities, "xr.Dataset"]
-"""What `Test.run` returns: yields requests, receives arrays, returns a Dataset."""
+"""Type of `Test.run`: yields requests, receives arrays, returns a Dataset."""
 
 
 @runtime_checkable
 class Unit(Protocol):
-    """What a test is run on: a locus, or what a test makes of loci.
+    """An input of a test: a locus, or an object that the test makes of loci.
 
     Attributes
     ----------
@@ -158,7 +158,7 @@ class Test(Parameters, ABC):
         Yields
         ------
         iterable of Sequence or Mutant, or Profiles
-            What to measure, consumed lazily; evaluates to activities of shape (n, activities).
+            Sequences to measure, consumed lazily; evaluates to activities, (n, activities).
             Rows of the same sequence are equal, and are paid for once.
 
         Returns
@@ -169,5 +169,5 @@ class Test(Parameters, ABC):
         """
 
     def size(self, unit: Any) -> int | None:
-        """How many sequences `run` will ask for, if that is known beforehand."""
+        """The number of sequences that `run` will request; None if it depends on activities."""
         return None

@@ -175,7 +175,7 @@ def test_tracks():
     assert paired_tracks(of("x", "y"), of("v", "w"), "y", "v") == [("y", "v")]
     assert paired_tracks(of("x", "y"), of("w"), "y") == [("y", "w")]
     assert paired_tracks(of("x", "y"), of("y", "w"), "y") == [("y", "y")]
-    with pytest.raises(ConfigError, match="no track of one name, x, y and v, w"):
+    with pytest.raises(ConfigError, match="no track of the same name, x, y and v, w"):
         paired_tracks(of("x", "y"), of("v", "w"))
     with pytest.raises(ConfigError, match="A has no track 'z'; it has x, y"):
         paired_tracks(of("x", "y"), of("v", "w"), "z")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import crispri_tables
 from creme.analysis.crispri import (
-    Window,
+    LocusWindow,
     check_build,
     element_tiles,
     evaluate,
@@ -176,7 +176,7 @@ def test_build_and_cell_type(table):
     assert got.table["missing"].tolist() == [""]
     assert got.build == "hg19"
     assert read_pairs(path, cell_type="WTC11", build="GRCh37").build == "hg19"
-    with pytest.raises(ConfigError, match="speaks of hg19"):
+    with pytest.raises(ConfigError, match="says hg19"):
         read_pairs(path, cell_type="WTC11", build="hg38")
     assert read_pairs(table(ROW)).build == ""
     assert read_pairs(table(ROW), build="hs1").build == "hs1"
@@ -203,7 +203,7 @@ def test_regulation_follows_from_the_other_columns_of_the_benchmark(data, tmp_pa
 @given(st.sampled_from("+-"), st.integers(-40, 90), st.integers(1, 30), st.integers(1, 60))
 def test_a_window_turns_what_a_locus_turns(strand, start, length, tss):
     locus = Locus("L", "c", 1000, strand, 60, given=Sequence.from_string("A" * 60), tss=tss - 1)
-    window = Window.of("L", locus.labels)
+    window = LocusWindow.of("L", locus.labels)
     assert (window.length, window.tss) == (60, locus.tss)
     if start >= 0 and start + length <= 60:
         tile = Tile(start, start + length)
@@ -220,7 +220,7 @@ def window(gene="A", contig="chr1", position=50_000, strand="+", length=20_000, 
         given=Sequence(np.zeros(length, dtype=np.uint8)),
         gene=gene,
     )
-    return Window.of(locus.name, locus.labels)
+    return LocusWindow.of(locus.name, locus.labels)
 
 
 def reasons(table, rows, loci, header=crispri_tables.HEADER):
@@ -525,7 +525,7 @@ def measured(genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("crispri")
     model = SyntheticModel(length=LENGTH)
     loci = select_loci(Genome(genome.fasta), Annotation.from_bed(genome.bed), None, LENGTH)
-    sites = [Window.of(locus.name, locus.labels) for locus in loci]
+    sites = [LocusWindow.of(locus.name, locus.labels) for locus in loci]
     path = crispri_tables.write(folder / "planted.tsv", crispri_tables.planted(genome, sites))
     placed = place(read_pairs(path), sites, tss_tile=5000)
     tests = {"tiles": Necessity(replicates=2, seed=7)}

@@ -83,7 +83,8 @@ def test_an_experiment_agrees_with_itself(folder, creme):
         assert re.search(row, shown), test
     row = rf"higher_order │ enhancers │ synthetic:beta +│ +3 │ 3 +│ {perfect} │ +0\.\d+ │ +1\.000"
     assert re.search(row, shown)
-    assert "Not compared: saturation_mutagenesis" in shown
+    row = r"saturation_mutagenesis │ synthetic:alpha +│ +3 │ +90 "  # not the base that is there
+    assert re.search(row, shown)
     assert "only in" not in shown
 
 
@@ -99,6 +100,7 @@ def test_two_models(folder, tmp_path, creme):
         "context_dependence": 6,
         "necessity": 72,
         "sufficiency": 72,
+        "saturation_mutagenesis": 180,
     }
     part = frame[(frame["test"] == "necessity") & (frame["track_a"] == "synthetic:alpha")]
     (row,) = re.findall(r"necessity +│ synthetic:alpha +│ +3 │ +36 │ (\S+) .*?│ (\S+)", shown)
@@ -187,21 +189,19 @@ def test_mistakes_are_sentences(folder, tmp_path, creme):
 
     shown = said(folder / "small.results")
     assert "necessity: A has a tile of 5000 bp and B one of 2500 bp" in shown
-    assert "not a results directory" in said(tmp_path)
+    assert "nor a results directory" in said(tmp_path)
     assert "did you mean 'necessity'" in said(folder / "b.results", "--test", "necesity")
     assert "A has no track 'gamma'" in said(folder / "b.results", "--track-a", "gamma")
     assert "give .csv or .tsv" in said(folder / "b.results", "--export", tmp_path / "x.xls")
-    only = ("--test", "saturation_mutagenesis")
-    assert "no test in common that can be compared" in said(folder / "b.results", *only)
     assert "between 0 and 1" in said(folder / "b.results", "--persistence", 2)
 
 
-def test_the_first_stage_of_a_study_has_nothing_to_compare(tmp_path, creme):
+def test_the_first_stage_of_a_study_is_compared_by_its_activities(tmp_path, creme):
     mini.write(tmp_path, genes=2)
     done = run_study(mini.study(tmp_path), stages=["loci"])
     path = done.path / "stages" / "loci"
-    shown = creme("compare", path, path, status=2)
-    assert "no test in common that can be compared" in shown
+    shown = creme("compare", path, path, "--resamples", 10)
+    assert re.search(r"tss_activity, wild_type │ synthetic:alpha +│ +2 │ +2 │ 1.000", shown)
     table = crispri_tables.write(
         tmp_path / "t.tsv", [("mini1", 5, 9, "GENE1", -0.3, "TRUE", "TRUE", 1000)]
     )

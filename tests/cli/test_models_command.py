@@ -6,10 +6,12 @@ import hashlib
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from command import CREME
+from creme import errors
 from serving import serving
 
 BODY = bytes(range(256)) * 4000
@@ -49,7 +51,7 @@ def environment(server, tmp_path):
     (info / "entry_points.txt").write_text("[creme.models]\nfetchable = fetchable:Fetchable\n")
     return {
         **os.environ,
-        "PYTHONPATH": str(site),
+        "PYTHONPATH": os.pathsep.join([str(site), str(Path(errors.__file__).parents[1])]),
         "CREME_CACHE_DIR": str(tmp_path / "cache"),
         "SERVER": server.root,
         "DIGEST": DIGEST,
@@ -141,7 +143,7 @@ def test_what_is_there_is_listed_without_a_server(creme, server):
 def test_wrong_words_and_wrong_files(creme, environment):
     assert "did you mean 'fetchable'" in creme("fetch", "fetchabel", status=2)
     assert "did you mean 'targets'" in creme("fetch", "fetchable", "target", status=2)
-    assert "nothing is published for model synthetic" in creme("fetch", "synthetic", status=2)
+    assert "model synthetic has nothing to fetch" in creme("fetch", "synthetic", status=2)
     said = creme("fetch", "fetchable", "targets", "--yes", status=2, DIGEST="0" * 64)
     assert "it was not kept" in said
 

@@ -172,7 +172,7 @@ def test_mistakes_are_sentences(finished, tmp_path, creme, monkeypatch):
     assert "no folder" in said(table, results, "--export", "no/pairs.csv")
     assert "whole numbers of bp" in said(table, results, "--distances", "near,far")
     assert "draw 'gene' or 'element'" in said(table, results, "--by", "tile")
-    assert "speaks of hg38" in said(table, results, "--build", "hg19")
+    assert "says hg38" in said(table, results, "--build", "hg19")
     frame = pd.read_csv(table, sep="\t")
     frame.assign(startTSS=frame["startTSS"] + 50_000).to_csv(
         tmp_path / "lifted.tsv", sep="\t", index=False

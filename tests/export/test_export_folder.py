@@ -159,13 +159,13 @@ def test_the_notebook_runs_where_it_stands(
     export(finished_study, "of study", ["notebook"])
     shows, code = run_cells(tmp_path / "of study" / "notebook.ipynb")
     assert shows == 2
-    assert any("study.dataset('higher_order')" in text for text in code)
+    assert any("results.dataset('higher_order')" in text for text in code)
     assert str(finished_study) not in "".join(code)  # relative
     # The results directory has two tracks, and genes with odd names.
     export(experiment_results, tmp_path / "of_results", ["notebook"])
     shows, code = run_cells(tmp_path / "of_results" / "notebook.ipynb")
     assert shows == 2
-    assert any("results.load('bases')" in text for text in code)
+    assert any("results.dataset('bases')" in text for text in code)
 
 
 def test_the_notebook_is_a_notebook(finished_study, tmp_path):

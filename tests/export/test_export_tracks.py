@@ -18,11 +18,10 @@ import exported
 from creme.analysis.categories import context_categories, cre_classes
 from creme.export import export
 from creme.export.features import COLUMNS
-from creme.export.source import Source
 from creme.export.tracks import field, header, layers, suffixes, write_tracks
 from creme.results.directory import Results
 from creme.sequence import Sequence
-from creme.study import StudyResults
+from creme.study import StudyResults, open_results
 
 TRACKS = {"synthetic:alpha": "synthetic_alpha", "synthetic:beta": "synthetic_beta"}
 HEADER = re.compile(r'track (type=bedGraph )?name="[^"\t\n]+" description="[^"\t\n]+" \S.*')
@@ -159,7 +158,7 @@ def test_each_of_two_sufficiency_tests_has_its_own_classes(experiment_results, t
     dataset = results.load("enough")
     results.save("less", dataset.assign(effect=-dataset["effect"]).drop_encoding())
     (tmp_path / "tracks").mkdir()
-    write_tracks(Source.of(results.path), tmp_path / "tracks")
+    write_tracks(open_results(results.path), tmp_path / "tracks")
     suffix = suffixes([str(track) for track in dataset["track"].values])[0]
     kinds = {}
     for label in ("enough", "less"):

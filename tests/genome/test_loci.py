@@ -156,7 +156,7 @@ def test_unknown_genes_are_told_together(genome: Genome) -> None:
     with pytest.raises(GenomeError) as caught:
         select_loci(genome, annotation, [f"zzz{i}" for i in range(9)], 20)
     assert str(caught.value).count("no gene") == 5
-    assert str(caught.value).endswith("; and so for 4 more")
+    assert str(caught.value).endswith("; and 4 more genes")
 
 
 def test_ambiguous_genes_are_told_with_unknown_ones(genome: Genome) -> None:
@@ -164,7 +164,7 @@ def test_ambiguous_genes_are_told_with_unknown_ones(genome: Genome) -> None:
     with pytest.raises(GenomeError, match=r"no gene 'q'.*'P' stands for several genes"):
         select_loci(genome, gtf(*par), ["q", "T1", "P"], 20)
     unknown = [f"zzz{i}" for i in range(5)]
-    with pytest.raises(GenomeError, match=r"; and so for 2 more$"):
+    with pytest.raises(GenomeError, match=r"; and 2 more genes$"):
         select_loci(genome, gtf(*par), [*unknown, "P", "T1", "q"], 20)
 
 

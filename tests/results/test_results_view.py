@@ -15,6 +15,7 @@ import xarray as xr
 
 import exported
 import mini_study as mini
+from creme import registry
 from creme.errors import CremeWarning, ResultsError
 from creme.genome import Locus
 from creme.models.synthetic import SyntheticModel
@@ -29,7 +30,6 @@ from creme.sequence import Sequence
 from creme.store import Store
 from creme.study import Study, StudyResults, open_results, run_study
 from creme.study.config import STAGES
-from creme_template.dose import Dose
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,9 @@ def dose(folder: Path) -> Path:
     random = np.random.default_rng(1)
     sequences = [Sequence(random.integers(0, 4, 8192, dtype=np.uint8)) for _ in range(2)]
     loci = [Locus.from_sequence(one, f"given{k}") for k, one in enumerate(sequences)]
-    plan = prepare([Dose(copies=2)], SyntheticModel(length=8192), loci)
+    plan = prepare(
+        [registry.create("tests", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
+    )
     with Store(folder / "predictions") as store:
         report = measure(plan, store)
     assert not report.failures
@@ -135,7 +137,7 @@ def test_a_study_that_has_begun(tmp_path):
     assert len(view.loci) == 3
     with pytest.raises(ResultsError, match=r"'necessity' of .* is waiting: go on with"):
         view.dataset("necessity")
-    with pytest.raises(ResultsError, match=f"its results are in {tmp_path / 'mini.study'}"):
+    with pytest.raises(ResultsError, match=f"; its results are in {tmp_path / 'mini.study'}"):
         open_results(file)
 
 

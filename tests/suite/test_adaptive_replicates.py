@@ -23,7 +23,7 @@ from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.sequence import Sequence
 from creme.store import Store
-from creme.suite.adaptive import MINIMUM, looks, settled
+from creme.suite.adaptive import MINIMUM, looks, precise_enough
 from creme.suite.necessity import Necessity
 from creme.suite.sufficiency import Sufficiency
 from creme.testing import check_test
@@ -302,7 +302,7 @@ def test_intervals_keep_their_coverage(replicates, worst):
     for tolerance in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0):
         used = np.full(len(draws), replicates)
         for n in looks(replicates)[::-1]:
-            used[settled(draws[:, :n], tolerance)] = n
+            used[precise_enough(draws[:, :n], tolerance)] = n
         there = np.arange(replicates) < used[:, None]
         values = np.where(there, draws[..., 0], np.nan)
         found = np.nanmean(values, axis=1)

@@ -86,8 +86,8 @@ def run_race(values, confidence, lowest=True):
     """A race over given values: the replicates of each, and the winner."""
     candidates, replicates = values.shape
     race = Race(candidates, replicates, confidence, lowest)
-    while ahead := race.ahead():
-        race.measured(np.concatenate([values[at, some] for at, some in ahead]))
+    while pending := race.pending():
+        race.record(np.concatenate([values[at, replicates] for at, replicates in pending]))
     used = np.isfinite(race.values).sum(axis=1)
     for row, n, all_ in zip(race.values, used, values, strict=True):
         np.testing.assert_array_equal(row[:n], all_[:n])

@@ -71,7 +71,7 @@ def test_only_loci_of_the_groups_take_part(tmp_path):
 def test_groups_are_checked():
     with pytest.raises(ConfigError, match=r"groups.a names locus 'locus9'.*did you mean"):
         ContextSwap(groups={"a": ["locus9"]}).units(toy_loci(2))
-    with pytest.raises(ConfigError, match=r"'locus1' stands in groups.b and groups.a"):
+    with pytest.raises(ConfigError, match=r"'locus1' is in groups.b and groups.a"):
         ContextSwap(groups={"a": ["locus1"], "b": ["locus1"]}).units(toy_loci(2))
     with pytest.raises(ConfigError, match="does not fit"):
         ContextSwap(tile=5000).size(next(iter(ContextSwap().units(toy_loci(1)))))

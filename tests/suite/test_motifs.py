@@ -139,8 +139,8 @@ def test_motifs_in_random_contexts(tmp_path):
     [
         ({"motifs": ["TGAX"]}, r"motifs: 'TGAX': character 'X' at position 3"),
         ({"motifs": [""]}, "at least one base"),
-        ({"motifs": ["A", "A"]}, "stands there twice"),
-        ({"positions": [1, 1]}, "stands there twice"),
+        ({"motifs": ["A", "A"]}, "each may be listed once only"),
+        ({"positions": [1, 1]}, "each may be listed once only"),
         ({"positions": []}, "positions"),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from creme.errors import ConfigError
 from creme.sequence import Sequence
 from creme.suite.higher_order import HigherOrder
-from creme.suite.search import Ask, best, together
+from creme.suite.search import Query, best, together
 
 
 def asked(text: str) -> Sequence:
@@ -33,7 +33,7 @@ def searching(*rounds):
     """A search that asks the given rounds and returns all answers."""
     answers = []
     for texts in rounds:
-        answers.append((yield Ask(tuple(texts), (asked(text) for text in texts))))
+        answers.append((yield Query(tuple(texts), (asked(text) for text in texts))))
     return [answer[:, 0].tolist() for answer in answers]
 
 

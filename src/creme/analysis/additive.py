@@ -11,7 +11,7 @@ INTERACTIONS = ("additive", "cooperative", "redundant")
 
 
 def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Dataset:
-    """How the observed trace of a greedy search differs from that of additive effects.
+    """Compare the observed trace of a greedy search with that of additive effects.
 
     The additive trace adds up the effects that the tiles had by themselves, in the search's first
     round, in the order in which the search chose them. Both are fold changes over the wild type,
@@ -49,17 +49,17 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
         raise ConfigError(f"threshold = {threshold}: a mean squared error is not negative")
     observed = dataset["fold_change"].astype(np.float64)
     alone = dataset["tile_fold_change"].astype(np.float64).isel(round=0, drop=True)
-    # One tile a round is the selected one; where a search has ended none is, and NaN is left.
-    place = xr.DataArray(np.arange(alone.sizes["tile"]), dims="tile")
+    # One tile of each round is the selected one; after the end of a search none is: NaN.
+    index = xr.DataArray(np.arange(alone.sizes["tile"]), dims="tile")
     alone = alone.drop_vars([n for n, c in alone.coords.items() if "tile" in c.dims])
-    alone = alone.where(place == dataset["selected"]).max("tile")
+    alone = alone.where(index == dataset["selected"]).max("tile")
     additive = (1 + (alone - 1).cumsum("round", skipna=False)).transpose(*observed.dims)
-    away = observed - additive
-    mse, difference = (away**2).mean("round"), away.mean("round")
+    deviation = observed - additive
+    mse, difference = (deviation**2).mean("round"), deviation.mean("round")
     # Shuffling enhancers lowers the activity, shuffling silencers raises it.
-    more = xr.where(observed["search"] == "enhancers", -1, 1) * difference
-    names = np.select(
-        [mse.isnull(), mse <= threshold, more.transpose(*mse.dims) > 0],
+    excess = xr.where(observed["search"] == "enhancers", -1, 1) * difference
+    interaction = np.select(
+        [mse.isnull(), mse <= threshold, excess.transpose(*mse.dims) > 0],
         ["", "additive", "redundant"],
         "cooperative",
     )
@@ -69,6 +69,6 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
             "additive": additive,
             "mse": mse,
             "difference": difference,
-            "interaction": mse.copy(data=names.astype(object)),
+            "interaction": mse.copy(data=interaction.astype(object)),
         }
     )

@@ -1,4 +1,4 @@
-"""Categories of contexts, classes of CREs, and which loci and tiles belong to them."""
+"""Categories of contexts, classes of CREs, and the loci and tiles that belong to them."""
 
 from __future__ import annotations
 
@@ -98,26 +98,26 @@ def kind_of(classes: xr.DataArray) -> xr.DataArray:
 
 
 def members(categories: xr.DataArray, track: str | None = None) -> dict[str, list[str]]:
-    """Names of the loci of each category: what the context swap test takes as ``groups``.
+    """Names of the loci of each category: the ``groups`` of the context swap test.
 
     Parameters
     ----------
     categories : DataArray of text, (locus, track) or (locus,)
     track : str, optional
-        Needed where there are several.
+        Required if there are several.
     """
     chosen = _of_track(categories, track)
-    found: dict[str, list[str]] = {}
+    groups: dict[str, list[str]] = {}
     for locus, category in zip(chosen["locus"].values, texts(chosen).tolist(), strict=True):
         if category:
-            found.setdefault(category, []).append(str(locus))
-    return dict(sorted(found.items()))
+            groups.setdefault(category, []).append(str(locus))
+    return dict(sorted(groups.items()))
 
 
 def tiles_of(
     classes: xr.DataArray, wanted: Collection[str] = CRE_CLASSES, track: str | None = None
 ) -> dict[str, list[tuple[int, int]]]:
-    """The tiles of some classes by locus: what a test takes as ``tiles``.
+    """The tiles of the wanted classes by locus: the ``tiles`` of a test.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def tiles_of(
     wanted : collection of str
         Classes.
     track : str, optional
-        Needed where there are several.
+        Required if there are several.
 
     Returns
     -------
@@ -142,16 +142,16 @@ def tiles_of(
     chosen = _of_track(classes, track).transpose("locus", "tile")
     starts = chosen["tile_start"].broadcast_like(chosen).transpose("locus", "tile").values
     ends = chosen["tile_end"].broadcast_like(chosen).transpose("locus", "tile").values
-    found: dict[str, list[tuple[int, int]]] = {}
+    tiles: dict[str, list[tuple[int, int]]] = {}
     for row, locus in enumerate(chosen["locus"].values):
-        places = np.flatnonzero(np.isin(texts(chosen.values[row]), list(wanted)))
-        if places.size:
-            found[str(locus)] = [(int(starts[row, at]), int(ends[row, at])) for at in places]
-    return found
+        indices = np.flatnonzero(np.isin(texts(chosen.values[row]), list(wanted)))
+        if indices.size:
+            tiles[str(locus)] = [(int(starts[row, at]), int(ends[row, at])) for at in indices]
+    return tiles
 
 
 def housekeeping_share(categories: xr.DataArray, genes: Iterable[str]) -> xr.Dataset:
-    """How many loci of each category are housekeeping genes.
+    """Count the housekeeping genes among the loci of each category.
 
     Parameters
     ----------
@@ -169,8 +169,8 @@ def housekeeping_share(categories: xr.DataArray, genes: Iterable[str]) -> xr.Dat
     -----
     Section "Do CREs yield similar effects on non-target genes?": 49 % of the neutral contexts.
     """
-    known = np.isin(texts(categories["gene"]), list(genes))
-    housekeeping = xr.DataArray(known, dims="locus")
+    listed = np.isin(texts(categories["gene"]), list(genes))
+    housekeeping = xr.DataArray(listed, dims="locus")
     inside = xr.concat(
         [categories == name for name in CONTEXTS], dim=pd.Index(CONTEXTS, name="category")
     )
@@ -195,23 +195,23 @@ def read_genes(path: str | Path) -> set[str]:
     column = next((at for at, name in enumerate(header) if name in ("Gene.name", "gene")), None)
     if column is None:
         raise ConfigError(f"{path}: no column 'Gene.name' or 'gene' among {listing(header)}")
-    found = set()
+    genes = set()
     for number, line in enumerate(lines[1:], start=2):
         row = line.split(separator)
         if line.strip() and len(row) <= column:
             raise ConfigError(f"{path}, line {number}: there is no column {column + 1}")
         if line.strip():
-            found.add(row[column].strip().strip('"'))
-    return found
+            genes.add(row[column].strip().strip('"'))
+    return genes
 
 
 def texts(values: ArrayLike) -> NDArray[np.str_]:
-    """Text of any dtype as one that numpy's functions take; what is missing, NaN, is empty.
+    """Text of any dtype as one that numpy's functions take; missing values (NaN) are empty.
 
-    What is read from disk is of variable width (`numpy.dtypes.StringDType`), which few of them do.
+    Text read from disk has variable width (`numpy.dtypes.StringDType`), which few of them take.
     """
-    given = np.asarray(values).astype(object)
-    return np.where(pd.isnull(given), "", given).astype(str)
+    objects = np.asarray(values).astype(object)
+    return np.where(pd.isnull(objects), "", objects).astype(str)
 
 
 def _text(like: xr.DataArray, values: np.ndarray, name: str) -> xr.DataArray:

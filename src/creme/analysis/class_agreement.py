@@ -1,4 +1,4 @@
-"""How far two experiments give the same loci and tiles the same class."""
+"""Agreement of two experiments on the classes of the same loci and tiles."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from creme.analysis.resampling import group_weights, interval
 from creme.errors import ConfigError, listing
 
 NONE = "none"
-"""What a tile or a context of no class is called."""
+"""Name of the class of tiles and contexts that belong to no other."""
 
 
 @dataclass(frozen=True)
-class Classes:
-    """Agreement of classes; see `class_agreement`."""
+class ClassAgreement:
+    """Result of `class_agreement`."""
 
     kappa: float
     low: float
@@ -40,7 +40,7 @@ def class_agreement(
     confidence: float = 0.95,
     resamples: int = 2000,
     seed: int = 0,
-) -> Classes:
+) -> ClassAgreement:
     """Cohen's kappa of two classifications, with a bootstrap interval over loci.
 
     Kappa is the agreement beyond chance, (observed - expected) / (1 - expected), with the chance
@@ -51,7 +51,7 @@ def class_agreement(
     a, b : sequence of str, (n,)
         Empty text is a class too, called `NONE`.
     loci : sequence, (n,)
-        Drawn with all their members.
+        Drawn with all their values.
     names : list of str
         The classes, in the order of the table.
     confidence : float
@@ -59,10 +59,10 @@ def class_agreement(
 
     Returns
     -------
-    Classes
+    ClassAgreement
         ``kappa``, ``low``, ``high``; ``agreement``, the share with the same class; ``n``;
         ``counts``, the contingency table, A's classes down and B's across. Kappa is NaN where both
-        know one and the same class only: then nothing but chance can agree.
+        have one and the same class only: then all agreement is chance.
 
     Raises
     ------
@@ -70,22 +70,22 @@ def class_agreement(
         If a class is none of the names.
     """
     order = [*names, NONE]
-    places = []
+    indices = []
     for values in (a, b):
-        given = [text or NONE for text in texts(values).tolist()]
-        if unknown := sorted(set(given) - set(order)):
+        labels = [text or NONE for text in texts(values).tolist()]
+        if unknown := sorted(set(labels) - set(order)):
             raise ConfigError(f"there is no class {listing(unknown)}: {listing(order)}")
-        places.append(np.array([order.index(text) for text in given], dtype=np.int64))
+        indices.append(np.array([order.index(text) for text in labels], dtype=np.int64))
     size = len(order)
-    cells = np.eye(size * size)[places[0] * size + places[1]]
+    cells = np.eye(size * size)[indices[0] * size + indices[1]]
     counts = cells.sum(axis=0).reshape(1, size, size)
-    drawn = [
+    draws = [
         _kappa((weights @ cells).reshape(-1, size, size))
         for weights in group_weights(loci, resamples, seed)
     ]
-    low, high = interval(np.concatenate(drawn) if drawn else [], confidence)
+    low, high = interval(np.concatenate(draws) if draws else [], confidence)
     n = int(counts.sum())
-    return Classes(
+    return ClassAgreement(
         kappa=float(_kappa(counts)[0]),
         low=low,
         high=high,

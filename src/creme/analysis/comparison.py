@@ -18,7 +18,7 @@ _KEYS = ["locus", "tile_start", "tile_end", "track"]
 
 
 def necessity_and_sufficiency(necessity: xr.Dataset, sufficiency: xr.Dataset) -> pd.DataFrame:
-    """Both effects of every tile that both tests have measured.
+    """The two effects of every tile that both tests measured.
 
     Parameters
     ----------
@@ -42,10 +42,10 @@ def necessity_and_sufficiency(necessity: xr.Dataset, sufficiency: xr.Dataset) ->
     """
     tables = []
     for name, dataset in (("necessity", necessity), ("sufficiency", sufficiency)):
-        wanted = dataset[["effect", "effect_se"]].reset_coords(
+        columns = dataset[["effect", "effect_se"]].reset_coords(
             [n for n in ("tile_start", "tile_end", "distance") if n in dataset.coords]
         )
-        frame = wanted.to_dataframe().reset_index()
+        frame = columns.to_dataframe().reset_index()
         frame = frame[[*_KEYS, "distance", "effect", "effect_se"]].dropna(subset=["effect"])
         tables.append(frame.rename(columns={"effect": name, "effect_se": f"{name}_se"}))
     both = tables[0].merge(tables[1].drop(columns="distance"), on=_KEYS, validate="one_to_one")
@@ -78,7 +78,7 @@ def correlation(
     method : {'spearman', 'pearson'}
         Of ranks, or of the values themselves.
     by : sequence of str
-        Columns that say which locus, or which loci, a row is of.
+        Columns with the locus, or the loci, of a row.
     confidence : float
     resamples, seed : int
 
@@ -97,11 +97,11 @@ def correlation(
     names = np.array(sorted({str(name) for column in by for name in table[column]}))
     of_row = [np.searchsorted(names, table[column].astype(str).to_numpy(str)) for column in by]
     whole = np.ones((1, len(values)))
-    drawn = [
+    draws = [
         _correlations(values, np.prod([times[:, rows] for rows in of_row], axis=0), method)
         for times in group_weights(np.arange(len(names)), resamples, seed)
     ]
-    low, high = interval(np.concatenate(drawn) if drawn else [], confidence)
+    low, high = interval(np.concatenate(draws) if draws else [], confidence)
     return {
         "correlation": float(_correlations(values, whole, method)[0]),
         "low": low,
@@ -122,26 +122,26 @@ def _correlations(
     if not len(values):
         return np.full(len(total), np.nan)
     if method == "spearman":
-        # The mean of ranks is known, so that equal values are 0 away from it and not nearly 0.
+        # The mean of ranks is exact, so that equal values deviate from it by 0 and not by nearly 0.
         x, y = (_ranks(column, weights) - (total[:, None] + 1) / 2 for column in values.T)
-        both, one, other = (
+        cross, square_x, square_y = (
             np.einsum("dn,dn,dn->d", weights, a, b) for a, b in ((x, y), (x, x), (y, y))
         )
     else:
-        # From a value of their own: equal ones are 0.
+        # Relative to the first value: equal ones are 0.
         x, y = (values - values[0]).T
         sums = weights @ np.stack([x, y, x * y, x * x, y * y], axis=1)
         sums /= np.where(total > 0, total, 1)[:, None]
-        both = sums[:, 2] - sums[:, 0] * sums[:, 1]
-        one, other = (sums[:, 3 + k] - sums[:, k] ** 2 for k in (0, 1))
-        # What is left of equal values by rounding is nothing.
-        one, other = (
+        cross = sums[:, 2] - sums[:, 0] * sums[:, 1]
+        square_x, square_y = (sums[:, 3 + k] - sums[:, k] ** 2 for k in (0, 1))
+        # Equal values have no variance: a remainder is rounding.
+        square_x, square_y = (
             np.where(square > _ROUNDING * sums[:, 3 + k], square, 0)
-            for k, square in enumerate((one, other))
+            for k, square in enumerate((square_x, square_y))
         )
-    scale = np.sqrt(one) * np.sqrt(other)
-    found = np.divide(both, scale, out=np.full(len(total), np.nan), where=scale > 0)
-    return np.clip(found, -1, 1)
+    scale = np.sqrt(square_x) * np.sqrt(square_y)
+    coefficient = np.divide(cross, scale, out=np.full(len(total), np.nan), where=scale > 0)
+    return np.clip(coefficient, -1, 1)
 
 
 def _ranks(column: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Necessity effects against regulation that was measured by CRISPRi."""
+"""Necessity effects compared with regulation measured by CRISPRi."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from creme.seeds import derive
 from creme.tiling import Tile
 
 EDGES = (0, 10_000, 30_000, 100_000)
-"""Distances, bp, where bins of the evaluation begin; the last one has no end."""
+"""First distances of the evaluation's bins, bp; the last bin has no end."""
 BASELINE = "1/distance"
 TSS_GAP = 10_000
 _WHY = {
@@ -33,8 +33,8 @@ _WHY = {
 
 
 @dataclass(frozen=True)
-class Window:
-    """Where a locus sequence lies on the genome; see `creme.genome.Locus`."""
+class LocusWindow:
+    """The genomic window of a locus sequence; see `creme.genome.Locus`."""
 
     name: str
     gene: str
@@ -45,7 +45,7 @@ class Window:
     end: int
 
     @classmethod
-    def of(cls, name: str, labels: Mapping[str, Any]) -> Window:
+    def of(cls, name: str, labels: Mapping[str, Any]) -> LocusWindow:
         """From the labels of a locus (`Locus.labels`), or the coordinates of its results."""
         numbers = (int(labels[key]) for key in ("start", "end"))
         return cls(
@@ -74,16 +74,16 @@ class Window:
         return self.end - end, self.end - start
 
 
-def windows(datasets: Iterable[xr.Dataset]) -> list[Window]:
+def windows(datasets: Iterable[xr.Dataset]) -> list[LocusWindow]:
     """The loci of results, each once."""
     labels = ("gene", "contig", "tss_position", "strand", "start", "end")
-    found: dict[str, Window] = {}
+    by_name: dict[str, LocusWindow] = {}
     for dataset in datasets:
         columns = [dataset[label].values.tolist() for label in labels]
         for name, *values in zip(dataset["locus"].values.tolist(), *columns, strict=True):
-            known = dict(zip(labels, values, strict=True))
-            found.setdefault(str(name), Window.of(str(name), known))
-    return list(found.values())
+            described = dict(zip(labels, values, strict=True))
+            by_name.setdefault(str(name), LocusWindow.of(str(name), described))
+    return list(by_name.values())
 
 
 def tss_tile_of(datasets: SequenceOf[xr.Dataset]) -> int:
@@ -92,12 +92,12 @@ def tss_tile_of(datasets: SequenceOf[xr.Dataset]) -> int:
     Raises
     ------
     ConfigError
-        If they differ, or do not say.
+        If they differ, or their results do not record it.
     """
     sizes = set()
     for dataset in datasets:
-        given = json.loads(dataset.attrs.get("configuration", "{}"))
-        sizes.add(given.get("tss_tile") or given.get("tile"))
+        configuration = json.loads(dataset.attrs.get("configuration", "{}"))
+        sizes.add(configuration.get("tss_tile") or configuration.get("tile"))
     if len(sizes) != 1 or None in sizes:
         raise ConfigError(
             f"the TSS tiles of the tests have {listing(sorted(map(str, sizes)))} bp: one length is "
@@ -106,7 +106,7 @@ def tss_tile_of(datasets: SequenceOf[xr.Dataset]) -> int:
     return int(sizes.pop())
 
 
-def place(pairs: Pairs, loci: SequenceOf[Window], tss_tile: int) -> pd.DataFrame:
+def place(pairs: Pairs, loci: SequenceOf[LocusWindow], tss_tile: int) -> pd.DataFrame:
     """Find the locus of each pair's gene, and the element in its sequence.
 
     A gene is found by its symbol, else by its Ensembl identifier; of several loci of a gene the one
@@ -128,7 +128,7 @@ def place(pairs: Pairs, loci: SequenceOf[Window], tss_tile: int) -> pd.DataFrame
         ``missing`` filled in for ``gene not among the loci``, ``several loci of the gene``,
         ``gene on another contig``, ``outside the window``, ``overlaps the TSS tile``.
     """
-    by_name: dict[str, list[Window]] = {}
+    by_name: dict[str, list[LocusWindow]] = {}
     for window in loci:
         names = {_unversioned(name) for name in (window.gene, window.name.partition("@")[0])}
         for name in names - {""}:
@@ -138,27 +138,27 @@ def place(pairs: Pairs, loci: SequenceOf[Window], tss_tile: int) -> pd.DataFrame
         candidates = by_name.get(_unversioned(str(pair.gene))) or by_name.get(
             _unversioned(str(pair.gene_id)), []
         )
-        rows.append(_placed(pair, candidates, tss_tile))
-    found = pd.DataFrame(
+        rows.append(_locate(pair, candidates, tss_tile))
+    located = pd.DataFrame(
         rows,
         columns=["locus", "element_start", "element_end", "distance", "tss_gap", "reason"],
         index=pairs.table.index,
     )
-    table = pd.concat([pairs.table.drop(columns="missing"), found.drop(columns="reason")], axis=1)
-    given = pairs.table["missing"]
-    return table.assign(missing=given.where(given != "", found["reason"]))
+    table = pd.concat([pairs.table.drop(columns="missing"), located.drop(columns="reason")], axis=1)
+    reasons = pairs.table["missing"]
+    return table.assign(missing=reasons.where(reasons != "", located["reason"]))
 
 
-def _placed(pair: Any, candidates: list[Window], tss_tile: int) -> tuple[Any, ...]:
-    nowhere = (np.nan, np.nan, np.nan, np.nan)
+def _locate(pair: Any, candidates: list[LocusWindow], tss_tile: int) -> tuple[Any, ...]:
+    unknown = (np.nan, np.nan, np.nan, np.nan)
     if not candidates:
-        return ("", *nowhere, "gene not among the loci")
-    here = [w for w in candidates if plain_contig(w.contig) == plain_contig(pair.contig)]
-    if not here:
-        return (candidates[0].name, *nowhere, "gene on another contig")
-    if len(here) > 1 and np.isnan(pair.tss):
-        return ("", *nowhere, "several loci of the gene")
-    window = min(here, key=lambda w: abs(w.position - pair.tss) if len(here) > 1 else 0)
+        return ("", *unknown, "gene not among the loci")
+    on_contig = [w for w in candidates if plain_contig(w.contig) == plain_contig(pair.contig)]
+    if not on_contig:
+        return (candidates[0].name, *unknown, "gene on another contig")
+    if len(on_contig) > 1 and np.isnan(pair.tss):
+        return ("", *unknown, "several loci of the gene")
+    window = min(on_contig, key=lambda w: abs(w.position - pair.tss) if len(on_contig) > 1 else 0)
     start, end = window.local(pair.start, pair.end)
     # As the distance of a tile: to its centre.
     distance = (start + end) // 2 - window.tss
@@ -180,18 +180,18 @@ def _unversioned(name: str) -> str:
 
 
 def check_build(placed: pd.DataFrame, build: str = "", gap: int = TSS_GAP) -> tuple[int, int]:
-    """Whether table and results are of one genome build, by the TSSs of their genes.
+    """Check that table and results are of one genome build, by the TSSs of their genes.
 
     Returns
     -------
     (int, int)
-        How many loci have a TSS further than `gap` from the table's, and how many there are with
-        both. Another promoter of the gene does that; another build does it to most genes.
+        The number of loci whose TSS is further than `gap` from the table's, and the number of
+        loci with both. Another promoter of the gene does that; another build does it to most.
 
     Raises
     ------
     ConfigError
-        If it is so for more than half of the loci.
+        If that is so for more than half of the loci.
     """
     gaps = placed.dropna(subset=["tss_gap"]).groupby("locus")["tss_gap"].min()
     far = int((gaps > gap).sum())
@@ -216,7 +216,7 @@ def element_tiles(placed: pd.DataFrame) -> list[dict[str, list[tuple[int, int]]]
     Returns
     -------
     list of dict of locus to list of (start, end)
-        What the test takes as ``tiles``: in the locus sequence, each distinct element once, sorted.
+        The ``tiles`` of the test: in the locus sequence, each distinct element once, sorted.
         Elements of a locus that overlap (of different screens) go to different dicts, each for a
         test of its own, as few as are needed; empty where no element can be measured.
     """
@@ -264,7 +264,7 @@ def join(datasets: SequenceOf[xr.Dataset], placed: pd.DataFrame, track: str) -> 
         _collect(dataset, track, tiles)
     rows = []
     for pair in _rows(placed):
-        held = (np.nan, np.nan, np.nan, np.nan, np.nan)
+        of_tile: tuple[float, ...] = (np.nan, np.nan, np.nan, np.nan, np.nan)
         reason = str(pair.missing)
         if not reason:
             start, end = int(pair.element_start), int(pair.element_end)
@@ -278,12 +278,12 @@ def join(datasets: SequenceOf[xr.Dataset], placed: pd.DataFrame, track: str) -> 
             if share < 0.5:
                 reason = "no tile holds half of it"
             else:
-                held = (tile[0], tile[1], share, tile[2], tile[3])
+                of_tile = (tile[0], tile[1], share, tile[2], tile[3])
                 reason = "" if np.isfinite(tile[2]) else "effect not defined"
-        rows.append((*held, reason))
+        rows.append((*of_tile, reason))
     columns = ["tile_start", "tile_end", "overlap", "effect", "effect_se", "missing"]
-    found = pd.DataFrame(rows, columns=columns, index=placed.index)
-    return pd.concat([placed.drop(columns="missing"), found], axis=1).assign(track=track)
+    joined = pd.DataFrame(rows, columns=columns, index=placed.index)
+    return pd.concat([placed.drop(columns="missing"), joined], axis=1).assign(track=track)
 
 
 def _collect(
@@ -317,7 +317,7 @@ def evaluate(
     resamples: int = 2000,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """How well the effect ranks regulated pairs above others, against distance alone.
+    """Score how well the effect ranks regulated pairs above others, against distance alone.
 
     The score is the effect itself: what is lost without the element. So a silencer ranks lowest,
     as it should: CRISPRi of an enhancer lowers the gene's expression.
@@ -325,12 +325,12 @@ def evaluate(
     Parameters
     ----------
     joined : DataFrame
-        Of `join`; pairs that miss something are left out.
+        Of `join`; pairs with a reason in ``missing`` are left out.
     by : {'gene', 'element'}
-        What the bootstrap draws. Effects at a gene share its wild type, its promoter and whatever
-        the model gets wrong there, so genes are independent and their pairs are not.
+        The groups that the bootstrap draws. Effects at a gene share its wild type, its promoter
+        and whatever the model gets wrong there: genes are independent and their pairs are not.
     edges : list of int
-        Where distance bins begin, bp, ascending.
+        First distances of the bins, bp, ascending.
     confidence : float
     resamples, seed : int
 
@@ -339,18 +339,18 @@ def evaluate(
     DataFrame
         For all distances and for each bin that has a pair, a row for each score (``necessity``,
         ``1/distance``) and metric, as `creme.analysis.ranking.compare_scores`; with ``distances``,
-        ``pairs``, ``regulated``, ``genes``, ``prevalence`` (AUPRC of a score that knows nothing),
+        ``pairs``, ``regulated``, ``genes``, ``prevalence`` (AUPRC of a random score),
         and ``why``, why there is no value.
     """
     if by not in ("gene", "element"):
         raise ConfigError(f"by = {by!r}: draw 'gene' or 'element'")
     if not edges or list(edges) != sorted(set(edges)) or edges[0] < 0:
         raise ConfigError(f"edges = {list(edges)}: ascending distances are needed, none negative")
-    known = joined[joined["missing"] == ""]
-    away = known["distance"].abs()
-    parts = [("all", known)]
+    usable = joined[joined["missing"] == ""]
+    separation = usable["distance"].abs()
+    parts = [("all", usable)]
     for low, high in zip(edges, [*edges[1:], np.inf], strict=True):
-        part = known[(away >= low) & (away < high)]
+        part = usable[(separation >= low) & (separation < high)]
         if len(part):
             parts.append((f"{low}+" if high == np.inf else f"{low}-{high}", part))
     tables = []
@@ -360,7 +360,7 @@ def evaluate(
             "necessity": part["effect"].to_numpy(dtype=np.float64),
             BASELINE: 1 / np.maximum(part["distance"].abs().to_numpy(dtype=np.float64), 1),
         }
-        found = compare_scores(
+        comparison = compare_scores(
             part["regulated"],
             scores,
             part["locus"] if by == "gene" else element,
@@ -368,7 +368,7 @@ def evaluate(
             resamples=resamples,
             seed=derive(seed, "crispri", by, name),
         )
-        about: dict[str, Any] = {
+        counts: dict[str, Any] = {
             "distances": name,
             "pairs": len(part),
             "regulated": int(part["regulated"].sum()),
@@ -376,5 +376,5 @@ def evaluate(
             "prevalence": part["regulated"].mean() if len(part) else np.nan,
             "why": _WHY[undefined(part["regulated"])],
         }
-        tables.append(found.assign(**about))
+        tables.append(comparison.assign(**counts))
     return pd.concat(tables, ignore_index=True)

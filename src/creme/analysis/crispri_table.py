@@ -43,9 +43,9 @@ class Pairs:
         (0-based, half-open); ``gene``, ``gene_id``; ``tss``, float, NaN where unknown;
         ``effect_size``, the change of expression as a share, NaN where unknown; ``regulated``,
         bool, False where there is no call; ``cell_type``, ``dataset``; ``missing``, why the pair
-        says nothing, or empty.
+        cannot be used, or empty.
     build : str
-        ``hg38`` or ``hg19``, or what was given; empty where it is not known.
+        ``hg38`` or ``hg19``, or the build as it was requested; empty where it is not known.
     source : str
         The file.
     """
@@ -72,19 +72,19 @@ def read_pairs(
     build : str, optional
         Genome build of the coordinates; that in the file's name (GRCh38, hg19) unless given.
     cell_type : str, optional
-        Needed where the table has several.
+        Required if the table has several.
 
     Returns
     -------
     Pairs
         With every line of the cell type. ``missing`` is set for pairs without a call, for those
-        that the table itself calls not valid, and for pairs that it repeats or contradicts.
+        that the table itself marks as not valid, and for pairs that it repeats or contradicts.
 
     Raises
     ------
     ConfigError
-        If the file is not such a table, with the line where that shows; if it has several cell
-        types or not the one asked for; if its name speaks of another build.
+        If the file is not such a table, with the line that shows it; if it has several cell types,
+        or lacks the requested one; if its name contains another build.
 
     Notes
     -----
@@ -93,7 +93,7 @@ def read_pairs(
     """
     path = Path(path)
     raw = _text(path)
-    columns = _named(path, raw)
+    columns = _by_name(path, raw)
     table = pd.DataFrame({"line": np.arange(len(raw)) + 2, "contig": columns["contig"]})
     for name in ("start", "end"):
         table[name] = _numbers(path, columns[name], name, whole=True).astype(np.int64)
@@ -131,15 +131,15 @@ def _text(path: Path) -> pd.DataFrame:
         raise ConfigError(f"{path} cannot be read as a table: {error}") from None
     # A first column without a name would be taken for names of rows.
     raw = raw.reset_index(drop=True).apply(lambda column: column.fillna("").str.strip())
-    there = np.flatnonzero((raw != "").any(axis=1))
-    if not there.size:
+    filled = np.flatnonzero((raw != "").any(axis=1))
+    if not filled.size:
         raise ConfigError(f"{path} has no lines below its header")
-    return raw.iloc[: there[-1] + 1]  # without blank lines at the end
+    return raw.iloc[: filled[-1] + 1]  # without blank lines at the end
 
 
-def _named(path: Path, raw: pd.DataFrame) -> dict[str, pd.Series]:
+def _by_name(path: Path, raw: pd.DataFrame) -> dict[str, pd.Series]:
     lower = {str(name).strip().lstrip("#").lower(): name for name in raw}
-    found = {
+    columns = {
         name: raw[lower[alias]]
         for name, aliases in _COLUMNS.items()
         if (alias := next((a for a in aliases if a in lower), None)) is not None
@@ -149,22 +149,22 @@ def _named(path: Path, raw: pd.DataFrame) -> dict[str, pd.Series]:
             name
         ]
         for name in _REQUIRED
-        if name not in found
+        if name not in columns
     ]
-    if "regulated" not in found and not {"significant", "effect_size"} <= set(found):
+    if "regulated" not in columns and not {"significant", "effect_size"} <= set(columns):
         missing.append("Regulated (or Significant and EffectSize)")
     if missing:
         raise ConfigError(
             f"{path} has no column {', '.join(missing)}; its columns are {listing(raw, 50)}"
         )
-    return found
+    return columns
 
 
 def _numbers(path: Path, column: pd.Series, name: str, *, whole: bool = False) -> pd.Series:
-    """Numbers; empty and NA are NaN where whole ones are not needed."""
-    known = ~column.str.upper().isin(_NONE)
-    values = pd.to_numeric(column.where(known), errors="coerce").astype(np.float64)
-    wrong = ~np.isfinite(values) & (known | whole)
+    """The numbers of a column; empty and NA are NaN, or errors where `whole` ones are required."""
+    filled = ~column.str.upper().isin(_NONE)
+    values = pd.to_numeric(column.where(filled), errors="coerce").astype(np.float64)
+    wrong = ~np.isfinite(values) & (filled | whole)
     if whole:
         wrong |= values % 1 != 0
     if wrong.any():
@@ -195,7 +195,7 @@ def _calls(path: Path, columns: dict[str, pd.Series], effect: pd.Series) -> pd.S
     if "regulated" in columns:
         return _booleans(path, columns["regulated"], "Regulated")
     significant = _booleans(path, columns["significant"], "Significant")
-    # What is significant and has no effect size has no direction, and so no call.
+    # A significant pair without an effect size has no direction, and so no call.
     call = (significant == 1) & (effect < 0)
     return call.astype(np.float64).where(
         significant.notna() & ((significant == 0) | effect.notna())
@@ -204,44 +204,44 @@ def _calls(path: Path, columns: dict[str, pd.Series], effect: pd.Series) -> pd.S
 
 def _mark_invalid(table: pd.DataFrame, valid: pd.Series) -> None:
     upper = valid.str.upper()
-    # A text says why a pair is not valid: "overlaps potential promoter".
+    # A text gives the reason: "overlaps potential promoter".
     reason = valid.where(~upper.isin(_FALSE | _NONE), "not valid")
     wrong = ~upper.isin(_TRUE) & (table["missing"] == "")
     table.loc[wrong, "missing"] = "by the table: " + reason[wrong]
 
 
-def _of_cell_type(path: Path, table: pd.DataFrame, wanted: str | None) -> pd.DataFrame:
+def _of_cell_type(path: Path, table: pd.DataFrame, cell_type: str | None) -> pd.DataFrame:
     types = sorted(set(table["cell_type"]))
-    if wanted is None and len(types) > 1:
+    if cell_type is None and len(types) > 1:
         raise ConfigError(
             f"{path} has pairs of several cell types, {listing(types)}: choose one, that of the "
             f"model's track"
         )
-    if wanted is None:
+    if cell_type is None:
         return table
-    if wanted not in types:
-        raise ConfigError(f"{path} has no pair of cell type {wanted!r}: it has {listing(types)}")
-    return table[table["cell_type"] == wanted].reset_index(drop=True)
+    if cell_type not in types:
+        raise ConfigError(f"{path} has no pair of cell type {cell_type!r}: it has {listing(types)}")
+    return table[table["cell_type"] == cell_type].reset_index(drop=True)
 
 
 def _mark_repeated(table: pd.DataFrame) -> None:
     """A pair counts once; where its calls differ it has none."""
     usable = table[table["missing"] == ""]
     calls = usable.groupby(["contig", "start", "end", "gene", "gene_id"], sort=False)["regulated"]
-    again = calls.cumcount() > 0
+    repeats = calls.cumcount() > 0
     differing = calls.transform("nunique") > 1
-    table.loc[again.index[again], "missing"] = "repeated in the table"
+    table.loc[repeats.index[repeats], "missing"] = "repeated in the table"
     table.loc[differing.index[differing], "missing"] = "contradicted in the table"
 
 
-def _build(path: Path, given: str | None) -> str:
+def _build(path: Path, requested: str | None) -> str:
     words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
     in_name = {build for word, build in _BUILDS.items() if word in words}
-    if given is None:
+    if requested is None:
         return in_name.pop() if len(in_name) == 1 else ""
-    build = _BUILDS.get(given.lower(), given)
+    build = _BUILDS.get(requested.lower(), requested)
     if in_name and build not in in_name:
         raise ConfigError(
-            f"build = {given!r}, but the name of {path.name} speaks of {listing(sorted(in_name))}"
+            f"build = {requested!r}, but the name of {path.name} says {listing(sorted(in_name))}"
         )
     return build

@@ -1,4 +1,4 @@
-"""Where CREs lie, and how their effect changes with distance."""
+"""Distances of CREs from their TSS, and the change of their effect with distance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def distance_histogram(
     signed: bool = False,
     **options: Any,
 ) -> xr.Dataset:
-    """How many enhancers and silencers lie at each distance from their TSS.
+    """Count the enhancers and the silencers at each distance from their TSS.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def distance_histogram(
     bin_width : int
         Of distances, bp; bins are centred on its multiples.
     signed : bool
-        Tell upstream (negative) from downstream.
+        Keep upstream (negative) and downstream apart.
     **options
         Of `creme.analysis.statistics.mean_over`.
 
@@ -51,24 +51,24 @@ def distance_histogram(
     kinds = kind_of(cre_classes(dataset, weak=weak, strong=np.inf))
     distance = dataset["distance"].broadcast_like(kinds)
     distance = distance if signed else abs(distance)
-    there = dataset["effect"].notnull()
-    bins = (distance / bin_width).round().where(there)
-    known = np.unique(bins.values[np.isfinite(bins.values)])
-    places = known if known.size else np.zeros(1)
+    defined = dataset["effect"].notnull()
+    bins = (distance / bin_width).round().where(defined)
+    occupied = np.unique(bins.values[np.isfinite(bins.values)])
+    positions = occupied if occupied.size else np.zeros(1)
     counts = xr.concat(
         [
             xr.concat(
-                [((kinds == kind) & (bins == place)).sum("tile") for place in places],
+                [((kinds == kind) & (bins == position)).sum("tile") for position in positions],
                 dim=xr.DataArray(
-                    (places * bin_width).astype(int), dims="distance", name="distance"
+                    (positions * bin_width).astype(int), dims="distance", name="distance"
                 ),
             )
             for kind in ("enhancer", "silencer")
         ],
         dim=xr.DataArray(["enhancer", "silencer"], dims="kind", name="kind"),
-    ).isel(distance=slice(known.size))
-    found = mean_over(counts.where(there.any("tile")), **options)
-    return found.assign(count=counts.sum("locus"))
+    ).isel(distance=slice(occupied.size))
+    statistics = mean_over(counts.where(defined.any("tile")), **options)
+    return statistics.assign(count=counts.sum("locus"))
 
 
 def folded(dataset: xr.Dataset) -> xr.DataArray:
@@ -82,23 +82,23 @@ def folded(dataset: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     DataArray, (locus, tile, distance, track)
-        ``distance`` in bp. Where a side has no position at a distance, it is the other side alone.
+        ``distance`` in bp. At a distance that one side has no position at, the other side alone.
 
     Notes
     -----
     Figure 3e: "the distance towards the 5' end and 3' end were averaged together for each CRE".
     """
     change = dataset["fold_change"].astype(np.float64)
-    away = np.abs(dataset["position_distance"].values)
-    if away.ndim != 1:
+    distances = np.abs(dataset["position_distance"].values)
+    if distances.ndim != 1:
         raise ConfigError("the loci have different positions: take them one by one")
     sides = [
-        change.isel(position=np.flatnonzero(away == distance)).mean("position")
-        for distance in np.unique(away)
+        change.isel(position=np.flatnonzero(distances == distance)).mean("position")
+        for distance in np.unique(distances)
     ]
-    place = xr.DataArray(np.unique(away), dims="distance", name="distance")
-    kept = [side.drop_vars("distance", errors="ignore") for side in sides]
-    return xr.concat(kept, dim=place).transpose("locus", "tile", "distance", ...)
+    coordinate = xr.DataArray(np.unique(distances), dims="distance", name="distance")
+    parts = [side.drop_vars("distance", errors="ignore") for side in sides]
+    return xr.concat(parts, dim=coordinate).transpose("locus", "tile", "distance", ...)
 
 
 def distance_curve(dataset: xr.Dataset, **options: Any) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""How far the greedy searches of two experiments choose the same tiles in the same order."""
+"""Agreement of the greedy searches of two experiments on the tiles and on their order."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def order_agreement(
     seed: int = 0,
     **options: Any,
 ) -> tuple[pd.DataFrame, Overlap]:
-    """How far greedy searches choose the same tiles, first ones first.
+    """Compare the tiles that greedy searches choose, the first ones counting most.
 
     Parameters
     ----------
@@ -129,11 +129,11 @@ def order_agreement(
             ]
             if not compared:
                 continue
-            found = np.array([_one_locus(one, other, persistence) for one, other in compared])
-            overlap = xr.DataArray(found[:, 0], dims="locus")
-            drawn = derive(seed, "agreement", "orders", search, of_a, of_b)
-            mean = mean_over(overlap, seed=drawn, **options)
-            rounds = found[:, 3].astype(int)
+            scores = np.array([_one_locus(one, other, persistence) for one, other in compared])
+            overlap = xr.DataArray(scores[:, 0], dims="locus")
+            draw_seed = derive(seed, "agreement", "orders", search, of_a, of_b)
+            mean = mean_over(overlap, seed=draw_seed, **options)
+            rounds = scores[:, 3].astype(int)
             fewest, most = rounds.min(), rounds.max()
             rows.append(
                 {
@@ -143,8 +143,8 @@ def order_agreement(
                     "overlap": mean["mean"].item(),
                     "low": mean["low"].item(),
                     "high": mean["high"].item(),
-                    "chance": found[:, 1].mean(),
-                    "first": found[:, 2].mean(),
+                    "chance": scores[:, 1].mean(),
+                    "first": scores[:, 2].mean(),
                     "loci": len(compared),
                     "rounds": str(most) if fewest == most else f"{fewest}-{most}",
                 }
@@ -170,7 +170,7 @@ def _overlap(a: xr.Dataset, b: xr.Dataset, search: str, tracks: tuple[str, str])
         )
         for dataset, track in zip((a, b), tracks, strict=True)
     ]
-    return overlap_of(frames[0].merge(frames[1], how="outer", indicator="found"))
+    return overlap_of(frames[0].merge(frames[1], how="outer", indicator="present_in"))
 
 
 _Order = tuple[list[tuple[int, int]], set[tuple[int, int]]]
@@ -188,22 +188,22 @@ def _orders(dataset: xr.Dataset, search: str, track: str) -> Mapping[tuple[Any, 
         for values in (chosen["distance"], tile_lengths(chosen))
     ]
     keys = [chosen[name].values.tolist() for name in PLACE]
-    found: dict[tuple[Any, ...], _Order] = {}
+    orders: dict[tuple[Any, ...], _Order] = {}
     for row, key in enumerate(zip(*keys, strict=True)):
         names = [
             (int(distance), int(length)) if np.isfinite(distance) else None
             for distance, length in zip(tiles[0][row], tiles[1][row], strict=True)
         ]
-        order = [names[int(place)] for place in selected[row] if np.isfinite(place)]
-        found[key] = (
+        order = [names[int(index)] for index in selected[row] if np.isfinite(index)]
+        orders[key] = (
             [name for name in order if name is not None],
             {name for name in names if name is not None},
         )
-    return found
+    return orders
 
 
 def _one_locus(one: _Order, other: _Order, persistence: float) -> tuple[float, float, float, int]:
-    """Overlap, that by chance, whether the first is the same, and rounds."""
+    """Overlap, overlap by chance, 1 if the first tile is the same, and rounds."""
     depth = min(len(one[0]), len(other[0]))
     chance = overlap_by_chance(
         depth, len(one[1]), len(other[1]), len(one[1] & other[1]), persistence

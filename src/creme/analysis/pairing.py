@@ -1,4 +1,4 @@
-"""Which locus of one experiment is which of another."""
+"""The same loci in two experiments."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _Place = tuple[str, int, str]
 
 
 def named_as(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, list[tuple[str, str]]]:
-    """`b` with its loci called as the same loci are in `a`.
+    """Rename the loci of `b` to the names that the same loci have in `a`.
 
     Loci are the same if their names, contigs, TSSs and strands are; and where that leaves one locus
     of each at a place of the genome, if their contigs, TSSs and strands are. Contigs match with and
-    without ``chr``. A locus of a given sequence is on no contig, and goes by its name.
+    without ``chr``. A locus without a genome is on no contig, and is identified by its name.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ def named_as(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, list[tuple[str, 
     """
     in_a, in_b = _places(a), _places(b)
     same = {name: name for name, place in in_b.items() if in_a.get(name) == place}
-    left = [_by_place(places, same) for places in (in_a, in_b)]
+    unpaired = [_by_place(places, same) for places in (in_a, in_b)]
     renamed = [
-        (names[0], left[1][place][0])
-        for place, names in left[0].items()
-        if place[0] and len(names) == len(left[1].get(place, ())) == 1
+        (names[0], unpaired[1][place][0])
+        for place, names in unpaired[0].items()
+        if place[0] and len(names) == len(unpaired[1].get(place, ())) == 1
     ]
     same |= {of_b: of_a for of_a, of_b in renamed}
     contigs = dict(zip(*(a[key].values.tolist() for key in (_of(a), "contig")), strict=True))
@@ -72,7 +72,7 @@ def named_as(a: xr.Dataset, b: xr.Dataset) -> tuple[xr.Dataset, list[tuple[str, 
 
 
 def _of(dataset: xr.Dataset) -> str:
-    """Whose contig and TSS the labels are: in swaps those of the source."""
+    """The coordinate whose contig and TSS the labels are: in swaps the source."""
     return "source" if "source" in dataset.coords else "locus"
 
 
@@ -85,9 +85,9 @@ def _places(dataset: xr.Dataset) -> dict[str, _Place]:
 
 
 def _by_place(places: Mapping[str, _Place], same: Mapping[str, str]) -> dict[_Place, list[str]]:
-    """Names by place, of the loci that go with none of their name."""
-    found: dict[_Place, list[str]] = {}
+    """Names by place, of the loci without a partner of their name."""
+    names: dict[_Place, list[str]] = {}
     for name, place in places.items():
         if name not in same:
-            found.setdefault(place, []).append(name)
-    return found
+            names.setdefault(place, []).append(name)
+    return names

@@ -1,4 +1,4 @@
-"""How well a score ranks the true above the false: AUPRC and AUROC."""
+"""AUPRC and AUROC: the quality of a score that ranks the true above the false."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def auprc(truth: ArrayLike, score: ArrayLike) -> float:
     ----------
     truth : sequence of bool, (n,)
     score : sequence of float, (n,)
-        Higher for what is thought to be true; infinities are allowed.
+        Higher for members that are thought to be true; infinities are allowed.
 
     Returns
     -------
     float
-        NaN where `undefined` says why.
+        NaN where `undefined` gives a reason.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def auroc(truth: ArrayLike, score: ArrayLike) -> float:
 
 
 def undefined(truth: ArrayLike) -> str:
-    """Why areas have no value: ``nothing is true``, ``nothing is false``, ``empty``; or nothing."""
+    """``nothing is true``, ``nothing is false``, ``empty`` where areas have no value; else ""."""
     values = np.asarray(truth, dtype=bool)
     if not values.size:
         return "empty"
@@ -75,7 +75,7 @@ def compare_scores(
     ----------
     truth : sequence of bool, (n,)
     scores : dict of name to sequence of float, (n,)
-        The first one is what the others are compared with.
+        The others are compared with the first one.
     groups : sequence, (n,)
         Drawn with replacement, with all their members.
     confidence : float
@@ -89,31 +89,31 @@ def compare_scores(
         ``draws``, how many draws have a value (a draw without a true or without a false one has
         none). NaN where a value is undefined; the interval is NaN for a single group.
     """
-    drawn: dict[str, list[NDArray[np.float64]]] = {name: [] for name in scores}
+    parts: dict[str, list[NDArray[np.float64]]] = {name: [] for name in scores}
     values = {
         name: np.array(_areas(*_checked(truth, score)))[:, 0] for name, score in scores.items()
     }
     if not undefined(truth):
         for weights in group_weights(groups, resamples, seed):
             for name, score in scores.items():
-                drawn[name].append(np.array(_areas(*_checked(truth, score), weights)))
+                parts[name].append(np.array(_areas(*_checked(truth, score), weights)))
     first = next(iter(scores))
     rows = []
     for name in scores:
-        for place, metric in enumerate(METRICS):
-            draws = _joined(drawn[name])[place]
-            away = _joined(drawn[first])[place] - draws
+        for row, metric in enumerate(METRICS):
+            draws = _joined(parts[name])[row]
+            difference = _joined(parts[first])[row] - draws
             other = name != first
             low, high = interval(draws, confidence)
-            gain_low, gain_high = interval(away if other else [], confidence)
+            gain_low, gain_high = interval(difference if other else [], confidence)
             rows.append(
                 {
                     "score": name,
                     "metric": metric,
-                    "value": values[name][place],
+                    "value": values[name][row],
                     "low": low,
                     "high": high,
-                    "gain": values[first][place] - values[name][place] if other else np.nan,
+                    "gain": values[first][row] - values[name][row] if other else np.nan,
                     "gain_low": gain_low,
                     "gain_high": gain_high,
                     "draws": int(np.isfinite(draws).sum()),
@@ -130,8 +130,7 @@ def _checked(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], NDA
     true, scored = np.asarray(truth, dtype=bool), np.asarray(score, dtype=np.float64)
     if true.ndim != 1 or true.shape != scored.shape:
         raise ConfigError(
-            f"truth has shape {true.shape} and score {scored.shape}: one of each is needed for "
-            f"every member"
+            f"truth has shape {true.shape} and score {scored.shape}: every member needs one of each"
         )
     if np.isnan(scored).any():
         raise ConfigError(
@@ -163,10 +162,10 @@ def _areas(
     total_true, total_false = true[:, -1], false[:, -1]
     # Members that a draw leaves out have no precision, and gain no recall.
     precision = np.divide(true, true + false, out=np.zeros_like(true), where=true + false > 0)
-    known = (total_true > 0) & (total_false > 0)
+    defined = (total_true > 0) & (total_false > 0)
     precise = np.divide(
-        (gained * precision).sum(axis=1), total_true, out=np.full(len(true), np.nan), where=known
+        (gained * precision).sum(axis=1), total_true, out=np.full(len(true), np.nan), where=defined
     )
     higher = (passed * (true - gained / 2)).sum(axis=1)
-    roc = np.divide(higher, total_true * total_false, out=np.full(len(true), np.nan), where=known)
+    roc = np.divide(higher, total_true * total_false, out=np.full(len(true), np.nan), where=defined)
     return precise, roc

@@ -13,7 +13,7 @@ _AT_ONCE = 100
 
 
 def group_weights(groups: ArrayLike, resamples: int, seed: int) -> Iterator[NDArray[np.float64]]:
-    """How often each member is drawn where as many groups are drawn as there are.
+    """Weights of members: how often each is drawn, in draws of as many groups as there are.
 
     Members of a group are not independent (the tiles of a locus, the elements of a gene): they are
     drawn together. A statistic of weighted members is that of the members repeated so often.
@@ -43,7 +43,7 @@ def group_weights(groups: ArrayLike, resamples: int, seed: int) -> Iterator[NDAr
 
 
 def interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
-    """Percentiles of draws; those that are NaN are left out, and none left gives NaN.
+    """Percentiles of draws; NaN are left out, and NaN is returned if none remains.
 
     Raises
     ------

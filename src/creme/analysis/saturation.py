@@ -54,12 +54,12 @@ def saturation(
     shape = tuple(change.sizes[dim] for dim in order)
     y = change.transpose(*order, "copy", "replicate").values
     y0 = start.transpose(*order, "replicate").values
-    found = np.full((*shape, len(_FIELDS)), np.nan)
-    for place in np.ndindex(shape):
+    fits = np.full((*shape, len(_FIELDS)), np.nan)
+    for index in np.ndindex(shape):
         draws = np.random.default_rng(seed)
-        found[place] = _one(copies, y[place], y0[place], confidence, resamples, draws)
+        fits[index] = _one(copies, y[index], y0[index], confidence, resamples, draws)
     coords = {n: c for n, c in change.coords.items() if set(c.dims) <= set(order)}
-    fitted = xr.Dataset({n: (order, found[..., k]) for k, n in enumerate(_FIELDS)}, coords)
+    fitted = xr.Dataset({n: (order, fits[..., k]) for k, n in enumerate(_FIELDS)}, coords)
     return fitted.assign(saturates=fitted["half_high"] < copies.max(initial=0))
 
 
@@ -79,27 +79,27 @@ def _one(
     draws: np.random.Generator,
 ) -> np.ndarray:
     """One curve, (copy, replicate): the values of `_FIELDS`."""
-    nothing = np.full(len(_FIELDS), np.nan)
+    undefined = np.full(len(_FIELDS), np.nan)
     start = float(y0.mean())
-    nothing[_FIELDS.index("baseline")] = start
+    undefined[_FIELDS.index("baseline")] = start
     if len(copies) < 3 or not np.isfinite(y).all() or not np.isfinite(y0).all():
-        return nothing
+        return undefined
     best = _fit(copies, y.mean(axis=1), start)
     if best is None or best[1] >= copies.max():
-        return nothing
+        return undefined
     n = y.shape[1]
-    again = []
+    refits = []
     for _ in range(resamples if n > 1 else 0):
         chosen = draws.integers(0, n, n)
         fit = _fit(copies, y[:, chosen].mean(axis=1), float(y0[chosen].mean()))
         # A draw that does not bend counts as one that never saturates.
-        again.append(fit if fit is not None else (np.nan, np.inf))
+        refits.append(fit if fit is not None else (np.nan, np.inf))
     tail = (1 - confidence) / 2
     row = []
     for k, value in enumerate(best):
-        drawn = np.array([fit[k] for fit in again])
-        finite = drawn[np.isfinite(drawn)]
-        ordered = np.sort(np.where(np.isnan(drawn), np.inf, drawn))
+        values = np.array([fit[k] for fit in refits])
+        finite = values[np.isfinite(values)]
+        ordered = np.sort(np.where(np.isnan(values), np.inf, values))
         if len(finite) < 2:
             row += [value, np.nan, np.nan, np.nan]
             continue

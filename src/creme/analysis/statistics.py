@@ -25,9 +25,9 @@ def mean_over(
     Parameters
     ----------
     values : DataArray
-        NaN are left out, and counted as not there.
+        NaN are left out, and not counted.
     dim : str
-        What is drawn again: loci, which are independent, and not the tiles of one locus.
+        Dimension of the draws: loci, which are independent, and not the tiles of one locus.
     confidence : float
         Of the interval, between 0 and 1.
     resamples : int
@@ -38,7 +38,7 @@ def mean_over(
     Dataset
         ``mean``; ``se``, the standard deviation of the mean (the paper's bands); ``low`` and
         ``high``, percentiles of the means of `resamples` draws with replacement; ``n``, the number
-        of values. Where there is one value, only ``mean`` and ``n`` say something.
+        of values. With a single value, only ``mean`` and ``n`` are defined.
 
     Raises
     ------
@@ -55,14 +55,14 @@ def mean_over(
     mean = _mean(numbers, n)
     squares = np.where(np.isfinite(numbers), (numbers - mean[..., None]) ** 2, 0).sum(axis=-1)
     spread = np.sqrt(np.divide(squares, n - 1, out=np.full(n.shape, np.nan), where=n > 1))
-    drawn = np.stack(list(_draws(numbers, resamples, seed)), axis=-1)
+    means = np.stack(list(_draws(numbers, resamples, seed)), axis=-1)
     tail = (1 - confidence) / 2 * 100
-    # A draw may hold no value at all where few are there.
+    # A draw of few values may hold no finite one.
     with np.errstate(invalid="ignore"):
         low, high = np.nanpercentile(
-            np.where(n[..., None] > 1, drawn, np.inf), [tail, 100 - tail], axis=-1
+            np.where(n[..., None] > 1, means, np.inf), [tail, 100 - tail], axis=-1
         )
-    found = {
+    columns = {
         "mean": mean,
         "se": spread / np.sqrt(np.maximum(n, 1)),
         "low": np.where(n > 1, low, np.nan),
@@ -70,7 +70,7 @@ def mean_over(
         "n": n,
     }
     coords = {name: c for name, c in values.coords.items() if dim not in c.dims}
-    return xr.Dataset({name: (rest, array) for name, array in found.items()}, coords)
+    return xr.Dataset({name: (rest, array) for name, array in columns.items()}, coords)
 
 
 def mean_by(
@@ -105,11 +105,11 @@ def _draws(numbers: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarra
     """Means of as many values, drawn with replacement along the last axis."""
     random = np.random.default_rng(seed)
     size = numbers.shape[-1]
-    there = np.isfinite(numbers)
-    filled = np.where(there, numbers, 0)
+    finite = np.isfinite(numbers)
+    filled = np.where(finite, numbers, 0)
     for _ in range(resamples):
         times = np.bincount(random.integers(0, max(size, 1), size), minlength=size).astype(float)
-        n, total = there @ times, filled @ times
+        n, total = finite @ times, filled @ times
         yield np.divide(total, n, out=np.full(n.shape, np.nan), where=n > 0)
 
 

@@ -22,7 +22,7 @@ def traces(dataset: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     DataArray, (locus, search, tiles, track)
-        ``tiles`` is how many tiles are shuffled, from 0.
+        ``tiles`` is the number of shuffled tiles, from 0.
 
     Notes
     -----
@@ -59,7 +59,7 @@ def mean_traces(
 
 
 def tiles_until(dataset: xr.Dataset, share: float = 0.8) -> xr.DataArray:
-    """How many tiles have to be shuffled until a share of the activity is lost.
+    """The number of tiles that have to be shuffled until a share of the activity is lost.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def main() -> None:
         sys.exit(1)
 
 
-# What prints takes a while to import, and some commands do without it.
+# The modules that print take a while to import, and some commands do without them.
 
 
 def _say(text: str, style: str | None = None) -> None:

@@ -35,6 +35,7 @@ app.command()(report)
 app.command()(study)
 
 Directory = Annotated[Path, typer.Argument(help="a results directory")]
+Folder = Annotated[Path, typer.Argument(help="a results directory, or the folder of a study")]
 
 
 @app.command()
@@ -79,8 +80,11 @@ def run(
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
+    from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import read_text
 
+    if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
+        raise ConfigError(str(mistaken(file, "an experiment file")))
     text = read_text(file)
     raise typer.Exit(execute(text, file.parent, str(file), output, profile=profile))
 
@@ -91,8 +95,13 @@ def resume(directory: Directory) -> None:
     from creme.cli.execute import execute
     from creme.errors import ResultsError
     from creme.results.directory import EXPERIMENT, Results
+    from creme.results.kind import Kind, kind_of, mistaken
     from creme.study.folder import of_study
 
+    if kind_of(directory) is not Kind.RESULTS and (
+        why := mistaken(directory, "a results directory")
+    ):
+        raise ResultsError(why)
     results = Results.existing(directory)
     study = of_study(directory)
     if study is not None:
@@ -105,8 +114,8 @@ def resume(directory: Directory) -> None:
 
 
 @app.command()
-def status(directory: Directory) -> None:
-    """Say how far a run is."""
+def status(directory: Folder) -> None:
+    """Say how far an experiment or a study is."""
     from creme.cli.show import show_status
 
     show_status(directory)
@@ -114,15 +123,15 @@ def status(directory: Directory) -> None:
 
 @app.command()
 def results(
-    directory: Directory,
-    test: Annotated[str | None, typer.Option(help="only this test")] = None,
+    directory: Folder,
+    test: Annotated[str | None, typer.Option(help="only this test or stage")] = None,
     export: Annotated[
         Path | None, typer.Option(help="write a tidy table here: .csv, .tsv or .parquet")
     ] = None,
     replicates: Annotated[bool, typer.Option("--replicates", help="a row each")] = False,
     top: Annotated[int, typer.Option(min=1, help="strongest rows to print")] = 10,
 ) -> None:
-    """Print the results, or export one test's as a table."""
+    """Print the results of an experiment or a study, or export those of one test as a table."""
     from creme.cli.show import export_results, show_results
 
     if export is None:

@@ -1,4 +1,4 @@
-"""Two results directories against each other."""
+"""Two experiments or studies against each other."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from creme.analysis.agreement import Overlap
-    from creme.results.directory import Results
+    from creme.results.view import ResultsView
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="a results directory")],
+    a: Annotated[Path, typer.Argument(help="a results directory, or the folder of a study")],
     b: Annotated[Path, typer.Argument(help="another, with the same loci and tiles")],
     track_a: Annotated[
         str | None, typer.Option(help="track of A, where tracks have other names in B")
     ] = None,
     track_b: Annotated[str | None, typer.Option(help="track of B")] = None,
-    test: Annotated[list[str] | None, typer.Option(help="only this test; may be repeated")] = None,
+    test: Annotated[
+        list[str] | None, typer.Option(help="only this test or stage; may be repeated")
+    ] = None,
     export: Annotated[
-        Path | None, typer.Option(help="write the paired effects here: .csv or .tsv")
+        Path | None, typer.Option(help="write the paired values here: .csv or .tsv")
     ] = None,
     persistence: Annotated[
         float, typer.Option(help="of the rank-biased overlap; smaller: the first tiles weigh more")
@@ -37,52 +39,168 @@ def compare(
     """Compare the same loci under two models or settings: effects, classes, greedy orders."""
     from creme.analysis.agreement import NothingInCommonError
     from creme.cli.terminal import out
-    from creme.results.directory import Results
+    from creme.study.view import open_results
 
     if export is not None:
         check_ending(export)
-    results = Results.existing(a), Results.existing(b)
-    states = results[0].state(), results[1].state()
-    found = _Found()
-    _say_what_differs(states)
-    options = {"resamples": resamples, "seed": seed}
-    for label in _shared(results, test):
-        kinds = [state["identity"].get("tests", {}).get(label, {}).get("name") for state in states]
-        if kinds[0] != kinds[1]:
-            found.left_out.append(f"{label} (a test {kinds[0]!r} in A, {kinds[1]!r} in B)")
-            continue
+    views = open_results(a), open_results(b)
+    agreement = _AgreementTables({"resamples": resamples, "seed": seed}, persistence)
+    _print_differences(views)
+    for labels in _shared(views, test):
         try:
-            _compare_test(label, results, (track_a, track_b), found, persistence, options)
+            agreement.add(labels, views, (track_a, track_b))
         except NothingInCommonError as error:
-            found.left_out.append(f"{label} ({error})")
+            agreement.left_out.append(f"{_title(labels)} ({error})")
         except ConfigError as error:
-            raise ConfigError(f"{label}: {error}") from None
-    if not found.effects and not found.orders:
+            raise ConfigError(f"{_title(labels)}: {error}") from None
+    if not agreement.effects and not agreement.orders:
         raise ConfigError(
-            f"{a} and {b} have no test in common that can be compared: effects along loci and "
-            f"tiles, and greedy searches, can; not compared: {listing(found.left_out)}"
+            f"{a} and {b} have no test in common that can be compared: values along loci, and "
+            f"greedy searches, can; not compared: {listing(agreement.left_out)}"
         )
-    found.show()
-    if export is not None and not found.tables:
+    agreement.show()
+    if export is not None and not agreement.paired:
         raise ConfigError("there are no paired effects to export: only greedy orders are compared")
     if export is not None:
-        _write(export, found.tables)
+        _write(export, agreement.paired)
         out.print(f"Wrote the paired effects to {export}", highlight=False)
 
 
-class _Found:
-    """What is printed at the end, table by table."""
+def _title(labels: tuple[str, str]) -> str:
+    return labels[0] if labels[0] == labels[1] else " / ".join(labels)
 
-    def __init__(self) -> None:
+
+class _AgreementTables:
+    """The rows of the tables that are printed at the end.
+
+    Parameters
+    ----------
+    options : dict
+        Of the bootstrap.
+    persistence : float
+        Of the rank-biased overlap.
+    """
+
+    def __init__(self, options: dict[str, int], persistence: float) -> None:
         self.effects: list[list[Any]] = []
         self.classes: list[list[Any]] = []
         self.counts: list[tuple[str, pd.DataFrame]] = []
         self.orders: list[list[Any]] = []
         self.notes: list[str] = []
         self.left_out: list[str] = []
-        self.tables: list[pd.DataFrame] = []
+        self.paired: list[pd.DataFrame] = []
+        self._options = options
+        self._persistence = persistence
+
+    def add(
+        self,
+        labels: tuple[str, str],
+        views: tuple[ResultsView, ResultsView],
+        tracks: tuple[str | None, str | None],
+    ) -> None:
+        """Compare a test of A with one of B."""
+        from creme.analysis.agreement import paired_tracks, why_not_paired
+
+        shown = [view.presentation(label) for view, label in zip(views, labels, strict=True)]
+        title = _title(labels)
+        if shown[0].test != shown[1].test:
+            self.left_out.append(f"{title} (a test {shown[0].test!r} in A, {shown[1].test!r} in B)")
+            return
+        a, b = (view.open(label) for view, label in zip(views, labels, strict=True))
+        if all({"selected", "tile_fold_change"} <= set(each.variables) for each in (a, b)):
+            self._add_orders(title, a.load(), b.load(), paired_tracks(a, b, *tracks))
+            return
+        measures = shown[0].measure, shown[1].measure
+        if reason := why_not_paired(a, b, measures):
+            self.left_out.append(f"{title} ({reason})")
+            return
+        # The rest, such as raw activities of replicates, is not needed.
+        a, b = (each[[measures[0]]].load() for each in (a, b))
+        self._add_values(labels, views, a, b, paired_tracks(a, b, *tracks))
+
+    def _add_values(
+        self,
+        labels: tuple[str, str],
+        views: tuple[ResultsView, ResultsView],
+        a: Any,
+        b: Any,
+        pairs: Any,
+    ) -> None:
+        from creme.analysis.agreement import effect_agreement, paired_effects
+
+        title, shown = _title(labels), views[0].presentation(labels[0])
+        table, overlap = paired_effects(a, b, pairs, shown.measure)
+        self.notes += _notes(title, overlap)
+        if table.empty:
+            self.left_out.append(f"{title} (no {shown.measure} is defined in both)")
+            return
+        self.paired.append(table.assign(test=labels[0], measure=shown.measure))
+        scores = effect_agreement(table, **self._options)
+        name = title if shown.measure == "effect" else f"{title}, {shown.measure}"
+        for (of_a, of_b), part in scores.groupby(["track_a", "track_b"], sort=False):
+            correlations = [
+                with_interval(row["correlation"], row["low"], row["high"]) for row in _records(part)
+            ]
+            loci, n = int(part["loci"].iloc[0]), int(part["n"].iloc[0])
+            self.effects.append([name, _track(of_a, of_b), loci, n, *correlations])
+        self._add_classes(title, shown.test, table, views)
+
+    def _add_classes(
+        self, title: str, test: str, table: pd.DataFrame, views: tuple[ResultsView, ResultsView]
+    ) -> None:
+        """Compare classes, each by the thresholds of its own results."""
+        from creme.analysis.class_agreement import class_agreement, classes_of
+        from creme.seeds import derive
+
+        for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
+            (in_a, names), (in_b, _) = (
+                classes_of(test, part[side], **_thresholds(test, view))
+                for side, view in zip("ab", views, strict=True)
+            )
+            if not names:
+                return
+            seed = derive(
+                self._options["seed"], "agreement", "classes", title, str(of_a), str(of_b)
+            )
+            agreement = class_agreement(
+                in_a,
+                in_b,
+                part["locus"],
+                names,
+                seed=seed,
+                resamples=self._options["resamples"],
+            )
+            track = _track(of_a, of_b)
+            kappa = with_interval(agreement.kappa, agreement.low, agreement.high)
+            if agreement.kappa != agreement.kappa:
+                kappa = "one class only"
+            self.classes.append([title, track, agreement.n, agreement.agreement, kappa])
+            heading = f"{title}, {track}: classes of A (down) and B (across)"
+            self.counts.append((heading, agreement.counts))
+
+    def _add_orders(self, title: str, a: Any, b: Any, pairs: Any) -> None:
+        from creme.analysis.order_agreement import order_agreement
+
+        orders, overlap = order_agreement(
+            a, b, pairs, persistence=self._persistence, **self._options
+        )
+        for row in _records(orders):
+            self.orders.append(
+                [
+                    title,
+                    row["search"],
+                    _track(row["track_a"], row["track_b"]),
+                    row["loci"],
+                    row["rounds"],
+                    with_interval(row["overlap"], row["low"], row["high"]),
+                    row["chance"],
+                    row["first"],
+                ]
+            )
+        self.notes += _notes(title, overlap)
 
     def show(self) -> None:
+        """Print all tables and notes."""
         from creme.cli.terminal import out, table
 
         intervals = "with 95 % intervals of a bootstrap over loci"
@@ -93,10 +211,10 @@ class _Found:
             columns = ["test", "track", "values", "same class", "Cohen's kappa"]
             out.print(table(columns, self.classes, title=f"classes, {intervals}"))
         for title, counts in self.counts:
-            # Classes that neither knows say nothing.
-            known = [n for n in counts.index if counts.loc[n].any() or counts[n].any()]
-            body = [[name, *counts.loc[name, known].tolist()] for name in known]
-            out.print(table(["A \\ B", *known], body, title=title))
+            # Classes that neither has are left out.
+            names = [n for n in counts.index if counts.loc[n].any() or counts[n].any()]
+            body = [[name, *counts.loc[name, names].tolist()] for name in names]
+            out.print(table(["A \\ B", *names], body, title=title))
         if self.orders:
             columns = ["test", "search", "track", "loci", "rounds"]
             columns += ["rank-biased overlap", "by chance", "same first tile"]
@@ -107,140 +225,99 @@ class _Found:
             out.print(f"Not compared: {', '.join(self.left_out)}", highlight=False)
 
 
-def _say_what_differs(states: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def _thresholds(test: str, view: ResultsView) -> dict[str, float]:
+    categories, classes = view.limits
+    if test == "context_dependence":
+        names = ("enhancing", "neutral", "silencing")
+        return {name: getattr(categories, name) for name in names}
+    if test == "sufficiency":
+        return {"weak": classes.weak, "strong": classes.strong}
+    return {}
+
+
+def _print_differences(views: tuple[ResultsView, ResultsView]) -> None:
     from creme.cli.terminal import out
 
-    one, other = (state["identity"] for state in states)
-    differing = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
-    out.print(
-        f"A and B differ in {listing(differing)}."
-        if differing
-        else "A and B are the same experiment.",
-        highlight=False,
-    )
-    for name, state in zip("AB", states, strict=True):
-        if state["state"] != "finished":
-            out.print(f"The run of {name} is {state['state']}.", highlight=False)
+    kinds = [view.kind for view in views]
+    if kinds[0] != kinds[1]:
+        out.print(f"A is {_a(kinds[0])} and B is {_a(kinds[1])}.", highlight=False)
+    else:
+        one, other = (view.sections for view in views)
+        differing = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
+        out.print(
+            f"A and B differ in {listing(differing, 20)}."
+            if differing
+            else f"A and B are the same {kinds[0]}.",
+            highlight=False,
+        )
+    for name, view in zip("AB", views, strict=True):
+        if view.state != "finished":
+            run = "run" if view.kind == "experiment" else "study"
+            out.print(f"The {run} of {name} is {view.state}.", highlight=False)
 
 
-def _shared(results: tuple[Results, Results], wanted: list[str] | None) -> list[str]:
-    in_a, in_b = (each.labels() for each in results)
-    for label in wanted or []:
-        for each in results:
-            if label not in each.labels():
-                each.load(label)  # says what is there
-    shared = [label for label in in_a if label in in_b and (not wanted or label in wanted)]
-    if not shared:
+def _a(kind: str) -> str:
+    return "an experiment" if kind == "experiment" else f"a {kind}"
+
+
+def _shared(
+    views: tuple[ResultsView, ResultsView], requested: list[str] | None
+) -> list[tuple[str, str]]:
+    """Labels in A and in B that belong together: by their name, or else the only ones of a test."""
+    in_a, in_b = (view.tests for view in views)
+    pairs = {label: label for label in in_a if label in in_b}
+    rest = [
+        {label: view.test_name(label) for label in view.tests if label not in pairs}
+        for view in views
+    ]
+    for label, test in rest[0].items():
+        same = [other for other, name in rest[1].items() if name == test]
+        if len(same) == 1 and list(rest[0].values()).count(test) == 1:
+            pairs[label] = same[0]
+    ordered = [(label, pairs[label]) for label in in_a if label in pairs]
+    for label in requested or []:
+        if not any(label in pair for pair in ordered):
+            for view in views:
+                view.open(label)  # says which tests there are
+    if requested:
+        ordered = [pair for pair in ordered if set(pair) & set(requested)]
+    if not ordered:
         raise ConfigError(
             f"A and B have no test in common: A has {listing(in_a)}, and B has {listing(in_b)}"
         )
-    return shared
+    return ordered
 
 
-def _compare_test(
-    label: str,
-    results: tuple[Results, Results],
-    tracks: tuple[str | None, str | None],
-    found: _Found,
-    persistence: float,
-    options: dict[str, int],
-) -> None:
-    from creme.analysis.agreement import effect_agreement, paired_effects, paired_tracks
-    from creme.analysis.order_agreement import order_agreement
-
-    a, b = (each.load(label) for each in results)
-    pairs = paired_tracks(a, b, *tracks)
-    if "selected" in a.coords and "search" in a.dims and "tile_fold_change" in a:
-        orders, overlap = order_agreement(a, b, pairs, persistence=persistence, **options)
-        for row in _records(orders):
-            found.orders.append(
-                [
-                    label,
-                    row["search"],
-                    _track(row["track_a"], row["track_b"]),
-                    row["loci"],
-                    row["rounds"],
-                    with_interval(row["overlap"], row["low"], row["high"]),
-                    row["chance"],
-                    row["first"],
-                ]
-            )
-        found.notes += _notes(label, overlap)
-    elif "effect" in a and {"locus", "track"} <= set(a["effect"].dims) <= {
-        "locus",
-        "tile",
-        "track",
-    }:
-        table, overlap = paired_effects(a, b, pairs)
-        found.notes += _notes(label, overlap)
-        if table.empty:
-            found.left_out.append(f"{label} (no effect is defined in both)")
-            return
-        found.tables.append(table.assign(test=label))
-        scores = effect_agreement(table, **options)
-        for (of_a, of_b), part in scores.groupby(["track_a", "track_b"], sort=False):
-            shown = [
-                with_interval(row["correlation"], row["low"], row["high"]) for row in _records(part)
-            ]
-            loci, n = int(part["loci"].iloc[0]), int(part["n"].iloc[0])
-            found.effects.append([label, _track(of_a, of_b), loci, n, *shown])
-        _compare_classes(label, a.attrs["test"], table, found, options)
-    else:
-        found.left_out.append(f"{label} (it has no effect along loci and tiles)")
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _compare_classes(
-    label: str, test: str, table: pd.DataFrame, found: _Found, options: dict[str, int]
-) -> None:
-    from creme.analysis.class_agreement import class_agreement, classes_of
-    from creme.seeds import derive
-
-    for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
-        in_a, names = classes_of(test, part["a"])
-        in_b, _ = classes_of(test, part["b"])
-        if not names:
-            return
-        seed = derive(options["seed"], "agreement", "classes", label, str(of_a), str(of_b))
-        got = class_agreement(
-            in_a, in_b, part["locus"], names, seed=seed, resamples=options["resamples"]
-        )
-        track = _track(of_a, of_b)
-        kappa = with_interval(got.kappa, got.low, got.high)
-        if got.kappa != got.kappa:
-            kappa = "one class only"
-        found.classes.append([label, track, got.n, got.agreement, kappa])
-        found.counts.append((f"{label}, {track}: classes of A (down) and B (across)", got.counts))
-
-
-def _notes(label: str, overlap: Overlap) -> list[str]:
-    """What has two names, and what only one of the two has, in sentences."""
-    said = []
+def _notes(title: str, overlap: Overlap) -> list[str]:
+    """Loci with two names, and what only one of the two has, in sentences."""
+    notes = []
     if overlap.renamed:
         names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
-        said.append(
-            f"{label}: {len(overlap.renamed)} loci have another name in B, and are paired by "
+        notes.append(
+            f"{title}: {len(overlap.renamed)} loci have another name in B, and are paired by "
             f"contig, TSS and strand: {names_of}."
         )
-    for which, names, tiles in (
+    for side, names, tiles in (
         ("A", overlap.only_a, overlap.tiles_only_a),
         ("B", overlap.only_b, overlap.tiles_only_b),
     ):
         if names:
-            said.append(f"{label}: {len(names)} loci only in {which}: {listing(names)}.")
+            notes.append(f"{title}: {len(names)} loci only in {side}: {listing(names)}.")
         if tiles:
-            said.append(
-                f"{label}: {tiles} tiles of the {overlap.loci} common loci only in {which}."
+            notes.append(
+                f"{title}: {tiles} {overlap.counted} of the {overlap.loci} common loci only in "
+                f"{side}."
             )
     if overlap.undefined:
-        said.append(f"{label}: {overlap.undefined} values are undefined in A or B, and left out.")
+        notes.append(f"{title}: {overlap.undefined} values are undefined in A or B, and left out.")
     moved = sorted(set(overlap.only_a) & set(overlap.only_b))
     if moved:
-        said.append(f"{label}: of one name but another TSS: {listing(moved)}.")
-    return said
+        notes.append(f"{title}: of one name but another TSS: {listing(moved)}.")
+    return notes
 
 
 def _track(of_a: object, of_b: object) -> str:
@@ -252,5 +329,6 @@ def _write(path: Path, tables: list[pd.DataFrame]) -> None:
 
     frame = pd.concat(tables, ignore_index=True)
     columns = ["test", *(name for name in frame if name != "test")]
-    whole = {n: "Int64" for n in ("distance", "tile_length") if n in frame}
-    write_table(path, frame[columns].astype(whole))
+    numbers = [n for n in frame if n.endswith(("_distance", "_start", "_end"))]
+    numbers += [n for n in ("distance", "tile_length") if n in frame]
+    write_table(path, frame[columns].astype(dict.fromkeys(numbers, "Int64")))

@@ -1,4 +1,4 @@
-"""A whole study of the synthetic model, compared with what was planted, and its report."""
+"""A whole study of the synthetic model, compared with the planted elements, and its report."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ cres = { enhancing = ["strong enhancer"] }
 """
 
 NEGLIGIBLE = 0.003
-"""Necessity effects below this are no element: chance matches of invented motifs."""
+"""Necessity effects below this count as no element: they are chance matches of motifs."""
 SHOWN = 10
-"""Elements that are listed, the strongest."""
+"""Number of elements that are listed, the strongest first."""
 
 
 def run_demo(folder: Path, genes: int) -> int:
-    """Write the genome and the study, run it, print what was found and what is true; report."""
+    """Write the genome and the study, run it, compare its results with the truth, and report."""
     from creme.cli.report import write_report
 
     genome = write_genome(folder, seed=0, genes=genes, varied=True)
@@ -85,13 +85,14 @@ def run_demo(folder: Path, genes: int) -> int:
 
 
 def _show_contexts(categories: pd.DataFrame, planted: dict[str, str]) -> None:
-    known = categories.assign(planted=categories["gene"].map(planted))
+    compared = categories.assign(planted=categories["gene"].map(planted))
     names = ["enhancing", "neutral", "silencing"]
     rows = []
     for context in names:
-        found = known.loc[known["planted"] == context, "category"]
-        none = int((~found.isin(names)).sum())
-        rows.append([context, len(found), *(int((found == name).sum()) for name in names), none])
+        assigned = compared.loc[compared["planted"] == context, "category"]
+        none = int((~assigned.isin(names)).sum())
+        counts = [int((assigned == name).sum()) for name in names]
+        rows.append([context, len(assigned), *counts, none])
     columns = ["planted context", "genes", *(f"found {name}" for name in names), "none"]
     out.print(table(columns, rows, title="contexts: planted, and found by context dependence"))
 
@@ -112,7 +113,7 @@ def _show_elements(necessity: pd.DataFrame, elements: tuple[Element, ...]) -> No
 
 
 def _holds(frame: pd.DataFrame, element: Element) -> pd.Series:
-    """Which rows are the tile that a planted element lies in."""
+    """True in the rows of the tile that a planted element lies in."""
     return (
         (frame["locus"] == element.gene)
         & (frame["genomic_start"] <= element.start)
@@ -124,11 +125,11 @@ def compare(frame: pd.DataFrame, elements: tuple[Element, ...]) -> list[list[obj
     """A row for each planted element of a gene that was selected, strongest first."""
     rows: list[list[object]] = []
     for element in elements:
-        held = frame.loc[_holds(frame, element), "effect"]
-        if held.empty:
+        effects = frame.loc[_holds(frame, element), "effect"]
+        if effects.empty:
             continue
-        effect = float(held.iloc[0])
-        found = "enhancer" if effect > 0 else "silencer"
+        effect = float(effects.iloc[0])
+        kind = "enhancer" if effect > 0 else "silencer"
         rows.append(
             [
                 element.gene,
@@ -137,14 +138,14 @@ def compare(frame: pd.DataFrame, elements: tuple[Element, ...]) -> list[list[obj
                 f"{element.contig}:{element.start}-{element.end}",
                 element.distance,
                 effect,
-                found if abs(effect) > NEGLIGIBLE else "nothing",
+                kind if abs(effect) > NEGLIGIBLE else "nothing",
             ]
         )
     return sorted(rows, key=lambda row: -abs(float(row[5])))  # type: ignore[arg-type]
 
 
 def false_elements(frame: pd.DataFrame, elements: tuple[Element, ...]) -> tuple[int, int]:
-    """Tiles without a planted element, and how many of them have an effect."""
+    """The number of tiles without a planted element, and of those among them with an effect."""
     true = np.any([_holds(frame, element) for element in elements], axis=0)
     others = frame.loc[~true, "effect"].abs()
     return len(others), int((others > NEGLIGIBLE).sum())

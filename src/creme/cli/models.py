@@ -24,12 +24,12 @@ To = Annotated[Path | None, typer.Option(help="folder; one in the user's cache u
 
 @models_app.command("list")
 def list_models() -> None:
-    """Say what can be fetched for the installed models, and what is here; asks no server."""
+    """List the files that can be fetched for the installed models; asks no server."""
     from creme import registry
     from creme.cli.terminal import err, out, table
     from creme.files.fetch import place
 
-    rows, none = [], []
+    rows, without_sets = [], []
     for name, plugin in registry.plugins("models").items():
         try:
             sets = plugin.load().downloads
@@ -37,27 +37,27 @@ def list_models() -> None:
             err.print(f"Warning: {error}", style="yellow")
             continue
         if not sets:
-            none.append(name)
+            without_sets.append(name)
         for part, files in sets.items():
             folder = _folder(name, None) / part
-            here = [place(file, folder).exists() for file in files]
-            said = "yes" if all(here) else "in part" if any(here) else "no"
-            rows.append([name, part, "; ".join(file.about for file in files), said])
+            present = [place(file, folder).exists() for file in files]
+            fetched = "yes" if all(present) else "in part" if any(present) else "no"
+            rows.append([name, part, "; ".join(file.about for file in files), fetched])
     if rows:
-        out.print(table(["model", "set", "what", "fetched"], rows))
+        out.print(table(["model", "set", "contents", "fetched"], rows))
         out.print("creme models fetch MODEL [SET ...]", highlight=False)
-    if none:
-        out.print(f"Nothing to fetch for {listing(none, 20)}.", highlight=False)
+    if without_sets:
+        out.print(f"Nothing to fetch for {listing(without_sets, 20)}.", highlight=False)
 
 
 @models_app.command("fetch")
 def fetch_model(
     name: Name,
-    sets: Annotated[list[str] | None, typer.Argument(help="of these sets; all of them")] = None,
+    sets: Annotated[list[str] | None, typer.Argument(help="these sets; all unless given")] = None,
     to: To = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="fetch without asking")] = False,
 ) -> None:
-    """Fetch what was published for a model; says the size first, and goes on where it broke off."""
+    """Fetch the published files of a model; shows the size first, and resumes what broke off."""
     from rich.filesize import decimal
 
     from creme import registry
@@ -66,34 +66,36 @@ def fetch_model(
 
     chosen = _chosen(name, registry.load("models", name).downloads, sets)
     folder = _folder(name, to)
-    rows, needed, more = [], 0, 0
+    rows, needed, space = [], 0, 0
     unknown = False
     for part, file in chosen:
         if place(file, folder / part).exists():
-            said = "is here"
+            status = "is here"
         else:
-            size, begun = ask(file.url).size, kept(file, folder / part)
+            size, done = ask(file.url).size, kept(file, folder / part)
             unknown = unknown or size is None
-            left = max(0, (size or 0) - begun)
-            needed += left
-            # An archive and what is in it lie side by side for a moment.
-            more += left + ((size or 0) if file.unpack else 0)
-            said = "not said" if size is None else decimal(size)
-            said += f", {decimal(begun)} of it here" if begun else ""
-        rows.append([part, file.file, file.about, said, file.url])
-    out.print(table(["set", "file", "what", "size", "from"], rows, title=f"{name}, into {folder}"))
+            missing = max(0, (size or 0) - done)
+            needed += missing
+            # An archive and its contents lie side by side for a moment.
+            space += missing + ((size or 0) if file.unpack else 0)
+            status = "unknown" if size is None else decimal(size)
+            status += f", {decimal(done)} of it here" if done else ""
+        rows.append([part, file.file, file.about, status, file.url])
+    out.print(
+        table(["set", "file", "contents", "size", "from"], rows, title=f"{name}, into {folder}")
+    )
     if needed or unknown:
         free = free_space(folder)
-        amount = decimal(needed) + (" and what the server does not say" if unknown else "")
+        amount = decimal(needed) + (" and files of unknown size" if unknown else "")
         out.print(f"To fetch: {amount}; {decimal(free)} are free there.", highlight=False)
-        if more > free:
+        if space > free:
             raise FetchError(
-                f"nothing was fetched: {decimal(more)} are needed, and {decimal(free)} are free on "
-                f"the disk of {folder}; give another folder with --to"
+                f"nothing was fetched: {decimal(space)} are needed, and {decimal(free)} are free "
+                f"on the disk of {folder}; give another folder with --to"
             )
         if not yes:
             _confirm()
-    with _shown() as progress:
+    with _progress_bars() as progress:
         for part, file in chosen:
             fetch(file, folder / part, on_progress=progress(f"{part}/{file.file}"))
     for part, file in chosen:
@@ -108,17 +110,19 @@ def fetch_model(
 
 
 def _chosen(
-    name: str, known: dict[str, tuple[Download, ...]], sets: list[str] | None
+    name: str, published: dict[str, tuple[Download, ...]], sets: list[str] | None
 ) -> list[tuple[str, Download]]:
-    if not known:
-        raise ConfigError(f"nothing is published for model {name}, or it brings it along")
-    for wanted in sets or known:
-        if wanted not in known:
+    if not published:
+        raise ConfigError(
+            f"model {name} has nothing to fetch: no files are published, or it comes with them"
+        )
+    for requested in sets or published:
+        if requested not in published:
             raise ConfigError(
-                f"model {name} has no set {wanted!r}{nearest(wanted, known)}: it has "
-                f"{listing(known, 20)}"
+                f"model {name} has no set {requested!r}{nearest(requested, published)}: it has "
+                f"{listing(published, 20)}"
             )
-    return [(part, file) for part in dict.fromkeys(sets or known) for file in known[part]]
+    return [(part, file) for part in dict.fromkeys(sets or published) for file in published[part]]
 
 
 def _folder(name: str, to: Path | None) -> Path:
@@ -129,14 +133,16 @@ def _folder(name: str, to: Path | None) -> Path:
 
 def _confirm() -> None:
     if not sys.stdin.isatty():
-        raise ConfigError("nothing was fetched: there is no terminal to ask on; --yes does not ask")
+        raise ConfigError(
+            "nothing was fetched: there is no terminal to ask on; --yes fetches without asking"
+        )
     if not typer.confirm("Fetch?"):
         typer.echo("Nothing was fetched.")
         raise typer.Exit(1)
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
+def _progress_bars() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
     """Progress bars, or a line every half minute where standard error is no terminal."""
     from rich.filesize import decimal
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -144,17 +150,17 @@ def _shown() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
     from creme.cli.terminal import err
 
     columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    told = time.monotonic()
+    last_line = time.monotonic()
     with Progress(*columns, TransferSpeedColumn(), console=err, disable=not err.is_terminal) as bar:
 
         def begin(name: str) -> Callable[[int, int | None], None]:
             job = bar.add_task(name, total=None)
 
             def update(done: int, size: int | None) -> None:
-                nonlocal told
+                nonlocal last_line
                 bar.update(job, completed=done, total=size)
-                if not err.is_terminal and time.monotonic() - told > 30.0:
-                    told = time.monotonic()
+                if not err.is_terminal and time.monotonic() - last_line > 30.0:
+                    last_line = time.monotonic()
                     of_all = f" of {decimal(size)}" if size is not None else ""
                     err.print(f"{name}: {decimal(done)}{of_all}", highlight=False)
 

@@ -1,73 +1,111 @@
-"""Print what runs and stores hold."""
+"""Print results, how far they are, and what stores hold."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 
 from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
-from creme.results.directory import Results
-from creme.results.tidy import tidy, tidy_columns
-from creme.runner.experiment import read
-from creme.store import Store
-from creme.study.folder import of_study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from creme.results.progress import RunProgress
+    from creme.results.view import ResultsView
+    from creme.test import Presentation
 
 
 def show_status(directory: Path) -> None:
-    """State, counts and failures of a run."""
-    results = Results.existing(directory)
-    state = results.state()
-    rows = [["state", state["state"]], ["updated", state["updated"]]]
+    """State, counts and failures of an experiment; the stages of a study."""
+    from creme.study.view import open_results
+
+    view = open_results(directory)
+    if view.kind == "study":
+        from creme.cli.study import show_study
+
+        show_study(directory, None, None)
+        return
+    state = view.raw
+    rows = [["state", view.state], ["updated", state["updated"]]]
+    rows += _progress_rows(view.progress)
     rows += [[name, str(value)] for name, value in state.get("counts", {}).items()]
     if state.get("batch_size"):
         differences = {int(size): each for size, each in state["batch_differences"].items()}
         rows += [["batch size", str(state["batch_size"])]]
         rows += [["batch against alone", _batches(differences) or "not measured"]]
-    rows += [["store", state.get("store", "")], ["results of", listing(results.labels(), 50)]]
+    rows += [["store", state.get("store", "")], ["results of", listing(view.tests, 50)]]
     if state.get("error"):
         rows.append(["error", state["error"]])
-    rows += [
-        ["failure", f"{test} on {unit}: {why}"] for test, unit, why in state.get("failures", [])
-    ]
+    rows += [["failure", f"{test} on {unit}: {why}"] for test, unit, why in view.failures]
     out.print(table(["", ""], rows, title=str(directory)))
-    if state["state"] not in ("finished", "running"):
-        out.print(f"To continue: {_further(directory)}")
+    if view.state not in ("finished", "running"):
+        out.print(f"To continue: {view.further}")
 
 
-def _further(directory: Path) -> str:
-    study = of_study(directory)
-    return f"creme resume {directory}" if study is None else f"creme study {study}"
+def _progress_rows(progress: RunProgress) -> list[list[str]]:
+    """Units of each test, predictions a second, and the time left."""
+    from creme.results.words import duration
+
+    rows = []
+    for label, units in progress.tests.items():
+        of = "" if units.of is None else f" of {units.of}"
+        failed = f", {units.failed} failed" if units.failed else ""
+        rows.append([label, f"{units.finished}{of} units{failed}"])
+    if progress.rate is not None:
+        rows.append(["predictions a second", f"{progress.rate:.3g}"])
+    if progress.seconds_left is not None:
+        rows.append(["time left", f"about {duration(progress.seconds_left)}"])
+    return rows
 
 
 def show_results(directory: Path, test: str | None, top: int) -> None:
-    """The loci with the TSS that was used, and the strongest effects of each test."""
-    results = Results.existing(directory)
-    labels = [test] if test else results.labels()
+    """The loci with the TSS that was used, and the strongest values of each test."""
+    from creme.study.view import open_results
+
+    view = open_results(directory)
+    labels = [test] if test else list(view.tests)
     if not labels:
-        state = results.state()["state"]
-        out.print(f"No results yet; the run is {state}. To continue: {_further(directory)}")
+        out.print(f"No results yet; it is {view.state}. To continue: {view.further}")
         return
-    say_if_outdated(results)
+    warn_if_outdated(view)
     for place, label in enumerate(labels):
-        dataset = results.load(label)
-        if place == 0:
+        dataset, shown = view.open(label), view.presentation(label)
+        if place == 0 and view.kind == "experiment":
             out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
-        columns, rows = _strongest(dataset, top)
-        out.print(table(columns, rows, title=f"{label}: strongest first"))
+        _show_test(label, dataset, shown, top)
+        units = view.progress.tests.get(label)
+        if units is not None and units.of is not None and units.finished < units.of:
+            out.print(f"{label}: {units.finished} of {units.of} units are there.", highlight=False)
 
 
-def say_if_outdated(results: Results) -> None:
-    """Warn of a study's stage that was made from other results than earlier ones have now."""
-    state = results.state()
-    if state["state"] == "outdated":
-        further = _further(results.path)
-        err.print(f"These results are outdated: {state['error']}. To continue: {further}")
+def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
+    title = shown.title if label == shown.test else f"{shown.title} ({label})"
+    out.print(f"{title}: {shown.summary}" if shown.summary else title, highlight=False)
+    columns, rows = strongest(dataset, shown, top)
+    in_order = np.isnan(shown.neutral) or not shown.measure
+    out.print(
+        table(columns, rows, title=f"{label}: {'in order' if in_order else 'strongest first'}")
+    )
+
+
+def warn_if_outdated(view: ResultsView) -> None:
+    """Warn of stages of a study that were made from other results than earlier ones have now."""
+    if view.state != "outdated":
+        return
+    reasons = [view.raw["error"]] if view.kind == "experiment" else []
+    reasons += [
+        of["error"] for of in view.stages.values() if of["state"] == "outdated" and not reasons
+    ]
+    err.print(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
+    from creme.results.tidy import tidy_columns
+
     names = [
         name
         for name in tidy_columns(dataset)
@@ -78,48 +116,90 @@ def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
     return names, rows
 
 
-# What a test is about, and what it is where nothing happens.
-_MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
+def strongest(
+    dataset: xr.Dataset, shown: Presentation, top: int
+) -> tuple[list[str], list[list[Any]]]:
+    """The rows of a test's measure that are furthest from its neutral value.
 
+    Parameters
+    ----------
+    dataset : Dataset
+    shown : Presentation
+        Of the test.
+    top : int
+        How many rows.
 
-def _strongest(dataset: xr.Dataset, top: int) -> tuple[list[str], list[list[object]]]:
-    """Rows furthest from nothing happening; the first ones if a test has no such measure."""
-    measure = next((name for name in _MEASURES if name in dataset), None)
-    if measure is None:
+    Returns
+    -------
+    list of str
+        Columns: what tells the rows apart, the wild type, the measure, and its spread.
+    list of rows
+        In the order of the Dataset where no neutral value is known; those of a test without a
+        measure have all its values.
+    """
+    from creme.results.tidy import tidy
+
+    if not shown.measure:
         frame = tidy(dataset)
-        columns = [str(name) for name in frame]
-        return columns, frame.head(top).to_numpy(dtype=object).tolist()
-    names = ["wild_type", measure, f"{measure}_std", f"{measure}_se"]
-    part = dataset[[name for name in names if name in dataset]]
+        return [str(name) for name in frame], _first(frame, top)
+    measure = shown.measure
+    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se"])
+    part = dataset[[name for name in names if name in dataset.data_vars]].load()
     frame = tidy(part).dropna(subset=[measure])
-    away = (frame[measure] - _MEASURES[measure]).abs()
-    frame = frame.reindex(away.sort_values(ascending=False, kind="stable").index)
-    columns = [
-        name for name in tidy_columns(part) if name in frame and name not in _ABOUT_THE_LOCUS
-    ]
-    columns = [*columns, *(name for name in names if name in frame and name not in columns)]
-    return columns, frame[columns].head(top).to_numpy(dtype=object).tolist()
+    if not np.isnan(shown.neutral):
+        away = (frame[measure] - shown.neutral).abs()
+        frame = frame.reindex(away.sort_values(ascending=False, kind="stable").index)
+    columns = [name for name in _telling(part, measure, frame) if name not in names]
+    columns += [name for name in names if name in frame]
+    return columns, _first(frame[columns], top)
 
 
-# In the table of the loci, and in columns that say the same more plainly.
+def _first(frame: pd.DataFrame, top: int) -> list[list[Any]]:
+    rows: list[list[Any]] = frame.head(top).to_numpy(dtype=object).tolist()
+    return rows
+
+
+def _telling(part: xr.Dataset, measure: str, frame: pd.DataFrame) -> list[str]:
+    """Columns that tell rows apart: without what the table of the loci has, and without numbers
+    where another column says the same more plainly."""
+    from creme.results.tidy import tidy_columns
+
+    dims = {str(dim) for dim in part[measure].dims}
+    further = dims - {"locus", "track"}
+    own = [str(n) for n, values in part.coords.items() if further & set(map(str, values.dims))]
+    ordered = dict.fromkeys([*tidy_columns(part), *sorted(own), *sorted(dims)])
+    hidden = {*_ABOUT_THE_LOCUS}
+    for number, plain in _PLAINER.items():
+        if plain in frame:
+            hidden.add(number)
+    if any(f"{dim}_start" in frame for dim in further):
+        hidden |= {"genomic_start", "genomic_end"}
+    return [name for name in ordered if name in frame and name not in hidden]
+
+
+_PLAINER = {"tile": "tile_start", "copy": "copies", "position": "position_start"}
+"""Numbers along dimensions, and what says the same more plainly."""
+
 _ABOUT_THE_LOCUS = {
     *("gene", "transcript", "contig", "tss_position", "strand", "start", "end"),
-    *("padding_left", "padding_right", "genomic_start", "genomic_end"),
-    *("tile", "copy", "position", "source", "target", "selected", "kept"),
+    *("padding_left", "padding_right", "source", "target", "selected", "kept"),
 }
 
 
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:
     """Write one test's tidy table."""
-    results = Results.existing(directory)
-    say_if_outdated(results)
+    from creme.results.tidy import tidy
+    from creme.study.view import open_results
+
+    view = open_results(directory)
+    warn_if_outdated(view)
     if test is None:
-        if len(results.labels()) != 1:
+        if len(view.tests) != 1:
             raise ConfigError(
-                f"{directory} has results of {listing(results.labels())}: choose one with --test"
+                f"{directory} has results of {listing(view.tests, 20)}: choose one with --test"
             )
-        test = results.labels()[0]
-    frame = tidy(results.load(test), replicates=replicates)
+        test = view.tests[0]
+    frame = tidy(view.dataset(test), replicates=replicates)
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
     if path.suffix in (".csv", ".tsv"):
@@ -138,14 +218,19 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
 
 def show_store(path: Path) -> None:
     """What a store holds, source by source; `path` may be an experiment file."""
+    from creme.results.kind import Kind, kind_of, mistaken
+    from creme.runner.experiment import read
+    from creme.store import Store
+
     url = None
+    if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
+        raise StoreError(str(mistaken(path, "a store or an experiment file")))
     if path.is_file():
         experiment = read(path)
         path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
     if not path.is_dir():
         raise StoreError(f"there is no store {path}")
     with Store(path, index_url=url) as store:
-        found = store.info()
         rows = [
             [
                 info.source.description.get("model", "?"),
@@ -156,7 +241,7 @@ def show_store(path: Path) -> None:
                 float(np.round(info.bytes / 2**20, 3)),
                 _batches(info.batches),
             ]
-            for info in found
+            for info in store.info()
         ]
         columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "MiB"]
         columns.append("batch against alone")

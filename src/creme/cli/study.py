@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.errors import ConfigError, listing
+from creme.results.words import duration
 
 if TYPE_CHECKING:
     from creme.study.forecast.cost import Forecast
@@ -213,12 +214,3 @@ def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:
 
 def _cost(seconds: float, price: float | None) -> list[str]:
     return [] if price is None else [f"{seconds / 3600 * price:.2f}"]
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

@@ -6,7 +6,7 @@ TEMPLATE = """\
 name = "my-experiment"          # results go to my-experiment.results beside this file
 seed = 7                        # everything random derives from it
 store = "predictions"           # directory of predictions; experiments may share one
-# results = "elsewhere"         # another results directory
+# results = "other-folder"      # another results directory
 # batch_size = 8                # sequences a forward pass, or "auto": found by trying, as on a GPU
 
 [model]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from creme.analysis.crispri_table import Pairs
-    from creme.results.directory import Results
+    from creme.results.view import ResultsView
 
 validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is_help=True)
 
@@ -24,7 +24,9 @@ validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is
 @validate_app.command()
 def crispri(
     table: Annotated[Path, typer.Argument(help="element-gene pairs: .tsv, .csv, or gzipped")],
-    results: Annotated[Path, typer.Argument(help="a results directory with a necessity test")],
+    results: Annotated[
+        Path, typer.Argument(help="results of a necessity test: an experiment's, or a study's")
+    ],
     test: Annotated[
         list[str] | None, typer.Option(help="label of a necessity test; may be repeated")
     ] = None,
@@ -61,24 +63,24 @@ def crispri(
         windows,
     )
     from creme.analysis.crispri_table import read_pairs
-    from creme.cli.show import say_if_outdated
+    from creme.cli.show import warn_if_outdated
     from creme.cli.terminal import out
-    from creme.results.directory import Results
+    from creme.study.view import open_results
 
     edges = _edges(distances)
     check_ending(export)
-    found = Results.existing(results)
-    datasets = _necessity(found, test)
-    say_if_outdated(found)
+    view = open_results(results)
+    datasets = _necessity(view, test)
+    warn_if_outdated(view)
     pairs = read_pairs(table, build=build, cell_type=cell_type)
     placed = place(pairs, windows(datasets), tss_tile_of(datasets))
-    far, known = check_build(placed, pairs.build, tss_gap)
-    _say_what_was_matched(pairs, placed, datasets, far, known, tss_gap)
+    far, compared = check_build(placed, pairs.build, tss_gap)
+    _print_matches(pairs, placed, datasets, far, compared, tss_gap)
     if elements is not None:
         _write_elements(elements, element_tiles(placed), datasets[0])
         return
     joined = {name: join(datasets, placed, name) for name in _tracks(datasets, track)}
-    _say_what_is_missing(joined)
+    _print_missing(joined)
     _write_pairs(export, list(joined.values()))
     if all((part["missing"] != "").all() for part in joined.values()):
         raise ConfigError(f"no pair of {table} is measured in {results}; the reasons stand above")
@@ -97,46 +99,39 @@ def _edges(text: str) -> list[int]:
         ) from None
 
 
-def _necessity(results: Results, wanted: list[str] | None) -> list[xr.Dataset]:
-    """The Datasets that were asked for, or the only one of the necessity test."""
-    tests = results.state()["identity"].get("tests", {})
-    labels = wanted or [
-        label for label in results.labels() if tests.get(label, {}).get("name") == "necessity"
-    ]
+def _necessity(view: ResultsView, requested: list[str] | None) -> list[xr.Dataset]:
+    """The Datasets of some labels, or the only one of the necessity test."""
+    labels = requested or view.labels_of("necessity")
     if not labels:
         raise ConfigError(
-            f"{results.path} has no results of the test 'necessity'; it has "
-            f"{listing(results.labels())}"
+            f"{view.path} has no results of the test 'necessity'; it has {listing(view.tests)}"
         )
-    if not wanted and len(labels) > 1:
+    if not requested and len(labels) > 1:
         raise ConfigError(
-            f"{results.path} has several necessity tests, {listing(labels)}: choose with --test, "
+            f"{view.path} has several necessity tests, {listing(labels)}: choose with --test, "
             f"once for each that is to be used"
         )
-    datasets = [results.load(label) for label in labels]
-    for label, dataset in zip(labels, datasets, strict=True):
-        if dataset.attrs.get("test") != "necessity":
-            raise ConfigError(
-                f"--test {label}: it is a test {dataset.attrs.get('test')!r}, not 'necessity'"
-            )
-    return datasets
+    for label in labels:
+        if (name := view.test_name(label)) != "necessity":
+            raise ConfigError(f"--test {label}: it is a test {name!r}, not 'necessity'")
+    return [view.dataset(label) for label in labels]
 
 
-def _tracks(datasets: list[xr.Dataset], wanted: str | None) -> list[str]:
-    known = [str(name) for name in datasets[0]["track"].values]
-    if wanted is None:
-        return known
-    if wanted not in known:
-        raise ConfigError(f"there is no track {wanted!r}: {listing(known)}")
-    return [wanted]
+def _tracks(datasets: list[xr.Dataset], requested: str | None) -> list[str]:
+    tracks = [str(name) for name in datasets[0]["track"].values]
+    if requested is None:
+        return tracks
+    if requested not in tracks:
+        raise ConfigError(f"there is no track {requested!r}: {listing(tracks)}")
+    return [requested]
 
 
-def _say_what_was_matched(
+def _print_matches(
     pairs: Pairs,
     placed: pd.DataFrame,
     datasets: list[xr.Dataset],
     far: int,
-    known: int,
+    compared: int,
     gap: int,
 ) -> None:
     from creme.cli.terminal import out
@@ -155,25 +150,28 @@ def _say_what_was_matched(
             f"the results.",
             highlight=False,
         )
-    said = f"{far} of {known} genes have their TSS more than {gap} bp from the table's."
-    out.print(said if known else "The table and the results share no TSS to tell the build by.")
+    if compared:
+        out.print(f"{far} of {compared} genes have their TSS more than {gap} bp from the table's.")
+    else:
+        out.print("The table and the results share no TSS to tell the build by.")
 
 
-def _say_what_is_missing(joined: dict[str, pd.DataFrame]) -> None:
-    """Once for tracks that miss the same; an effect may be undefined in some tracks only."""
+def _print_missing(joined: dict[str, pd.DataFrame]) -> None:
+    """Print one table for all tracks with the same pairs missing: an effect may be undefined in a
+    few tracks only."""
     from creme.analysis.crispri import missing_counts
     from creme.cli.terminal import out, table
 
-    said: dict[tuple[str, ...], list[str]] = {}
+    tracks_by_missing: dict[tuple[str, ...], list[str]] = {}
     for name, part in joined.items():
-        said.setdefault(tuple(part["missing"]), []).append(name)
-    for tracks in said.values():
+        tracks_by_missing.setdefault(tuple(part["missing"]), []).append(name)
+    for tracks in tracks_by_missing.values():
         part = joined[tracks[0]]
         measured = part[part["missing"] == ""]
         rows: list[list[object]] = [["measured", len(measured), int(measured["regulated"].sum())]]
         rows += [[reason, *counts] for reason, counts in missing_counts(part).items()]
-        which = f" ({listing(tracks)})" if len(said) > 1 else ""
-        title = f"pairs, and why they are missing{which}"
+        of_tracks = f" ({listing(tracks)})" if len(tracks_by_missing) > 1 else ""
+        title = f"pairs, and why they are missing{of_tracks}"
         out.print(table(["pairs", "n", "regulated"], rows, title=title))
 
 

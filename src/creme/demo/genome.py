@@ -57,7 +57,7 @@ _RANGES = {
 _NEAR, _FAR = 6, 15
 """Tiles away from the TSS tile, at most, of elements that are close and of others."""
 _OTHERS = ((2, 0), (3, 1200))
-"""Number and place (bp downstream of the TSS) of a varied gene's other transcripts."""
+"""Number and position (bp downstream of the TSS) of a varied gene's other transcripts."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Element:
 
 @dataclass(frozen=True)
 class SyntheticGenome:
-    """Where the files lie, and what was planted."""
+    """The files, and the planted elements."""
 
     fasta: Path
     gtf: Path
@@ -150,7 +150,7 @@ def write_genome(
     }
     for name, text in texts.items():
         path = folder / name
-        # What stands already is left as it is, and so is any index that was made from it.
+        # An equal file is left as it is, and so is any index that was made from it.
         if not path.exists() or path.read_text() != text:
             write_text(path, text)
     return SyntheticGenome(
@@ -190,10 +190,10 @@ def plant(
         If there is no such motif, or an element does not fit, or covers the promoter or another
         element.
     """
-    places = [(promoter, length // 2)]
+    motifs = [(promoter, length // 2)]
     for kind, start, instances in elements:
-        places += [(kind, start + instance * _PITCH) for instance in range(instances)]
-    for kind, start in places:
+        motifs += [(kind, start + instance * _PITCH) for instance in range(instances)]
+    for kind, start in motifs:
         if kind not in MOTIFS or ("promoter" in kind) != (start == length // 2):
             raise SequenceError(
                 f"{name}: {kind!r} cannot stand at {start}: a promoter stands in the middle, "
@@ -205,17 +205,17 @@ def plant(
             )
     bits = np.random.Philox(derive(seed, "synthetic genome", name) % 2**64)
     codes = _markov(bits.random_raw(length), (_TRANSITIONS * 2**32).astype(np.uint64))
-    # Chance matches would be elements that the truth does not know.
+    # Chance matches would be elements that are missing from the truth.
     while (chance := find_motifs(codes)[0]).size:
         middle = chance + WIDTH // 2
         codes[middle] = (codes[middle] + 1) % 4
         codes[middle + 1] = (codes[middle + 1] + 1) % 4
-    for kind, start in places:
+    for kind, start in motifs:
         codes[start : start + WIDTH] = encode(MOTIFS[kind])
-    found = find_motifs(codes)[0].tolist()
-    if found != sorted(start for _, start in places):
+    starts = find_motifs(codes)[0].tolist()
+    if starts != sorted(start for _, start in motifs):
         raise SequenceError(
-            f"{name}: elements cover one another or the promoter: motifs stand at {found}"
+            f"{name}: elements cover one another or the promoter: motifs stand at {starts}"
         )
     return Sequence(codes)
 
@@ -231,7 +231,7 @@ def _segment(
     """Codes around a gene, 5' to 3', and its elements as (kind, start, end, instances)."""
     promoter, plan = _PLANS[context]
     if varied:
-        plan = _drawn(context, derive(seed, "synthetic elements", gene))
+        plan = _random_plan(context, derive(seed, "synthetic elements", gene))
     elements = []
     for kind, outwards, instances in plan:
         # Tile k downstream starts at the TSS tile's end + (k - 1) tiles, and mirrored upstream.
@@ -242,7 +242,7 @@ def _segment(
     return codes, [(kind, start, element_end(start, n), n) for kind, start, n in elements]
 
 
-def _drawn(context: str, seed: int) -> list[tuple[str, int, int]]:
+def _random_plan(context: str, seed: int) -> list[tuple[str, int, int]]:
     """A gene's own plan: elements of the kinds that make its context, none in the same tile."""
     random = np.random.Generator(np.random.Philox(seed % 2**64))
     tiles = iter(random.permutation([k for k in range(-_FAR, _FAR + 1) if k]).tolist())
@@ -251,8 +251,8 @@ def _drawn(context: str, seed: int) -> list[tuple[str, int, int]]:
     for kind, (least, most), (weakest, strongest), close in _RANGES[context]:
         for _ in range(random.integers(least, most + 1)):
             taken = {tile for _, tile, _ in plan}
-            place = next(tile for tile in (near if close else tiles) if tile not in taken)
-            plan.append((kind, place, int(random.integers(weakest, strongest + 1))))
+            tile_index = next(tile for tile in (near if close else tiles) if tile not in taken)
+            plan.append((kind, tile_index, int(random.integers(weakest, strongest + 1))))
     return plan
 
 
@@ -276,13 +276,13 @@ def _fasta(name: str, codes: NDArray[np.uint8]) -> str:
 
 
 def _gtf(gene: str, contig: str, tss: int, strand: str, others: bool) -> str:
-    def line(feature: str, downstream: int, more: str) -> str:
+    def line(feature: str, downstream: int, attributes: str) -> str:
         first, last = (tss + downstream, tss + 2999)
         if strand == "-":
             first, last = (tss - 2999, tss - downstream)
-        where = f"{first + 1}\t{last + 1}\t.\t{strand}\t."
+        columns = f"{first + 1}\t{last + 1}\t.\t{strand}\t."
         ids = f'gene_id "{gene}"; gene_name "{gene}";'
-        return f"{contig}\tsynthetic\t{feature}\t{where}\t{ids}{more}\n"
+        return f"{contig}\tsynthetic\t{feature}\t{columns}\t{ids}{attributes}\n"
 
     lines = [
         line("gene", 0, ""),

@@ -1,4 +1,4 @@
-"""The rules of the synthetic model: invented motifs, and what they do to a promoter.
+"""The rules of the synthetic model: invented motifs, and their effect on a promoter.
 
 Nothing here was learned from data. The rules have what real ones are thought to have (distance
 decay, saturation, cooperativity at low input and redundancy at high input), so that every test has
@@ -29,10 +29,10 @@ KINDS = tuple(MOTIFS)
 BASAL = {"weak_promoter": 0.1, "medium_promoter": 1.2, "strong_promoter": 4.0}
 """Drive of a promoter without any enhancer."""
 INSTANCE = 0.25
-"""What one instance adds to the drive (enhancer) or to the repression (silencer), undecayed."""
+"""Contribution of one instance to the drive (enhancer) or the repression (silencer), undecayed."""
 CEILING = 100.0
 FLOOR = 0.02
-"""Largest response of a promoter, and what is read where there is none."""
+"""Largest response of a promoter, and the activity without one."""
 
 # Promoters count in the direction of the sequence only, the others in both.
 _PATTERNS = [(k, encode(m)) for k, m in enumerate(MOTIFS.values())] + [
@@ -92,15 +92,15 @@ def _scan(codes, packed, kind_of):  # type: ignore[no-untyped-def]
         counts[p] = count
     starts = np.empty(counts.sum(), dtype=np.int64)
     kinds = np.empty_like(starts)
-    found = 0
+    total = 0
     for p in range(packed.size):
         if counts[p]:
             pattern = np.int32(packed[p])
             for i in range(windows.size):
                 if whole[i] and _matches(windows[i], pattern):
-                    starts[found] = i
-                    kinds[found] = kind_of[p]
-                    found += 1
+                    starts[total] = i
+                    kinds[total] = kind_of[p]
+                    total += 1
     order = np.argsort(starts, kind="mergesort")
     return starts[order], kinds[order]
 

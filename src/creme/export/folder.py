@@ -7,14 +7,16 @@ import shutil
 import tempfile
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
+from typing import Any
 
 from creme.errors import ConfigError, ResultsError, listing
 from creme.export.notebook import notebook
-from creme.export.source import Source
 from creme.export.tables import Kind, write_tables
 from creme.export.tracks import write_tracks
 from creme.files.durable import put_in_place, sync, write_text
 from creme.results.directory import now
+from creme.results.view import ResultsView
+from creme.study.view import open_results
 
 PARTS = ("tracks", "tables", "notebook")
 ABOUT = "export.json"
@@ -24,7 +26,7 @@ NOTEBOOK = "notebook.ipynb"
 def export(
     path: str | Path, to: str | Path, parts: SequenceOf[str] = PARTS, kind: Kind = "csv"
 ) -> list[str]:
-    """Write what a study or an experiment has found so far into a folder of its own.
+    """Write the results of a study or an experiment, as far as there are any, into a new folder.
 
     ::
 
@@ -61,7 +63,9 @@ def export(
         raise ConfigError(f"nothing is called {unknown[0]!r}: choose of {listing(PARTS)}")
     if kind not in ("csv", "parquet"):
         raise ConfigError(f"tables as {kind!r}: choose csv or parquet")
-    source = Source.of(Path(path))
+    view = open_results(path)
+    if not view.tests:
+        raise ResultsError(f"{path} has no results yet: there is nothing to export")
     if to.exists() and (not to.is_dir() or (any(to.iterdir()) and not (to / ABOUT).is_file())):
         raise ConfigError(f"{to} exists and is no export: give the name of a new folder")
     if not to.resolve().parent.is_dir():
@@ -71,7 +75,7 @@ def export(
     try:
         new = temporary / "new"
         new.mkdir()
-        files = _fill(new, source, to, parts, kind)
+        files = _fill(new, view, to, parts, kind)
         put_in_place(new, to, temporary / "old")
         sync(to.parent)
     finally:
@@ -79,30 +83,48 @@ def export(
     return files
 
 
-def _fill(new: Path, source: Source, to: Path, parts: SequenceOf[str], kind: Kind) -> list[str]:
+def _fill(new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: Kind) -> list[str]:
     files: list[str] = []
     if "tracks" in parts:
         (new / "tracks").mkdir()
-        files += [f"tracks/{name}" for name in write_tracks(source, new / "tracks")]
+        files += [f"tracks/{name}" for name in write_tracks(view, new / "tracks")]
     if "tables" in parts:
         (new / "tables").mkdir()
-        files += [f"tables/{name}" for name in write_tables(source, new / "tables", kind)]
+        files += [f"tables/{name}" for name in write_tables(view, new / "tables", kind)]
     if "notebook" in parts:
-        write_text(new / NOTEBOOK, notebook(source, to))
+        write_text(new / NOTEBOOK, notebook(view, to))
         files.append(NOTEBOOK)
     if not files:
         raise ResultsError(
-            f"{source.path} has nothing for {listing(parts)}: its results are of "
-            f"{listing(source.labels, 20)}"
+            f"{view.path} has nothing for {listing(parts)}: its results are of "
+            f"{listing(view.tests, 20)}"
         )
     if len(set(files)) < len(files):
         twice = next(file for file in files if files.count(file) > 1)
         raise ConfigError(
-            f"two tests of {source.path} would both be written to {twice}: their labels "
-            f"({listing(source.labels, 20)}) do not tell them apart"
+            f"two tests of {view.path} would both be written to {twice}: their labels "
+            f"({listing(view.tests, 20)}) do not tell them apart"
         )
-    about = {**source.about(), "exported": now(), "files": files}
+    about = {**_about(view), "exported": now(), "files": files}
     write_text(new / ABOUT, json.dumps(about, indent=1))
     for file in files:
         sync(new / file)
     return files
+
+
+def _about(view: ResultsView) -> dict[str, Any]:
+    """Where the exported files come from: JSON values."""
+    categories, classes = view.limits
+    attributes = view.open(view.tests[0]).attrs
+    return {
+        "name": view.name,
+        "kind": "study" if view.kind == "study" else "results",
+        "path": str(view.path.resolve()),
+        "updated": view.raw.get("updated", ""),
+        "results": list(view.tests),
+        "categories": categories.configuration(),
+        "classes": classes.configuration(),
+        "model": json.loads(attributes.get("model", "{}")),
+        "seed": attributes.get("seed", ""),
+        "creme_version": attributes.get("creme_version", ""),
+    }

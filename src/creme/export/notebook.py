@@ -7,26 +7,23 @@ import os
 from pathlib import Path
 from typing import Any
 
-from creme.export.source import Source
-from creme.study.loci import TEST
+from creme.results.view import ResultsView
 
 
-def notebook(source: Source, folder: Path) -> str:
+def notebook(view: ResultsView, folder: Path) -> str:
     """The text of a notebook (nbformat 4.5) that stands in a folder and finds its results from it.
 
     Its cells are those that have something to show; none has an output yet.
 
     Parameters
     ----------
-    source : Source
+    view : ResultsView
     folder : Path
         Where it is going to stand.
     """
-    here = Path(os.path.relpath(source.path.resolve(), folder.resolve())).as_posix()
-    cells = _study_cells(source, here) if source.study else _results_cells(source, here)
-    numbered = [
-        {"id": f"cell-{number}", **cell} for number, cell in enumerate([*_first(source), *cells])
-    ]
+    relative = Path(os.path.relpath(view.path.resolve(), folder.resolve())).as_posix()
+    cells = [*_first(view, relative), *_of_study(view), *_tests(view)]
+    numbered = [{"id": f"cell-{number}", **cell} for number, cell in enumerate(cells)]
     document = {
         "cells": numbered,
         "metadata": {
@@ -53,111 +50,85 @@ def _code(*lines: str) -> dict[str, Any]:
     }
 
 
-def _first(source: Source) -> list[dict[str, Any]]:
-    what = "study" if source.study else "experiment"
-    name = source.name.replace("`", "'")
+def _first(view: ResultsView, relative: str) -> list[dict[str, Any]]:
+    name = view.name.replace("`", "'")
     return [
         _text(
-            f"# The {what} `{name}`",
+            f"# The {view.kind} `{name}`",
             "",
             "It opens the results where they are; the path is relative to this notebook. It needs",
             '`pip install "creme-toolkit[report]" jupyter`.',
             "",
             "What a model shows is a hypothesis about biology, and not a measurement.",
-        )
-    ]
-
-
-def _study_cells(source: Source, here: str) -> list[dict[str, Any]]:
-    assert source.study is not None
-    tables = source.study.folder.tables()
-    cells = [
+        ),
         _code(
             "%matplotlib inline",
             "import pandas as pd",
             "",
+            "import creme",
             "from creme import report",
-            "from creme.study import StudyResults",
             "",
-            f"study = StudyResults({here!r})",
-            "track = study.raw['track']",
-            "pd.DataFrame(study.stages).T",
-        )
+            f"results = creme.open_results({relative!r})",
+            "track = results.track",
+            "pd.DataFrame(results.stages).T",
+        ),
     ]
-    if "funnel" in tables:
-        cells += [
-            _text("## The selection of TSSs"),
-            _code("study.table('funnel')"),
-        ]
-    if "categories" in tables and "context_dependence" in source.labels:
-        cells += [
-            _text("## Categories of contexts"),
-            _code("study.table('categories')"),
-        ]
-    if "cre_classes" in tables and "sufficiency" in source.labels:
-        cells += [
-            _text("## CREs"),
-            _code("study.table('cre_classes')"),
-        ]
-    return cells + _tests(source, "study.dataset({!r})", source.labels)
 
 
-def _results_cells(source: Source, here: str) -> list[dict[str, Any]]:
-    cells = [
-        _code(
-            "%matplotlib inline",
-            "from creme import report",
-            "from creme.results.tidy import tidy",
-            "from creme.results.directory import Results",
-            "",
-            f"results = Results.existing({here!r})",
-            "results.labels()",
-        )
-    ]
-    return cells + _tests(source, "results.load({!r})", source.labels)
+def _of_study(view: ResultsView) -> list[dict[str, Any]]:
+    """The tables of a study's decisions."""
+    if view.kind != "study":
+        return []
+    headings = {
+        "funnel": "The selection of TSSs",
+        "categories": "Categories of contexts",
+        "cre_classes": "CREs",
+    }
+    cells: list[dict[str, Any]] = []
+    for name, heading in headings.items():
+        if name in view.tables and len(view.table(name)):
+            cells += [_text(f"## {heading}"), _code(f"results.table({name!r})")]
+    return cells
 
 
-def _tests(source: Source, opened: str, labels: list[str]) -> list[dict[str, Any]]:
-    """Each Dataset, then what is drawn of it."""
+def _tests(view: ResultsView) -> list[dict[str, Any]]:
+    """Each Dataset, then its figure or its table."""
     cells: list[dict[str, Any]] = []
     first: dict[str, str] = {}
-    for number, label in enumerate(labels):
-        dataset = source.load(label)
-        test = str(dataset.attrs.get("test", ""))
+    for number, label in enumerate(view.tests):
+        opened, shown = view.open(label), view.presentation(label)
         name = label if label.isidentifier() and not label.startswith("_") else f"test_{number}"
         name = f"{name}_results"
-        cells += [_text(f"## {label}"), _code(f"{name} = {opened.format(label)}", name)]
-        track = "track" if source.study else f"{name}['track'].values[0]"
-        if test == "context_dependence":
-            limits = source.categories
+        heading = [f"## {label}", "", shown.summary] if shown.summary else [f"## {label}"]
+        cells += [_text(*heading), _code(f"{name} = results.dataset({label!r})", name)]
+        if shown.test == "context_dependence":
+            limits = view.limits[0]
             cells.append(
                 _code(
-                    f"ax = report.context_histogram({name}, track={track}, "
+                    f"ax = report.context_histogram({name}, track=track, "
                     f"enhancing={limits.enhancing}, neutral={limits.neutral}, "
                     f"silencing={limits.silencing})",
                     "ax.figure",
                 )
             )
-        if test in ("necessity", "sufficiency") and dataset.sizes.get("locus"):
+        elif shown.test in ("necessity", "sufficiency") and opened.sizes.get("locus"):
             cells += [
                 _text("Every replicate of its first locus, by tile:"),
                 _code(
-                    f"one = {name}.isel(locus=0).sel(track={track})",
+                    f"one = {name}.isel(locus=0).sel(track=track)",
                     "one['effect_replicates'].dropna('tile', how='all').to_pandas()",
                 ),
             ]
-            first.setdefault(test, name)
-        elif test not in ("context_dependence", TEST) and not source.study:
-            cells.append(_code(f"tidy({name}).head(20)"))
+            first.setdefault(shown.test, name)
+        elif label in view.tables:
+            cells.append(_code(f"results.table({label!r}).head(20)"))
     if first:
-        given = [f"{test}={name}" for test, name in first.items()]
-        name = next(iter(first.values()))
-        track = "track" if source.study else f"{name}['track'].values[0]"
+        arguments = ", ".join(f"{test}={name}" for test, name in first.items())
         cells += [
             _text("## The tiles of one locus"),
             _code(
-                f"locus = {name}['locus'].values[0]",
-                f"ax = report.tile_map({', '.join(given)}, locus=locus, track={track})",
+                f"locus = {next(iter(first.values()))}['locus'].values[0]",
+                f"ax = report.tile_map({arguments}, locus=locus, track=track)",
                 "ax.set_title(locus)",
                 "ax.figure",
             ),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from creme.errors import ConfigError
-from creme.export.source import Source
 from creme.results.tidy import tidy
+from creme.results.view import ResultsView
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ Kind = Literal["csv", "parquet"]
 _ROWS_AT_ONCE = 200_000
 
 
-def write_tables(source: Source, folder: Path, kind: Kind = "csv") -> list[str]:
+def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[str]:
     """Write ``NAME.csv`` (or ``.parquet``) and, for what has replicates, ``NAME.replicates.csv``.
 
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
@@ -30,9 +30,9 @@ def write_tables(source: Source, folder: Path, kind: Kind = "csv") -> list[str]:
 
     Parameters
     ----------
-    source : Source
+    view : ResultsView
     folder : Path
-        Where they go; it has to be there.
+        Where they go; it has to exist.
     kind : {'csv', 'parquet'}
 
     Returns
@@ -43,7 +43,7 @@ def write_tables(source: Source, folder: Path, kind: Kind = "csv") -> list[str]:
     Raises
     ------
     ConfigError
-        If Parquet is wanted and pyarrow is not there.
+        If Parquet is requested and pyarrow is not installed.
     """
     write = _writer(kind)
     written: list[str] = []
@@ -52,13 +52,12 @@ def write_tables(source: Source, folder: Path, kind: Kind = "csv") -> list[str]:
         write(folder / f"{name}.{kind}", parts)
         written.append(f"{name}.{kind}")
 
-    if source.study is not None:
-        if "loci" in source.labels:
-            add("loci", iter([source.study.folder.loci()]))
-        for name in source.study.folder.tables():
-            add(name, iter([source.study.table(name)]))
-    for label, dataset in source.datasets():
-        if source.study is None:
+    if view.kind == "study":
+        for name in view.tables:
+            add(name, iter([view.table(name)]))
+    for label in view.tests:
+        dataset = view.dataset(label)
+        if view.kind == "experiment":
             add(label, rows_of(dataset, replicates=False))
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
@@ -76,7 +75,7 @@ def rows_of(dataset: xr.Dataset, *, replicates: bool) -> Iterator[pd.DataFrame]:
         As `creme.results.tidy.tidy`.
     """
     if "source_category" in dataset.coords:
-        # Each unit has a source and a target: a category of its own it has not.
+        # Each unit has a source and a target, and no category of its own.
         dataset = dataset.drop_vars("category", errors="ignore")
     loci = dataset.sizes["locus"]
     each = int(np.prod([n for dim, n in dataset.sizes.items() if dim != "locus"]))

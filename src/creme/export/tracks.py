@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from creme.export.features import cre_class_features, features
-from creme.export.source import Source
+from creme.export.features import KEYS, cre_class_features, features, placed
 from creme.files.durable import write_text
+from creme.results.view import ResultsView
+from creme.test import Presentation
 
 # Okabe and Ito's vermilion, blue and grey, as in the figures, with paler ones of the first two.
 _STRONG_UP, _WEAK_UP = "213,94,0", "238,170,128"
@@ -32,20 +34,25 @@ COLOURS = {
 """Colour (red,green,blue) of a class, a category, or a sign; grey for others."""
 
 _BY_SIGN = ("activating", "no effect", "repressing")
+_BY_SIDE = ("above", "neutral", "below")
+_OWN_GROUPS = ("sufficiency", "context_dependence", "fine_tile")
+"""Tests whose measure the classes are made of, or belong to."""
 
 
-def write_tracks(source: Source, folder: Path) -> list[str]:
-    """Write the tracks of all tests that have some, and of the CRE classes.
+def write_tracks(view: ResultsView, folder: Path) -> list[str]:
+    """Write the tracks of all tests that have places on the genome, and of the CRE classes.
 
     ``TEST.bed`` has what overlaps side by side; ``TEST.bedgraph`` has the values, and where the
     tiles of loci overlap, the next ones stand in ``TEST.2.bedgraph`` and so on, each locus in one
-    of them as a whole. With several tracks of the model the track's name follows the test's.
+    of them as a whole. Single bases have bedGraph alone, TSSs BED alone. A name along a further
+    dimension, such as a motif, and, with several tracks of the model, the track's name follow the
+    test's.
 
     Parameters
     ----------
-    source : Source
+    view : ResultsView
     folder : Path
-        Where they go; it has to be there.
+        Where they go; it has to exist.
 
     Returns
     -------
@@ -53,61 +60,93 @@ def write_tracks(source: Source, folder: Path) -> list[str]:
         Names of the files.
     """
     written: list[str] = []
-    for label, dataset in source.datasets():
-        test = str(dataset.attrs.get("test", label))
+    categories, thresholds = view.limits
+    by_sufficiency = {
+        label: cre_class_features(view.open(label), thresholds)
+        for label in view.labels_of("sufficiency")
+    }
+    for label in view.tests:
+        dataset, shown = view.open(label), view.presentation(label)
         # Of two sufficiency tests each has its own classes; other tests have the first one's.
-        own = test == "sufficiency"
-        classes = cre_class_features(dataset, source.classes) if own else source.cre_classes
-        found = features(dataset, classes, source.categories)
-        if found is None:
-            continue
-        tracks = [str(track) for track in dataset["track"].values]
-        for track, suffix in zip(tracks, suffixes(tracks), strict=True):
-            part = found[found["track"] == track]
-            writer = _Writer(folder, track, suffix, written)
-            title = f"{source.name} {label}"
-            if test != "saturation_mutagenesis":
-                writer.bed(label, title, named(part, test))
-            if test == "sufficiency":
-                # A study's stages are called after their tests.
-                stem = "cre_classes" if label == test else f"{label}.cre_classes"
-                writer.bed(stem, f"{title}, CREs", named(part[part["group"] != ""], test))
-            if test != "context_dependence":
-                writer.graphs(label, title, part)
+        classes = by_sufficiency.get(label, _first_of(by_sufficiency.values()))
+        places = placed(dataset, shown)
+        for place, part_name in zip(places, suffixes([p.part for p in places]), strict=True):
+            rows = features(dataset, classes, categories, place)
+            assert rows is not None
+            has_tracks = "track" in place.values.dims
+            tracks = [str(track) for track in dataset["track"].values] if has_tracks else [""]
+            title = " ".join(filter(None, [view.name, label, place.part]))
+            stem = f"{label}{part_name}"
+            for track, suffix in zip(tracks, suffixes(tracks), strict=True):
+                part = rows[rows["track"] == track]
+                writer = _Writer(folder, track, suffix, written)
+                if place.end or place.of_tss:
+                    writer.bed(stem, title, named(part, shown))
+                if shown.test == "sufficiency":
+                    # A study's stages are called after their tests.
+                    of_classes = "cre_classes" if label == shown.test else f"{stem}.cre_classes"
+                    classed = part[part["group"] != ""]
+                    writer.bed(of_classes, f"{title}, CREs", named(classed, shown))
+                if not place.of_tss:
+                    writer.graphs(stem, title, part)
     return written
 
 
-def named(part: pd.DataFrame, test: str) -> pd.DataFrame:
-    """Features with ``name``, GENE:CLASS, and ``colour``.
+def _first_of(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Class of each tile of all sufficiency tests; of two that differ, that of the first."""
+    every = list(tables)
+    if not every:
+        return pd.DataFrame(columns=[*KEYS, "cre_class"])
+    return pd.concat(every, ignore_index=True).drop_duplicates(KEYS)
 
-    The class is that of the tile by the sufficiency test, or of the context. Where there is none it
-    is said by the effect's sign what the tile does: ``activating``, ``repressing``. The colour is
-    that of the class where the class is the effect's own, and that of the sign elsewhere.
+
+def named(part: pd.DataFrame, shown: Presentation) -> pd.DataFrame:
+    """Features with ``name``, GENE:CLASS, ``away``, from the neutral value, and ``colour``.
+
+    The class is that of the tile by the sufficiency test, or of the context. Where there is none,
+    the sign says what the tile does: ``activating`` or ``repressing`` for effects and scores, and
+    ``above`` or ``below`` the neutral value for other measures. Where no neutral value is known,
+    the value itself stands there. The colour is that of the class where the class is the measure's
+    own, and that of the sign elsewhere.
+
+    Parameters
+    ----------
+    part : DataFrame
+        Of `features`.
+    shown : Presentation
+        Of the test.
     """
-    signs = [_BY_SIGN[1 - (value > 0) + (value < 0)] for value in part["value"].tolist()]
+    neutral = 0.0 if math.isnan(shown.neutral) else shown.neutral
+    away = part["value"].to_numpy() - neutral
+    words = _BY_SIGN if shown.measure in ("effect", "score") else _BY_SIDE
+    signs = [words[1 - (value > 0) + (value < 0)] for value in away.tolist()]
+    colours = [_BY_SIGN[1 - (value > 0) + (value < 0)] for value in away.tolist()]
+    if math.isnan(shown.neutral):
+        signs = [f"{value:.4g}" for value in part["value"].tolist()]
+        colours = [""] * len(signs)
     groups = part["group"].tolist()
-    own = test in ("sufficiency", "context_dependence", "fine_tile")
-    if test == "context_dependence":
+    if shown.test == "context_dependence":
         signs = ["no category"] * len(groups)
     names = [group or sign for group, sign in zip(groups, signs, strict=True)]
-    coloured = groups if own else signs
     genes = zip(part["gene"].tolist(), part["locus"].tolist(), strict=True)
+    by_group = shown.test in _OWN_GROUPS
     return part.assign(
         name=[
             field(f"{gene or locus}:{name}")
             for (gene, locus), name in zip(genes, names, strict=True)
         ],
-        colour=[COLOURS.get(name, _GREY) for name in coloured],
+        away=away,
+        colour=[COLOURS.get(name, _GREY) for name in (groups if by_group else colours)],
     )
 
 
 def bed(part: pd.DataFrame) -> Iterator[str]:
-    """BED9 lines of `named` features: the score is the value's size, 1 being 1000."""
-    columns = ("contig", "start", "end", "name", "value", "strand", "colour")
-    for contig, start, end, name, value, strand, colour in zip(
+    """BED9 lines of `named` features: the score is the distance from neutral, 1 being 1000."""
+    columns = ("contig", "start", "end", "name", "away", "strand", "colour")
+    for contig, start, end, name, away, strand, colour in zip(
         *(part[column].tolist() for column in columns), strict=True
     ):
-        score = min(1000, round(1000 * abs(value)))
+        score = min(1000, round(1000 * abs(away)))
         yield f"{contig}\t{start}\t{end}\t{name}\t{score}\t{strand}\t{start}\t{end}\t{colour}\n"
 
 
@@ -137,8 +176,8 @@ def layers(part: pd.DataFrame) -> list[pd.DataFrame]:
         for pieces in _apart([(contig, start, end, [row]) for contig, start, end, row in places]):
             contig, start, end = pieces[0][0], pieces[0][1], pieces[-1][2]
             spans.append((contig, start, end, [row for piece in pieces for row in piece[3]]))
-    found = [sorted(row for span in layer for row in span[3]) for layer in _apart(spans)]
-    return [part.iloc[rows] for rows in found]
+    by_layer = [sorted(row for span in layer for row in span[3]) for layer in _apart(spans)]
+    return [part.iloc[rows] for rows in by_layer]
 
 
 _Span = tuple[str, int, int, list[int]]
@@ -158,22 +197,22 @@ def _apart(spans: list[_Span]) -> list[list[_Span]]:
     return groups
 
 
-def suffixes(tracks: list[str]) -> list[str]:
-    """What tells the files of tracks apart: nothing for one, else ``.NAME`` in plain letters."""
-    if len(tracks) == 1:
+def suffixes(names: list[str]) -> list[str]:
+    """Endings that tell files apart: nothing for one name, else ``.NAME`` in plain letters."""
+    if len(names) == 1:
         return [""]
-    plain = [re.sub(r"[^A-Za-z0-9_+-]+", "_", track).strip("_")[:60] or "track" for track in tracks]
+    plain = [re.sub(r"[^A-Za-z0-9_+-]+", "_", name).strip("_")[:60] or "track" for name in names]
     # Some file systems do not tell a from A.
     lower = [name.lower() for name in plain]
     taken = {name for name in lower if lower.count(name) == 1}
-    found = []
+    endings = []
     for place, name in enumerate(plain):
         own, number = name, place + 1
         while lower.count(name.lower()) > 1 and (own == name or own.lower() in taken):
             own, number = f"{name}_{number}", number + 1
         taken.add(own.lower())
-        found.append(f".{own}")
-    return found
+        endings.append(f".{own}")
+    return endings
 
 
 def field(text: str) -> str:
@@ -182,11 +221,11 @@ def field(text: str) -> str:
 
 
 def header(name: str, about: str, options: str, kind: str = "") -> str:
-    """The line that says what a track is called."""
-    shown, told = (
+    """The line with a track's name and description."""
+    short, long = (
         re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", text).replace('"', "'") for text in (name, about)
     )
-    return f'track {kind}name="{shown}" description="{told}" {options}\n'
+    return f'track {kind}name="{short}" description="{long}" {options}\n'
 
 
 @dataclass(frozen=True)
@@ -199,19 +238,19 @@ class _Writer:
     written: list[str]
 
     def bed(self, stem: str, title: str, part: pd.DataFrame) -> None:
-        first = header(*self._called(title), 'itemRgb="On" visibility=pack')
+        first = header(*self._title(title), 'itemRgb="On" visibility=pack')
         self._write(f"{stem}{self.suffix}.bed", first, bed(part))
 
     def graphs(self, stem: str, title: str, part: pd.DataFrame) -> None:
         options = f"autoScale=on visibility=full color={_STRONG_UP} altColor={_STRONG_DOWN}"
         for number, layer in enumerate(layers(part) or [part], start=1):
-            name, about = self._called(f"{title} ({number})" if number > 1 else title)
+            name, about = self._title(f"{title} ({number})" if number > 1 else title)
             first = header(name, about, options, kind="type=bedGraph ")
             again = f".{number}" if number > 1 else ""
             self._write(f"{stem}{self.suffix}{again}.bedgraph", first, bedgraph(layer))
 
-    def _called(self, title: str) -> tuple[str, str]:
-        whole = f"{title}, {self.track}"
+    def _title(self, title: str) -> tuple[str, str]:
+        whole = f"{title}, {self.track}" if self.track else title
         return whole if self.suffix else title, whole
 
     def _write(self, name: str, first: str, lines: Iterator[str]) -> None:

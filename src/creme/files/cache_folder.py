@@ -1,4 +1,4 @@
-"""Folders of the user's that the toolkit keeps files in."""
+"""The user's folder in which the toolkit keeps files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of weights: where they are, and digests that identify them."""
+"""Digests that identify files of weights."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def digest(path: Path) -> str:
         if not path.is_dir():
             return _of_file(path)
         files = sorted(file for file in path.rglob("*") if file.is_file())
-        named = [(file.relative_to(path).as_posix(), _of_file(file)) for file in files]
+        digests = [(file.relative_to(path).as_posix(), _of_file(file)) for file in files]
     except OSError as error:
         raise ModelError(f"weights {str(path)!r} cannot be read: {error}") from None
-    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def _of_file(path: Path) -> str:
@@ -44,27 +44,27 @@ def _of_file(path: Path) -> str:
     name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:32]
     note = cache_folder() / "digests" / f"{name}.json"
     try:
-        known = json.loads(note.read_text(encoding="utf-8"))
-        if known["version"] == version:
-            return str(known["sha256"])
+        record = json.loads(note.read_text(encoding="utf-8"))
+        if record["version"] == version:
+            return str(record["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
-        pass  # not there, or not ours: computed again
+        pass  # no note, or another program's: computed again
     with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     after = file_state(path)
     if after == before and time.time() - after.mtime_ns / 1e9 > _SETTLED:
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
-            write_text(note, json.dumps({"version": version, "sha256": found}))
+            write_text(note, json.dumps({"version": version, "sha256": sha256}))
         except OSError:
             pass  # a cache that cannot be written is no reason not to work
-    return found
+    return sha256
 
 
 class FileState(NamedTuple):
-    """What a file put in another one's place cannot share with it: its time of change is its own.
+    """The state of a file, by which a file that replaces another one is told apart from it.
 
-    A copy may keep size and time of modification.
+    A copy may keep size and time of modification, but has a time of change of its own.
     """
 
     inode: int
@@ -74,6 +74,6 @@ class FileState(NamedTuple):
 
 
 def file_state(path: Path) -> FileState:
-    """That of a file as it is now."""
+    """The present state of a file."""
     status = path.stat()
     return FileState(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

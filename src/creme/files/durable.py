@@ -14,12 +14,12 @@ from pathlib import Path
 
 from creme.errors import CremeError, CremeWarning
 
-# On Windows what is locked cannot be read by others: a byte past all that is written.
+# On Windows a locked range cannot be read by others: lock a byte past all that is written.
 _LOCKED_BYTE = 1 << 30
 
 
 class InUseError(CremeError):
-    """Another process has what only one may have at a time."""
+    """Another process uses a file or folder that only one may use at a time."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -73,7 +73,7 @@ def sync(path: Path) -> None:
 
 
 def put_in_place(new: Path, final: Path, aside: Path) -> None:
-    """Move a folder to where another one may stand, which is moved aside; all of it or nothing.
+    """Move a folder to a place from which an older one is moved aside; both moves or none.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def put_in_place(new: Path, final: Path, aside: Path) -> None:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of this machine is there."""
+    """Whether a process of this machine is running."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -121,12 +121,12 @@ def locked(
     Raises
     ------
     CremeError
-        Of type `error`, if another process has it, or another part of this one; it says which.
+        Of type `error`, if another process holds it, or another part of this one; it says which.
 
     Warns
     -----
     CremeWarning
-        Where the file system has no locks, as those of some clusters.
+        If the file system has no locks, as those of some clusters.
     """
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
@@ -148,9 +148,9 @@ def locked(
                 break
         os.close(descriptor)
     try:
-        said = {"pid": os.getpid(), "host": socket.gethostname()}
+        owner = {"pid": os.getpid(), "host": socket.gethostname()}
         os.truncate(descriptor, 0)
-        os.write(descriptor, json.dumps(said).encode())
+        os.write(descriptor, json.dumps(owner).encode())
         yield
     finally:
         with contextlib.suppress(OSError):  # Windows removes no open file: it stays
@@ -172,9 +172,9 @@ def _take(descriptor: int) -> None:
 
 
 def _holder(descriptor: int) -> str:
-    """Who has a lock, in brackets; nothing in the moment before it says so."""
+    """The process that holds a lock, in brackets; empty until it has written itself down."""
     try:
-        known = json.loads(os.read(descriptor, 1000))
-        return f" (pid {int(known['pid'])} on {known['host']})"
+        record = json.loads(os.read(descriptor, 1000))
+        return f" (pid {int(record['pid'])} on {record['host']})"
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -21,11 +21,11 @@ from creme.files.remote import (
     OutOfRangeError,
     Remote,
     ask,
+    describe,
     ends_at,
     open_range,
     pause,
     received,
-    said,
     starts_at,
 )
 
@@ -52,12 +52,12 @@ class Download:
     Attributes
     ----------
     file : str
-        What it is called here.
+        Its name in the folder.
     url : str
     about : str
-        What it is, in a few words.
+        Its contents, in a few words.
     sha256 : str, optional
-        Its digest (hexadecimal) where it is known; otherwise that of the first fetch is written
+        Its digest (hexadecimal) if it was published; otherwise that of the first fetch is written
         beside it, and holds from then on.
     unpack : str, optional
         The folder that a tar archive is unpacked into; the archive itself is not kept.
@@ -75,7 +75,7 @@ class _ChangedError(Exception):
 
 
 def place(download: Download, folder: Path) -> Path:
-    """Where a download is once it is whole: a file, or the folder of an archive."""
+    """The path of a download once it is whole: a file, or the folder of an archive."""
     return folder / (download.unpack or download.file)
 
 
@@ -92,7 +92,7 @@ def free_space(folder: Path) -> int:
 
 
 def noted_digest(download: Download, folder: Path) -> str | None:
-    """The digest that a download has to have: the known one, or that of the first fetch.
+    """The digest that a download must have: the published one, or that of the first fetch.
 
     Raises
     ------
@@ -124,7 +124,7 @@ def fetch(
     folder : Path
         Made if needed.
     on_progress : callable
-        Called with the bytes that are here and the size, if it is known.
+        Called with the number of bytes fetched and the size, None if unknown.
 
     Returns
     -------
@@ -134,8 +134,8 @@ def fetch(
     Raises
     ------
     FetchError
-        If the file cannot be fetched, is not the expected one, or does not fit on the disk. Nothing
-        of it then has its name; what can be resumed stays as ``.NAME.part``.
+        If the file cannot be fetched, is not the expected one, or does not fit on the disk. No
+        file then has its name; bytes that can be resumed stay as ``.NAME.part``.
     """
     final = place(download, folder)
     try:
@@ -151,22 +151,22 @@ def fetch(
                 if download.unpack is not None:
                     _unpack(folder / download.file, _note(folder, download), final)
     except OSError as error:
-        # What the network does wrong is no OSError any more.
+        # Failures of the network have become FetchErrors already.
         raise FetchError(f"{final} cannot be written: {error}") from None
     return final
 
 
 def _present(download: Download, folder: Path) -> bool:
-    """Whether all is there; a file that is there must have the digest that it has to have."""
+    """Whether the download is complete; a file that exists must have its expected digest."""
     if download.unpack is not None and (folder / download.unpack).is_dir():
         return True
     file = folder / download.file
     if not file.is_file():
         return False
-    known = noted_digest(download, folder)
-    if known is not None and file_digest(file) != known:
+    expected = noted_digest(download, folder)
+    if expected is not None and file_digest(file) != expected:
         raise FetchError(
-            f"{file} is not the file that {_whose(download)}; remove it to fetch it again"
+            f"{file} is not the file that {_origin(download)}; remove it to fetch it again"
         )
     return download.unpack is None
 
@@ -184,22 +184,22 @@ def _fetch_file(download: Download, folder: Path, on_progress: Progress) -> None
             part.unlink(missing_ok=True)
     else:
         raise FetchError(f"{download.url} changes again and again while it is fetched")
-    found = file_digest(part)
-    known, whose = noted_digest(download, folder), _whose(download)
-    if known is None:
-        known, whose = remote.sha256, "the server announces"
-    if known is not None and found != known:
+    digest = file_digest(part)
+    expected, source = noted_digest(download, folder), _origin(download)
+    if expected is None:
+        expected, source = remote.sha256, "the server announces"
+    if expected is not None and digest != expected:
         part.unlink()
         notes.unlink(missing_ok=True)
         note = _note(folder, download)
-        anew = f"; to take the new one, remove {note}" if note.exists() else ""
+        advice = f"; to take the new one, remove {note}" if note.exists() else ""
         raise FetchError(
-            f"{download.url} has the SHA-256 {found}, and not {known}, which {whose}; it was not "
-            f"kept{anew}"
+            f"{download.url} has the SHA-256 {digest}, and not {expected}, which {source}; it was "
+            f"not kept{advice}"
         )
     sync(part)
     if download.sha256 is None:
-        write_text(_note(folder, download), f"{found}  {download.file}\n")
+        write_text(_note(folder, download), f"{digest}  {download.file}\n")
     part.replace(folder / download.file)
     notes.unlink(missing_ok=True)
     sync(folder)
@@ -219,12 +219,12 @@ def _note(folder: Path, download: Download) -> Path:
     return folder / f"{download.file}.sha256"
 
 
-def _whose(download: Download) -> str:
+def _origin(download: Download) -> str:
     return "was published" if download.sha256 is not None else "was fetched first"
 
 
 def _keep_only_a_beginning(part: Path, notes: Path, download: Download, remote: Remote) -> None:
-    """Keep what an earlier fetch left only if it is a beginning of this very file."""
+    """Keep the bytes of an earlier fetch only if they are the beginning of this very file."""
     now = {"url": download.url, "tag": remote.tag, "size": remote.size}
     before = None
     with contextlib.suppress(OSError, ValueError):
@@ -276,26 +276,26 @@ def _attempt(url: str, part: Path, remote: Remote, on_progress: Progress) -> boo
     """Append what one connection brings; whether that is all."""
     # Without a tag, nothing says that two connections bring parts of the same file.
     at = _size(part) if remote.tag and remote.resumable else 0
-    with open_range(url, f"bytes={at}-" if at else "", remote.tag if at else "") as answer:
-        now = said(answer)
-        # A part's answer need not repeat the tag: the server has compared it.
-        if now.tag != remote.tag and not (at and answer.status == 206 and not now.tag):
+    with open_range(url, f"bytes={at}-" if at else "", remote.tag if at else "") as response:
+        now = describe(response)
+        # A part's response need not repeat the tag: the server has compared it.
+        if now.tag != remote.tag and not (at and response.status == 206 and not now.tag):
             raise _ChangedError
         if now.size is not None and remote.size is not None and now.size != remote.size:
             raise _ChangedError
-        if starts_at(answer) != at:
-            if starts_at(answer) != 0:
+        if starts_at(response) != at:
+            if starts_at(response) != 0:
                 raise FetchError(f"{url}: the server sent another part than bytes {at} and on")
             at = 0  # the server sends it from its beginning
         with part.open("r+b" if at else "wb") as file:
             file.seek(at)
             file.truncate()
-            for block in received(answer):
+            for block in received(response):
                 file.write(block)
                 at += len(block)
                 on_progress(at, remote.size)
-        # Where nobody tells the size, an answer of a part tells its own end.
-        whole = now.size if now.size is not None else ends_at(answer)
+        # If the server gives no size, a response of a part gives its own end.
+        whole = now.size if now.size is not None else ends_at(response)
     return whole is None or at == whole
 
 
@@ -306,7 +306,7 @@ def _unpack(archive: Path, note: Path, final: Path) -> None:
     temporary = final.with_name(f".{final.name}.unpacked")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        # What would be written outside of the folder, links that leave it and devices are refused.
+        # Files outside of the folder, links that leave it and devices are refused.
         with tarfile.open(archive) as tar:
             tar.extractall(temporary, filter="data")
             # The checksum of gzip stands at the very end, behind the archive's.

@@ -1,4 +1,4 @@
-"""What a server has and says of it: the network's side of `creme.files.fetch`.
+"""Files on a server and their descriptions: the network's side of `creme.files.fetch`.
 
 Proxies are those of the environment (``https_proxy``, ``http_proxy``, ``no_proxy``).
 """
@@ -36,7 +36,7 @@ class FetchError(CremeError):
 
 
 class InterruptedFetch(Exception):
-    """What a further attempt may mend.
+    """A failure that a further attempt may overcome.
 
     Attributes
     ----------
@@ -55,18 +55,18 @@ class OutOfRangeError(InterruptedFetch):
 
 @dataclass(frozen=True)
 class Remote:
-    """What a server says of a file.
+    """A server's description of a file.
 
     Attributes
     ----------
     size : int, optional
         Bytes.
     tag : str
-        What changes with its contents; empty where the server does not say.
+        Text that changes with its contents; empty if the server gives none.
     resumable : bool
-        Whether parts of it can be asked for.
+        Whether the server sends parts of it.
     sha256 : str, optional
-        Digest (hexadecimal) where the server tells it, as the Hugging Face hub does of weights.
+        Digest (hexadecimal) if the server gives it, as the Hugging Face hub does for weights.
     """
 
     size: int | None
@@ -76,7 +76,7 @@ class Remote:
 
 
 def ask(url: str) -> Remote:
-    """Ask a server what a file is, without fetching it.
+    """Ask a server for the description of a file, without fetching it.
 
     Raises
     ------
@@ -84,14 +84,14 @@ def ask(url: str) -> Remote:
         If it is not there, or the server does not answer.
     """
     # Not HEAD, which many storage servers refuse for signed addresses.
-    wanted = "bytes=0-0"
+    byte_range = "bytes=0-0"
     for attempt in range(ATTEMPTS):
         try:
-            with open_range(url, wanted) as answer:
-                return said(answer)
+            with open_range(url, byte_range) as response:
+                return describe(response)
         except OutOfRangeError as error:
             problem: InterruptedFetch = error
-            wanted = ""  # a file without a first byte
+            byte_range = ""  # a file without a first byte
         except InterruptedFetch as error:
             problem = error
             if attempt + 1 < ATTEMPTS:
@@ -99,25 +99,25 @@ def ask(url: str) -> Remote:
     raise FetchError(f"{url} cannot be fetched: {problem}")
 
 
-def pause(attempt: int, asked: float = 0.0) -> None:
+def pause(attempt: int, at_least: float = 0.0) -> None:
     """Wait before the attempt after this one, as long as the server asks, up to a minute."""
-    time.sleep(min(60.0, max(asked, WAIT * 2**attempt)))
+    time.sleep(min(60.0, max(at_least, WAIT * 2**attempt)))
 
 
-def open_range(url: str, wanted: str = "", tag: str = "") -> Any:
+def open_range(url: str, byte_range: str = "", tag: str = "") -> Any:
     """Open a file on a server, or a part of it if the file still has this tag.
 
     Raises
     ------
     FetchError
-        If no further attempt would mend what is wrong.
+        If a further attempt would fail as well.
     InterruptedFetch
-        If one may.
+        If a further attempt may succeed.
     """
     # Compressed on the way, a range would be of other bytes.
     headers = {"Accept-Encoding": "identity", "User-Agent": "creme-toolkit"}
-    if wanted:
-        headers["Range"] = wanted
+    if byte_range:
+        headers["Range"] = byte_range
     if tag:
         headers["If-Range"] = tag
     opener = urllib.request.build_opener(_Redirect)
@@ -127,11 +127,11 @@ def open_range(url: str, wanted: str = "", tag: str = "") -> Any:
         with error:
             if error.code == 416:
                 raise OutOfRangeError("416: no bytes from there on") from None
-            said_so = f"{error.code} {error.reason}"
+            status = f"{error.code} {error.reason}"
             if error.code not in _TEMPORARY:
-                raise FetchError(f"{url} cannot be fetched: {said_so}") from None
+                raise FetchError(f"{url} cannot be fetched: {status}") from None
             after = error.headers.get("Retry-After") or ""
-            raise InterruptedFetch(said_so, float(after) if after.isdecimal() else 0) from None
+            raise InterruptedFetch(status, float(after) if after.isdecimal() else 0) from None
     except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -139,15 +139,15 @@ def open_range(url: str, wanted: str = "", tag: str = "") -> Any:
         if isinstance(reason, socket.gaierror) and reason.errno == socket.EAI_NONAME:
             raise FetchError(
                 f"{url} cannot be fetched: no such server is known here; fetch on a machine with "
-                f"network, or name its proxy in https_proxy"
+                f"internet access, or name a proxy in https_proxy"
             ) from None
-        raise InterruptedFetch(_named(reason)) from None
+        raise InterruptedFetch(_text(reason)) from None
     except ValueError as error:
         raise FetchError(f"{url!r} is no address: {error}") from None
 
 
-def received(answer: Any) -> Iterator[bytes]:
-    """The bytes of an answer as they arrive.
+def received(response: Any) -> Iterator[bytes]:
+    """The bytes of a response as they arrive.
 
     Raises
     ------
@@ -155,15 +155,15 @@ def received(answer: Any) -> Iterator[bytes]:
         If the connection breaks.
     """
     try:
-        while block := answer.read(_BLOCK):
+        while block := response.read(_BLOCK):
             yield block
     except (OSError, HTTPException) as error:
-        raise InterruptedFetch(_named(error)) from None
+        raise InterruptedFetch(_text(error)) from None
 
 
-def said(answer: Any) -> Remote:
-    """What an answer's headers say of the whole file."""
-    headers, partial = answer.headers, answer.status == 206
+def describe(response: Any) -> Remote:
+    """The description of the whole file in a response's headers."""
+    headers, partial = response.headers, response.status == 206
     if partial:
         size = (headers.get("Content-Range") or "").rpartition("/")[2]
     else:
@@ -176,26 +176,26 @@ def said(answer: Any) -> Remote:
         size=int(size) if size.isdecimal() else None,
         tag=tag,
         resumable=partial,
-        sha256=getattr(answer, "linked_sha256", None),
+        sha256=getattr(response, "linked_sha256", None),
     )
 
 
-def starts_at(answer: Any) -> int:
-    """The position of an answer's first byte in the file."""
-    if answer.status != 206:
+def starts_at(response: Any) -> int:
+    """The position of a response's first byte in the file."""
+    if response.status != 206:
         return 0
-    match = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range") or "")
+    match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
     return int(match[1]) if match else -1
 
 
-def ends_at(answer: Any) -> int | None:
-    """The position after the last byte that an answer of a part says it has; None for others."""
-    match = re.match(r"bytes \d+-(\d+)", answer.headers.get("Content-Range") or "")
-    return int(match[1]) + 1 if match and answer.status == 206 else None
+def ends_at(response: Any) -> int | None:
+    """The position after the last byte of a response of a part; None for others."""
+    match = re.match(r"bytes \d+-(\d+)", response.headers.get("Content-Range") or "")
+    return int(match[1]) + 1 if match and response.status == 206 else None
 
 
 class _Redirect(urllib.request.HTTPRedirectHandler):
-    """Follows redirections, and keeps the digest that the Hugging Face hub tells on the way."""
+    """Follows redirections, and keeps the digest that the Hugging Face hub gives on the way."""
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -204,9 +204,9 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
             raise FetchError(f"{req.full_url} sends on to {newurl}, which is not encrypted")
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         linked = (headers.get("X-Linked-Etag") or "").strip('"')
-        known = linked if re.fullmatch("[0-9a-f]{64}", linked) else None
+        digest = linked if re.fullmatch("[0-9a-f]{64}", linked) else None
         if request is not None:
-            request.linked_sha256 = known or getattr(req, "linked_sha256", None)  # type: ignore[attr-defined]
+            request.linked_sha256 = digest or getattr(req, "linked_sha256", None)  # type: ignore[attr-defined]
         return request
 
     def http_response(self, request: Any, response: Any) -> Any:
@@ -216,6 +216,6 @@ class _Redirect(urllib.request.HTTPRedirectHandler):
     https_response = http_response
 
 
-def _named(error: object) -> str:
+def _text(error: object) -> str:
     text = str(error)
     return text if isinstance(error, str) or text else type(error).__name__

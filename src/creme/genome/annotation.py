@@ -1,4 +1,4 @@
-"""Annotations: where genes start, and which start stands for a gene."""
+"""Annotations: the TSSs of genes, and the one that stands for a gene."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from functools import cached_property
 from pathlib import Path
 
 from creme.errors import GenomeError, listing, nearest
-from creme.genome.records import TSS, read_bed, read_gtf, read_table, standing
+from creme.genome.records import TSS, read_bed, read_gtf, read_table, tag_rank
 
 _VERSIONED = re.compile(r"(ENS\w*\d{11}|[NX][MR]_\d+)\.\d+(_PAR_Y)?")
 
 
 class Annotation:
-    """The TSSs of an annotation, and how to find them.
+    """The TSSs of an annotation, found by gene or transcript.
 
     Made by `from_gtf`, `from_bed` or `from_table`. In a GTF a gene has transcripts, of which one
     stands for it: the one tagged ``Ensembl_canonical``, else ``MANE_Select``, else
@@ -28,7 +28,7 @@ class Annotation:
     records : iterable of TSS
         Repeated ones are dropped.
     source : str
-        What errors call the annotation: its path.
+        Name of the annotation in errors: its path.
     canonical : bool
         Whether one transcript stands for a gene.
 
@@ -78,7 +78,7 @@ class Annotation:
         return len(self.records)
 
     def __contains__(self, query: str) -> bool:
-        """Whether a gene or a transcript goes by a name or id; see `find`."""
+        """Whether a gene or a transcript has this name or id; see `find`."""
         return bool(
             query in self._by_gene
             or _of_id(self._by_gene_id, query)
@@ -107,24 +107,24 @@ class Annotation:
         Raises
         ------
         GenomeError
-            If nothing goes by that name (with the nearest one); or in a GTF several genes, or one
-            gene on several contigs, do (with what to ask for instead).
+            If nothing has that name (with the nearest one); or if in a GTF several genes, or one
+            gene on several contigs, have it (with the ids to choose from).
         """
-        found = self._by_gene.get(query)
-        if found and not self.canonical:
-            return _distinct(found)
-        found = found or _of_id(self._by_gene_id, query)
-        if found:
-            return [self._one_gene(query, found)]
-        found = _distinct(_of_id(self._by_transcript, query))
-        if len(found) > 1:
-            places = listing(":".join(map(str, tss.place)) for tss in found)
+        matches = self._by_gene.get(query)
+        if matches and not self.canonical:
+            return _distinct(matches)
+        matches = matches or _of_id(self._by_gene_id, query)
+        if matches:
+            return [self._one_gene(query, matches)]
+        matches = _distinct(_of_id(self._by_transcript, query))
+        if len(matches) > 1:
+            places = listing(":".join(map(str, tss.place)) for tss in matches)
             raise GenomeError(
                 f"{self.source}: transcript {query!r} starts at several TSSs: {places}"
             )
-        if not found:
+        if not matches:
             raise GenomeError(f"{self.source} has no gene {query!r}{self._nearest(query)}")
-        return found
+        return matches
 
     def starts(self, query: str) -> list[TSS]:
         """The TSSs of all transcripts of a gene; see `find`, which chooses among them.
@@ -134,32 +134,32 @@ class Annotation:
         Raises
         ------
         GenomeError
-            If nothing goes by that name.
+            If nothing has that name.
         """
-        found = self._by_gene.get(query) or _of_id(self._by_gene_id, query)
-        found = found or _of_id(self._by_transcript, query)
-        if not found:
+        matches = self._by_gene.get(query) or _of_id(self._by_gene_id, query)
+        matches = matches or _of_id(self._by_transcript, query)
+        if not matches:
             raise GenomeError(f"{self.source} has no gene {query!r}{self._nearest(query)}")
-        return list(found)
+        return list(matches)
 
     def representatives(self) -> list[TSS]:
-        """What every gene stands for: as `find`, with genes of one name kept apart."""
+        """The TSSs of all genes, as of `find`; genes of one name are kept apart."""
         if not self.canonical:
-            return [tss for found in self._by_gene.values() for tss in _distinct(found)]
+            return [tss for sites in self._by_gene.values() for tss in _distinct(sites)]
         genes: dict[tuple[str, str], list[TSS]] = {}
         for tss in self.records:
             genes.setdefault((tss.gene_id, tss.contig), []).append(tss)
-        return [min(found, key=_preference) for found in genes.values()]
+        return [min(sites, key=_preference) for sites in genes.values()]
 
-    def _one_gene(self, query: str, found: list[TSS]) -> TSS:
-        genes = list(dict.fromkeys((tss.gene_id, tss.contig) for tss in found))
+    def _one_gene(self, query: str, matches: list[TSS]) -> TSS:
+        genes = list(dict.fromkeys((tss.gene_id, tss.contig) for tss in matches))
         if len(genes) == 1:
-            return min(found, key=_preference)
+            return min(matches, key=_preference)
         if len({gene_id for gene_id, _ in genes}) == len(genes):
             advice = "ask for one by its gene id"
         else:
             advice = "ask for one by the id of its transcript"
-            genes = list(dict.fromkeys((tss.transcript, tss.contig) for tss in found))
+            genes = list(dict.fromkeys((tss.transcript, tss.contig) for tss in matches))
         choices = listing(f"{name} ({contig})" for name, contig in genes)
         raise GenomeError(f"{self.source}: {query!r} stands for several genes: {choices}; {advice}")
 
@@ -185,22 +185,22 @@ class Annotation:
 
 
 def _preference(tss: TSS) -> tuple[tuple[int, str], int, str]:
-    """The least stands for its gene."""
-    return (standing(tss.tag), -tss.span, tss.transcript)
+    """Key by which the least TSS stands for its gene."""
+    return (tag_rank(tss.tag), -tss.span, tss.transcript)
 
 
-def _ids(given: str) -> set[str]:
+def _ids(identifier: str) -> set[str]:
     """An id, and the id without its version; none for an empty one."""
-    return {given, _unversioned(given)} - {""}
+    return {identifier, _unversioned(identifier)} - {""}
 
 
-def _unversioned(given: str) -> str:
-    match = _VERSIONED.fullmatch(given)
-    return match[1] + (match[2] or "") if match else given
+def _unversioned(identifier: str) -> str:
+    match = _VERSIONED.fullmatch(identifier)
+    return match[1] + (match[2] or "") if match else identifier
 
 
 def _of_id(index: dict[str, list[TSS]], query: str) -> list[TSS]:
-    """What goes by an id. One with a version finds one without any, but not another version."""
+    """The TSSs of an id. An id with a version matches one without any, but no other version."""
     bare = _unversioned(query)
     if query in index or bare == query:
         return index.get(query, [])
@@ -214,9 +214,9 @@ def _grouped(pairs: Iterable[tuple[str, TSS]]) -> dict[str, list[TSS]]:
     return groups
 
 
-def _distinct(found: Iterable[TSS]) -> list[TSS]:
+def _distinct(sites: Iterable[TSS]) -> list[TSS]:
     """The first TSS of each place."""
     places: dict[tuple[str, int, str], TSS] = {}
-    for tss in found:
+    for tss in sites:
         places.setdefault(tss.place, tss)
     return list(places.values())

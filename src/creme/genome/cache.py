@@ -1,4 +1,4 @@
-"""Files that are made once from a user's file and kept in the cache folder."""
+"""Files that are derived once from a user's file and kept in the cache folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ABANDONED_AFTER = 24 * 3600.0
 
 
 def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -> tuple[Path, ...]:
-    """Files made from `source`: those in the cache, or made there now.
+    """Files derived from `source`: those in the cache, or written there now.
 
     They are named after the source's absolute path, size and time of modification, so another
     version of the source has files of its own. They are made in a folder of their own, made
@@ -71,7 +71,7 @@ def identity(path: Path) -> tuple[str, int, int]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what killed processes left behind; nothing takes a day to make."""
+    """Remove folders that killed processes left behind; nothing takes a day to make."""
     for making in folder.glob(f"{_MAKING}*"):
         try:
             abandoned = time.time() - making.stat().st_mtime > _ABANDONED_AFTER

@@ -1,4 +1,4 @@
-"""When two names are of one contig."""
+"""Names of contigs, with and without ``chr``."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Genome:
     contigs : mapping of str to int
         Length of each contig, bp, in the order of the file.
     notes : tuple of str
-        What was put into the cache folder, and where.
+        The files that were put into the cache folder, and where they are.
 
     Raises
     ------
@@ -69,12 +69,12 @@ class Genome:
         _genomes.add(self)
 
     @cached_property
-    def _alike(self) -> dict[str, list[str]]:
+    def _by_plain_name(self) -> dict[str, list[str]]:
         """Contigs by their plain names."""
-        found: dict[str, list[str]] = {}
+        contigs: dict[str, list[str]] = {}
         for contig in self.contigs:
-            found.setdefault(plain_contig(contig), []).append(contig)
-        return found
+            contigs.setdefault(plain_contig(contig), []).append(contig)
+        return contigs
 
     def __repr__(self) -> str:
         return f"Genome({str(self.path)!r}, contigs={len(self.contigs)})"
@@ -92,11 +92,11 @@ class Genome:
         Raises
         ------
         GenomeError
-            If there is no such contig; it names the nearest one and some others.
+            If there is no such contig; the message names the nearest one and others.
         """
         if contig in self.contigs:
             return contig
-        if alike := self._alike.get(plain_contig(contig)):
+        if alike := self._by_plain_name.get(plain_contig(contig)):
             switched = contig[3:] if contig.startswith("chr") else f"chr{contig}"
             other = switched if switched in alike else alike[0]
             style = "chr" if other == switched else "other"

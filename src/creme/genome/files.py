@@ -1,4 +1,4 @@
-"""Reading the user's files: plain, gzip or bgzip, told by their first bytes and not their names."""
+"""Reading the user's files: plain, gzip or bgzip, by their first bytes and not their names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal
 from creme.errors import GenomeError
 
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
-"""What a cut or damaged gzip file raises when it is read."""
+"""Exceptions that reading a cut or damaged gzip file raises."""
 
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 
@@ -21,7 +21,7 @@ Compression = Literal["none", "gzip", "bgzip"]
 
 
 def compression(path: Path) -> Compression:
-    """How a file is compressed.
+    """Recognise how a file is compressed.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""An indexed FASTA: which bytes of the file hold which bases.
+"""An indexed FASTA: the bytes of the file that hold given bases.
 
-pyfaidx makes the index and opens the files. It is only ever told to write into the cache folder:
-left to itself it writes beside the FASTA, not atomically, and over an older index. An index beside
+pyfaidx makes the index and opens the files. It is always made to write into the cache folder:
+by default it writes beside the FASTA, not atomically, and over an older index. An index beside
 the FASTA is used where it is not older, as pyfaidx has it, and is checked against the file.
 """
 
@@ -21,7 +21,7 @@ from creme.genome.files import DAMAGE, Compression, compression, damaged, decomp
 
 _LONGEST_HEADER = 1 << 20
 _SUFFIXES = (".gz", ".bgz", ".bz2", ".zip")
-"""pyfaidx tells compression by these; all but the first two it refuses."""
+"""pyfaidx recognises compression by these; it refuses all but the first two."""
 
 
 class IndexedFasta:
@@ -32,7 +32,7 @@ class IndexedFasta:
     lengths : dict of str to int
         Length of each contig, bp, in the order of the file.
     notes : tuple of str
-        What was put into the cache folder, and why.
+        The files that were put into the cache folder, and why.
     """
 
     def __init__(self, path: Path) -> None:
@@ -55,8 +55,8 @@ class IndexedFasta:
         if index is None:
             index = _in_cache(path, fasta, kind)
             notes.append(f"the index of {path} is {index[0]}")
-        made = index if fasta is path else (fasta, *index)
-        advice = f"delete {' and '.join(str(file) for file in made)}"
+        files = index if fasta is path else (fasta, *index)
+        advice = f"delete {' and '.join(str(file) for file in files)}"
         misfit = f"the index {index[0]} does not fit {fasta}"
         try:
             self._file = _File(fasta, index)
@@ -108,7 +108,7 @@ class IndexedFasta:
 class _File:
     """Bytes of the decompressed text, by their position, from what pyfaidx has opened.
 
-    An index that is not there is made.
+    A missing index is made.
     """
 
     def __init__(self, fasta: Path, index: tuple[Path, ...]) -> None:
@@ -142,7 +142,7 @@ class _File:
         return self.faidx.file.read(size)
 
     def misfit(self) -> str | None:
-        """The first contig whose place in the index is not where the file has it.
+        """The first contig that is not where the index has it; None if all are.
 
         Between the last base of a contig and the first of the next there must be one header, of
         that name; after the last contig nothing. That takes a few short reads a contig, and finds
@@ -176,16 +176,16 @@ def _offset(record: Any, position: int) -> int:
 def _is_header(text: bytes, name: str) -> bool:
     *before, header, after = text.split(b"\n") if b"\n" in text else (text, b"")
     blank = all(not line.strip() or line.startswith(b";") for line in before)
-    named = header.startswith(b">") and header[1:].decode("utf-8", "replace").split()[:1] == [name]
-    return blank and named and not after
+    words = header[1:].decode("utf-8", "replace").split()
+    return blank and header.startswith(b">") and words[:1] == [name] and not after
 
 
 def _beside(fasta: Path, kind: Compression) -> tuple[Path, ...] | None:
     """The index files that stand beside the FASTA, if all are there and none is older than it."""
     suffixes = (".fai", ".gzi") if kind == "bgzip" else (".fai",)
     index = tuple(fasta.with_name(fasta.name + suffix) for suffix in suffixes)
-    made = fasta.stat().st_mtime
-    current = all(file.is_file() and file.stat().st_mtime >= made for file in index)
+    modified = fasta.stat().st_mtime
+    current = all(file.is_file() and file.stat().st_mtime >= modified for file in index)
     return index if current else None
 
 
@@ -239,13 +239,13 @@ def _builder(source: Path, fasta: Path) -> Callable[..., None]:
 
 
 def _place(message: str) -> str:
-    """Where pyfaidx found the uneven line."""
-    found = re.search(r"found in >(\S+) at line (\d+)", message)
-    return f" at contig {found[1]!r}, line {found[2]}" if found else ""
+    """The contig and line that pyfaidx names, as a clause."""
+    match = re.search(r"found in >(\S+) at line (\d+)", message)
+    return f" at contig {match[1]!r}, line {match[2]}" if match else ""
 
 
 def _require_fasta(path: Path) -> None:
-    """Refuse what does not start as FASTA does, before anything is made from it."""
+    """Refuse a file that does not start as FASTA does, before anything is made from it."""
     try:
         with opened(path) as handle:
             head = handle.read(1 << 16)
@@ -267,6 +267,6 @@ def _require_biopython(path: Path) -> None:
         from Bio import bgzf  # noqa: F401
     except ImportError:
         raise GenomeError(
-            f"{path} is compressed by bgzip, which takes biopython to read: run 'pip install "
+            f"{path} is compressed by bgzip, which needs biopython to be read: run 'pip install "
             f"creme-toolkit[bgzip]', or decompress it with 'bgzip -d'"
         ) from None

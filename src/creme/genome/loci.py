@@ -19,7 +19,7 @@ from creme.genome.locus import Locus
 from creme.genome.records import TSS
 from creme.parameters import Parameters
 
-_TOLD_ONE_BY_ONE = 5
+_LISTED = 5
 
 
 def select_loci(
@@ -39,7 +39,7 @@ def select_loci(
     annotation : Annotation
     genes : iterable of str, or None
         As `Annotation.find` takes them, in the order wanted; all genes of the annotation if None.
-        What is asked for twice is taken once.
+        A gene that is listed twice is taken once.
     length : int
         Length of the sequences, bp.
     tss : int, optional
@@ -50,7 +50,7 @@ def select_loci(
     list of Locus
         A locus is called by its gene; where several loci have the same gene, each of them is
         called ``GENE@contig:position:strand``. A window that reaches past an end of its contig is
-        padded with N, and a `CremeWarning` tells how much.
+        padded with N, and a `CremeWarning` says by how much.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def select_loci(
         locus if shared[gene] == 1 else replace(locus, name=f"{gene}@{key}")
         for (gene, key), locus in distinct.items()
     ]
-    _tell_padding(loci)
+    _warn_of_padding(loci)
     return loci
 
 
@@ -88,33 +88,34 @@ def look_up(annotation: Annotation, genes: Iterable[str], *, all_starts: bool = 
     Raises
     ------
     GenomeError
-        The first few that cannot be found are told at once.
+        If genes are not found; the message lists the first few of them.
     """
     find = annotation.starts if all_starts else annotation.find
     chosen: list[TSS] = []
     problems: list[str] = []
-    more = 0
+    unlisted = 0
     for gene in dict.fromkeys(genes):
-        if len(problems) == _TOLD_ONE_BY_ONE and gene not in annotation:
-            more += 1  # looking for the nearest name takes a second
+        if len(problems) == _LISTED and gene not in annotation:
+            unlisted += 1  # looking for the nearest name takes a second
             continue
         try:
             chosen.extend(find(gene))
         except GenomeError as error:
-            if len(problems) < _TOLD_ONE_BY_ONE:
+            if len(problems) < _LISTED:
                 problems.append(str(error))
             else:
-                more += 1
+                unlisted += 1
     if problems:
-        raise GenomeError("; ".join(problems) + (f"; and so for {more} more" if more else ""))
+        more = f"; and {unlisted} more genes" if unlisted else ""
+        raise GenomeError("; ".join(problems) + more)
     return chosen
 
 
-def _tell_padding(loci: list[Locus]) -> None:
+def _warn_of_padding(loci: list[Locus]) -> None:
     padded = [(locus, *locus.padding) for locus in loci if any(locus.padding)]
-    if len(padded) > _TOLD_ONE_BY_ONE:
+    if len(padded) > _LISTED:
         worst, left, right = max(padded, key=lambda item: item[1] + item[2])
-        names = listing((locus.name for locus, _, _ in padded), _TOLD_ONE_BY_ONE)
+        names = listing((locus.name for locus, _, _ in padded), _LISTED)
         warnings.warn(
             f"the windows of {len(padded)} loci reach past an end of their contig and are padded "
             f"with N: {names}; the most padded one, {worst.name}, by {left} bp at its 5' end and "
@@ -151,10 +152,11 @@ class LociConfig(Parameters):
 
     @model_validator(mode="after")
     def _one_annotation(self) -> Self:
-        given = [name for name in ("gtf", "bed", "table") if getattr(self, name) is not None]
-        if len(given) != 1:
+        sources = [name for name in ("gtf", "bed", "table") if getattr(self, name) is not None]
+        if len(sources) != 1:
             raise ValueError(
-                f"exactly one of gtf, bed and table is needed, not {' and '.join(given) or 'none'}"
+                f"exactly one of gtf, bed and table is needed, not "
+                f"{' and '.join(sources) or 'none'}"
             )
         return self
 

@@ -32,7 +32,7 @@ class Locus:
     length : int
         Length of the sequence, bp.
     genome : Genome, optional
-        Where the bases come from; two loci are equal whatever theirs is.
+        The source of the bases; it does not count when loci are compared.
     tss : int
         Index of the TSS base in the sequence; ``length // 2`` unless given.
     gene, transcript : str
@@ -136,7 +136,7 @@ class Locus:
 
     @property
     def padding(self) -> tuple[int, int]:
-        """How many N were added at the 5' end and at the 3' end, because the contig ends there."""
+        """Number of N added at the 5' end and at the 3' end, where the contig ends."""
         if self.genome is None:
             return (0, 0)
         low = max(0, -self.start)
@@ -145,7 +145,7 @@ class Locus:
 
     @property
     def key(self) -> str:
-        """What everything random at this locus derives from: ``contig:position:strand``.
+        """The name that everything random at this locus derives from: ``contig:position:strand``.
 
         So neither the name, nor the length, nor the other loci of an experiment matter. For a
         sequence without genome, its name and the start of its digest.
@@ -156,7 +156,7 @@ class Locus:
 
     @property
     def labels(self) -> dict[str, str | int]:
-        """Plain values that label the results of this locus."""
+        """Scalars that label the results of this locus."""
         left, right = self.padding
         return {
             "gene": self.gene,
@@ -171,7 +171,7 @@ class Locus:
         }
 
     def interval(self, tile: Tile) -> tuple[int, int]:
-        """Where a tile of the sequence is on the genome: [start, end), 0-based.
+        """The genomic interval of a tile of the sequence: [start, end), 0-based.
 
         Like the window, it may reach past the ends of the contig.
         """

@@ -107,8 +107,8 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
     for name, quoted, bare in _ATTRIBUTE.findall(text):
         value = quoted or bare
         if name == "tag":
-            # Of equals the first: a tag that recommends nothing does not replace the empty one.
-            tag = min(tag, value.replace(" ", "_"), key=standing)
+            # Of equals the first: a tag without a rank does not replace the empty one.
+            tag = min(tag, value.replace(" ", "_"), key=tag_rank)
         else:
             values.setdefault(name, value)
     gene_id, transcript = values.get("gene_id"), values.get("transcript_id")
@@ -129,8 +129,8 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
 
 
 @cache
-def standing(tag: str) -> tuple[int, str]:
-    """Sorts tags by how much they recommend a transcript, the best first."""
+def tag_rank(tag: str) -> tuple[int, str]:
+    """Sort key of tags: those that recommend a transcript most come first."""
     rank = next((i for i, name in enumerate(CANONICAL) if tag.startswith(name)), len(CANONICAL))
     return (rank, tag if rank < len(CANONICAL) else "")
 
@@ -222,16 +222,16 @@ _ALIASES = {
 
 
 def _columns(names: list[str]) -> tuple[dict[str, int], list[str]]:
-    """Where the columns of a table are, and which required ones are not there."""
+    """Positions of the columns of a table, and names of required ones that it lacks."""
     lower = [name.strip().lower() for name in names]
-    found = {
+    positions = {
         field: lower.index(next(alias for alias in aliases if alias in lower))
         for field, aliases in _ALIASES.items()
         if any(alias in lower for alias in aliases)
     }
     required = [field for field in _ALIASES if field != "transcript"]
-    missing = [" or ".join(map(repr, _ALIASES[f])) for f in required if f not in found]
-    return found, missing
+    missing = [" or ".join(map(repr, _ALIASES[f])) for f in required if f not in positions]
+    return positions, missing
 
 
 def _named(name: str, transcript: str, contig: str, position: int, strand: str) -> TSS:

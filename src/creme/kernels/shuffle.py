@@ -47,7 +47,7 @@ def dinucleotide_shuffles(
     seeds : iterable of int
         From 0 to 2**128 - 1. Several at once cost less each than one by one.
     out : array of uint8, shape (n_seeds, length), optional
-        Where to write; C-contiguous.
+        Array to write into; C-contiguous.
 
     Returns
     -------
@@ -154,7 +154,7 @@ def _dinucleotide(codes: Any, words: Any, out: Any) -> None:
 
 @njit
 def _draw_exits(counts, root, exits, places, state, gamma, picks):  # type: ignore[no-untyped-def]
-    """The order in which each letter is left, and where in `exits` each letter's begin."""
+    """Draw the order of the exits of each letter; `places` are the first ones in `exits`."""
     last = np.empty(LETTERS, dtype=np.int64)
     state = _draw_last_exits(counts, root, last, state, gamma)
     free = np.empty(LETTERS, dtype=np.int64)

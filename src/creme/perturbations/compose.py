@@ -25,24 +25,24 @@ class Compose(Perturbation):
 
     @field_validator("steps", mode="before")
     @classmethod
-    def _made(cls, steps: Any) -> Any:
-        return [_made(step) for step in steps] if isinstance(steps, list | tuple) else steps
+    def _build(cls, steps: Any) -> Any:
+        return [_build_step(step) for step in steps] if isinstance(steps, list | tuple) else steps
 
     @field_serializer("steps")
     def _tables(self, steps: list[Perturbation]) -> list[dict[str, Any]]:
-        """What makes the steps again: their parameters and, unlike pydantic's, their names."""
+        """Tables to make the steps again: their parameters and, unlike pydantic's, their names."""
         return [{"name": step.name, **step.configuration()} for step in steps]
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Apply all; the k-th step, from 0, gets the seed ``derive(seed, "step", k)``."""
         result = Mutant(sequence, [])
-        for place, step in enumerate(self.steps):
-            mutant = step(result.sequence, seed=derive(seed, "step", place))
+        for number, step in enumerate(self.steps):
+            mutant = step(result.sequence, seed=derive(seed, "step", number))
             result = Mutant(result, mutant.edits)
         return result
 
 
-def _made(step: Any) -> Perturbation:
+def _build_step(step: Any) -> Perturbation:
     if isinstance(step, Perturbation):
         return step
     if not isinstance(step, str | Mapping):

@@ -23,7 +23,7 @@ class DinucleotideShuffle(Shuffle):
 
     def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
         """See `creme.kernels.shuffle.dinucleotide_shuffles`."""
-        # numba takes half a second to import: only who shuffles pays.
+        # numba takes half a second to import: only shuffles need it.
         from creme.kernels.shuffle import dinucleotide_shuffles
 
         return dinucleotide_shuffles(codes, seeds)

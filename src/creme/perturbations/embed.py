@@ -12,7 +12,7 @@ from creme.sequence import Edit, Mutant, Sequence, encode
 
 
 def embed(sequence: Sequence, insert: Sequence, start: int) -> Mutant:
-    """Replace what stands at `start` with another sequence, such as a tile of a second locus.
+    """Replace the bases at `start` with another sequence, such as a tile of a second locus.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def embed(sequence: Sequence, insert: Sequence, start: int) -> Mutant:
 
 
 class Embed(Perturbation):
-    """Replace what stands at `start` with given bases: a motif, or a tile of another sequence."""
+    """Replace the bases at `start` with others: a motif, or a tile of another sequence."""
 
     name: ClassVar[str] = "embed"
 

@@ -22,7 +22,7 @@ class MononucleotideShuffle(Shuffle):
 
     def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
         """See `creme.kernels.shuffle.mononucleotide_shuffles`."""
-        # numba takes half a second to import: only who shuffles pays.
+        # numba takes half a second to import: only shuffles need it.
         from creme.kernels.shuffle import mononucleotide_shuffles
 
         return mononucleotide_shuffles(codes, seeds)

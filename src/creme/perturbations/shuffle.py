@@ -1,4 +1,4 @@
-"""What the shuffles share."""
+"""The base of the shuffles."""
 
 from __future__ import annotations
 

@@ -111,8 +111,10 @@ def _advice(path: Path, kind: Kind) -> str | None:
 def _of_file(path: Path, command: str, ending: str, kind: Kind) -> str:
     """The command that takes a file, and where its results are if that is known."""
     made = f"'creme {command} {path}' runs it"
+    if kind is Kind.STUDY:
+        made += ", and with --status says how far it is"
     name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
     folder = path.parent / f"{name}{ending}"
     if isinstance(name, str) and kind_of(folder) is kind:
-        return f"{made}, and its results are in {folder}"
+        return f"{made}; its results are in {folder}"
     return made

@@ -18,7 +18,9 @@ MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
 _SUPPORTING = ("_std", "_se", "_replicates")
 
 
-def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
+def presentation_of(
+    dataset: xr.Dataset, label: str, declared: Presentation | None = None
+) -> Presentation:
     """How a test is shown.
 
     Each part is taken from the Dataset's attributes ``measure``, ``neutral``, ``title``,
@@ -31,6 +33,8 @@ def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
         Of one test; nothing but its attributes and the names of its variables is read.
     label : str
         What the results call the test.
+    declared : Presentation, optional
+        That of the test's class; of the installed test of its name unless given.
 
     Returns
     -------
@@ -38,7 +42,7 @@ def presentation_of(dataset: xr.Dataset, label: str) -> Presentation:
         ``neutral`` is NaN where it is not known.
     """
     name = str(dataset.attrs.get("test", label))
-    declared = _of_class(name)
+    declared = declared or _of_class(name)
     attributes = dataset.attrs
     measure = str(attributes.get("measure", declared.measure if declared else ""))
     neutral = _number(attributes.get("neutral", declared.neutral if declared else math.nan))

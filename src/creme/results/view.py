@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -129,6 +130,11 @@ class ResultsView(ABC):
     def _identity(self) -> SequenceOf[dict[str, Any]]:
         """What makes the experiments that these results are of: that of each stage."""
 
+    @property
+    def sections(self) -> dict[str, Any]:
+        """What makes these results and no others, by section of the file: JSON values."""
+        return dict(self.raw.get("identity", {}))
+
     def open(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A test's Dataset, whose variables are read when they are used.
 
@@ -196,8 +202,11 @@ class ResultsView(ABC):
     def presentation(self, label: str) -> Presentation:
         """How a test is shown: as its results say, its class, or its variables."""
         if label not in self._presentations:
-            self._presentations[label] = presentation_of(self.open(label), label)
+            self._presentations[label] = self._presentation(label)
         return self._presentations[label]
+
+    def _presentation(self, label: str) -> Presentation:
+        return presentation_of(self.open(label), label)
 
     def labels_of(self, test: str) -> list[str]:
         """The labels in `tests` of one registered test."""
@@ -330,9 +339,10 @@ class ResultsView(ABC):
         compare : str or Path, optional
             Another study or experiment, to compare with.
         """
-        from creme.report.page import write_report
-
-        return write_report(self.path, path, compare)
+        # By name: reports and exports are made of views, and stand above this module.
+        page = import_module("creme.report.page")
+        written: Path = page.write_report(self.path, path, compare)
+        return written
 
     def export(
         self,
@@ -351,9 +361,9 @@ class ResultsView(ABC):
         kind : {'csv', 'parquet'}
             Of tables.
         """
-        from creme.export import PARTS, export
-
-        return export(self.path, folder, PARTS if parts is None else parts, kind)
+        module = import_module("creme.export")
+        files: list[str] = module.export(self.path, folder, parts or module.PARTS, kind)
+        return files
 
 
 class ExperimentResults(ResultsView):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from creme.errors import CremeWarning, GenomeError, listing
 from creme.genome import TSS, Annotation, Genome, LociConfig, Locus
 from creme.genome.loci import look_up
-from creme.genome.records import standing
+from creme.genome.records import tag_rank
 from creme.study.config import Selection
 
 Numbers = NDArray[np.int64]
@@ -169,7 +169,7 @@ def _records(
 
 def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:
     """Of transcripts that start at one place the least stands for them, as in an annotation."""
-    return (standing(site.tag), -site.span, site.transcript)
+    return (tag_rank(site.tag), -site.span, site.transcript)
 
 
 def _contigs(records: Iterable[TSS], genome: Genome) -> dict[str, str | None]:

@@ -14,10 +14,13 @@ from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.kind import Kind, kind_of, mistaken
+from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress, UnitCounts, partial, unit_counts
 from creme.results.view import PLACE, ExperimentResults, Failure, ResultsView
 from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
+from creme.suite.tss_activity import TssActivity
+from creme.test import Presentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,6 +77,10 @@ class StageResults(ExperimentResults):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme study {self.study}"
+
+    def _presentation(self, label: str) -> Presentation:
+        declared = TssActivity.presentation() if label == TEST else None
+        return presentation_of(self.open(label), label, declared)
 
 
 class StudyResults(ResultsView):
@@ -244,10 +251,24 @@ class StudyResults(ResultsView):
         frame = self.folder.table("categories")
         return _with_category(dataset, dict(zip(frame["locus"], frame["category"], strict=True)))
 
+    def _presentation(self, label: str) -> Presentation:
+        # The first stage's test is not registered: it needs what only a study knows.
+        declared = TssActivity.presentation() if label == "loci" else None
+        return presentation_of(self.open(label), label, declared)
+
     @property
     def _identity(self) -> SequenceOf[dict[str, Any]]:
         by_stage = self.raw.get("identity", {})
         return [identity for identity in by_stage.values() if isinstance(identity, dict)]
+
+    @property
+    def sections(self) -> dict[str, Any]:
+        """What makes these results and no others, as ``STAGE: SECTION``: JSON values."""
+        return {
+            f"{stage}: {section}": value
+            for stage, identity in self.raw.get("identity", {}).items()
+            for section, value in identity.items()
+        }
 
     def _table(self, name: str) -> pd.DataFrame:
         return self.folder.loci() if name == "loci" else self.folder.table(name)

@@ -1,7 +1,7 @@
-"""Fewer replicates where fewer say the same: when to stop, and what has been measured by then.
+"""Fewer replicates where fewer give the same answer: when to stop, and the measurements so far.
 
-Replicates are added in the order of their names, so what is measured is the first part of what a
-full run measures, and both share predictions.
+Replicates are added in the order of their names, so a test that stops early measures the first
+part of a full run, and both share predictions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from creme.suite.statistics import averaged
 from creme.test import Activities, Request
 
 MINIMUM = 4
-"""Replicates that are always measured: the spread of fewer says nothing."""
+"""Replicates that are always measured: the spread of fewer is no estimate."""
 
 CONFIDENCE = 0.95
 """Of the interval whose width decides; see `settled`."""
@@ -30,7 +30,7 @@ Mask = NDArray[np.bool_]
 
 
 def looks(replicates: int) -> list[int]:
-    """After how many replicates a test looks at what it has, the last time after all.
+    """Numbers of replicates after which a test looks at its effects; the last one is all.
 
     4, 6, 9, 14, 21, ...: each time half as many again, so that there are few looks (each is a
     chance to stop too early) and each asks for enough to fill a batch.
@@ -42,19 +42,19 @@ def looks(replicates: int) -> list[int]:
 
 
 def quantile(tail: float, n: int) -> float:
-    """What Student's t of `n` values exceeds with the probability `tail`."""
+    """The value that Student's t of `n` values exceeds with the probability `tail`."""
     from scipy.special import stdtrit
 
     return float(-stdtrit(n - 1, tail))
 
 
-def settled(values: NDArray[np.float64], tolerance: float) -> Mask:
-    """Which effects are known to the tolerance in all tracks.
+def precise_enough(values: NDArray[np.float64], tolerance: float) -> Mask:
+    """The effects that are known to the tolerance in all tracks.
 
-    An effect is when the half width of its confidence interval, by Student's t, is below that which
-    the tolerance would give a mean of normal values: t s / sqrt(n) < 1.96 tolerance. A few
-    replicates underestimate their spread as often as not, and a test that stops when it looks small
-    would pick those; t asks for 1.6 times less at 4 replicates, and for 1.15 times less at 10.
+    An effect is known when the half width of its confidence interval, by Student's t, is below
+    that which the tolerance would give a mean of normal values: t s / sqrt(n) < 1.96 tolerance. A
+    few replicates underestimate their spread as often as not, and a test that stops when it looks
+    small would pick those; t requires 1.6 times less at 4 replicates, and 1.15 times less at 10.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def settled(values: NDArray[np.float64], tolerance: float) -> Mask:
 
 @dataclass(frozen=True)
 class Layout:
-    """What a test measures once a replicate.
+    """The sequences that a test measures once a replicate.
 
     A cell is a sequence that each replicate has, such as a shuffled tile or a control; an effect is
     computed from one cell or from several.
@@ -100,22 +100,22 @@ class Layout:
     needs: Callable[[Mask], Mask]
     effect: Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
-    def ask(self, cells: Mask, replicates: range) -> Iterator[Sequenceable]:
-        """Cells in their order, and the replicates of each."""
+    def request(self, cells: Mask, replicates: range) -> Iterator[Sequenceable]:
+        """The sequences of cells in their order, replicate by replicate for each."""
         for index in np.argwhere(cells):
-            yield from self.sequences(tuple(int(place) for place in index), replicates)
+            yield from self.sequences(tuple(int(number) for number in index), replicates)
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What became of a `Layout`: NaN for replicates that were not asked for.
+class Measurements:
+    """The activities and effects of a `Layout`; NaN for replicates that were not measured.
 
     Attributes
     ----------
     activities : array of float32, (cells, replicate, track)
     effect : array of float64, (effects, replicate, track)
     used : array of int, (effects,), or None
-        Replicates of each effect; None where all were asked for in any case.
+        Replicates of each effect; None if the test has no tolerance, and so all of them.
     """
 
     activities: NDArray[np.float32]
@@ -123,15 +123,15 @@ class Measured:
     used: NDArray[np.int64] | None
 
     def averaged(self, name: str, dims: tuple[str, ...]) -> xr.Dataset:
-        """Statistics of the effect, and ``replicates_used`` if that was left open."""
-        found = averaged(name, dims, self.effect, self.used)
+        """Statistics of the effect, and ``replicates_used`` of a test with a tolerance."""
+        statistics = averaged(name, dims, self.effect, self.used)
         if self.used is None:
-            return found
-        return found.assign(replicates_used=(dims[:-2], self.used))
+            return statistics
+        return statistics.assign(replicates_used=(dims[:-2], self.used))
 
 
 class AdaptiveTest(BackgroundTest):
-    """A test whose effect is a mean over replicates, of which it may need fewer than all."""
+    """A test whose effect is a mean over replicates, and that may need fewer than all."""
 
     tolerance: float | None = Field(
         None,
@@ -143,48 +143,48 @@ class AdaptiveTest(BackgroundTest):
 
     def configuration(self) -> dict[str, Any]:
         """The parameters; the tolerance only if there is one."""
-        found = super().configuration()
+        parameters = super().configuration()
         if self.tolerance is None:
-            del found["tolerance"]
-        return found
+            del parameters["tolerance"]
+        return parameters
 
     def at_most(self) -> Self:
-        """The test that asks for all that this one may ask for; itself without a tolerance."""
+        """The test that measures all that this one may measure; itself without a tolerance."""
         return self if self.tolerance is None else self.model_copy(update={"tolerance": None})
 
     def at_least(self) -> Self:
-        """The test that asks for what this one asks for whatever the answers are."""
+        """The test that measures only what this one measures in any case."""
         if self.tolerance is None:
             return self
         fewest = min(MINIMUM, self.replicates)
         return self.model_copy(update={"tolerance": None, "replicates": fewest})
 
-    def known(self, size: int) -> int | None:
-        """A number of sequences, if it does not depend on the answers."""
+    def fixed_size(self, size: int) -> int | None:
+        """The number of sequences, or None if it depends on the activities."""
         return size if self.tolerance is None else None
 
-    def measured(self, layout: Layout) -> Generator[Request, Activities, Measured]:
-        """Ask for all replicates, or until each effect is known to the tolerance in all tracks."""
+    def measure_replicates(self, layout: Layout) -> Generator[Request, Activities, Measurements]:
+        """Measure all replicates, or until each effect is known to the tolerance in all tracks."""
         shape = (*layout.cells, self.replicates, -1)
         active = np.ones(layout.effects, dtype=bool)
         if self.tolerance is None:
-            answer = yield layout.ask(layout.needs(active), self._replicates)
-            activities = answer.reshape(shape)
-            return Measured(activities, layout.effect(activities), None)
+            response = yield layout.request(layout.needs(active), self._replicates)
+            activities = response.reshape(shape)
+            return Measurements(activities, layout.effect(activities), None)
         used = np.zeros(layout.effects, dtype=np.int64)
         activities = np.empty(0, dtype=np.float32)
-        done = 0
+        begin = 0
         for end in looks(self.replicates):
             cells = layout.needs(active)
-            answer = yield layout.ask(cells, range(done, end))
-            if not done:
-                tracks = answer.shape[1]
+            response = yield layout.request(cells, range(begin, end))
+            if not begin:
+                tracks = response.shape[1]
                 activities = np.full((*shape[:-1], tracks), np.nan, dtype=np.float32)
-            activities[cells, done:end] = answer.reshape(-1, end - done, answer.shape[1])
+            activities[cells, begin:end] = response.reshape(-1, end - begin, response.shape[1])
             effect, used[active] = layout.effect(activities), end
             if end < self.replicates:
-                active &= ~settled(effect[..., :end, :], self.tolerance)
+                active &= ~precise_enough(effect[..., :end, :], self.tolerance)
             if not active.any():
                 break
-            done = end
-        return Measured(activities, effect, used)
+            begin = end
+        return Measurements(activities, effect, used)

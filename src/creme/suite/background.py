@@ -1,4 +1,4 @@
-"""What all tests share: the TSS tile, random contexts, and how both are drawn."""
+"""The base of tests in random context: the TSS tile and the backgrounds."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from creme.tiling import Tile
 
 
 class BackgroundTest(Test):
-    """A test that keeps a TSS tile and puts random bases elsewhere.
+    """A test that keeps a TSS tile and replaces other bases with random ones.
 
-    Random draws are named by what they are, not by the test that asks for them: the k-th
+    Random draws are named by their purpose, not by the test that uses them: the k-th
     background of a locus is the same bases in every test, so effects are paired and their
     predictions are shared through the store.
     """
@@ -35,7 +35,7 @@ class BackgroundTest(Test):
     )
 
     def model_post_init(self, context: Any) -> None:
-        """Find the perturbation now, so that a wrong name is not found hours later."""
+        """Make the perturbation now: a wrong name is an error at once, and not hours later."""
         super().model_post_init(context)
         _ = self._perturb
 
@@ -52,11 +52,11 @@ class BackgroundTest(Test):
     ) -> list[Sequence]:
         """The locus's random contexts, one a replicate: the whole sequence shuffled.
 
-        `names` tell apart backgrounds that must not be shared; without them the k-th is the same
-        for all tests of the locus. All replicates unless some are given.
+        `names` keep apart backgrounds that must not be shared; without them the k-th is the same
+        for all tests of the locus. `replicates` are all unless given.
         """
-        chosen = self._replicates if replicates is None else replicates
-        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in chosen)
+        numbers = self._replicates if replicates is None else replicates
+        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
         return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
 
     def controls(

@@ -11,7 +11,7 @@ from creme.test import Steps
 
 
 class ContextDependence(AdaptiveTest):
-    """How much of a TSS's activity its context makes.
+    """The share of a TSS's activity that its context contributes.
 
     The whole sequence but the TSS tile is shuffled; the effect is (WT - MUTANT) / WT: positive in
     an enhancing context, negative in a silencing one, 0 in a neutral one.
@@ -24,28 +24,28 @@ class ContextDependence(AdaptiveTest):
 
     name: ClassVar[str] = "context_dependence"
     title: ClassVar[str] = "Context dependence"
-    summary: ClassVar[str] = "How much of a TSS's activity its context makes."
+    summary: ClassVar[str] = "How much of a TSS's activity its context contributes."
     along: ClassVar[str] = ""
 
     def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each replicate."""
         self.tss(unit)
-        return self.known(1 + self.replicates)
+        return self.fixed_size(1 + self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``mutant`` is (replicate, track)."""
         (wild_type,) = yield [unit.sequence]
-        got = yield from self.measured(
+        measured = yield from self.measure_replicates(
             Layout(
                 effects=(),
                 cells=(),
-                sequences=lambda _, some: self.controls(unit, replicates=some),
+                sequences=lambda _, replicates: self.controls(unit, replicates=replicates),
                 needs=lambda effects: effects,
                 effect=lambda mutant: relative(wild_type - mutant, wild_type),
             )
         )
         dims = ("replicate", "track")
         return result(
-            got.averaged("effect", dims),
-            {"wild_type": (("track",), wild_type), "mutant": (dims, got.activities)},
+            measured.averaged("effect", dims),
+            {"wild_type": (("track",), wild_type), "mutant": (dims, measured.activities)},
         )

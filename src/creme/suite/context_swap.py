@@ -46,7 +46,7 @@ class Pair:
 
 
 class ContextSwap(AdaptiveTest):
-    """How a TSS does in the contexts of other TSSs.
+    """The activity of a TSS in the contexts of other TSSs.
 
     The source's TSS tile replaces the target's; the effect is (MUTANT - UNPERTURBED) / WT, with the
     target's sequence UNPERTURBED and the source's WT. In the control, ``dinuc_effect``, the same is
@@ -60,7 +60,7 @@ class ContextSwap(AdaptiveTest):
 
     name: ClassVar[str] = "context_swap"
     title: ClassVar[str] = "Context swap"
-    summary: ClassVar[str] = "How a TSS does in the contexts of other TSSs."
+    summary: ClassVar[str] = "How active a TSS is in the contexts of other TSSs."
     along: ClassVar[str] = ""
 
     groups: dict[str, list[str]] | None = Field(
@@ -76,26 +76,26 @@ class ContextSwap(AdaptiveTest):
         Raises
         ------
         ConfigError
-            If `groups` names a locus that is not there, or one twice.
+            If `groups` names a locus that the experiment lacks, or one twice.
         """
-        named = {locus.name: locus for locus in loci}
-        groups = {"all": list(named)} if self.groups is None else self.groups
+        by_name = {locus.name: locus for locus in loci}
+        groups = {"all": list(by_name)} if self.groups is None else self.groups
         members: dict[str, str] = {}
         for category, names in groups.items():
             for name in names:
-                if name not in named:
+                if name not in by_name:
                     raise ConfigError(
                         f"test {self.name}: groups.{category} names locus {name!r}, which the "
-                        f"experiment does not have{nearest(name, named)}"
+                        f"experiment does not have{nearest(name, by_name)}"
                     )
                 if name in members:
                     raise ConfigError(
-                        f"test {self.name}: locus {name!r} stands in groups.{category} and "
+                        f"test {self.name}: locus {name!r} is in groups.{category} and "
                         f"groups.{members[name]}; a locus has one category"
                     )
                 members[name] = category
         return (
-            Pair(named[source], named[target], members[source], members[target])
+            Pair(by_name[source], by_name[target], members[source], members[target])
             for source in members
             for target in members
         )
@@ -104,13 +104,13 @@ class ContextSwap(AdaptiveTest):
         """Wild type, target, mutant, and two sequences a replicate of the control."""
         self.tss(unit.source)
         self.tss(unit.target)
-        return self.known(3 + 2 * self.replicates)
+        return self.fixed_size(3 + 2 * self.replicates)
 
     def run(self, unit: Pair) -> Steps:
         """Measure a pair; ``dinuc`` and ``dinuc_mutant`` are (replicate, track)."""
         source, target = unit.source, unit.target
-        cut, place = self.tss(source), self.tss(target)
-        insert = Edit(place.start, cut.of(source.sequence))
+        source_tss, target_tss = self.tss(source), self.tss(target)
+        insert = Edit(target_tss.start, source_tss.of(source.sequence))
 
         def swapped(sequence: Sequenceable) -> Mutant:
             return Mutant(sequence, [insert])
@@ -122,11 +122,11 @@ class ContextSwap(AdaptiveTest):
         ]
         controls = self.controls(target)
 
-        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Sequenceable]:
+        def sequences(cell: tuple[int, ...], replicates: range) -> Iterator[Sequenceable]:
             """Cell 0 is the target's shuffled context, 1 has the source's TSS tile in it."""
-            return (swapped(controls[k]) if cell[0] else controls[k] for k in some)
+            return (swapped(controls[k]) if cell[0] else controls[k] for k in replicates)
 
-        got = yield from self.measured(
+        measured = yield from self.measure_replicates(
             Layout(
                 effects=(),
                 cells=(2,),
@@ -135,11 +135,11 @@ class ContextSwap(AdaptiveTest):
                 effect=lambda activities: relative(activities[1] - activities[0], wild_type),
             )
         )
-        dinuc, dinuc_mutant = got.activities
+        dinuc, dinuc_mutant = measured.activities
         dims = ("replicate", "track")
         effect = xr.Dataset({"effect": (("track",), relative(mutant - unperturbed, wild_type))})
         return result(
-            effect.merge(got.averaged("dinuc_effect", dims)),
+            effect.merge(measured.averaged("dinuc_effect", dims)),
             {
                 "wild_type": (("track",), wild_type),
                 "unperturbed": (("track",), unperturbed),

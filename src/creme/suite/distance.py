@@ -17,11 +17,11 @@ from creme.test import Steps
 
 
 class Distance(AdaptiveTest, PositionedTest):
-    """How a tile's effect on a TSS changes with the distance between them.
+    """The change of a tile's effect on a TSS with the distance between them.
 
     The tile stands in random context, first at its own position (CONTROL), then at each test
     position (TEST), the TSS tile being intact; the fold change is TEST / CONTROL, within one
-    background. Distances are signed, negative upstream of the TSS; `creme.analysis.distance`
+    background. Distances are signed, negative upstream of the TSS; `creme.analysis.distances`
     averages the two sides as the paper does.
 
     Notes
@@ -38,28 +38,28 @@ class Distance(AdaptiveTest, PositionedTest):
 
     def size(self, unit: Locus) -> int | None:
         """The wild type, and for each tile and replicate the control and a mutant a position."""
-        tiles, places = len(self.tiling(unit)), len(self.places(unit))
-        return self.known(1 + tiles * (1 + places) * self.replicates)
+        tiles, positions = len(self.tiling(unit)), len(self.places(unit))
+        return self.fixed_size(1 + tiles * (1 + positions) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 
         ``control`` is (tile, replicate, track), ``moved`` (tile, position, replicate, track).
         """
-        tiles, places = tuple(self.tiling(unit)), self.places(unit)
+        tiles, positions = tuple(self.tiling(unit)), self.places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
 
-        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Mutant]:
+        def sequences(cell: tuple[int, ...], replicates: range) -> Iterator[Mutant]:
             """Cell (tile, 0) is the control, (tile, 1 + position) the tile moved there."""
-            tile, place = tiles[cell[0]], cell[1] - 1
-            start = tile.start if place < 0 else places[place].start
-            return (put(backgrounds[k], tile, unit, start) for k in some)
+            tile, position = tiles[cell[0]], cell[1] - 1
+            start = tile.start if position < 0 else positions[position].start
+            return (put(backgrounds[k], tile, unit, start) for k in replicates)
 
-        got = yield from self.measured(
+        measured = yield from self.measure_replicates(
             Layout(
-                effects=(len(tiles), len(places)),
-                cells=(len(tiles), 1 + len(places)),
+                effects=(len(tiles), len(positions)),
+                cells=(len(tiles), 1 + len(positions)),
                 sequences=sequences,
                 needs=lambda at: np.concatenate([at.any(axis=1, keepdims=True), at], axis=1),
                 effect=lambda activities: relative(activities[:, 1:], activities[:, :1]),
@@ -67,11 +67,11 @@ class Distance(AdaptiveTest, PositionedTest):
         )
         dims = ("tile", "position", "replicate", "track")
         return result(
-            got.averaged("fold_change", dims),
+            measured.averaged("fold_change", dims),
             {
                 "wild_type": (("track",), wild_type),
-                "control": (("tile", "replicate", "track"), got.activities[:, 0]),
-                "moved": (dims, got.activities[:, 1:]),
+                "control": (("tile", "replicate", "track"), measured.activities[:, 0]),
+                "moved": (dims, measured.activities[:, 1:]),
             },
-            {**tile_coords(tiles, unit), **place_coords(places, unit)},
+            {**tile_coords(tiles, unit), **place_coords(positions, unit)},
         )

@@ -13,19 +13,19 @@ from pydantic import Field, model_validator
 
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence
-from creme.suite.search import Ask, Search, together
+from creme.suite.search import Query, Search, together
 from creme.suite.statistics import result
 from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
 from creme.tiling import Tile
 
 Mask = NDArray[np.bool_]
-"""Which bases of a tile are kept; the others are the background's."""
+"""True for the bases of a tile that are kept; the others are the background's."""
 
 
 @dataclass
-class _Trace:
-    """The states of a search, the whole tile first, that met their share."""
+class _RemovalTrace:
+    """The states of a search that met their share, the whole tile first."""
 
     windows: list[float]
     scores: list[float]
@@ -39,7 +39,7 @@ class _Trace:
 
 
 class FineTile(TiledTest):
-    """Which parts of a tile do what the whole tile does, by greedy removal.
+    """The smallest parts of a tile that keep its effect, by greedy removal.
 
     The tile stands in random context with the TSS tile, as in the sufficiency test. In stages of
     ever shorter windows, each window that is left is replaced with the background in turn; those
@@ -88,7 +88,7 @@ class FineTile(TiledTest):
         return self
 
     def size(self, unit: Locus) -> None:
-        """Not known beforehand: it depends on the answers; checks the tiling."""
+        """None, since it depends on the activities; checks the tiling."""
         self.tiling(unit)
 
     def run(self, unit: Locus) -> Steps:
@@ -112,34 +112,34 @@ class FineTile(TiledTest):
         whole = whole.reshape(len(tiles), self.replicates, -1)
         mean_control = control.mean(axis=0, dtype=np.float64)
         mean_whole = whole.mean(axis=1, dtype=np.float64)
-        pairs = [(place, track) for place in range(len(tiles)) for track in range(len(wild_type))]
+        pairs = [(number, track) for number in range(len(tiles)) for track in range(len(wild_type))]
         traces = yield from together(
             [
                 self._search(
                     track,
-                    tiles[place],
-                    _Score(mean_whole[place, track], mean_control[track], self.share_of),
+                    tiles[number],
+                    _Score(mean_whole[number, track], mean_control[track], self.share_of),
                     backgrounds,
                     unit,
                 )
-                for place, track in pairs
+                for number, track in pairs
             ]
         )
 
         def padded(values: list[list[float]]) -> np.ndarray:
             """(tile, longest, track), NaN after the end of each."""
             out = np.full((len(tiles), max(map(len, values)), len(wild_type)), np.nan)
-            for (place, track), row in zip(pairs, values, strict=True):
-                out[place, : len(row), track] = row
+            for (number, track), row in zip(pairs, values, strict=True):
+                out[number, : len(row), track] = row
             return out
 
         parts = [
-            [Tile(tiles[place].start + start, tiles[place].start + end) for start, end in runs]
-            for (place, _), runs in zip(pairs, (_runs(t.masks[-1]) for t in traces), strict=True)
+            [Tile(tiles[number].start + start, tiles[number].start + end) for start, end in runs]
+            for (number, _), runs in zip(pairs, (_runs(t.masks[-1]) for t in traces), strict=True)
         ]
         genomic = [[unit.interval(part) for part in row] for row in parts]
         rounds, sub_tiles = ("tile", "round", "track"), ("tile", "sub_tile", "track")
-        found = {
+        measured = {
             "score": (rounds, padded([trace.scores for trace in traces])),
             "window": (rounds, padded([trace.windows for trace in traces])),
             "kept_bp": (rounds, padded([[m.sum() for m in trace.masks] for trace in traces])),
@@ -153,7 +153,7 @@ class FineTile(TiledTest):
             ),
         }
         return result(
-            xr.Dataset(found),
+            xr.Dataset(measured),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (("replicate", "track"), control),
@@ -164,29 +164,31 @@ class FineTile(TiledTest):
 
     def _search(
         self, track: int, tile: Tile, score: _Score, backgrounds: list[Sequence], unit: Locus
-    ) -> Search[_Trace]:
-        """One tile and track; `mask` is the last state that met its share."""
+    ) -> Search[_RemovalTrace]:
+        """Search one tile for one track; `mask` is the last state that met its share."""
         mask = np.ones(len(tile), dtype=bool)
-        trace = _Trace([len(tile)], [score.of(score.whole)], [mask])
+        trace = _RemovalTrace([len(tile)], [score.of(score.whole)], [mask])
 
-        def ask(masks: list[Mask]) -> Ask:
+        def query(masks: list[Mask]) -> Query:
             key = (tile, tuple(mask.tobytes() for mask in masks))
-            return Ask(key, (m for mask in masks for m in _rebuilt(backgrounds, mask, tile, unit)))
+            return Query(
+                key, (m for mask in masks for m in _rebuilt(backgrounds, mask, tile, unit))
+            )
 
-        def means(answer: np.ndarray) -> np.ndarray:
-            return answer[:, track].reshape(-1, self.replicates).mean(axis=1, dtype=np.float64)
+        def means(response: np.ndarray) -> np.ndarray:
+            return response[:, track].reshape(-1, self.replicates).mean(axis=1, dtype=np.float64)
 
         for window, share, removed in zip(self.windows, self.shares, self.removed, strict=True):
-            left = list(_windows(mask, window, max(1, int(window * self.step))))
+            windows = list(_windows(mask, window, max(1, int(window * self.step))))
             count = removed
-            while left and score.defined:
-                without = [_without(mask, [span]) for span in left]
-                costs = means((yield ask(without)))
+            while windows and score.defined:
+                without = [_without(mask, [span]) for span in windows]
+                costs = means((yield query(without)))
                 order = np.argsort(-costs if score.raises else costs, kind="stable")
                 while True:
-                    gone = [left[place] for place in order[:count]]
-                    fewer = _without(mask, gone)
-                    (activity,) = means((yield ask([fewer])))
+                    removed_windows = [windows[number] for number in order[:count]]
+                    fewer = _without(mask, removed_windows)
+                    (activity,) = means((yield query([fewer])))
                     if score.meets(activity, share) or count == 1:
                         break
                     count = (count + 1) // 2
@@ -194,15 +196,19 @@ class FineTile(TiledTest):
                     break
                 mask = fewer
                 trace.accept(window, score.of(activity), mask)
-                left = [span for span in left if span not in gone and mask[slice(*span)].any()]
-        (activity,) = means((yield ask([mask])))
+                windows = [
+                    span
+                    for span in windows
+                    if span not in removed_windows and mask[slice(*span)].any()
+                ]
+        (activity,) = means((yield query([mask])))
         trace.final_score = score.of(activity)
         return trace
 
 
 @dataclass(frozen=True)
 class _Score:
-    """How much of a whole tile's effect, or activity, another activity is."""
+    """The share of a whole tile's effect, or activity, that another activity has."""
 
     whole: float
     control: float

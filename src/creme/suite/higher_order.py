@@ -12,7 +12,7 @@ from pydantic import Field
 from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
 from creme.suite.race import Race
-from creme.suite.search import BOTH, Ask, Direction, Search, Searches, together
+from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, relative, result
 from creme.suite.tiled import TiledTest, tile_coords
 from creme.test import Steps
@@ -23,8 +23,8 @@ ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
-class _Trace:
-    """What one search saw: candidates of each round, and what was chosen."""
+class _ShuffleTrace:
+    """The course of one search: candidates of each round, and the chosen ones."""
 
     shuffled: np.ndarray  # (round, tile, replicate), NaN where nothing was measured
     initial: np.ndarray  # (round,)
@@ -33,7 +33,7 @@ class _Trace:
 
 
 class HigherOrder(TiledTest):
-    """Which sets of tiles together carry a TSS's activity, by greedy search.
+    """The sets of tiles that together carry a TSS's activity, by greedy search.
 
     In each round every tile that is still intact is shuffled in turn, on top of the tiles that were
     chosen before. The tile whose shuffles lower the mean activity most (enhancers), or raise it
@@ -60,27 +60,25 @@ class HigherOrder(TiledTest):
     )
     along: ClassVar[str] = ""
 
-    rounds: int | None = Field(
-        None, ge=1, description="how many tiles to choose; until none is left unless given"
-    )
+    rounds: int | None = Field(None, ge=1, description="how many tiles to choose; all unless given")
     searches: Searches = BOTH
     confidence: float | None = Field(
         None,
         gt=0,
         lt=1,
-        description="with which a round may leave tiles out that are out of reach of the best "
-        "before they have all their replicates; none are unless given",
+        description="with which a round may leave out tiles that are out of reach of the best, "
+        "before they have all their replicates; none is left out unless given",
     )
 
     def configuration(self) -> dict[str, Any]:
         """The parameters; the confidence only if there is one."""
-        found = super().configuration()
+        parameters = super().configuration()
         if self.confidence is None:
-            del found["confidence"]
-        return found
+            del parameters["confidence"]
+        return parameters
 
     def size(self, unit: Locus) -> None:
-        """Not known beforehand: it depends on the answers; checks the tiling."""
+        """None, since it depends on the activities; checks the tiling."""
         self.tiling(unit)
 
     def run(self, unit: Locus) -> Steps:
@@ -88,8 +86,8 @@ class HigherOrder(TiledTest):
 
         ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles chosen before and for
         replicates that were not needed; ``tile_fold_change`` its mean over replicates by the wild
-        type. With a confidence, ``replicates_used``, (search, round, tile, track), says how many
-        were, 0 for tiles chosen before. By (search, round, track):
+        type. With a confidence, ``replicates_used``, (search, round, tile, track), counts the
+        measured ones, 0 for tiles chosen before. By (search, round, track):
         ``initial``, the activity that a round starts from; ``selected`` and ``selected_start``, the
         index and the start of the chosen tile; ``kept``, its kept replicate; ``fold_change``, that
         of the chosen tile.
@@ -120,8 +118,8 @@ class HigherOrder(TiledTest):
         axis = candidates.index("replicate")
         used = None if self.confidence is None else np.isfinite(shuffled).sum(axis=axis)
         by_tile = ("search", "round", "tile", "track")
-        alone = means(relative(shuffled, wild_type), axis, used)
-        change = change.assign(tile_fold_change=(by_tile, alone))
+        single = means(relative(shuffled, wild_type), axis, used)
+        change = change.assign(tile_fold_change=(by_tile, single))
         if used is not None:
             change = change.assign(replicates_used=(by_tile, used))
         return result(
@@ -144,7 +142,7 @@ class HigherOrder(TiledTest):
         wild_type: float,
         tiles: tuple[Tile, ...],
         unit: Locus,
-    ) -> Search[_Trace]:
+    ) -> Search[_ShuffleTrace]:
         lowest = direction == "enhancers"
         rounds = min(self.rounds or len(tiles), len(tiles))
         shuffled = np.full((rounds, len(tiles), self.replicates), np.nan, dtype=np.float32)
@@ -153,34 +151,38 @@ class HigherOrder(TiledTest):
         kept: list[int] = []
         state = Mutant(unit.sequence, [])
         for number in range(rounds):
-            left = [place for place in range(len(tiles)) if place not in selected]
+            remaining = [index for index in range(len(tiles)) if index not in selected]
             path = tuple(zip(selected, kept, strict=True))
-            race = Race(len(left), self.replicates, self.confidence, lowest)
-            while ahead := race.ahead():
-                ask = tuple((left[at], some) for at, some in ahead)
-                answer = yield Ask((path, ask), self._candidates(state, number, tiles, ask, unit))
-                race.measured(answer[:, track])
-            shuffled[number, left] = race.values
+            race = Race(len(remaining), self.replicates, self.confidence, lowest)
+            while pending := race.pending():
+                pairs = tuple((remaining[at], replicates) for at, replicates in pending)
+                response = yield Query(
+                    (path, pairs), self._candidates(state, number, tiles, pairs, unit)
+                )
+                race.record(response[:, track])
+            shuffled[number, remaining] = race.values
             at, mean = race.best()
             nearest = _nearest(race.values[at], mean)
-            selected.append(left[at])
+            selected.append(remaining[at])
             kept.append(nearest)
             initial.append(race.values[at, nearest])
             (state,) = self.shuffles(
-                state, tiles[left[at]], unit, *_names(number), replicates=[nearest]
+                state, tiles[remaining[at]], unit, *_names(number), replicates=[nearest]
             )
-        return _Trace(shuffled, np.array(initial[:-1]), selected, kept)
+        return _ShuffleTrace(shuffled, np.array(initial[:-1]), selected, kept)
 
     def _candidates(
         self,
         state: Mutant,
         number: int,
         tiles: tuple[Tile, ...],
-        ask: tuple[tuple[int, range], ...],
+        pairs: tuple[tuple[int, range], ...],
         unit: Locus,
     ) -> Iterator[Sequenceable]:
-        for place, some in ask:
-            yield from self.shuffles(state, tiles[place], unit, *_names(number), replicates=some)
+        for index, replicates in pairs:
+            yield from self.shuffles(
+                state, tiles[index], unit, *_names(number), replicates=replicates
+            )
 
 
 def _nearest(activities: np.ndarray, mean: float) -> int:
@@ -189,8 +191,8 @@ def _nearest(activities: np.ndarray, mean: float) -> int:
     Two replicates are always equally near, and which of them is kept must not depend on the last
     digit of a prediction, which differs from machine to machine.
     """
-    away = np.abs(activities.astype(np.float64) - mean)
-    return int(np.flatnonzero(away <= away.min() + ROUNDING * abs(mean))[0])
+    deviations = np.abs(activities.astype(np.float64) - mean)
+    return int(np.flatnonzero(deviations <= deviations.min() + ROUNDING * abs(mean))[0])
 
 
 def _names(number: int) -> tuple[str | int, ...]:

@@ -1,4 +1,4 @@
-"""Chosen intervals of the locus sequences: the same for all loci, or some for each."""
+"""Chosen intervals of the locus sequences: the same for all loci, or by locus."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ ByLocus = Intervals | dict[str, Intervals]
 """[start, end) for every locus, or by the names of loci."""
 
 
-def named(chosen: ByLocus | None, loci: SequenceOf[Locus], where: str) -> SequenceOf[Locus]:
+def chosen_loci(chosen: ByLocus | None, loci: SequenceOf[Locus], where: str) -> SequenceOf[Locus]:
     """The loci that intervals are chosen for: those that are named, or all.
 
     Raises
     ------
     ConfigError
-        If one is named that is not among `loci`; `where` says in which field.
+        If one is named that is not among `loci`; `where` is the field that names it.
     """
     if not isinstance(chosen, dict):
         return loci
-    known = [locus.name for locus in loci]
+    names = [locus.name for locus in loci]
     for name in chosen:
-        if name not in known:
+        if name not in names:
             raise ConfigError(
                 f"{where} names locus {name!r}, which the experiment does not have"
-                f"{nearest(name, known)}"
+                f"{nearest(name, names)}"
             )
     return [locus for locus in loci if locus.name in chosen]
 
 
-def of_locus(chosen: ByLocus, locus: Locus) -> list[Tile]:
+def chosen_tiles(chosen: ByLocus, locus: Locus) -> list[Tile]:
     """The intervals chosen for one locus."""
     intervals = chosen[locus.name] if isinstance(chosen, dict) else chosen
     return [Tile(start, end) for start, end in intervals]

@@ -18,7 +18,7 @@ from creme.tiling import Tile
 
 
 class MotifEmbedding(AdaptiveTest):
-    """What a motif does to a TSS's activity, on average over random contexts.
+    """The effect of a motif on a TSS's activity, on average over random contexts.
 
     Each motif is put at each position of the locus's backgrounds, which keep the TSS tile; the
     effect is (MUTANT - CONTROL) / WT, within one background, as in the sufficiency test.
@@ -53,35 +53,35 @@ class MotifEmbedding(AdaptiveTest):
                 raise ValueError("motifs: a motif has at least one base")
         for field in (self.motifs, self.positions):
             if len(set(field)) < len(field):
-                raise ValueError(f"{field}: one stands there twice")
+                raise ValueError(f"{field}: each may be listed once only")
         return self
 
     def size(self, unit: Locus) -> int | None:
         """The wild type, the controls, and a mutant for each motif, position and replicate."""
         self.tss(unit)
         self._places(unit)
-        return self.known(1 + (1 + len(self.motifs) * len(self.positions)) * self.replicates)
+        return self.fixed_size(1 + (1 + len(self.motifs) * len(self.positions)) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 
         ``control`` is (replicate, track), ``mutant`` (motif, position, replicate, track).
         """
-        places = self._places(unit)
+        tiles = self._places(unit)
         (wild_type,) = yield [unit.sequence]
         backgrounds = self.controls(unit)
         motifs = [Sequence.from_string(motif) for motif in self.motifs]
         shape = (len(motifs), len(self.positions))
 
-        def sequences(cell: tuple[int, ...], some: range) -> Iterator[Sequenceable]:
+        def sequences(cell: tuple[int, ...], replicates: range) -> Iterator[Sequenceable]:
             """Cell 0 is the control, the others are motifs by position."""
             if not cell[0]:
-                return (backgrounds[k] for k in some)
-            motif, place = divmod(cell[0] - 1, shape[1])
-            edit = Edit(self.positions[place], motifs[motif])
-            return (Mutant(backgrounds[k], [edit]) for k in some)
+                return (backgrounds[k] for k in replicates)
+            motif, position = divmod(cell[0] - 1, shape[1])
+            edit = Edit(self.positions[position], motifs[motif])
+            return (Mutant(backgrounds[k], [edit]) for k in replicates)
 
-        got = yield from self.measured(
+        measured = yield from self.measure_replicates(
             Layout(
                 effects=shape,
                 cells=(1 + shape[0] * shape[1],),
@@ -95,24 +95,24 @@ class MotifEmbedding(AdaptiveTest):
         )
         dims = ("motif", "position", "replicate", "track")
         return result(
-            got.averaged("effect", dims),
+            measured.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
-                "control": (("replicate", "track"), got.activities[0]),
-                "mutant": (dims, got.activities[1:].reshape(got.effect.shape)),
+                "control": (("replicate", "track"), measured.activities[0]),
+                "mutant": (dims, measured.activities[1:].reshape(measured.effect.shape)),
             },
             {
                 "motif": self.motifs,
-                "position_start": ("position", [place.start for place in places[0]]),
+                "position_start": ("position", [tile.start for tile in tiles[0]]),
                 "position_distance": (
                     ("motif", "position"),
-                    [[unit.distance(place) for place in row] for row in places],
+                    [[unit.distance(tile) for tile in row] for row in tiles],
                 ),
             },
         )
 
     def _places(self, locus: Locus) -> list[list[Tile]]:
-        """Where each motif stands, (motif, position)."""
+        """The interval of each motif at each position, (motif, position)."""
         for motif in self.motifs:
             last = locus.length - len(motif)
             for start in self.positions:

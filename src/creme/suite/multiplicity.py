@@ -13,7 +13,7 @@ from creme.errors import ConfigError
 from creme.genome import Locus
 from creme.sequence import Sequence, Sequenceable
 from creme.suite.positioned import PositionedTest, place_coords, put
-from creme.suite.search import BOTH, Ask, Direction, Search, Searches, best, together
+from creme.suite.search import BOTH, Direction, Query, Search, Searches, best, together
 from creme.suite.statistics import averaged, relative, result
 from creme.suite.tiled import tile_coords
 from creme.test import Steps
@@ -21,15 +21,15 @@ from creme.tiling import Tile
 
 
 @dataclass(frozen=True)
-class _Trace:
-    """What one search saw for one tile."""
+class _CopyTrace:
+    """The course of one search for one tile."""
 
     placed: np.ndarray  # (copy, position, replicate), NaN where a copy stands already
     selected: list[int]
 
 
 class Multiplicity(PositionedTest):
-    """How a TSS's activity scales with copies of a tile, each put where it does most.
+    """The change of a TSS's activity with copies of a tile, each put where it does most.
 
     In random context with the TSS tile, a copy of the tile is tried at every free position; it
     stays where the activity, averaged over the backgrounds, is highest (enhancers) or lowest
@@ -55,12 +55,12 @@ class Multiplicity(PositionedTest):
     searches: Searches = BOTH
 
     def size(self, unit: Locus) -> None:
-        """Not known beforehand: it depends on the searches; checks the positions."""
+        """None, since it depends on the activities; checks the positions."""
         self.tiling(unit)
         self.places(unit)
 
     def places(self, locus: Locus) -> tuple[Tile, ...]:
-        """Where copies may stand; also an error if they overlap, or are fewer than the copies."""
+        """Positions of copies; also an error if they overlap, or are fewer than the copies."""
         places = super().places(locus)
         for one, other in pairwise(places):
             if one.overlaps(other):
@@ -136,20 +136,20 @@ class Multiplicity(PositionedTest):
         places: tuple[Tile, ...],
         backgrounds: list[Sequence],
         unit: Locus,
-    ) -> Search[_Trace]:
+    ) -> Search[_CopyTrace]:
         choose = best(direction, lowest="silencers")
         placed = np.full((self.copies, len(places), self.replicates), np.nan, dtype=np.float32)
         selected: list[int] = []
         states: list[Sequenceable] = list(backgrounds)
         for copy in range(self.copies):
-            free = [place for place in range(len(places)) if place not in selected]
-            answer = yield Ask(
+            free = [index for index in range(len(places)) if index not in selected]
+            response = yield Query(
                 (tile, frozenset(selected)),
-                (put(state, tile, unit, places[place].start) for place in free for state in states),
+                (put(state, tile, unit, places[index].start) for index in free for state in states),
             )
-            activities = answer[:, track].reshape(len(free), self.replicates)
+            activities = response[:, track].reshape(len(free), self.replicates)
             placed[copy, free] = activities
-            at = free[choose(activities.mean(axis=1, dtype=np.float64))]
-            selected.append(at)
-            states = [put(state, tile, unit, places[at].start) for state in states]
-        return _Trace(placed, selected)
+            chosen = free[choose(activities.mean(axis=1, dtype=np.float64))]
+            selected.append(chosen)
+            states = [put(state, tile, unit, places[chosen].start) for state in states]
+        return _CopyTrace(placed, selected)

@@ -12,7 +12,7 @@ from creme.test import Steps
 
 
 class Necessity(AdaptiveTest, TiledTest):
-    """How much of a TSS's activity is lost without a tile, the other tiles being intact.
+    """The share of a TSS's activity that is lost without a tile, the others being intact.
 
     Each tile is shuffled in turn; the effect is (WT - SHUFFLE) / WT: 1 for an enhancer without
     which nothing is left, negative for a silencer.
@@ -28,19 +28,19 @@ class Necessity(AdaptiveTest, TiledTest):
 
     def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each tile and replicate."""
-        return self.known(1 + len(self.tiling(unit)) * self.replicates)
+        return self.fixed_size(1 + len(self.tiling(unit)) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``shuffled`` is (tile, replicate, track)."""
         tiling = self.tiling(unit)
         tiles, wild = tuple(tiling), unit.sequence
         (wild_type,) = yield [wild]
-        got = yield from self.measured(
+        measured = yield from self.measure_replicates(
             Layout(
                 effects=(len(tiles),),
                 cells=(len(tiles),),
-                sequences=lambda cell, some: self.shuffles(
-                    wild, tiles[cell[0]], unit, replicates=some
+                sequences=lambda cell, replicates: self.shuffles(
+                    wild, tiles[cell[0]], unit, replicates=replicates
                 ),
                 needs=lambda tiles: tiles,
                 effect=lambda shuffled: relative(wild_type - shuffled, wild_type),
@@ -48,7 +48,7 @@ class Necessity(AdaptiveTest, TiledTest):
         )
         dims = ("tile", "replicate", "track")
         return result(
-            got.averaged("effect", dims),
-            {"wild_type": (("track",), wild_type), "shuffled": (dims, got.activities)},
+            measured.averaged("effect", dims),
+            {"wild_type": (("track",), wild_type), "shuffled": (dims, measured.activities)},
             tile_coords(tiling, unit),
         )

@@ -1,4 +1,4 @@
-"""What the tests share that move or copy a tile: where it may stand."""
+"""The base of tests that move or copy a tile: the positions that it may have."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PositionedTest(TiledTest):
         return tiling
 
     def places(self, locus: Locus) -> tuple[Tile, ...]:
-        """Where a tile may stand, by start; never over the TSS tile.
+        """The intervals that a tile may be put at, by start; never over the TSS tile.
 
         Raises
         ------

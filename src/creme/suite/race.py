@@ -1,4 +1,4 @@
-"""Which of several candidates is best, without all replicates of those that cannot be."""
+"""The best of several candidates, without all replicates of those that cannot be it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Race:
 
     After each of `looks` a candidate is left out if it is out of reach: if, at the confidence, the
     mean of all its replicates would not be as good as that of the best one so far. It comes back if
-    the best one turns out to be worse. The winner has all its replicates, and so has whatever
-    stayed within reach of it.
+    the best one turns out to be worse. The winner has all its replicates, and so has any
+    candidate that stayed within reach of it.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Race:
         self._sign = 1 if lowest else -1
         self._n = np.zeros(candidates, dtype=int)
 
-    def ahead(self) -> list[tuple[int, range]]:
+    def pending(self) -> list[tuple[int, range]]:
         """The candidates within reach and their replicates to be measured next; none at the end."""
         within = self._within()
         ends = self._ends[-1:] if len(within) == 1 else self._ends
@@ -56,17 +56,18 @@ class Race:
             for at in within
         ]
 
-    def measured(self, activities: NDArray[np.float32]) -> None:
-        """Take in what was `ahead`, candidate by candidate."""
-        done = 0
-        for at, some in self.ahead():
-            self.values[at, some.start : some.stop] = activities[done : done + len(some)]
-            done += len(some)
-            self._n[at] = some.stop
+    def record(self, activities: NDArray[np.float32]) -> None:
+        """Record the activities of the `pending` replicates, candidate by candidate."""
+        begin = 0
+        for at, replicates in self.pending():
+            end = begin + len(replicates)
+            self.values[at, replicates.start : replicates.stop] = activities[begin:end]
+            self._n[at] = replicates.stop
+            begin = end
 
     def best(self) -> tuple[int, float]:
         """The winner, the first one if there are several, and its mean."""
-        means = self.values.mean(axis=1, dtype=np.float64)  # NaN where some are missing
+        means = self.values.mean(axis=1, dtype=np.float64)  # NaN where one is missing
         at = int(np.nanargmin(self._sign * means))
         return at, float(means[at])
 
@@ -76,7 +77,7 @@ class Race:
         )
 
     def _within(self) -> NDArray[np.intp]:
-        """Places of candidates that are within reach and not complete."""
+        """Indices of the candidates that are within reach and not complete."""
         if not self._n.any():
             return np.arange(len(self._n))
         replicates = self.values.shape[1]
@@ -84,7 +85,7 @@ class Race:
         means = self._sign * self._means()
         reach = np.zeros(len(means))
         for n in set(self._n[~complete].tolist()):
-            some = self._n == n
-            spread = self.values[some, :n].std(axis=1, ddof=1, dtype=np.float64)
-            reach[some] = quantile(self._tail, n) * spread * np.sqrt(1 / n - 1 / replicates)
+            rows = self._n == n
+            spread = self.values[rows, :n].std(axis=1, ddof=1, dtype=np.float64)
+            reach[rows] = quantile(self._tail, n) * spread * np.sqrt(1 / n - 1 / replicates)
         return np.flatnonzero(~complete & (means - reach <= means.min()))

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import ALPHABET, Edit, Mutant
-from creme.suite.intervals import ByLocus, named, of_locus
+from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.suite.statistics import relative, result
 from creme.test import Steps, Test, Unit
 from creme.tiling import Tile, disjoint
@@ -21,11 +21,11 @@ BASES = ALPHABET[:4]
 
 
 class SaturationMutagenesis(Test):
-    """What each single base does for a TSS's activity.
+    """The effect of each single base on a TSS's activity.
 
     Every position of the regions is changed to each other base; the effect is (WT - MUTANT) / WT,
-    as in the necessity test: positive where the change costs activity, 0 for the base that stands
-    there.
+    as in the necessity test: positive where the change costs activity, 0 for the base of the
+    wild type.
 
     Notes
     -----
@@ -46,7 +46,7 @@ class SaturationMutagenesis(Test):
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The loci, or those that `regions` names."""
-        return named(self.regions, loci, f"test {self.name}: regions")
+        return chosen_loci(self.regions, loci, f"test {self.name}: regions")
 
     def size(self, unit: Locus) -> int:
         """The wild type, once by itself and once at each position, and three mutants of it."""
@@ -88,5 +88,5 @@ class SaturationMutagenesis(Test):
         )
 
     def _positions(self, locus: Locus) -> np.ndarray:
-        regions = disjoint(of_locus(self.regions, locus), locus.length)
+        regions = disjoint(chosen_tiles(self.regions, locus), locus.length)
         return np.concatenate([np.arange(region.start, region.end) for region in regions])

@@ -1,8 +1,8 @@
 """Greedy searches, several at a time.
 
 The tracks of a model, and the search for enhancers and that for silencers, may choose differently
-and so go different ways. Each search is written for itself; those that stand at the same place ask
-the same question, which is put once.
+and so go different ways. Each search is written for itself; searches that have chosen the same
+have the same query, which is measured once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from creme.sequence import Sequenceable
 from creme.test import Activities, Request
 
 Direction = Literal["enhancers", "silencers"]
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def _distinct(searches: tuple[Direction, ...]) -> tuple[Direction, ...]:
     if len(set(searches)) < len(searches):
-        raise ValueError("each search is named once")
+        raise ValueError("each search may be named once only")
     return searches
 
 
@@ -37,26 +37,26 @@ BOTH: tuple[Direction, ...] = ("enhancers", "silencers")
 
 
 @dataclass(frozen=True)
-class Ask:
-    """A question of a search.
+class Query:
+    """A request of a search.
 
     Attributes
     ----------
     key : hashable
-        What is asked: two searches with the same key ask for the same sequences.
+        Identifies the sequences: two searches with the same key request the same ones.
     sequences : iterable of Sequence or Mutant
-        Consumed for one search of those with this key.
+        Consumed once for all searches with this key.
     """
 
     key: Hashable
     sequences: Iterable[Sequenceable] = field(compare=False)
 
 
-Search = Generator[Ask, Activities, Found]
-"""Yields questions, receives the activities of all tracks, (n, activities), returns its find."""
+Search = Generator[Query, Activities, Result]
+"""Yields queries, receives the activities of all tracks, (n, activities), returns its result."""
 
 
-def together(searches: SequenceOf[Search[Found]]) -> Generator[Request, Activities, list[Found]]:
+def together(searches: SequenceOf[Search[Result]]) -> Generator[Request, Activities, list[Result]]:
     """Run searches in step; every round goes out as one request.
 
     Parameters
@@ -66,42 +66,42 @@ def together(searches: SequenceOf[Search[Found]]) -> Generator[Request, Activiti
     Returns
     -------
     list
-        What each search returned, in their order.
+        The results of the searches, in their order.
     """
-    found: dict[int, Found] = {}
-    asks: dict[int, Ask] = {}
+    results: dict[int, Result] = {}
+    queries: dict[int, Query] = {}
 
-    def advance(number: int, answer: Activities | None) -> None:
+    def advance(number: int, response: Activities | None) -> None:
         try:
-            asks[number] = searches[number].send(answer)  # type: ignore[arg-type]
+            queries[number] = searches[number].send(response)  # type: ignore[arg-type]
         except StopIteration as end:
-            asks.pop(number, None)
-            found[number] = end.value
+            queries.pop(number, None)
+            results[number] = end.value
 
     for number in range(len(searches)):
         advance(number, None)
-    while asks:
-        distinct = {ask.key: ask for ask in asks.values()}
+    while queries:
+        distinct = {query.key: query for query in queries.values()}
         counts: dict[Hashable, int] = {}
-        answers = yield _chained(distinct, counts)
+        responses = yield _chained(distinct, counts)
         ends = np.cumsum([counts[key] for key in distinct])
-        parts = dict(zip(distinct, np.split(answers, ends[:-1]), strict=True))
-        for number, ask in list(asks.items()):
-            advance(number, parts[ask.key])
-    return [found[number] for number in range(len(searches))]
+        parts = dict(zip(distinct, np.split(responses, ends[:-1]), strict=True))
+        for number, query in list(queries.items()):
+            advance(number, parts[query.key])
+    return [results[number] for number in range(len(searches))]
 
 
-def _chained(asks: dict[Hashable, Ask], counts: dict[Hashable, int]) -> Iterator[Sequenceable]:
-    """All sequences; fills in how many each question had, which is known when they are used up."""
-    for key, ask in asks.items():
+def _chained(queries: dict[Hashable, Query], counts: dict[Hashable, int]) -> Iterator[Sequenceable]:
+    """All sequences; writes the number of each query to `counts` when they are used up."""
+    for key, query in queries.items():
         counts[key] = 0
-        for sequence in ask.sequences:
+        for sequence in query.sequences:
             counts[key] += 1
             yield sequence
 
 
 def best(direction: Direction, *, lowest: Direction) -> Callable[[np.ndarray], int]:
-    """Which of some values to choose: the first lowest, or the first highest.
+    """A function that chooses one of several values: the first lowest or the first highest.
 
     Parameters
     ----------

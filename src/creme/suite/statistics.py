@@ -1,4 +1,4 @@
-"""What the tests make of activities: normalised values and their statistics over replicates."""
+"""Normalised values of activities, and their statistics over replicates."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def averaged(
         Dimensions of `values`; one of them is ``replicate``.
     values : array of float64
     used : array of int, optional
-        How many replicates were measured, the first ones, by the dimensions before ``replicate``;
-        all unless given.
+        Numbers of replicates that were measured, from the first on, by the dimensions before
+        ``replicate``; all unless given.
 
     Returns
     -------
@@ -47,10 +47,10 @@ def averaged(
     else:
         std = replicates.isel(replicate=0) * np.nan
     mean, error = replicates.mean("replicate", skipna=False), std / np.sqrt(n)
-    for count, some, part in _partly(values, dims.index("replicate"), used):
-        mean.values[some] = part.mean(axis=1)
-        std.values[some] = part.std(axis=1, ddof=1)
-        error.values[some] = std.values[some] / np.sqrt(count)
+    for count, rows, part in _incomplete(values, dims.index("replicate"), used):
+        mean.values[rows] = part.mean(axis=1)
+        std.values[rows] = part.std(axis=1, ddof=1)
+        error.values[rows] = std.values[rows] / np.sqrt(count)
     return xr.Dataset(
         {
             f"{name}_replicates": replicates,
@@ -63,29 +63,29 @@ def averaged(
 
 def means(values: np.ndarray, axis: int, used: np.ndarray | None) -> np.ndarray:
     """Means over an axis, of its first `used` values where that is not all; NaN for none."""
-    found = values.mean(axis=axis)
-    for _, some, part in _partly(values, axis, used):
-        found[some] = part.mean(axis=1)
-    return found
+    averages = values.mean(axis=axis)
+    for _, rows, part in _incomplete(values, axis, used):
+        averages[rows] = part.mean(axis=1)
+    return averages
 
 
-def _partly(
+def _incomplete(
     values: np.ndarray, axis: int, used: np.ndarray | None
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """What has some of its replicates, by their number: number, which, (which, number, ...)."""
+    """Rows that lack replicates, by the number measured: number, rows, (rows, number, ...)."""
     if used is None:
         return
-    # What is complete is left as it was computed, to the last digit.
+    # Complete rows are left as they were computed, to the last digit.
     moved = np.moveaxis(values, axis, used.ndim)
     for count in np.unique(used):
         if 0 < count < values.shape[axis]:
-            some = used == count
-            yield int(count), some, moved[some][:, :count]
+            rows = used == count
+            yield int(count), rows, moved[rows][:, :count]
 
 
 def result(
     measured: xr.Dataset, activities: Variables, coords: Mapping[str, Any] | None = None
 ) -> xr.Dataset:
-    """A test's Dataset: raw activities and what was computed from them."""
+    """A test's Dataset: raw activities and the values computed from them."""
     raw = xr.Dataset({name: (dims, values) for name, (dims, values) in activities.items()}, coords)
     return raw.merge(measured)

@@ -19,7 +19,7 @@ from creme.tiling import Tile
 
 
 class Sufficiency(AdaptiveTest, TiledTest):
-    """How much a tile does to a TSS by itself, in random context.
+    """The effect of a tile on a TSS by itself, in random context.
 
     The TSS tile alone (TSS-CONTROL) and the TSS tile with the tile in question (CRE-TSS-MUTANT)
     stand in shuffled sequences at their own positions; the effect is
@@ -43,20 +43,21 @@ class Sufficiency(AdaptiveTest, TiledTest):
         """The wild type, the controls, and a mutant for each tile and replicate."""
         tiles = len(self.tiling(unit))
         controls = 1 if self.backgrounds_of == "locus" else tiles
-        return self.known(1 + (controls + tiles) * self.replicates)
+        return self.fixed_size(1 + (controls + tiles) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
         """Measure a locus; ``control`` and ``mutant`` end in (replicate, track)."""
         tiling = self.tiling(unit)
         (wild_type,) = yield [unit.sequence]
-        got = yield from self.measured(self._layout(tuple(tiling), unit, wild_type))
+        measured = yield from self.measure_replicates(self._layout(tuple(tiling), unit, wild_type))
+        activities = measured.activities
         dims: tuple[str, ...] = ("tile", "replicate", "track")
         if self.backgrounds_of == "locus":
-            control, control_dims, mutant = got.activities[0], dims[1:], got.activities[1:]
+            control, control_dims, mutant = activities[0], dims[1:], activities[1:]
         else:
-            control, control_dims, mutant = got.activities[:, 0], dims, got.activities[:, 1]
+            control, control_dims, mutant = activities[:, 0], dims, activities[:, 1]
         return result(
-            got.averaged("effect", dims),
+            measured.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
                 "control": (control_dims, control),
@@ -70,8 +71,8 @@ class Sufficiency(AdaptiveTest, TiledTest):
         if self.backgrounds_of == "locus":
             backgrounds = self.controls(locus)
 
-            def shared(cell: tuple[int, ...], some: range) -> Iterable[Sequenceable]:
-                chosen = [backgrounds[k] for k in some]
+            def shared(cell: tuple[int, ...], replicates: range) -> Iterable[Sequenceable]:
+                chosen = [backgrounds[k] for k in replicates]
                 return _with_tile(tiles[cell[0] - 1], locus, chosen) if cell[0] else chosen
 
             return Layout(
@@ -82,13 +83,13 @@ class Sufficiency(AdaptiveTest, TiledTest):
                 effect=lambda activities: relative(activities[1:] - activities[0], wild_type),
             )
 
-        @lru_cache(maxsize=1)  # a tile's controls and its mutants are asked for in turn
-        def controls(tile: Tile, some: range) -> list[Sequence]:
-            return self.controls(locus, self.name, tile.start, tile.end, replicates=some)
+        @lru_cache(maxsize=1)  # a tile's controls and its mutants are requested in turn
+        def controls(tile: Tile, replicates: range) -> list[Sequence]:
+            return self.controls(locus, self.name, tile.start, tile.end, replicates=replicates)
 
-        def independent(cell: tuple[int, ...], some: range) -> Iterable[Sequenceable]:
+        def independent(cell: tuple[int, ...], replicates: range) -> Iterable[Sequenceable]:
             tile = tiles[cell[0]]
-            chosen = controls(tile, some)
+            chosen = controls(tile, replicates)
             return _with_tile(tile, locus, chosen) if cell[1] else chosen
 
         return Layout(

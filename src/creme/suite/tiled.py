@@ -1,4 +1,4 @@
-"""What the tests of tiles share: which tiles, their shuffles, their coordinates."""
+"""The base of tests of tiles: the tiles, their shuffles, their coordinates."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from creme.genome import Locus
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, Sequenceable
 from creme.suite.background import BackgroundTest
-from creme.suite.intervals import ByLocus, named, of_locus
+from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.test import Unit
 from creme.tiling import Tile, Tiling
 
@@ -35,15 +35,15 @@ class TiledTest(BackgroundTest):
         Raises
         ------
         ConfigError
-            If `tiles` names a locus that is not there.
+            If `tiles` names a locus that the experiment lacks.
         """
-        return named(self.tiles, loci, f"test {self.name}: tiles")
+        return chosen_loci(self.tiles, loci, f"test {self.name}: tiles")
 
     def tiling(self, locus: Locus) -> Tiling:
         """The TSS tile and the tiles to test; see `creme.tiling.Tiling`."""
         if self.tiles is None:
             return Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
-        chosen = tuple(of_locus(self.tiles, locus))
+        chosen = tuple(chosen_tiles(self.tiles, locus))
         return Tiling.of(locus.length, self.tss(locus), chosen)
 
     def shuffles(
@@ -56,12 +56,12 @@ class TiledTest(BackgroundTest):
     ) -> Iterator[Mutant]:
         """`sequence` with the locus's bases in the tile shuffled, once a replicate.
 
-        `names` tell apart shuffles of a tile that must not be shared. All replicates unless some
-        are given.
+        `names` keep apart shuffles of a tile that must not be shared. `replicates` are all unless
+        given.
         """
-        what = (locus.key, "tile", tile.start, tile.end, *names)
-        chosen = self._replicates if replicates is None else replicates
-        seeds = [derive(self.seed, *what, replicate) for replicate in chosen]
+        prefix = (locus.key, "tile", tile.start, tile.end, *names)
+        numbers = self._replicates if replicates is None else replicates
+        seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
         for shuffled in self._perturb.many(tile.of(locus.sequence), seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 

@@ -1,4 +1,4 @@
-"""TSS activity: what a study selects its loci by."""
+"""TSS activity, by which a study selects its loci."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from creme.test import Profiles, Steps, Test
 
 
 class TssActivity(Test):
-    """Activity at the TSS, and where the profile around it is highest.
+    """Activity at the TSS, and the highest bin of the profile around it.
 
     Notes
     -----
@@ -65,12 +65,12 @@ class TssActivity(Test):
             return xr.Dataset({"n": ((), share)})
         (profile,) = yield Profiles([sequence])
         (wild_type,) = yield [sequence]
-        height, away = self.summit(profile)
+        height, distance = self.summit(profile)
         return xr.Dataset(
             {
                 "wild_type": ("track", wild_type),
                 "summit_activity": ("track", height),
-                "summit_distance": ("track", away.astype(np.float64)),
+                "summit_distance": ("track", distance.astype(np.float64)),
                 "n": ((), share),
             }
         )
@@ -82,10 +82,11 @@ class TssActivity(Test):
         ----------
         profile : array of float32, (bins, tracks)
         """
-        chosen = [[k] for k in range(profile.shape[1])] if self.profiles is None else self.profiles
-        values = np.stack([profile[:, some].mean(axis=1, dtype=np.float64) for some in chosen], 1)
-        away = (np.array(self.bins) - self.tss_bin) * self.bin_size
+        groups = [[k] for k in range(profile.shape[1])] if self.profiles is None else self.profiles
+        values = np.stack([profile[:, group].mean(axis=1, dtype=np.float64) for group in groups], 1)
+        distances = (np.array(self.bins) - self.tss_bin) * self.bin_size
         highest = values == values.max(axis=0)
-        nearest = np.where(highest, np.abs(away)[:, None], np.iinfo(np.int64).max).argmin(axis=0)
+        away = np.where(highest, np.abs(distances)[:, None], np.iinfo(np.int64).max)
+        nearest = away.argmin(axis=0)
         heights = values[nearest, np.arange(values.shape[1])].astype(np.float32)
-        return heights, away[nearest]
+        return heights, distances[nearest]

@@ -1,0 +1,14 @@
+"""Values as people say them, for the command line and the report."""
+
+from __future__ import annotations
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that suits them."""
+    if 0 < seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
