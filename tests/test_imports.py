@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
 LEVELS = (
+    {"lazy"},
     {"creme", "errors"},
     {"files", "moved", "parameters", "registry", "seeds", "sequence", "tracks"},
     # Modules of a former version, which forward to where their contents are now.

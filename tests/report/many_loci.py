@@ -10,6 +10,7 @@ import xarray as xr
 
 from creme.study.config import STAGES
 from creme.study.folder import SELECTED, Folder
+from creme.study.loci import TEST
 from creme.suite.statistics import averaged
 
 LENGTH, TILE, TILES, REPLICATES, ROUNDS, COPIES = 196_608, 5000, 38, 10, 5, 4
@@ -51,11 +52,11 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
     for stage in STAGES:
         if stage in WITHOUT:
             continue
-        if stage != "loci":
-            dataset = _DATASETS[stage](rng, coords)
-            dataset.attrs = {"test": stage, "configuration": "{}"}
-            folder.results(stage).path.mkdir(parents=True)
-            folder.results(stage).save(stage, dataset)
+        label = label_of(stage)
+        dataset = _activities(coords) if stage == "loci" else _DATASETS[stage](rng, coords)
+        dataset.attrs = {"test": label, "configuration": "{}"}
+        folder.results(stage).path.mkdir(parents=True)
+        folder.results(stage).save(label, dataset)
         folder.update_stage(stage, {"state": "finished", "units": loci, **counts})
     table = pd.DataFrame(
         {
@@ -70,6 +71,17 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
     )
     folder.write(path / SELECTED, table, "\t")
     return folder
+
+
+def label_of(stage: str) -> str:
+    """The label of a stage's Dataset."""
+    return TEST if stage == "loci" else stage
+
+
+def _activities(coords: dict[str, tuple[str, np.ndarray]]) -> xr.Dataset:
+    n = len(coords["locus"][1])
+    activity = np.linspace(30, 300, n, dtype=np.float32)[:, None]
+    return xr.Dataset({"wild_type": (("locus", "track"), activity)}, coords)
 
 
 def _coords(names: list[str]) -> dict[str, tuple[str, np.ndarray]]:

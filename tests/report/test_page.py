@@ -392,7 +392,8 @@ def test_a_stage_that_is_missing_is_said(copied):
     assert "Necessity: 1 unit failed" in words
     assert "Sufficiency is interrupted" in words
     assert (
-        "Without results, and so without figures: Sufficiency, Distance, Fine-tile search" in words
+        "Without results, and so without figures: Sufficiency, Distance, Multiplicity, "
+        "Fine-tile search" in words
     )
     assert "enhancers" not in found.rows
     locus = found.locus(0)["tracks"][0]
@@ -457,32 +458,20 @@ def test_activities_that_are_not_positive_are_said(finished, tmp_path, undrawn):
     assert "The activity of 1 locus is 0: effects there are not defined." in words
 
 
-def test_tests_that_have_no_place_are_named(finished, tmp_path):
-    folder = Path(shutil.copytree(finished.path / "stages" / "necessity", tmp_path / "x.results"))
-    shutil.copytree(folder / "necessity.zarr", folder / "mine.zarr")
-    shutil.copytree(folder / "necessity.zarr", folder / "again.zarr")
-    state = json.loads((folder / "run.json").read_text())
-    state["identity"]["tests"] |= {"mine": {"name": "dose"}, "again": {"name": "necessity"}}
-    (folder / "run.json").write_text(json.dumps(state))
-    found = Page(write_report(folder))
-    assert "Not shown on this page: mine, necessity; 'creme results' prints" in found.words
-    assert len(found.rows["gene"]) == 6
-
-
 def test_several_activities(tmp_path, undrawn):
     folder = many_loci.write(tmp_path / "many.study", 3).path
-    for stage in STAGES[1:]:
+    for stage in STAGES:
         if stage in many_loci.WITHOUT:
             continue
         results = StudyResults(folder).folder.results(stage)
-        one = results.load(stage).drop_encoding()
+        one = results.load(many_loci.label_of(stage)).drop_encoding()
         both = xr.concat(
             [one.assign_coords(track=["other"]), one],
             "track",
             data_vars="minimal",
             coords="minimal",
         )
-        results.save(stage, both)
+        results.save(many_loci.label_of(stage), both)
     found = Page(write_report(folder))
     assert [track["track"] for track in found.locus(0)["tracks"]] == [many_loci.TRACK, "other"]
     first, second = found.locus(1)["tracks"]

@@ -127,7 +127,7 @@ def test_a_study_of_an_earlier_version_says_how_to_get_it(copied, undrawn):
 
 
 def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):
-    source = change(copied, lambda table: table.iloc[:0])
+    results = change(copied, lambda table: table.iloc[:0])
     assert coverage(results) is None
     assert f"{STARTS}no locus has a category." in Page(write_report(copied)).words
     state = json.loads((copied / "study.json").read_text())

@@ -3,6 +3,8 @@
 Each function draws into the Axes that it is given, or into a new figure of one column's width, and
 returns the Axes. pyplot and its state are not used, so that no display is needed.
 
+`measure_grid` arranges the measure of any test, and the functions called measure_... draw it.
+
 matplotlib is imported with the first function that is used, and not before.
 """
 
@@ -23,6 +25,12 @@ __all__ = [
     "fine_tile_search",
     "greedy_traces",
     "individual_effects",
+    "mean_over_loci",
+    "measure_by_locus",
+    "measure_curves",
+    "measure_grid",
+    "measure_heat_map",
+    "measure_letters",
     "necessity_sufficiency",
     "observed_and_additive",
     "panels",
@@ -38,8 +46,12 @@ if TYPE_CHECKING:
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
     from creme.report.fine_tile import fine_tile_map, fine_tile_search
+    from creme.report.grid import mean_over_loci
+    from creme.report.grid_reading import measure_grid
     from creme.report.higher_order import greedy_traces, individual_effects, observed_and_additive
     from creme.report.map import tile_map
+    from creme.report.measure_figures import measure_by_locus, measure_curves
+    from creme.report.measure_map import measure_heat_map, measure_letters
     from creme.report.multiplicity import saturation_curves
     from creme.report.style import panels, save
     from creme.report.tiles import necessity_sufficiency, tile_effects
@@ -55,6 +67,12 @@ _HOMES = {
     "fine_tile_search": "creme.report.fine_tile",
     "greedy_traces": "creme.report.higher_order",
     "individual_effects": "creme.report.higher_order",
+    "mean_over_loci": "creme.report.grid",
+    "measure_by_locus": "creme.report.measure_figures",
+    "measure_curves": "creme.report.measure_figures",
+    "measure_grid": "creme.report.grid_reading",
+    "measure_heat_map": "creme.report.measure_map",
+    "measure_letters": "creme.report.measure_map",
     "necessity_sufficiency": "creme.report.tiles",
     "observed_and_additive": "creme.report.higher_order",
     "panels": "creme.report.style",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from creme.errors import ConfigError
+from creme.report.grid import Floats, MeasureGrid, words_of
 from creme.report.measure_figures import MOST_POINTS, axis_label, has_bars, scale_of
-from creme.report.measure_grid import Floats, MeasureGrid, words_of
 from creme.report.page.encode import Data, numbers
 from creme.report.page.measure_section import read_grid
 from creme.report.page.results import PageResults, title_of

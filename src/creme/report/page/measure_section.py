@@ -10,24 +10,17 @@ from matplotlib.figure import Figure
 
 from creme import report
 from creme.errors import ConfigError
+from creme.report.grid import MeasureGrid, mean_over_loci, words_of
+from creme.report.grid_reading import measure_grid, variables_of
 from creme.report.marks import name as short_name
 from creme.report.marks import number
 from creme.report.measure_figures import (
-    MOST_LETTERS,
     axis_label,
     has_bars,
     measure_by_locus,
     measure_curves,
-    measure_heat_map,
-    measure_letters,
 )
-from creme.report.measure_grid import (
-    MeasureGrid,
-    mean_over_loci,
-    measure_grid,
-    variables_of,
-    words_of,
-)
+from creme.report.measure_map import MOST_LETTERS, measure_heat_map, measure_letters
 from creme.report.page.encode import Child, Html, name
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import PageResults, title_of

@@ -20,6 +20,7 @@ from creme.report.page.results import (
 from creme.report.page.svg import inline
 from creme.report.page.table import count, table
 from creme.results.view import Failure, ResultsView
+from creme.results.words import duration
 
 CAVEAT = (
     "What a model shows is a hypothesis about biology, and not a measurement. Effects are "
@@ -259,12 +260,3 @@ def _failures(view: ResultsView, stage: str) -> Html | None:
     if len(failures) > _FAILURES:
         items.append(tag("li", f"and {count(len(failures) - _FAILURES)} more"))
     return tag("details", tag("summary", f"{len(failures)} failed"), tag("ul", *items))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them, with hours as hours."""
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
