@@ -110,6 +110,10 @@ class MeasureGrid:
             furthest: Floats = np.nanmax(flat, axis=1, initial=np.nan)
             return furthest
 
+    def has_values(self, place: int) -> bool:
+        """Whether there is such a locus, and a value of it."""
+        return place < len(self.loci) and bool(np.isfinite(self.values[place]).any())
+
     @property
     def complete(self) -> list[int]:
         """The places of the loci that have a value wherever any locus has one."""

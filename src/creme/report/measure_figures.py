@@ -60,7 +60,7 @@ def measure_curves(
     """
     ax = axes_of(ax, height=52)
     label_axes(ax, grid, title)
-    if not np.isfinite(grid.values[place]).any():
+    if not grid.has_values(place):
         note(ax, "nothing to draw: no value is finite")
         return ax
     tints = _tints(grid)
@@ -149,6 +149,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
     many = len(grid.loci) > MOST_NAMED
     ax = axes_of(ax, height=52 if single and many else 16 + 4.2 * min(len(grid.loci), MOST_NAMED))
     ax.set_xlabel(words_of(grid.measure))
+    ax.set_ylabel("loci" if single and many else "locus")
     if title:
         ax.set_title(title)
     if not np.isfinite(grid.values).any():
@@ -157,7 +158,6 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
     if single and many:
         values = grid.values.ravel()
         ax.hist(values[np.isfinite(values)], bins=min(40, 5 + len(grid.loci) // 10), color=GREEN)
-        ax.set_ylabel("loci")
         if grid.neutral is not None:
             zero(ax, grid.neutral, across=False)
         return ax

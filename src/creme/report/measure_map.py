@@ -44,11 +44,11 @@ def measure_heat_map(
     ax = axes_of(ax, height=35)
     label_axes(ax, grid, title)
     ax.set_ylabel(words_of(grid.row_dim))
-    columns = _columns(grid, place)
-    values = grid.values[place][:, columns]
-    if not np.isfinite(values).any():
+    if not grid.has_values(place):
         note(ax, "nothing to draw: no value is finite")
         return ax
+    columns = _columns(grid, place)
+    values = grid.values[place][:, columns]
     base = grid.neutral
     if base is None:
         image = ax.imshow(values, aspect="auto", interpolation="none", cmap="viridis")
@@ -58,7 +58,7 @@ def measure_heat_map(
         image = ax.imshow(values, aspect="auto", interpolation="none", cmap=_DIVERGING, norm=norm)
     figure = ax.get_figure(root=True)
     assert figure is not None
-    bar = figure.colorbar(image, ax=ax, fraction=0.03, pad=0.01)
+    bar = figure.colorbar(image, cax=ax.inset_axes((1.01, 0, 0.012, 1)))
     bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
     bar.outline.set_linewidth(0.4)  # type: ignore[operator]
     bar.set_label(words_of(grid.measure), fontsize=SMALL)
@@ -97,15 +97,13 @@ def measure_letters(
     ax : Axes, optional
     """
     ax = axes_of(ax, height=30)
-    columns = _columns(grid, place)
-    heights, label = profile_of(grid, place)
-    heights = heights[columns]
-    ax.set_ylabel(label)
-    if title:
-        ax.set_title(title)
-    if not np.isfinite(heights).any():
+    label_axes(ax, grid, title)
+    ax.set_ylabel(profile_name(grid))
+    if not grid.has_values(place):
         note(ax, "nothing to draw: no value is finite")
         return ax
+    columns = _columns(grid, place)
+    heights = profile_of(grid, place)[columns]
     letters = None if grid.letters is None else grid.letters[place][columns]
     base = grid.neutral or 0.0
     if letters is None or len(columns) > MOST_LETTERS:
@@ -117,21 +115,24 @@ def measure_letters(
         room = 0.06 * ((high - low) or 1.0)
         ax.set_ylim(low - room, high + room)
     ax.set_xlim(-0.5, len(columns) - 0.5)
-    ax.tick_params(labelbottom=False)
     zero(ax, base)
     _column_ticks(ax, grid, place, columns)
-    ax.set_xlabel("")
     return ax
 
 
-def profile_of(grid: MeasureGrid, place: int) -> tuple[np.ndarray, str]:
-    """One value a position: the test's own, or the mean over the rows; and what it is."""
+def profile_of(grid: MeasureGrid, place: int) -> np.ndarray:
+    """One value a position: the test's own profile, or the mean over the rows."""
     if grid.profile is not None:
-        return grid.profile[place], words_of(grid.profile_name)
+        return grid.profile[place]
     there = np.isfinite(grid.values[place])
     total = np.where(there, grid.values[place], 0.0).sum(axis=0)
     n = there.sum(axis=0)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan), f"mean {words_of(grid.measure)}"
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def profile_name(grid: MeasureGrid) -> str:
+    """What `profile_of` is, in words."""
+    return words_of(grid.profile_name) or f"mean {words_of(grid.measure)}"
 
 
 def _draw_letter(ax: Axes, letter: str, column: int, base: float, height: float) -> None:

@@ -20,7 +20,7 @@ from creme.report.measure_figures import (
     measure_by_locus,
     measure_curves,
 )
-from creme.report.measure_map import MOST_LETTERS, measure_heat_map, measure_letters
+from creme.report.measure_map import MOST_LETTERS, measure_heat_map, measure_letters, profile_name
 from creme.report.page.encode import Child, Html, name
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import PageResults, title_of
@@ -212,8 +212,7 @@ def _of_map(grid: MeasureGrid) -> str:
     axis = f"The x axis is the {axis_label(grid)}."
     if not _has_profile(grid):
         return f"{_capital(measure)}{dots}. {axis}"
-    profile = words_of(grid.profile_name) or f"mean {words_of(grid.measure)}"
-    above = f"Above, the {profile} of each {words_of(grid.across)}"
+    above = f"Above, the {profile_name(grid)} of each {words_of(grid.across)}"
     if dots:
         above += ", as the letter that stands there"
     return f"{above}; below, {measure}{dots}. {axis}"
@@ -234,7 +233,10 @@ def _map_panels(grid: MeasureGrid, names: list[str]) -> Figure:
     for place, title in enumerate(names):
         below: Axes = axes[each * place + each - 1, 0]
         if each == 2:
-            measure_letters(grid, place=place, title=title, ax=axes[each * place, 0])
+            above: Axes = axes[each * place, 0]
+            measure_letters(grid, place=place, title=title, ax=above)
+            above.set_xlabel("")
+            above.tick_params(labelbottom=False)
         measure_heat_map(grid, place=place, title="" if each == 2 else title, ax=below)
         if place < len(names) - 1:
             below.set_xlabel("")
