@@ -164,7 +164,7 @@ def test_mistakes_are_sentences(finished, tmp_path, creme, monkeypatch):
         return creme("validate", "crispri", *args, status=2)
 
     assert "no table" in said(tmp_path / "no.tsv", results)
-    assert "not a results directory" in said(table, tmp_path)
+    assert "nor a results directory" in said(table, tmp_path)
     assert "no track 'gamma'" in said(table, results, "--track", "gamma")
     assert "not 'necessity'" in said(table, results, "--test", "context_dependence")
     assert "did you mean 'necessity'" in said(table, results, "--test", "necesity")

@@ -16,6 +16,7 @@ def test_belongs_to_one_experiment(tmp_path):
     results = Results(tmp_path / "r")
     results.claim("text", tmp_path, IDENTITY)
     results.claim("text", tmp_path, IDENTITY)
+    results.save("t", xr.Dataset({"effect": ("locus", [1.0])}))
     with pytest.raises(ResultsError, match=r"differs in seed"):
         results.claim("text", tmp_path, {**IDENTITY, "seed": 2})
     assert results.state()["identity"] == IDENTITY
@@ -26,6 +27,7 @@ def test_the_file_is_the_one_that_was_run_last(tmp_path):
     """It may differ in what is no part of the identity, such as the store."""
     results = Results(tmp_path / "r")
     results.claim("one", tmp_path, IDENTITY)
+    results.save("t", xr.Dataset({"effect": ("locus", [1.0])}))
     results.update({"state": "finished"})
     results.claim("two", tmp_path / "r", {**IDENTITY, "genome": ["digest"]})
     assert (results.path / "experiment.toml").read_text() == "two"
@@ -50,7 +52,7 @@ def test_what_cannot_be_saved_leaves_the_results_before_it(tmp_path, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(xr.Dataset, "to_zarr", fails)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(ResultsError, match=r"No space left on device.*taken from the store"):
             results.save("t", 2 * dataset)
     replace = type(results.path).replace
 
@@ -61,7 +63,7 @@ def test_what_cannot_be_saved_leaves_the_results_before_it(tmp_path, monkeypatch
 
     with monkeypatch.context() as patched:
         patched.setattr(type(results.path), "replace", moved)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(ResultsError, match=r"No space left on device.*taken from the store"):
             results.save("t", 2 * dataset)
     assert results.load("t").equals(dataset)
     assert not [path for path in results.path.iterdir() if path.name.startswith(".")]

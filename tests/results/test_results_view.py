@@ -20,10 +20,11 @@ from creme.errors import CremeWarning, ResultsError
 from creme.genome import Locus
 from creme.models.synthetic import SyntheticModel
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.results.presentation import presentation_of
 from creme.results.tidy import tidy
-from creme.results.view import ExperimentResults, ResultsView
+from creme.results.view import ResultsView
 from creme.runner.plan import prepare
 from creme.runner.run import measure
 from creme.sequence import Sequence

@@ -14,7 +14,7 @@ import sys
 import numpy as np
 from pathlib import Path
 from typing import ClassVar
-import creme.results.labels
+import creme.results.join
 from creme import registry
 from creme.genome import Locus
 from creme.kernels.shuffle import dinucleotide_shuffles

@@ -72,12 +72,13 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         out.print(f"No results yet; it is {view.state}. To continue: {view.further}")
         return
     warn_if_outdated(view)
+    counts = view.progress.tests
     for place, label in enumerate(labels):
         dataset, shown = view.open(label), view.presentation(label)
         if place == 0 and view.kind == "experiment":
             out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
         _show_test(label, dataset, shown, top)
-        units = view.progress.tests.get(label)
+        units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:
             out.print(f"{label}: {units.finished} of {units.of} units are there.", highlight=False)
 
@@ -94,12 +95,10 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
 
 def warn_if_outdated(view: ResultsView) -> None:
     """Warn of stages of a study that were made from other results than earlier ones have now."""
-    if view.state != "outdated":
+    states = [view.raw] if view.kind == "experiment" else view.stages.values()
+    reasons = [state["error"] for state in states if state["state"] == "outdated"]
+    if not reasons:
         return
-    reasons = [view.raw["error"]] if view.kind == "experiment" else []
-    reasons += [
-        of["error"] for of in view.stages.values() if of["state"] == "outdated" and not reasons
-    ]
     err.print(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
 
 

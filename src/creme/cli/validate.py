@@ -24,9 +24,7 @@ validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is
 @validate_app.command()
 def crispri(
     table: Annotated[Path, typer.Argument(help="element-gene pairs: .tsv, .csv, or gzipped")],
-    results: Annotated[
-        Path, typer.Argument(help="results of a necessity test: an experiment's, or a study's")
-    ],
+    results: Annotated[Path, typer.Argument(help="an experiment or a study with a necessity test")],
     test: Annotated[
         list[str] | None, typer.Option(help="label of a necessity test; may be repeated")
     ] = None,

@@ -49,6 +49,8 @@ def presentation_of(
     if measure not in dataset.data_vars:
         measure, neutral = _guessed(dataset)
     along = str(attributes.get("along", declared.along if declared else _along(dataset, measure)))
+    if along and along not in dataset.dims:
+        along = _along(dataset, measure)
     words = label.replace("_", " ").replace("-", " ")
     return Presentation(
         test=name,
@@ -57,7 +59,7 @@ def presentation_of(
         title=str(attributes.get("title", declared.title if declared else ""))
         or words[:1].upper() + words[1:],
         summary=str(attributes.get("summary", declared.summary if declared else "")),
-        along=along if along in dataset.dims else "",
+        along=along,
     )
 
 

@@ -65,28 +65,24 @@ def unit_counts(
     import xarray as xr
 
     whole = results.labels()
-    failed = [str(failure[0]) for failure in raw.get("failures", [])]
+    failures = [str(failure[0]) for failure in raw.get("failures", [])]
     recorded = raw.get("units", {})
     counts: dict[str, UnitCounts] = {}
     for label in dict.fromkeys(labels):
         state = "finished" if label in whole else str(raw["state"])
-        known = recorded.get(label)
-        if isinstance(known, dict):
-            finished, of = int(known.get("finished", 0)), known.get("of")
+        failed = failures.count(label)
+        units = recorded.get(label)
+        if isinstance(units, dict):
+            finished, of = int(units.get("finished", 0)), units.get("of")
+            failed = int(units.get("failed", failed))
         elif label in whole:
             path = results.path / f"{label}.zarr"
             with xr.open_zarr(path, consolidated=False, chunks=None) as opened:
                 finished = opened.sizes.get("locus", 0)
-            of = finished + failed.count(label)
+            of = finished + failed
         else:
             finished, of = 0, None
-        if state == "finished" and not finished:
-            state = "failed"
-        counts[label] = UnitCounts(state, finished, of, failed.count(label))
+        if state == "finished" and label not in whole:
+            state = "failed"  # the run went on without it
+        counts[label] = UnitCounts(state, finished, of, failed)
     return counts
-
-
-def partial(results: Results) -> list[str]:
-    """Labels of the tests of which some units are finished, and the test is not."""
-    listed = getattr(results, "partial", list)
-    return list(listed())

@@ -1,5 +1,5 @@
-"""Moved to `creme.results.labels` and `creme.results.tidy`."""
+"""Moved to `creme.results.tidy`."""
 
 from creme.moved import forward
 
-__getattr__ = forward(__name__, "creme.results.labels", "creme.results.tidy")
+__getattr__ = forward(__name__, "creme.results.tidy")

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, CremeError
+from creme.errors import ConfigError, CremeError, PluginError
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
@@ -22,7 +23,7 @@ from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
 from creme.runner.write_buffer import Cache, source_fingerprint
 from creme.store import Store
-from creme.test import Test
+from creme.test import Test, Unit
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,90 @@ class Plan:
             )
         return lambda values: np.concatenate([each(values) for each in bound], axis=1), labels
 
-    def tasks(self) -> Iterator[Task]:
-        """The tests' units, those of one locus together, so that its sequence is read once."""
-        units = [(label, test, iter(test.units(self.loci))) for label, test in self.tests.items()]
-        while units:
-            rest = []
-            for label, test, coming in units:
-                unit = next(coming, None)
-                if unit is not None:
-                    yield Task(label, test, unit)
-                    rest.append((label, test, coming))
-            units = rest
+    def tasks(
+        self, on_error: Callable[[str, Exception], None] = lambda label, error: None
+    ) -> Iterator[Task]:
+        """The tests' units, those of one locus together, so that its sequence is read once.
+
+        Parameters
+        ----------
+        on_error : callable
+            Called with the label of a test whose units end in an error, and the error; the other
+            tests go on. Those of `unit_errors` are left out.
+        """
+        errors = self.unit_errors()
+        coming = {label: self._units(label) for label in self.tests if label not in errors}
+        while coming:
+            for label, units in list(coming.items()):
+                try:
+                    unit = next(units)
+                except StopIteration:
+                    del coming[label]
+                except Exception as error:
+                    del coming[label]
+                    on_error(label, error)
+                else:
+                    yield Task(label, self.tests[label], unit)
+
+    def _units(self, label: str) -> Iterator[Unit]:
+        """The units of a test.
+
+        Raises
+        ------
+        PluginError
+            If two have one name, or one has none.
+        """
+        names: set[str] = set()
+        for unit in self.tests[label].units(self.loci):
+            name = getattr(unit, "name", None)
+            if not isinstance(name, str):
+                raise PluginError(
+                    f"units gave {type(unit).__name__}: a unit has a name, which is text, and "
+                    f"labels"
+                )
+            if name in names:
+                raise PluginError(f"two units have the name {name!r}: give each its own")
+            names.add(name)
+            yield unit
+
+    @cached_property
+    def _walk(self) -> tuple[dict[str, int], dict[str, Exception]]:
+        """How many units each test has, and the errors of those that do not come to an end."""
+        counts: dict[str, int] = {}
+        errors: dict[str, Exception] = {}
+        for label in self.tests:
+            counts[label] = 0
+            try:
+                for _ in self._units(label):
+                    counts[label] += 1
+            except Exception as error:
+                # A test that refuses at once refuses a setting: to be mended before anything runs.
+                refused = isinstance(error, CremeError) and not isinstance(error, PluginError)
+                if refused and not counts[label]:
+                    raise
+                errors[label] = error
+        return counts, errors
+
+    def unit_counts(self) -> dict[str, int]:
+        """By test, how many units it has, without those of `unit_errors`.
+
+        Raises
+        ------
+        CremeError
+            If a test refuses its settings or the loci.
+        """
+        counts, errors = self._walk
+        return {label: count for label, count in counts.items() if label not in errors}
+
+    def unit_errors(self) -> dict[str, Exception]:
+        """By test, the error that its units end in; such a test cannot run, and others can.
+
+        Raises
+        ------
+        CremeError
+            If a test refuses its settings or the loci.
+        """
+        return dict(self._walk[1])
 
     def size(self) -> int | None:
         """Sequences that will be asked for, where all tests know; checks every tiling.
@@ -113,6 +187,8 @@ class Plan:
                 size = task.test.size(task.unit)
             except CremeError as error:
                 raise ConfigError(f"{task}: {error}") from None
+            except Exception:  # no reason not to run it
+                size = None
             total = None if size is None or total is None else total + size
         return total
 

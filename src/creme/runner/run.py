@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,16 +14,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
-from creme.errors import ConfigError, reason
+from creme.errors import ConfigError, ResultsError, reason
 from creme.results.directory import Results
+from creme.results.state import writing
+from creme.results.units import UnitLog, logged
 from creme.runner.experiment import parse
+from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
-from creme.runner.tasks import Progress, Task
+from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
 
 if TYPE_CHECKING:
     import xarray as xr
+
+    from creme.results.join import Joined
+
+
+STATE_EVERY = 3.0
+"""Seconds between counts of a run in ``run.json``."""
+
+ALL_UNITS = "all units"
+"""What a failure of a whole test has in place of a unit's name."""
 
 
 @dataclass
@@ -29,10 +44,14 @@ class Report:
 
     Attributes
     ----------
-    datasets : dict of label to Dataset
-        Of the units that ended well.
+    datasets : mapping of label to Dataset
+        Of the tests whose units have all ended, and some of them well; each is loaded when it is
+        taken, where they are in a results directory.
     failures : list of (test, unit, message)
+        The unit is `ALL_UNITS` where a whole test failed.
     progress : Progress
+    units : dict of label to dict
+        How many units have ``finished`` and ``failed``, and how many there are (``of``).
     seconds : dict of str to float
         Where the time went; see `creme.runner.scheduler.PROFILED`.
     batch_size : int
@@ -40,12 +59,13 @@ class Report:
     batch_differences : dict of int to float
         By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
     interrupted : bool
-        Stopped before its end; then there are no datasets.
+        Stopped before its end.
     """
 
-    datasets: dict[str, xr.Dataset] = field(default_factory=dict)
+    datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
+    units: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     batch_size: int = 0
     batch_differences: dict[int, float] = field(default_factory=dict)
@@ -56,62 +76,198 @@ def measure(
     plan: Plan,
     store: Store,
     *,
+    results: Results | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_start: Callable[[Scheduler], None] = lambda scheduler: None,
 ) -> Report:
     """Run the tests of a plan through a store.
 
+    Each test is joined, and saved, when its last unit has ended. What fails of one test leaves the
+    others alone.
+
     Parameters
     ----------
     plan : Plan
     store : Store
+    results : Results, optional
+        Has been claimed for the plan. It has each unit's result when that ends, says how far the
+        run is, and is where the Datasets are saved. In memory unless given.
     on_progress, on_start : callable
         Called with the counts after each step; called once with the scheduler, whose ``stop`` ends
         the run cleanly.
 
     Raises
     ------
+    ConfigError
+        If a test refuses its settings or the loci.
     ModelError
         If the model fails. What was predicted is in the store.
+    ResultsError
+        If the results directory is removed meanwhile, or is full.
     """
-    from creme.results.labels import join, label
+    with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
+        return _Run(plan, store, results, Path(temporary)).run(on_progress, on_start)
 
-    _, tracks = plan.readout()
-    scheduler = plan.scheduler(store, on_progress)
-    on_start(scheduler)
-    report = Report(progress=scheduler.progress, seconds=scheduler.seconds)
-    order: dict[tuple[str, str], int] = {}
-    units: dict[str, dict[int, xr.Dataset]] = {name: {} for name in plan.tests}
 
-    def numbered() -> Iterator[Task]:
-        for place, task in enumerate(plan.tasks()):
-            if (task.label, task.unit.name) in order:
-                raise ConfigError(
-                    f"test {task.label!r} has two units of the name {task.unit.name!r}: give each "
-                    f"a name of its own"
-                )
-            order[task.label, task.unit.name] = place
+class _Run:
+    """One run of a plan: each unit's result into its test's log, and each log into a Dataset."""
+
+    def __init__(self, plan: Plan, store: Store, results: Results | None, temporary: Path) -> None:
+        self._plan = plan
+        self._store = store
+        self._results = results
+        self._datasets: dict[str, xr.Dataset] = {}
+        counts = plan.unit_counts()
+        self._report = Report(
+            datasets=self._datasets if results is None else SavedDatasets(results),
+            units={label: {"finished": 0, "failed": 0, "of": of} for label, of in counts.items()},
+        )
+        sequences = None
+        with suppress(ConfigError):  # a tile that does not fit is the failure of its unit
+            sequences = plan.size()
+        self._pace = Pace(sequences, sum(counts.values()))
+        self._folder = temporary if results is None else results.path
+        self._logs: dict[str, UnitLog] = {}
+        self._written = time.monotonic()
+
+    def run(
+        self, on_progress: Callable[[Progress], None], on_start: Callable[[Scheduler], None]
+    ) -> Report:
+        """Run it; see `measure`."""
+        report = self._report
+        for label, error in self._plan.unit_errors().items():
+            self._fail(label, ALL_UNITS, error)
+
+        def progressed(progress: Progress) -> None:
+            on_progress(progress)
+            self._pace.see(progress)
+            if self._results is not None and time.monotonic() - self._written > STATE_EVERY:
+                self._results.update(self._state())
+                self._written = time.monotonic()
+
+        scheduler = self._plan.scheduler(self._store, progressed)
+        report.progress, report.seconds = scheduler.progress, scheduler.seconds
+        on_start(scheduler)
+        self._begin_logs()
+        try:
+            # Closed here, and not when an error's traceback goes: the store may be closed by then.
+            with closing(scheduler.run(self._tasks())) as outcomes:
+                for outcome in outcomes:
+                    self._end(outcome)
+            report.interrupted = scheduler.stopped
+            for label in [] if report.interrupted else list(self._logs):
+                self._save(label)
+        finally:
+            for log in self._logs.values():
+                log.close()
+        report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
+        if self._results is not None:
+            seconds_left = None if report.interrupted else 0.0
+            self._results.update({**self._state(), "seconds_left": seconds_left})
+        return report
+
+    def _begin_logs(self) -> None:
+        _, tracks = self._plan.readout()
+        with writing(self._folder):
+            # Of a run that was killed, or of a test that this experiment had once.
+            for label in logged(self._folder):
+                UnitLog(self._folder, label).remove()
+            for label in self._report.units:
+                self._logs[label] = UnitLog(self._folder, label)
+                self._logs[label].begin(_attributes(self._plan, label), tracks)
+
+    def _tasks(self) -> Iterator[Task]:
+        """The plan's tasks; each one's place, by which the units of its test are in order."""
+        self._places: dict[int, int] = {}
+        tasks = self._plan.tasks(lambda label, error: self._fail(label, ALL_UNITS, error))
+        for place, task in enumerate(tasks):
+            self._places[id(task)] = place
             yield task
 
-    for outcome in scheduler.run(numbered()):
-        task = outcome.task
-        error = outcome.error
+    def _end(self, outcome: Outcome) -> None:
+        """Take what became of a unit; save its test if it was the last one."""
+        task, error = outcome.task, outcome.error
+        place = self._places.pop(id(task))
         if error is None:
             try:
-                place = order[task.label, task.unit.name]
-                units[task.label][place] = label(outcome.dataset, task, tracks)
-            except Exception as mistake:  # whatever xarray makes of a plugin's Dataset
+                with writing(self._folder):
+                    log = self._logs[task.label]
+                    log.append(place, outcome.dataset, task.unit.name, task.unit.labels)
+            except ResultsError:
+                raise
+            except Exception as mistake:  # whatever becomes of a plugin's Dataset
                 error = mistake
+        units = self._report.units[task.label]
+        units["finished" if error is None else "failed"] += 1
         if error is not None:
-            report.failures.append((task.label, task.unit.name, reason(error)))
-    report.interrupted = scheduler.stopped
-    report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
-    if not report.interrupted:
-        for name, found in units.items():
-            if found:
-                joined = join([found[place] for place in sorted(found)])
-                report.datasets[name] = joined.assign_attrs(_provenance(plan, name))
-    return report
+            self._fail(task.label, task.unit.name, error)
+        if units["finished"] + units["failed"] == units["of"]:
+            self._save(task.label)
+
+    def _save(self, label: str) -> None:
+        """Join a test's units and save the Dataset, if one of them ended well."""
+        log = self._logs.pop(label)
+        log.close()
+        with writing(self._folder):
+            units = log.read()
+        if units is None:
+            log.remove()
+            return
+        from creme.results.join import Joined
+
+        with units:
+            try:
+                joined = Joined(units)
+                if self._results is None:
+                    self._datasets[label] = joined.dataset()
+            except Exception as error:
+                self._fail(label, ALL_UNITS, error, "its units do not fit together: ")
+            else:
+                if self._results is not None:
+                    self._put(label, joined)
+        log.remove()
+
+    def _put(self, label: str, joined: Joined) -> None:
+        assert self._results is not None
+        try:
+            self._results.save(label, joined)
+        except Exception as error:
+            if not self._results.begun:
+                raise
+            self._fail(label, ALL_UNITS, error, "its results could not be saved: ")
+
+    def _fail(self, label: str, unit: str, error: Exception, what: str = "") -> None:
+        self._report.failures.append((label, unit, what + reason(error)))
+
+    def _state(self) -> dict[str, Any]:
+        """What ``run.json`` says of how far the run is."""
+        progress = self._report.progress
+        left = self._pace.seconds_left
+        return {
+            "counts": {**vars(progress), "repeated": progress.repeated},
+            "units": self._report.units,
+            "rate": round(self._pace.rate, 3),
+            "seconds_left": None if left is None else round(left, 1),
+            "failures": self._report.failures,
+        }
+
+
+class SavedDatasets(Mapping[str, "xr.Dataset"]):
+    """The Datasets of a results directory, each loaded when it is taken."""
+
+    def __init__(self, results: Results) -> None:
+        self._results = results
+
+    def __getitem__(self, label: str) -> xr.Dataset:
+        if label not in self._results.labels():
+            raise KeyError(label)
+        return self._results.load(label)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._results.labels())
+
+    def __len__(self) -> int:
+        return len(self._results.labels())
 
 
 def run_experiment(
@@ -136,6 +292,17 @@ def run_experiment(
         The results directory, instead of the file's.
     progress : callable, optional
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
+
+    Returns
+    -------
+    Report, Results
+        Also where units or whole tests failed, or all of them: the report says why.
+
+    Raises
+    ------
+    CremeError
+        Whatever is wrong with the file; if another process runs into the directory; if the model
+        fails, or the directory is removed. What was predicted is in the store.
     """
     experiment = parse(text, title)
     try:
@@ -146,27 +313,25 @@ def run_experiment(
     store_path = folder / Path(experiment.store).expanduser()
     with results.held(), Store(store_path, index_url=experiment.index) as store:
         results.claim(text, folder, plan.identity())
-        results.update({"state": "running", "store": str(store_path.resolve())})
+        state = {"state": "running", "error": "", "failures": [], "units": {}}
+        results.update({**state, "store": str(store_path.resolve())})
         try:
-            if progress is None:
-                report = measure(plan, store)
-            else:
-                with progress(plan) as (on_progress, on_start):
-                    report = measure(plan, store, on_progress=on_progress, on_start=on_start)
-            for label, dataset in report.datasets.items():
-                results.save(label, dataset)
+            with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
+                on_progress, on_start = hooks
+                report = measure(
+                    plan, store, results=results, on_progress=on_progress, on_start=on_start
+                )
         except BaseException as error:
-            results.update({"state": "failed", "error": f"{type(error).__name__}: {error}"})
+            ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            with suppress(ResultsError):  # a directory that is gone; the error says so
+                results.update({"state": ended, "error": f"{type(error).__name__}: {error}"})
             raise
         results.update(
             {
-                "state": "interrupted" if report.interrupted else "finished",
-                "error": "",
-                "counts": {**vars(report.progress), "repeated": report.progress.repeated},
+                **_ended(report),
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,
-                "failures": report.failures,
                 "environment": plan.model.environment() or results.state().get("environment", {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
@@ -174,7 +339,23 @@ def run_experiment(
     return report, results
 
 
-def _provenance(plan: Plan, label: str) -> dict[str, str]:
+def _ignore(_: object) -> None:
+    """Of a caller that watches nothing."""
+
+
+def _ended(report: Report) -> dict[str, str]:
+    """The state at a run's end, and why it is no better one."""
+    if report.interrupted:
+        return {"state": "interrupted", "error": ""}
+    if report.failures and not any(units["finished"] for units in report.units.values()):
+        test, unit, message = report.failures[0]
+        error = f"no unit of any test ended well; test {test!r} on {unit}: {message}"
+        return {"state": "failed", "error": error}
+    return {"state": "finished", "error": ""}
+
+
+def _attributes(plan: Plan, label: str) -> dict[str, Any]:
+    """Attributes of a test's Dataset: where it comes from, and how it is shown."""
     test = plan.tests[label]
     selected = {
         "name": plan.model.name,
@@ -185,7 +366,7 @@ def _provenance(plan: Plan, label: str) -> dict[str, str]:
         "configuration": plan.model.configuration(),
     }
     return {
-        "test": test.name,
+        **vars(test.presentation()),
         "configuration": json.dumps(test.configuration()),
         "model": json.dumps(selected),
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),

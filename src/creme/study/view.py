@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.results.presentation import presentation_of
-from creme.results.progress import RunProgress, UnitCounts, partial, unit_counts
-from creme.results.view import PLACE, ExperimentResults, Failure, ResultsView
+from creme.results.progress import RunProgress, UnitCounts, unit_counts
+from creme.results.view import PLACE, Failure, ResultsView
 from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
 from creme.suite.tss_activity import TssActivity
@@ -152,7 +153,7 @@ class StudyResults(ResultsView):
         if of["state"] == "outdated":
             return False
         results, label = self._place(stage)
-        return label in partial(results)
+        return label in results.partial()
 
     @property
     def progress(self) -> RunProgress:

@@ -1,0 +1,204 @@
+"""A folder that one process at a time runs into, and the JSON file that holds its state."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from creme.errors import ResultsError
+from creme.files.durable import alive, locked, write_text
+
+
+class StateFolder:
+    """A folder with a state: a results directory, or the folder of a study.
+
+    A subclass says what its files are called. Whatever stands in the folder stands whole, so
+    reading needs no lock.
+
+    Parameters
+    ----------
+    path : str or Path
+    """
+
+    state_file: ClassVar[str]
+    """The JSON file that holds the state; a folder without it has not begun."""
+
+    settings_file: ClassVar[str]
+    """The TOML file that was run."""
+
+    other_entries: ClassVar[frozenset[str]] = frozenset()
+    """Names that a run which was killed while it began may have left, too."""
+
+    kind: ClassVar[str]
+    """What it is in an error: ``"a results directory"``."""
+
+    made_by: ClassVar[str]
+    """The command that makes one."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    @classmethod
+    def existing(cls, path: str | Path) -> Self:
+        """A folder that a run made.
+
+        Raises
+        ------
+        ResultsError
+            If it is not one.
+        """
+        folder = cls(path)
+        if not folder.begun:
+            raise ResultsError(
+                f"{path} is not {cls.kind} (it has no {cls.state_file}); '{cls.made_by}' makes one"
+            )
+        return folder
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run has begun here."""
+        return (self.path / self.state_file).is_file()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the folder for this process alone, to run into it; it is made if needed.
+
+        Raises
+        ------
+        InUseError
+            If another process has it.
+        ResultsError
+            If something else stands here; nothing is changed then.
+        """
+        self.refuse_foreign()
+        with held(self.path, self.state_file):
+            yield
+
+    def refuse_foreign(self) -> None:
+        """An error if something stands here that no run, killed while it began, has left.
+
+        Raises
+        ------
+        ResultsError
+        """
+        if self.begun or not self.path.exists():
+            return
+        ours = {self.settings_file, *self.other_entries}
+        beginnings = (f".{self.settings_file}", f".{self.state_file}")
+        if not self.path.is_dir() or any(
+            entry.name not in ours and not entry.name.startswith(beginnings)
+            for entry in self.path.iterdir()
+        ):
+            raise ResultsError(
+                f"{self.path} exists and is not {self.kind}: give another with --output"
+            )
+
+    def read_state(self) -> dict[str, Any]:
+        """The state as it stands in the file.
+
+        Raises
+        ------
+        ResultsError
+            If it cannot be read.
+        """
+        try:
+            state: dict[str, Any] = json.loads(
+                (self.path / self.state_file).read_text(encoding="utf-8")
+            )
+        except (OSError, ValueError) as error:
+            raise ResultsError(f"{self.path / self.state_file} cannot be read: {error}") from None
+        return state
+
+    def begin(self, state: Mapping[str, Any]) -> None:
+        """Write the first state, or change the one that is there."""
+        before = self.read_state() if self.begun else {}
+        self._write({**before, **state})
+
+    def update(self, changes: Mapping[str, Any]) -> None:
+        """Change the state in one step.
+
+        Raises
+        ------
+        ResultsError
+            If it was removed since the run began, or cannot be written.
+        """
+        if not self.begun:
+            raise _removed(self.path)
+        self._write({**self.read_state(), **changes})
+
+    def _write(self, state: Mapping[str, Any]) -> None:
+        with writing(self.path):
+            write_text(self.path / self.state_file, json.dumps({**state, **about()}, indent=1))
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's errors while a folder is written into a sentence.
+
+    Raises
+    ------
+    ResultsError
+        That says whether the folder was removed, and what to do.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) and not path.exists():
+            raise _removed(path) from None
+        why = error.strerror or str(error)
+        raise ResultsError(
+            f"{path} cannot be written ({why}): run again once it can, or with another --output; "
+            f"every prediction that was made is taken from the store"
+        ) from error
+
+
+def _removed(path: Path) -> ResultsError:
+    return ResultsError(
+        f"{path} was removed, or its state was, while a run wrote into it: run again; every "
+        f"prediction that was made is taken from the store"
+    )
+
+
+@contextmanager
+def held(folder: Path, state: str) -> Iterator[None]:
+    """Have a folder for this process alone, by a lock named after its state; it is made if needed.
+
+    Raises
+    ------
+    InUseError
+        If another process has it.
+    ResultsError
+        If nothing can be written there.
+    """
+    lock = folder / f".{state}.lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.touch()
+    except OSError as error:
+        raise ResultsError(
+            f"{folder} cannot be written ({error.strerror}): give another with --output"
+        ) from None
+    advice = ": wait for its end, or stop it; what is there can be read meanwhile"
+    with locked(lock, f"{folder} is being run", advice):
+        yield
+
+
+def about() -> dict[str, Any]:
+    """The process that writes a state, and when."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "updated": now()}
+
+
+def gone(state: Mapping[str, Any]) -> bool:
+    """Whether the process that wrote a state was one of this machine, and is no more."""
+    return state.get("host") == socket.gethostname() and not alive(state.get("pid", 0))
+
+
+def now() -> str:
+    """The time, for people."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
