@@ -32,6 +32,11 @@ _SUPPORTING = ("_std", "_se", "_replicates")
 
 def _measure_of(dataset: xr.Dataset, presentation: Presentation) -> str:
     """The variable that answers the test's question."""
+    if not presentation.measure:
+        raise ConfigError(
+            f"the results have no numbers that a test of the name {presentation.test!r} could call "
+            f"its measure: they have {listing(map(str, dataset.variables))}"
+        )
     if presentation.measure not in dataset.variables:
         raise ConfigError(
             f"the results have no variable {presentation.measure!r}, which the test "

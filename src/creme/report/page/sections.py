@@ -89,8 +89,12 @@ def _missing(view: ResultsView) -> Html | None:
             items.append(tag("li", f"{title} had nothing to do: {state['note']}."))
         failed = len(_failures_of(view, stage))
         if failed:
-            units = f"{count(failed)} unit{'s' if failed > 1 else ''}"
-            items.append(tag("li", f"{title}: {units} failed, and have no results."))
+            units = (
+                "1 unit failed, and has"
+                if failed == 1
+                else f"{count(failed)} units failed, and have"
+            )
+            items.append(tag("li", f"{title}: {units} no results."))
     items += _progress(view)
     if view.kind == "study":
         left_out = [s for s in (SELECTION, *WITH_FIGURES) if s not in view.stages]

@@ -1,8 +1,8 @@
-"""A test from outside the suite: tiles whose bases are taken away, with replicates of its own."""
+"""Tests from outside the suite: of tiles, one that is stopped, and one without a measure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ class MaskedTiles(Test):
     summary: ClassVar[str] = "The share of the activity that is lost with a tile, by what is laid."
 
     tile: int = 1000
-    reach: int = 6
+    reach: int = 5
 
     def run(self, locus):
         starts = locus.tss + self.tile * np.arange(-self.reach, self.reach + 1) - self.tile // 2
@@ -54,3 +54,33 @@ class MaskedTiles(Test):
                 "genomic_end": ("tile", genomic[:, 1]),
             },
         )
+
+
+class Halting(Test):
+    """Activity with ever more bases masked, of which the run is stopped before its end."""
+
+    name: ClassVar[str] = "halting"
+    measure: ClassVar[str] = "activity"
+
+    stop: ClassVar[Callable[[], None]]
+    """Stops the run; set by who starts it."""
+
+    def run(self, locus):
+        activities = []
+        for masked in range(6 if locus.name > "GENE3" else 2):
+            bases = np.full(100 * masked, 4, dtype=np.uint8)
+            (activity,) = yield [Mutant(locus.sequence, [Edit(locus.tss + 100, bases)])]
+            activities.append(activity)
+            if masked == 4:
+                type(self).stop()
+        return xr.Dataset({"activity": (("masked", "track"), np.array(activities[:2]))})
+
+
+class Counts(Test):
+    """Whole numbers alone, of which nothing can be drawn."""
+
+    name: ClassVar[str] = "counts"
+
+    def run(self, locus):
+        yield [locus.sequence]
+        return xr.Dataset({"n": ("base", np.bincount(locus.sequence.codes, minlength=5)[:4])})
