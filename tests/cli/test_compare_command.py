@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
+import any_tests
 import crispri_tables
+import exported
 import in_process
 import mini_study as mini
+from creme.results.directory import Results
 from creme.runner.run import run_experiment
-from creme.study import run_study
+from creme.study import open_results, run_study
 
 EXPERIMENT = """\
 name = "{name}"
@@ -207,3 +211,106 @@ def test_the_first_stage_of_a_study_is_compared_by_its_activities(tmp_path, crem
     )
     shown = creme("validate", "crispri", table, path, status=2)
     assert "has no results of the test 'necessity'" in shown
+
+
+def test_any_measure_is_paired_by_its_coordinates(tmp_path, creme):
+    fasta, _ = exported.genome(tmp_path)
+    loci = exported.loci(fasta)[:3]
+    a = any_tests.experiment(tmp_path, loci, "a")
+    b = any_tests.experiment(tmp_path, loci[1:], "b", seed=6)
+    # Positions in another order, and one of A's motifs alone: neither is paired by its place.
+    motifs = Results(b).load("motifs")
+    turned = motifs.isel(position=[1, 0], motif=[1]).assign_coords(position=[0, 1])
+    changed = turned.assign(effect=turned["effect"] + 1).drop_encoding()
+    Results(b).save("motifs", changed)
+    shown = creme(
+        *("compare", a, b, "--resamples", 20, "--export", tmp_path / "pairs.csv"),
+    )
+    assert "motifs: 1 loci only in A: " in shown
+    assert "motifs: 4 values of the 2 common loci only in A." in shown
+    assert re.search(r"sags, ratio +│ synthetic:beta +│ +2 │ +24 │ 1.000 \(1.000 ", shown)
+    assert re.search(r"dose, activity +│ synthetic:beta +│ +2 │ +\d ", shown)
+    assert re.search(r"bases +│ synthetic:alpha +│ +2 │ +36 ", shown)
+    assert "Not compared" not in shown
+    frame = pd.read_csv(tmp_path / "pairs.csv")
+    assert set(frame["measure"]) == {"effect", "ratio", "activity"}
+    own = Results(a).load("motifs").sel(track="synthetic:alpha", motif="GATAAG")
+    part = frame[(frame["test"] == "motifs") & (frame["track_a"] == "synthetic:alpha")]
+    assert len(part) == 4
+    for row in part.to_dict("records"):
+        at = own["position_distance"].values.tolist().index(row["position_distance"])
+        value = own["effect"].sel(locus=row["locus"]).isel(position=at).item()
+        np.testing.assert_allclose(row["a"], value, rtol=1e-5)
+        other = changed.sel(track="synthetic:alpha", motif="GATAAG", locus=row["locus"])
+        at = other["position_distance"].values.tolist().index(row["position_distance"])
+        np.testing.assert_allclose(row["b"], other["effect"].isel(position=at).item(), rtol=1e-5)
+
+
+def test_what_cannot_be_paired_is_left_out_with_the_reason(tmp_path, creme):
+    fasta, _ = exported.genome(tmp_path)
+    loci = exported.loci(fasta)[:2]
+    a, b = (any_tests.experiment(tmp_path, loci, name) for name in "ab")
+    results = Results(b)
+    sags, dose, bases = (results.load(label) for label in ("sags", "dose", "bases"))
+    results.save("sags", sags.isel({"try": 0}).drop_encoding())
+    results.save("dose", dose.rename(activity="response").drop_encoding())
+    results.save("bases", bases.drop_vars("contig").drop_encoding())
+    shown = creme("compare", a, b, "--resamples", 5)
+    left_out = shown[shown.index("Not compared: ") :].replace("\n", " ")
+    assert "bases (the units of B are no loci)" in left_out
+    assert "dose (A measures 'activity' and B 'response')" in left_out
+    assert "sags ('ratio' is along filling, locus, spot, track, try in A and along" in left_out
+    assert "motifs" not in left_out
+
+
+def test_studies_are_compared_by_stages_and_with_experiments_by_tests(tmp_path, creme):
+    mini.write(tmp_path, genes=3)
+    stages = ["loci", "context_dependence", "necessity", "sufficiency"]
+    one = run_study(mini.study(tmp_path), stages=stages).path
+    changes = (("seed = 7", "seed = 8"), ('name = "mini"', 'name = "other"'))
+    limits = ("[common]", "[classes]\nweak = 0.3\nstrong = 50.0\n\n[common]")
+    file = mini.study(tmp_path, *changes, limits, name="other.toml")
+    other = run_study(file, stages=stages).path
+    shown = creme("compare", one, other, "--resamples", 20)
+    assert "A and B differ in " in shown
+    assert "loci: seed, necessity: parameters, sufficiency: classes" in shown
+    assert "The study of A is stopped." in shown
+    assert re.search(r"loci, wild_type +│ synthetic:alpha +│ +3 │ +3 │ 1.000", shown)
+    assert re.search(r"necessity +│ synthetic:alpha +│ +3 │ +30 ", shown)
+    # Each study's classes are those of its own thresholds.
+    counts = [open_results(path).raw["classes"] for path in (one, other)]
+    assert counts[0] != counts[1]
+    (table,) = re.findall(r"(?s)sufficiency, synthetic:alpha: classes of A.*?└", shown)
+    weak = sum(of.get("weak enhancer", 0) for of in counts[1].values())
+    (row,) = re.findall(r"A \\ B(.*)", table)
+    at = [name.strip() for name in row.split("┃")].index("weak enhancer")
+    cells = [line.split("│")[1:-1] for line in table.splitlines() if line.startswith("│")]
+    assert sum(int(line[at].strip()) for line in cells) == weak
+    # A test of an experiment that is called otherwise goes with the stage of its name.
+    text = f"""
+name = "mine"
+seed = 7
+[model]
+plugin = "synthetic"
+length = {mini.LENGTH}
+decay = {mini.DECAY}
+tracks = ["alpha"]
+[loci]
+fasta = "genome.fa"
+table = "mini.study/selected.tsv"
+[[tests]]
+name = "necessity"
+label = "needed"
+tile = {mini.TILE}
+replicates = 2
+"""
+    report, results = run_experiment(text, tmp_path, "mine")
+    assert not report.failures
+    shown = creme("compare", results.path, one, "--resamples", 20)
+    assert "A is an experiment and B is a study." in shown
+    perfect = r"1\.000 \(1\.000 to 1\.000\)"
+    row = rf"needed / necessity +│ synthetic:alpha +│ +3 │ +30 │ {perfect}"
+    assert re.search(row, shown)
+    assert creme("compare", results.path, one, "--resamples", 20, "--test", "needed") == shown
+    shown = creme("compare", results.path, one, "--test", "sufficiency", status=2)
+    assert "has no results of a test 'sufficiency'" in shown

@@ -35,6 +35,24 @@ def test_what_is_not_there(option, creme, tmp_path):
     assert f"{tmp_path / 'empty'} is not the folder of a study" in said
 
 
+@pytest.mark.parametrize("option", [(), ("--status",), ("--plan",)])
+def test_an_experiment_is_no_study(option, creme, begun):
+    file = begun.parent / "experiment.toml"
+    creme("init", file)
+    shown = creme("study", file, *option, status=2)
+    assert f"{file} is an experiment file, not a study: 'creme run {file}' runs it" in shown
+    stage = begun.parent / "mini.study" / "stages" / "context_dependence"
+    shown = creme("study", stage, *option, status=2)
+    study = begun.parent / "mini.study"
+    assert (
+        f"{stage} is a stage of the study {study}: 'creme study {study}' goes on with it" in shown
+    )
+    results = shutil.copytree(stage, begun.parent / "x.results")
+    shown = creme("study", results, *option, status=2)
+    assert f"{results} is a results directory, not a study: 'creme status {results}' says" in shown
+    assert f"'creme resume {results}' continues it" in shown
+
+
 def test_the_status_of_a_study_that_has_not_begun(creme, tmp_path):
     mini.write(tmp_path, genes=1)
     file = mini.study(tmp_path)
@@ -56,7 +74,7 @@ def test_the_plan_of_some_stages(creme, begun):
     assert planned("loci") == ["loci", "all"]
     assert len(planned()) == 10
     said = creme("study", begun, "--plan", "--stage", "necesity", status=2)
-    assert "'necesity' is no stage; they are loci" in said
+    assert "'necesity' is no stage (did you mean 'necessity'?); they are loci" in said
 
 
 def test_options_of_the_plan_alone_run_nothing(creme, begun):

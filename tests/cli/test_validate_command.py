@@ -12,10 +12,12 @@ import pytest
 
 import crispri_tables
 import in_process
+import mini_study as mini
 from creme.analysis.crispri import windows
 from creme.results.directory import Results
 from creme.runner.experiment import build_tests
 from creme.runner.run import run_experiment
+from creme.study import run_study
 
 EXPERIMENT = """\
 name = "{name}"
@@ -192,3 +194,22 @@ def test_the_commands_import_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_study_is_validated_as_an_experiment_is(tmp_path, creme, monkeypatch):
+    genes = mini.write(tmp_path, genes=3)
+    done = run_study(mini.study(tmp_path), stages=["loci", "context_dependence", "necessity"])
+    rows = []
+    for gene in genes:
+        for kind, start, end in gene.elements:
+            regulated = "TRUE" if kind == "enhancer" else "FALSE"
+            pair = (gene.contig, start, end, gene.name, -0.3, "TRUE", regulated, gene.position)
+            rows.append(pair)
+    table = crispri_tables.write(tmp_path / "t.tsv", rows)
+    monkeypatch.chdir(tmp_path)
+    shown = [
+        creme("validate", "crispri", table, path, "--resamples", 20, "--tss-gap", 100_000)
+        for path in (done.path, done.path / "stages" / "necessity")
+    ]
+    assert shown[0] == shown[1]
+    assert "measured" in shown[0]

@@ -168,6 +168,53 @@ def test_the_notebook_runs_where_it_stands(
     assert any("results.dataset('bases')" in text for text in code)
 
 
+FORMER = {
+    "a study": """
+import pandas as pd
+
+from creme import report
+from creme.study import Study
+
+study = Study({study!r})
+track = study.state()['track']
+pd.DataFrame(study.stages()).T
+study.table('funnel')
+necessity_results = study.dataset('necessity')
+one = necessity_results.isel(locus=0).sel(track=track)
+one['effect_replicates'].dropna('tile', how='all').to_pandas()
+locus = necessity_results['locus'].values[0]
+ax = report.tile_map(necessity=necessity_results, locus=locus, track=track)
+""",
+    "an experiment": """
+from creme import report
+from creme.runner.combine import tidy
+from creme.runner.results import Results
+
+results = Results.existing({experiment!r})
+results.labels()
+bases_results = results.load('bases')
+tidy(bases_results).head(20)
+context_dependence_results = results.load('context_dependence')
+ax = report.context_histogram(context_dependence_results, track='synthetic:alpha')
+""",
+}
+
+
+@pytest.mark.parametrize("of", FORMER)
+def test_notebooks_of_the_former_version_run_and_warn(of, finished_study, experiment_results):
+    paths = {"study": str(finished_study), "experiment": str(experiment_results)}
+    done = subprocess.run(
+        [sys.executable, "-c", FORMER[of].format(**paths) + "\nassert ax.figure.axes"],
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "CremeWarning" in done.stderr
+    assert ("creme.open_results" if of == "a study" else "creme.results") in done.stderr
+
+
 def test_the_notebook_is_a_notebook(finished_study, tmp_path):
     nbformat = pytest.importorskip("nbformat")
     export(finished_study, tmp_path / "out", ["notebook"])

@@ -17,7 +17,7 @@ from creme.results.directory import Results
 from creme.sequence import Sequence
 from creme.study import StudyResults, run_study
 from creme.study.config import STAGES
-from creme.study.lineage import earlier
+from creme.study.stages.order import earlier
 from in_process import caller
 
 

@@ -12,7 +12,8 @@ from creme.errors import ConfigError
 from creme.study import run_study
 from creme.study.config import STAGES
 from creme.study.forecast import cost as planning
-from creme.study.forecast.cost import forecast, seconds_per_prediction
+from creme.study.forecast.cost import forecast
+from creme.study.forecast.speed import seconds_per_prediction
 from creme.study.run import prepare
 
 ADAPTIVE = {"higher_order", "multiplicity", "fine_tile"}

@@ -17,8 +17,8 @@ from creme.genome import Genome, LociConfig
 from creme.sequence import Sequence
 from creme.study import run_study
 from creme.study.candidates import Candidates
-from creme.study.config import Selection
-from creme.study.selection import Measured, select
+from creme.study.config import LocusSelection
+from creme.study.selection import DecidingActivity, select
 
 ONLY_LOCI = ("[model]", 'stages = ["loci"]\n\n[model]')
 BIN = 128
@@ -155,10 +155,10 @@ def test_a_site_that_fails_where_another_moves_to_takes_no_place(tmp_path):
     (gene,) = mini.write(tmp_path, genes=1)
     lines = [mini.transcript(gene, k, a) for k, a in enumerate([BIN, -2 * BIN, 0])]
     (tmp_path / "annotation.gtf").write_text("".join(lines))
-    chosen = Selection(activity=5.0, recentre=600, per_gene=0)
+    chosen = LocusSelection(activity=5.0, recentre=600, per_gene=0)
     genome = LociConfig(fasta="genome.fa", gtf="annotation.gtf")
     candidates = Candidates.load(genome, chosen, tmp_path)
-    measured = Measured(
+    measured = DecidingActivity(
         activity=np.full(3, 9.0),
         summit_activity=np.full(3, 9.0),
         summit_distance=np.zeros(3),

@@ -329,6 +329,6 @@ def _write(path: Path, tables: list[pd.DataFrame]) -> None:
 
     frame = pd.concat(tables, ignore_index=True)
     columns = ["test", *(name for name in frame if name != "test")]
-    numbers = [n for n in frame if n.endswith(("_distance", "_start", "_end"))]
+    numbers = [n for n in frame if str(n).endswith(("_distance", "_start", "_end"))]
     numbers += [n for n in ("distance", "tile_length") if n in frame]
     write_table(path, frame[columns].astype(dict.fromkeys(numbers, "Int64")))

@@ -83,7 +83,7 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
             path,
             output=output,
             stages=stages,
-            progress=lambda stage, ready: progress(ready),
+            progress=lambda stage, plan: progress(plan),
             on_stage=on_stage,
         )
     except KeyboardInterrupt:  # between two stages, or a second time
@@ -93,7 +93,8 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
         return 130
     if failures:
         err.print(f"To try what failed once more: {further}")
-    outdated = [stage for stage, of in done.stages.items() if of["state"] == "outdated"]
+    entries = done.stages.items()
+    outdated = [stage for stage, entry in entries if entry["state"] == "outdated"]
     if outdated:
         are = "is" if len(outdated) == 1 else "are"
         out.print(
@@ -117,25 +118,27 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 
 
 def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
-    """State of each stage, or of some, and the funnel."""
+    """State of each stage, or of those given, and the funnel."""
     from creme.cli.terminal import out, table
     from creme.runner.experiment import read_text
-    from creme.study.config import parse
+    from creme.study.config import Study
     from creme.study.folder import STUDY
-    from creme.study.location import Where
+    from creme.study.location import Location
 
-    where = Where.of(path, output)
-    folder = where.folder
+    location = Location.of(path, output)
+    folder = location.folder
     if folder is None or not folder.begun:
-        folder = where.begun(parse(where.text(), str(where.file)))
-    state, known = folder.state(), folder.stages()
+        folder = location.begun(Study.from_text(location.text(), title=str(location.file)))
+    state, entries = folder.state(), folder.stages()
     for stage in stages or ():
-        if stage not in known:
-            raise ConfigError(f"{folder.path} has no stage {stage!r}: it has {listing(known, 20)}")
+        if stage not in entries:
+            raise ConfigError(
+                f"{folder.path} has no stage {stage!r}: it has {listing(entries, 20)}"
+            )
     columns = ["stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", ""]
     rows = [
-        [stage, *(of.get(name, "") for name in columns[1:-1]), _said(of)]
-        for stage, of in known.items()
+        [stage, *(entry.get(name, "") for name in columns[1:-1]), _remark(entry)]
+        for stage, entry in entries.items()
         if not stages or stage in stages
     ]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
@@ -149,18 +152,18 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
     for file in folder.changed_files():
         out.print(f"{file} is no longer the file that this study was made from.")
     kept = folder.path / STUDY
-    if kept != where.file and kept.is_file() and where.text() != read_text(kept):
+    if kept != location.file and kept.is_file() and location.text() != read_text(kept):
         out.print(
-            f"{where.file} is not as it was run last: --plan says whether this study takes it."
+            f"{location.file} is not as it was run last: --plan says whether this study takes it."
         )
-    states = {of["state"] for of in known.values()}
+    states = {entry["state"] for entry in entries.values()}
     if "running" not in states and (
-        states != {"finished"} or any(of.get("failures") for of in known.values())
+        states != {"finished"} or any(entry.get("failures") for entry in entries.values())
     ):
         out.print(f"To continue: creme study {folder.path}")
 
 
-def _said(state: dict[str, Any]) -> str:
+def _remark(state: dict[str, Any]) -> str:
     failed = len(state.get("failures", []))
     return state.get("error") or state.get("note") or (f"{failed} failed" if failed else "")
 
@@ -173,32 +176,41 @@ def show_plan(
     price: float | None,
     assumed: int | None,
 ) -> None:
-    """What a study will take, before anything runs."""
+    """The cost of a study, before anything runs."""
     from creme.cli.terminal import out, table
-    from creme.study.forecast.cost import forecast, seconds_per_prediction
+    from creme.study.forecast.cost import forecast
+    from creme.study.forecast.speed import seconds_per_prediction
     from creme.study.run import prepare
 
-    ready, folder = prepare(path, output)
-    found = forecast(ready, folder, assumed, stages)
+    prepared, folder = prepare(path, output)
+    planned = forecast(prepared, folder, assumed, stages)
     if seconds is None:
-        seconds = seconds_per_prediction(ready)
+        seconds = seconds_per_prediction(prepared)
         how = "measured on this machine"
     else:
         how = "as given"
     columns = ["stage", "units", "asked", "to predict", "in the store", "time"]
     columns += ["cost"] if price is not None else []
-    rows = [_planned(one, seconds, price) for one in found]
-    total = sum(one.needed for one in found)
-    last = ["all", "", sum(one.asked for one in found), total, sum(one.stored for one in found)]
-    rows.append([*last, duration(total * seconds), *_cost(total * seconds, price)])
-    title = f"{ready.study.name}: {seconds:.3g} s a prediction, {how}"
+    rows = [_planned(one, seconds, price) for one in planned]
+    asked, needed, stored = (
+        sum(getattr(one, name) for one in planned) for name in ("asked", "needed", "stored")
+    )
+    mark = "at least " if any(one.kind == "unknown" for one in planned) else ""
+    took = needed * seconds
+    last = ["all", "", f"{mark}{asked}", f"{mark}{needed}", stored]
+    rows.append([*last, f"{mark}{duration(took)}", *_cost(took, price)])
+    title = f"{prepared.study.name}: {seconds:.3g} s a prediction, {how}"
     out.print(table(columns, rows, title=title))
-    for note in dict.fromkeys(note for one in found for note in one.notes):
-        of = [one.stage for one in found if note in one.notes]
-        out.print(f"- {note} ({listing(of, 20)})", highlight=False)
+    for note in dict.fromkeys(note for one in planned for note in one.notes):
+        with_note = [one.stage for one in planned if note in one.notes]
+        out.print(f"- {note} ({listing(with_note, 20)})", highlight=False)
 
 
 def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:
+    if one.kind == "unknown":
+        units = f"{'about ' if one.assumed else ''}{one.units}"
+        cost = [] if price is None else ["not known"]
+        return [one.stage, units, "not known", "not known", "", "not known", *cost]
     took = one.needed * seconds
     mark = {"exact": "", "estimate": "about ", "bound": "at most "}[one.kind]
     return [

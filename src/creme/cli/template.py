@@ -112,4 +112,12 @@ replicates = 10
 # [multiplicity]
 # copies = 10
 # cres = { enhancing = ["strong enhancer", "weak enhancer"] }
+
+# A stage of your own: a plugin's test, or one of the toolkit's under another name. Where there is
+# one, the list of stages above is written [stages] run = [...].
+# [stages.fine_necessity]
+# test = "necessity"
+# categories = ["enhancing"]    # or cres = { ... }; all selected loci unless one is given
+# after = "sufficiency"         # the stage whose outcome it takes unless given
+# tile = 500                    # parameters of the test
 """

@@ -63,7 +63,7 @@ def _kind_of_file(path: Path) -> Kind:
         keys = set(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return Kind.OTHER
-    if keys & {"tests", "readouts", "results"}:
+    if keys & {"tests", "results"}:
         return Kind.EXPERIMENT_FILE
     return Kind.STUDY_FILE if keys & {"model", "loci"} else Kind.OTHER
 

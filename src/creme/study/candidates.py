@@ -17,10 +17,10 @@ from creme.errors import CremeWarning, GenomeError, listing
 from creme.genome import TSS, Annotation, Genome, LociConfig, Locus
 from creme.genome.loci import look_up
 from creme.genome.records import tag_rank
-from creme.study.config import Selection
+from creme.study.config import LocusSelection
 
 Numbers = NDArray[np.int64]
-"""Which sites, by their place among the candidates; or bp for each of some."""
+"""Sites by their place among the candidates; or bp, one for each of several sites."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Candidates:
     kept: tuple[bool, ...]
 
     @classmethod
-    def load(cls, loci: LociConfig, selection: Selection, folder: Path) -> Candidates:
+    def load(cls, loci: LociConfig, selection: LocusSelection, folder: Path) -> Candidates:
         """Read the annotation and open the genome.
 
         Parameters
         ----------
         loci : LociConfig
-        selection : Selection
+        selection : LocusSelection
         folder : Path
             Where relative paths start from.
 
@@ -73,8 +73,8 @@ class Candidates:
             # An annotation put together from two may have 1 and chr1.
             contig = names[record.contig] or record.contig
             places.setdefault((contig, *record.place[1:]), []).append(record)
-        sites = tuple(min(found, key=_preference) for found in places.values())
-        starts = tuple(len(found) for found in places.values())
+        sites = tuple(min(records, key=_preference) for records in places.values())
+        starts = tuple(len(records) for records in places.values())
         kept = _on_contigs(sites, names, genome, annotation, selection)
         return cls(genome, sites, starts, len(records), kept)
 
@@ -82,7 +82,7 @@ class Candidates:
         return len(self.sites)
 
     def locus(self, number: int, length: int, tss: int, moved: int = 0) -> Locus:
-        """The locus of a site, with its TSS moved by some bp in gene orientation.
+        """The locus of a site, with its TSS moved by a number of bp in gene orientation.
 
         Its name is that of the site as annotated: ``contig:position:strand``.
         """
@@ -109,12 +109,12 @@ class Candidates:
 
     def window(
         self, numbers: Numbers, length: int, tss: int, moved: Numbers | None = None
-    ) -> Windows:
-        """The loci of some sites, made one by one."""
-        return Windows(self, numbers, length, tss, moved)
+    ) -> SiteLoci:
+        """The loci of the sites with these numbers, made one by one."""
+        return SiteLoci(self, numbers, length, tss, moved)
 
 
-class Windows(SequenceOf[Locus]):
+class SiteLoci(SequenceOf[Locus]):
     """Loci that are made when asked for: hundreds of thousands need the room of few."""
 
     def __init__(
@@ -156,9 +156,9 @@ def gene_name(site: TSS) -> str:
 
 
 def _records(
-    annotation: Annotation, genes: Iterable[str] | None, selection: Selection
+    annotation: Annotation, genes: Iterable[str] | None, selection: LocusSelection
 ) -> tuple[TSS, ...]:
-    """What the annotation has: of all genes or of some, all transcripts or one a gene."""
+    """Transcripts of the annotation: of all genes or of those given, all or one a gene."""
     if genes is None:
         if selection.transcripts == "representative":
             return tuple(annotation.representatives())
@@ -173,7 +173,7 @@ def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:
 
 
 def _contigs(records: Iterable[TSS], genome: Genome) -> dict[str, str | None]:
-    """What the FASTA calls each contig of an annotation; None where it lacks it."""
+    """The FASTA's name for each contig of an annotation; None where it lacks it."""
     names: dict[str, str | None] = {}
     for contig in dict.fromkeys(record.contig for record in records):
         try:
@@ -188,7 +188,7 @@ def _on_contigs(
     names: dict[str, str | None],
     genome: Genome,
     annotation: Annotation,
-    selection: Selection,
+    selection: LocusSelection,
 ) -> tuple[bool, ...]:
     if not any(names.values()):
         raise GenomeError(

@@ -3,59 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal, Self
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PrivateAttr, create_model, field_validator, model_validator
+from pydantic_core import PydanticSerializationError
 
 from creme import registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
 from creme.analysis.thresholds import Categories, Classes
-from creme.errors import ConfigError, listing
+from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName, parse_toml
+from creme.study.stage_tables import StageOptions, Stages
+from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
+from creme.study.stages.stage import Stage
 from creme.test import Test
 
-Context = Literal["enhancing", "neutral", "silencing"]
-CreClass = Literal[
-    "enhancer",
-    "silencer",
-    "strong enhancer",
-    "weak enhancer",
-    "weak silencer",
-    "strong silencer",
-]
+if TYPE_CHECKING:
+    from creme.study.forecast.cost import Forecast
+    from creme.study.view import StudyResults
 
-NEEDS: dict[str, tuple[str, ...]] = {
-    "loci": (),
-    "context_dependence": ("loci",),
-    "context_swap": ("context_dependence",),
-    "necessity": ("context_dependence",),
-    "sufficiency": ("context_dependence",),
-    "distance": ("sufficiency",),
-    "higher_order": ("context_dependence",),
-    "multiplicity": ("sufficiency",),
-    "fine_tile": ("sufficiency",),
-}
-"""The stages in their order, each with those that have to be finished before."""
+STAGES = tuple(BUILT_IN)
+"""Names of the toolkit's stages in their order."""
 
-STAGES = tuple(NEEDS)
 TESTS = STAGES[1:]
-OF_CATEGORIES = ("context_swap", "necessity", "sufficiency", "higher_order")
-OF_CRES = ("distance", "multiplicity", "fine_tile")
-
-_ENHANCERS: dict[str, list[str]] = {context: ["enhancer"] for context in CONTEXTS}
-CRES: dict[str, dict[str, list[str]]] = {
-    "distance": {"enhancing": ["enhancer"], "silencing": ["silencer"]},
-    "multiplicity": _ENHANCERS,
-    "fine_tile": _ENHANCERS,
-}
-"""Which CREs a stage takes of each category's loci, as the paper does, unless the file says."""
+"""Those that have a table in the study file."""
 
 
-class Selection(Parameters):
-    """Which TSSs the study is about; the paper's section "Transcription start site selection"."""
+class LocusSelection(Parameters):
+    """The TSSs of the study; the paper's section "Transcription start site selection"."""
 
     name: ClassVar[str] = "[selection]"
 
@@ -87,18 +68,31 @@ class Common(Parameters):
     perturbation: str | dict[str, Any] | None = None
 
 
-class Stage(Parameters):
-    """What a stage's table says beside the parameters of its test."""
+if TYPE_CHECKING:
+    _StageTables = Parameters
+else:
+    # A field for the table of each of the toolkit's stages.
+    _StageTables = create_model(
+        "_StageTables",
+        __base__=Parameters,
+        **{
+            name: (dict[str, Any], Field({}, description="parameters of the stage's test"))
+            for name in TESTS
+        },
+    )
 
-    categories: list[Context] | None = Field(None, min_length=1)
-    cres: dict[Context, list[CreClass]] | None = Field(None, min_length=1)
 
-
-class StudyFile(Parameters):
+class Study(_StageTables):
     """A study as its file describes it.
 
-    Relative paths are relative to the folder of the file.
+    Relative paths start from the folder of the file; from the current directory for a study that is
+    made in Python. A stage that the file adds is checked when the study is planned or run, so that
+    a study can be read where a plugin is not installed.
     """
+
+    _folder: Path = PrivateAttr(default_factory=Path)
+    _text: str | None = PrivateAttr(None)
+    _title: str = PrivateAttr("")
 
     name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
@@ -110,73 +104,209 @@ class StudyFile(Parameters):
         description="label of the activity that selects, categorises and classifies; needed where "
         "there are several",
     )
-    stages: list[str] = Field(list(STAGES), min_length=1, description="which stages to run")
+    stages: Stages = Field(Stages(), description="which stages to run, and stages of your own")
     model: dict[str, Any] = Field(description="as in an experiment file")
     loci: LociConfig
     readouts: list[Readout] = Field(
         default=[], description="activities that are read; the TSS's bin of each track unless given"
     )
-    selection: Selection = Selection()
+    selection: LocusSelection = LocusSelection()
     categories: Categories = Categories()
     classes: Classes = Classes()
     common: Common = Common()
-    context_dependence: dict[str, Any] = {}
-    context_swap: dict[str, Any] = {}
-    necessity: dict[str, Any] = {}
-    sufficiency: dict[str, Any] = {}
-    distance: dict[str, Any] = {}
-    higher_order: dict[str, Any] = {}
-    multiplicity: dict[str, Any] = {}
-    fine_tile: dict[str, Any] = {}
 
-    @field_validator("stages")
     @classmethod
-    def _in_order(cls, stages: list[str]) -> list[str]:
-        for stage in stages:
-            if stage not in STAGES:
-                raise ValueError(f"{stage!r} is no stage; they are {listing(STAGES, 20)}")
-            missing = [one for one in NEEDS[stage] if one not in stages]
-            if missing:
-                raise ValueError(
-                    f"stage {stage!r} needs stage {listing(missing)}, which is not among them"
-                )
-        return [stage for stage in STAGES if stage in stages]
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a study file.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+        """
+        from creme.study.location import Location
+
+        location = Location.of(path)
+        location.check()
+        return cls.from_text(location.text(), location.base, str(location.file))
+
+    @classmethod
+    def from_text(cls, text: str, folder: Path | None = None, title: str = "study") -> Self:
+        """A study from the text of a file.
+
+        Parameters
+        ----------
+        text : str
+        folder : Path, optional
+            Where its relative paths start from; the current directory unless given.
+        title : str
+            Names the file in errors.
+
+        Raises
+        ------
+        ConfigError
+            If it is not TOML, or holds a key or a value that is not allowed.
+        """
+        table = parse_toml(text, title)
+        try:
+            for key, section in _SECTIONS.items():
+                if isinstance(table.get(key), dict):
+                    table[key] = section(**table[key])
+            study = cls(**table)
+        except ConfigError as error:
+            words = str(error).removeprefix(f"{cls.__name__}: ")
+            words = words.replace("[stages]: [stages.", "[stages.", 1)
+            raise ConfigError(f"{title}: {words}") from None
+        study._folder = Path() if folder is None else folder
+        study._text, study._title = text, title
+        return study
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._folder
+
+    @property
+    def title(self) -> str:
+        """The name of the study in errors: its file, or its name."""
+        return self._title or f"study {self.name!r}"
+
+    @property
+    def text(self) -> str:
+        """The file's own text, or `to_toml` for an object that was made in Python."""
+        return self.to_toml() if self._text is None else self._text
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the fields are equal; the folder and the text of a file are no fields."""
+        return isinstance(other, Study) and self.configuration() == other.configuration()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Another study with some fields changed, whose paths start from the same folder."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._folder = self._folder
+        return copy
+
+    def to_toml(self) -> str:
+        """The text of a study file that gives an equal object.
+
+        Raises
+        ------
+        ConfigError
+            If a table holds an object that a file cannot hold.
+        """
+        import tomli_w
+
+        try:
+            table = self.configuration()
+        except PydanticSerializationError as error:
+            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
+        # Tables of stages are the base class's fields, and would come first.
+        ordered = {key: table[key] for key in sorted(table, key=lambda key: key in TESTS)}
+        return tomli_w.dumps(
+            {key: value for key, value in _stated(ordered).items() if value not in ({}, [])}
+        )
+
+    def plan(
+        self, output: str | Path | None = None, assume_loci: int | None = None
+    ) -> list[Forecast]:
+        """The predictions that each stage will take; see `creme.study.forecast.cost.forecast`.
+
+        Parameters
+        ----------
+        output : str or Path, optional
+            The study's folder; ``NAME.study`` in the folder of the file unless given. What is
+            finished there is known.
+        assume_loci : int, optional
+            How many loci will be selected, where that is not known.
+        """
+        from creme.study.forecast.cost import forecast
+        from creme.study.run import prepare
+
+        prepared, folder = prepare(self, output)
+        return forecast(prepared, folder, assume_loci)
+
+    def run(
+        self,
+        output: str | Path | None = None,
+        stages: SequenceOf[str] | None = None,
+        progress: Any = None,
+    ) -> StudyResults:
+        """Run the study, or go on with it; see `creme.study.run.run_study`."""
+        from creme.study.run import run_study
+
+        return run_study(self, output=output, stages=stages, progress=progress)
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _as_table(cls, stages: Any) -> Any:
+        return Stages(**stages) if isinstance(stages, dict) else stages
 
     @model_validator(mode="after")
     def _tests_are_valid(self) -> Self:
         for stage in TESTS:
-            self.test(stage)
-        for stage in OF_CRES:
-            for field in ("tile", "tss_tile"):
-                mine, theirs = (self._parameters(s).get(field) for s in (stage, "sufficiency"))
-                if mine != theirs:
-                    raise ValueError(
-                        f"[{stage}] {field} = {mine}, and that of [sufficiency] is {theirs}: the "
-                        f"CREs are tiles of the sufficiency test, so both have to be equal"
-                    )
+            self._check(BUILT_IN[stage])
         return self
 
-    def takes(self, stage: str) -> Stage:
-        """The loci or CREs that a stage takes."""
-        table = getattr(self, stage)
-        keys = {
-            **dict.fromkeys(OF_CATEGORIES, "categories"),
-            **dict.fromkeys(OF_CRES, "cres"),
+    def check_added(self) -> None:
+        """Check the stages that the file adds, which takes their plugins.
+
+        Raises
+        ------
+        ConfigError, PluginError
+            If a test is unknown, or a parameter of it is not allowed.
+        """
+        for stage in self.added.values():
+            self._check(stage)
+
+    def _check(self, stage: Stage) -> None:
+        self.test(stage.name)
+        if stage.takes != "cres" or not self.has_field(stage.name, "tiles"):
+            return
+        source = FOUND_BY["classes"].name
+        for field in ("tile", "tss_tile"):
+            here, there = (self._parameters(name).get(field) for name in (stage.name, source))
+            if here != there:
+                raise ConfigError(
+                    f"{stage.heading} {field} = {here}, and that of [{source}] is {there}: the "
+                    f"CREs are tiles of the {source} test, so both have to be equal"
+                )
+
+    @cached_property
+    def added(self) -> dict[str, Stage]:
+        """The stages that the file adds, by name."""
+        added = self.stages.added
+        return {
+            name: added_stage(name, added[name].test, added[name].needs, added[name].takes)
+            for name in self.stages.in_order
+            if name in added
         }
-        key = keys.get(stage)
+
+    @cached_property
+    def stage_records(self) -> dict[str, Stage]:
+        """All stages by name in their order, those among them that the study does not run too."""
+        return {**BUILT_IN, **self.added}
+
+    def options(self, stage: str) -> StageOptions:
+        """The loci or CREs that a stage takes, as far as the file says."""
+        if stage in self.added:
+            return self.stages.added[stage]
+        takes = BUILT_IN[stage].takes
+        table = {key: value for key, value in self._table(stage).items() if key == takes}
         try:
-            return Stage(**{k: v for k, v in table.items() if k == key})
+            return StageOptions(**table)
         except ConfigError as error:
-            raise ConfigError(str(error).replace("Stage:", f"[{stage}]", 1)) from None
+            raise ConfigError(str(error).replace("[stage]:", f"[{stage}]", 1)) from None
 
     def contexts(self, stage: str) -> tuple[str, ...]:
         """The categories whose loci a stage takes."""
-        wanted = self.takes(stage).categories
+        wanted = self.options(stage).categories
         return CONTEXTS if wanted is None else tuple(c for c in CONTEXTS if c in wanted)
 
     def cres(self, stage: str) -> dict[str, list[str]]:
         """The classes of CREs that a stage takes, by category, each class in full."""
-        given: Mapping[Any, list[Any]] = self.takes(stage).cres or CRES[stage]
+        given: Mapping[Any, Any] = self.options(stage).cres or self.stage_records[stage].cres
         return {
             context: [
                 name
@@ -189,57 +319,82 @@ class StudyFile(Parameters):
 
     def test(self, stage: str, **chosen: Any) -> Test:
         """A stage's test; `chosen` are its groups or tiles."""
+        record = self.stage_records[stage]
+        parameters = self._parameters(stage)
         try:
             test: Test = registry.create(
-                "tests", {"name": stage, "seed": self.seed, **self._parameters(stage), **chosen}
+                "tests", {"name": record.test, "seed": self.seed, **parameters, **chosen}
             )
-        except ConfigError as error:
-            raise ConfigError(f"[{stage}]: {str(error).removeprefix(f'{stage}: ')}") from None
+        except (ConfigError, PluginError) as error:
+            words = str(error).removeprefix(f"{record.test}: ")
+            if not record.built_in and "unknown key" in words:
+                words += "; beside them a stage has test, after, categories, cres"
+            raise type(error)(f"{record.heading}: {words}") from None
         return test
 
+    def has_field(self, stage: str, field: str) -> bool:
+        """Whether a stage's test has a field of a name."""
+        record = self.stage_records[stage]
+        try:
+            return field in registry.load("tests", record.test).model_fields
+        except PluginError as error:
+            raise PluginError(f"{record.heading}: {error}") from None
+
+    def _table(self, stage: str) -> dict[str, Any]:
+        """The parameters of a stage's test, as the file gives them."""
+        if stage in self.added:
+            return self.stages.added[stage].parameters
+        table: dict[str, Any] = getattr(self, stage)
+        return table
+
     def _parameters(self, stage: str) -> dict[str, Any]:
-        table = {k: v for k, v in getattr(self, stage).items() if k not in _TAKES}
-        for key in ("name", "label", "seed", "tiles", "groups"):
+        record = self.stage_records[stage]
+        options, table = self.options(stage), self._table(stage)
+        by_study = ["name", "label", "seed"]
+        by_study += ["tiles"] if record.built_in or record.takes == "cres" else []
+        by_study += ["groups"] if record.built_in or record.takes == "categories" else []
+        for key in by_study:
             if key in table:
-                raise ConfigError(f"[{stage}] {key}: the study sets it")
-        self.takes(stage)
-        for key in _TAKES:
-            if key in getattr(self, stage) and getattr(self.takes(stage), key) is None:
-                raise ConfigError(f"[{stage}] {key}: this stage has none")
-        given = {k: v for k, v in self.common.configuration().items() if v is not None}
-        if stage in OF_CRES:
-            own = self.sufficiency
-            given |= {k: own[k] for k in ("tile", "tss_tile") if k in own}
-        if stage == "multiplicity" and "searches" not in table:
-            # An enhancer is put where it raises the activity most, a silencer where it lowers it.
-            wanted = {name.rpartition(" ")[2] for of in self.cres(stage).values() for name in of}
-            given["searches"] = sorted(f"{kind}s" for kind in wanted)
+                raise ConfigError(f"{record.heading} {key}: the study sets it")
+        if record.built_in:
+            for key in StageOptions.model_fields:
+                if key in table and getattr(options, key) is None:
+                    raise ConfigError(f"{record.heading} {key}: this stage has none")
+            table = {k: v for k, v in table.items() if k not in StageOptions.model_fields}
+        given = {
+            key: value
+            for key, value in self.common.configuration().items()
+            if value is not None and self.has_field(stage, key)
+        }
+        if record.takes == "cres":
+            source = self._table(FOUND_BY["classes"].name)
+            given |= {
+                key: source[key]
+                for key in ("tile", "tss_tile")
+                if key in source and self.has_field(stage, key)
+            }
+            classes = [name for names in self.cres(stage).values() for name in names]
+            given |= record.defaults(classes)
         return {**given, **table}
 
 
-_TAKES = ("categories", "cres")
+_SECTIONS: dict[str, type[Parameters]] = {
+    "loci": LociConfig,
+    "stages": Stages,
+    "selection": LocusSelection,
+    "categories": Categories,
+    "classes": Classes,
+    "common": Common,
+}
 
 
-def parse(text: str, title: str = "study") -> StudyFile:
-    """A study from the text of a file; `title` names it in errors.
+def parse(text: str, title: str = "study") -> Study:
+    """A study from the text of a file; see `Study.from_text`."""
+    return Study.from_text(text, title=title)
 
-    Raises
-    ------
-    ConfigError
-        If it is not TOML, or holds a key or a value that is not allowed.
-    """
-    table = parse_toml(text, title)
-    parts: dict[str, type[Parameters]] = {
-        "loci": LociConfig,
-        "selection": Selection,
-        "categories": Categories,
-        "classes": Classes,
-        "common": Common,
-    }
-    try:
-        for key, part in parts.items():
-            if isinstance(table.get(key), dict):
-                table[key] = part(**table[key])
-        return StudyFile(**table)
-    except ConfigError as error:
-        raise ConfigError(f"{title}: {str(error).removeprefix('StudyFile: ')}") from None
+
+def _stated(value: Any) -> Any:
+    """Without what is None, which TOML cannot say."""
+    if isinstance(value, dict):
+        return {key: _stated(part) for key, part in value.items() if part is not None}
+    return [_stated(part) for part in value] if isinstance(value, list) else value

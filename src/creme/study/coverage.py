@@ -18,14 +18,14 @@ from creme.genome import Locus
 from creme.runner.tasks import Progress, Task
 from creme.sequence import Sequenceable
 from creme.store import Store
-from creme.study.work import categorised
+from creme.study.stages.grouping import loci_by_category
 from creme.suite.context_dependence import ContextDependence
 from creme.test import Activities, Profiles, Request, Steps
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from creme.study.prepared import Ready
+    from creme.study.prepared import PreparedStudy
 
 COLUMNS = ("locus", "category", "track", "position", "wild_type", "shuffled", "shuffled_std")
 
@@ -56,8 +56,8 @@ class ContextCoverage(ContextDependence):
         """The activity's profile of each, (n, bins)."""
         coming = iter(sequences)
         parts = []
-        while some := list(islice(coming, _AT_ONCE)):
-            values = yield Profiles(some)
+        while batch := list(islice(coming, _AT_ONCE)):
+            values = yield Profiles(batch)
             parts.append(values[:, :, self.profile].mean(axis=2, dtype=np.float64))
         return np.concatenate(parts)
 
@@ -73,21 +73,21 @@ def examples(dataset: xr.Dataset, thresholds: Categories, track: str) -> dict[st
     track : str
     """
     first = thresholds.model_copy(update={"at_most": 1})
-    found = categorised(dataset, first, track)
-    return {category: names[0] for category, names in found.items()}
+    typical = loci_by_category(dataset, first, track)
+    return {category: names[0] for category, names in typical.items()}
 
 
 def coverage(
-    ready: Ready, dataset: xr.Dataset, loci: SequenceOf[Locus], store: Store
+    prepared: PreparedStudy, dataset: xr.Dataset, loci: SequenceOf[Locus], store: Store
 ) -> tuple[pd.DataFrame, Progress]:
-    """``coverage.csv`` (see `creme.study.folder`), and what it took: no prediction, by rights.
+    """``coverage.csv`` (see `creme.study.folder`), and the counts of making it.
 
     Everything is read from the store, where the test has left it; what is lost there is predicted
     anew.
 
     Parameters
     ----------
-    ready : Ready
+    prepared : PreparedStudy
     dataset : Dataset
         Of the context dependence test.
     loci : sequence of Locus
@@ -107,15 +107,15 @@ def coverage(
     """
     import pandas as pd
 
-    plan, model = ready.plan, ready.plan.model
+    plan, model = prepared.plan, prepared.plan.model
     bins = np.array(plan.selection.bins)
     if len(bins) < 2:
         return pd.DataFrame(columns=COLUMNS), Progress()
-    found = examples(dataset, ready.study.categories, ready.label)
+    typical = examples(dataset, prepared.study.categories, prepared.label)
     position = model.output_start + bins * model.bin_size - model.tss
     order = np.argsort(position)
     scheduler = plan.scheduler(store, lambda progress: None)
-    outcomes = scheduler.run(_tasks(ready, dataset, found, loci))
+    outcomes = scheduler.run(_tasks(prepared, dataset, typical, loci))
     profiles: dict[str, xr.Dataset] = {}
     for outcome in outcomes:
         if outcome.dataset is None:
@@ -126,33 +126,34 @@ def coverage(
             {
                 "locus": locus,
                 "category": category,
-                "track": ready.label,
+                "track": prepared.label,
                 "position": position[order],
                 "wild_type": profiles[locus]["wild_type"].values[order],
                 "shuffled": profiles[locus]["shuffled"].mean("replicate").values[order],
                 "shuffled_std": _std(profiles[locus]["shuffled"].values)[order],
             }
         )
-        for category, locus in found.items()
+        for category, locus in typical.items()
     ]
     return (pd.concat(parts) if parts else pd.DataFrame(columns=COLUMNS)), scheduler.progress
 
 
 def _tasks(
-    ready: Ready, dataset: xr.Dataset, found: dict[str, str], loci: SequenceOf[Locus]
+    prepared: PreparedStudy, dataset: xr.Dataset, typical: dict[str, str], loci: SequenceOf[Locus]
 ) -> Iterable[Task]:
     """The test on each of the loci, with the replicates that were measured of it."""
     named = {locus.name: locus for locus in loci}
-    test = ready.study.test("context_dependence")
-    used = dict.fromkeys(found.values(), dataset.sizes["replicate"])
+    test = prepared.study.test("context_dependence")
+    used = dict.fromkeys(typical.values(), dataset.sizes["replicate"])
     if "replicates_used" in dataset:  # the test may stop before it has all of them
-        some = dataset["replicates_used"].sel(locus=list(used))
-        used = dict(zip(used, some.values.astype(int).tolist(), strict=True))
-    profiles = ready.activity.profiles
+        counts = dataset["replicates_used"].sel(locus=list(used))
+        used = dict(zip(used, counts.values.astype(int).tolist(), strict=True))
+    profiles = prepared.activity.profiles
     assert profiles is not None
-    asking = ContextCoverage(**test.configuration(), profile=profiles[ready.track], used=used)
-    for name in found.values():
-        yield Task(asking.name, asking, named[name])
+    profile = profiles[prepared.track]
+    profiles_test = ContextCoverage(**test.configuration(), profile=profile, used=used)
+    for name in typical.values():
+        yield Task(profiles_test.name, profiles_test, named[name])
 
 
 def _std(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
-"""The folder of a study: what is in it, and its state.
+"""The folder of a study: its files, and its state.
 
 ``NAME.study/``, beside the study file::
 
     study.toml              the study file as it was run
     study.json              identity, funnel, and the state of each stage; see below
-    loci.tsv                every distinct TSS of the annotation, and what became of it
+    loci.tsv                every distinct TSS of the annotation, and its step
     selected.tsv            the loci of the study; an experiment file takes it as [loci] table
     stages/STAGE/           a results directory of its own (`creme.results.directory.Results`):
                             experiment.toml, run.json, loci.tsv and STAGE.zarr; of stage `loci`
@@ -12,12 +12,12 @@
     tables/STAGE.csv        tidy: a row for each locus, tile, track and what else the test varies
     tables/OTHER.csv        what analyses add; see below
 
-STAGE is one of `creme.study.config.STAGES`, in this order: ``loci``, ``context_dependence``,
+STAGE is one of `creme.study.stages`, in this order: ``loci``, ``context_dependence``,
 ``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``, ``multiplicity``,
-``fine_tile``. Every file stands whole or not at all. A stage that had nothing to do has no folder
-below ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why. One
-process at a time runs a study: ``.study.json.lock`` is locked by it, and its death unlocks it.
-Reading needs no lock.
+``fine_tile``; or one that the study file adds, after them. Every file stands whole or not at all. A
+stage that had nothing to do has no folder below ``stages``, tables without rows (of one column,
+``locus``), and a ``note`` that says why. One process at a time runs a study: ``.study.json.lock``
+is locked by it, and its death unlocks it. Reading needs no lock.
 
 ``study.json``::
 
@@ -25,12 +25,13 @@ Reading needs no lock.
     track                   label of the activity that selects, categorises and classifies
     source                  fingerprint of the model and of what is kept of its output
     model                   name, version, fingerprint, bins, tracks, bin_size, configuration
-    identity                by stage: what made it, so that a changed study file is found out
+    identity                by stage: the settings behind it, so that a changed study file shows
     funnel                  list of {step, left, removed, why}, from all transcripts on
     categories              {enhancing, neutral, silencing, none: number of loci}
     classes                 {category: {CRE class: number of tiles}}
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
-                            began, ended, note, error, failures, made_from}}
+                            began, ended, note, error, failures, made_from; and of a stage
+                            that the file adds: test, needs, takes}}
     versions, pid, host, updated
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
@@ -79,48 +80,29 @@ Tables of stages after ``context_dependence`` have a column ``category``, those 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.errors import ConfigError, ResultsError, listing, nearest
+from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
-from creme.results.directory import Results, about, gone, held, now
-from creme.study.config import NEEDS, STAGES, parse
-from creme.study.lineage import changed, changed_files, earlier, made_from, passed_on
+from creme.results.directory import Results
+from creme.results.state import StateFolder, gone, now
+from creme.study.config import parse
+from creme.study.lineage import changed, changed_files, made_from, passed_on
+from creme.study.stages.loci import ALL_SITES, SELECTED
+from creme.study.stages.order import BUILT_IN, earlier, from_record, recorded
+from creme.study.stages.stage import Stage
+from creme.study.table_files import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["LOCI", "SELECTED", "STATE", "STUDY", "Folder", "of_study"]
+
 STUDY = "study.toml"
 STATE = "study.json"
-LOCI = "loci.tsv"
-SELECTED = "selected.tsv"
-
-BESIDE = {
-    "loci": ("funnel",),
-    "context_dependence": ("categories", "coverage"),
-    "sufficiency": ("cre_classes",),
-    "distance": ("distance_curve",),
-    "higher_order": ("interactions",),
-    "multiplicity": ("saturation",),
-    "fine_tile": ("sub_tiles",),
-}
-"""Tables that a stage writes beside its own."""
-
-_TOLD: dict[str, tuple[str, Any]] = {
-    "loci": ("funnel", []),
-    "context_dependence": ("categories", {}),
-    "sufficiency": ("classes", {}),
-}
-"""What ``study.json`` says of the outcome of a stage, and how it says nothing."""
-
-
-def tables_of(stage: str) -> tuple[str, ...]:
-    """Names of the tables that a stage writes; the first stage has none of its own name."""
-    return (*((stage,) if stage != "loci" else ()), *BESIDE.get(stage, ()))
+LOCI = ALL_SITES
 
 
 def of_study(directory: Path) -> Path | None:
@@ -129,58 +111,35 @@ def of_study(directory: Path) -> Path | None:
     return stages.parent if stages.name == "stages" and (stages.parent / STATE).is_file() else None
 
 
-class Folder:
+class Folder(StateFolder):
     """A study's folder.
 
     Parameters
     ----------
     path : str or Path
+    added : mapping of name to Stage
+        Stages that the study file adds; those that ``study.json`` names are known without it.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    state_file = STATE
+    settings_file = STUDY
+    other_entries = frozenset(("stages", "tables"))
+    kind = "the folder of a study"
+    made_by = "creme study FILE"
 
-    @classmethod
-    def existing(cls, path: str | Path) -> Folder:
-        """A folder that a study made.
+    def __init__(self, path: str | Path, added: Mapping[str, Stage] | None = None) -> None:
+        super().__init__(path)
+        self._added = dict(added or {})
 
-        Raises
-        ------
-        ResultsError
-            If it is not one.
-        """
-        folder = cls(path)
-        if not folder.begun:
-            raise ResultsError(
-                f"{path} is not the folder of a study (it has no {STATE}); 'creme study FILE' "
-                f"makes one"
-            )
-        return folder
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Have the folder for this process alone, to run into it; it is made if needed.
-
-        Raises
-        ------
-        InUseError
-            If another process has it.
-        ResultsError
-            If something else stands here; nothing is changed then.
-        """
-        self._refuse_foreign()
-        with held(self.path, STATE):
-            yield
-
-    def claim(self, text: str, said: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-        """Make the folder this study's, or find that it is.
+    def claim(self, text: str, about: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+        """Make the folder this study's, or check that it is.
 
         Parameters
         ----------
         text : str
             The study file.
-        said : mapping
-            What ``study.json`` says of the study: JSON values.
+        about : mapping
+            The study's part of ``study.json``: JSON values.
         identity : mapping of stage to mapping
             JSON values, by section, that make each stage what it is.
 
@@ -191,37 +150,35 @@ class Folder:
             changed then.
         """
         self.check(identity)
-        self._refuse_foreign()
+        self.refuse_foreign()
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
         write_text(self.path / STUDY, text)
         stages = self._read().get("stages", {}) if self.begun else {}
         waiting = {stage: {"state": "waiting"} for stage in identity}
-        self.update({**said, "stages": {**waiting, **stages}})
-
-    @property
-    def begun(self) -> bool:
-        """Whether a study has begun here."""
-        return (self.path / STATE).is_file()
+        stages = {**waiting, **stages}
+        for name, stage in self._added.items():
+            stages[name] = {**stages.get(name, {"state": "waiting"}), **recorded(stage)}
+        self.begin({**about, "stages": stages})
 
     def check(self, identity: Mapping[str, Any]) -> None:
-        """Find that what is finished here is this study's; see `claim`.
+        """Check that what is finished here is this study's; see `claim`.
 
         What has begun without coming to an end may become another: nothing has been made from it.
         """
         if not self.begun:
             return
         state = self.state()
-        known = state.get("identity", {})
+        before, records = state.get("identity", {}), self._records(state)
         done = [s for s, of in state["stages"].items() if of["state"] in ("finished", "outdated")]
-        kept = {one for stage in done if stage in NEEDS for one in (stage, *earlier(stage))}
+        kept = {name for s in done if s in records for name in (s, *earlier(s, records))}
         differing = [
             f"{stage}: {section}"
-            for stage in STAGES
-            if stage in known and stage in identity and stage in kept
-            for section in sorted({*known[stage], *identity[stage]})
-            if known[stage].get(section) != identity[stage].get(section)
+            for stage in records
+            if stage in before and stage in identity and stage in kept
+            for section in sorted({*before[stage], *identity[stage]})
+            if before[stage].get(section) != identity[stage].get(section)
         ]
         if differing:
             raise ResultsError(
@@ -230,41 +187,37 @@ class Folder:
                 f"store"
             )
 
-    def _refuse_foreign(self) -> None:
-        """An error if something stands here that no study, killed while it began, has left."""
-        if self.begun or not self.path.exists():
-            return
-        ours = {STUDY, "stages", "tables"}
-        if not self.path.is_dir() or any(
-            entry.name not in ours and not entry.name.startswith((f".{STUDY}", f".{STATE}"))
-            for entry in self.path.iterdir()
-        ):
-            raise ResultsError(
-                f"{self.path} exists and is not the folder of a study: give another with --output"
-            )
-
     def state(self) -> dict[str, Any]:
-        """What ``study.json`` says; a stage whose process is gone is called interrupted.
+        """The contents of ``study.json``; a stage whose process is gone is called interrupted.
 
         A finished one that was made from other results than those that earlier stages have now is
-        called outdated, and what is said of its outcome is left out.
+        called outdated, and its outcome is left out.
         """
         state = self._read()
-        passed = passed_on(self.path)
-        for stage, known in state.get("stages", {}).items():
-            others = changed(known.get("made_from", {}), passed)
-            if known["state"] == "finished" and others:
-                known["state"] = "outdated"
-                known["error"] = f"stage {listing(others)} has other results since"
-                if stage in _TOLD:
-                    state.pop(_TOLD[stage][0], None)
+        records, passed = self._records(state), passed_on(self.path)
+        for name, entry in state.get("stages", {}).items():
+            others = changed(entry.get("made_from", {}), passed)
+            if entry["state"] == "finished" and others:
+                entry["state"] = "outdated"
+                entry["error"] = f"stage {listing(others)} has other results since"
+                if name in records and (outcome := records[name].outcome):
+                    state.pop(outcome.key, None)
         return state
 
+    def stage_records(self) -> dict[str, Stage]:
+        """The toolkit's stages and those that the study file adds, by name in their order."""
+        return self._records(self._read() if self.begun else {})
+
+    def _records(self, state: Mapping[str, Any]) -> dict[str, Stage]:
+        added = {
+            name: from_record(name, entry)
+            for name, entry in state.get("stages", {}).items()
+            if "test" in entry
+        }
+        return {**BUILT_IN, **added, **self._added}
+
     def _read(self) -> dict[str, Any]:
-        try:
-            state: dict[str, Any] = json.loads((self.path / STATE).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.path / STATE} cannot be read: {error}") from None
+        state = self.read_state()
         for stage in state.get("stages", {}).values():
             if stage["state"] == "running" and gone(state):
                 stage["state"] = "interrupted"
@@ -278,55 +231,47 @@ class Folder:
         state = self.state()
         try:
             study = parse((self.path / STUDY).read_text(encoding="utf-8"))
-        except (OSError, ConfigError):
+        except (OSError, CremeError):
             return []
         identity = state.get("identity", {}).get("loci", {})
         return changed_files(study, Path(state["folder"]), identity)
 
     def stages(self) -> dict[str, dict[str, Any]]:
         """State and counts of each stage, in their order."""
-        known = self.state().get("stages", {})
-        return {stage: known[stage] for stage in STAGES if stage in known}
-
-    def update(self, changes: Mapping[str, Any]) -> None:
-        """Change ``study.json`` in one step."""
-        path = self.path / STATE
-        state = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        write_text(path, json.dumps({**state, **changes, **about()}, indent=1))
+        state = self.state()
+        entries = state.get("stages", {})
+        return {name: entries[name] for name in self._records(state) if name in entries}
 
     def update_stage(self, stage: str, changes: Mapping[str, Any]) -> None:
-        """Change what ``study.json`` says of one stage, in one step."""
-        state = json.loads((self.path / STATE).read_text(encoding="utf-8"))
-        stages = state.get("stages", {})
+        """Change the entry of one stage in ``study.json``, in one step."""
+        stages = self.read_state().get("stages", {})
         self.update({"stages": {**stages, stage: {**stages.get(stage, {}), **changes}}})
 
-    def begin(self, stage: str, identity: Mapping[str, Any]) -> None:
+    def begin_stage(self, stage: str, identity: Mapping[str, Any]) -> None:
         """A stage is running from here on.
 
         Tables that it made from something else, or as another stage, are removed: it may be stopped
         before it writes its own.
         """
         state = self._read()
-        known = state.get("identity", {})
-        of = made_from(stage, passed_on(self.path))
-        before = state["stages"].get(stage, {}).get("made_from", of)
-        if changed(before, of) or known.get(stage, identity) != identity:
-            self._forget(stage)
-        self.update({"identity": {**known, stage: identity}})
+        identities, records = state.get("identity", {}), self._records(state)
+        sources = made_from(stage, passed_on(self.path), records)
+        before = state["stages"].get(stage, {}).get("made_from", sources)
+        if changed(before, sources) or identities.get(stage, identity) != identity:
+            self._forget(records[stage])
+        self.update({"identity": {**identities, stage: identity}})
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
-        said = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
-        self.update_stage(stage, {"state": "running", "made_from": of, **counts, **said})
+        texts = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
+        self.update_stage(stage, {"state": "running", "made_from": sources, **counts, **texts})
 
-    def _forget(self, stage: str) -> None:
-        """Remove what a stage has written into ``tables`` and said in ``study.json``."""
-        for name in tables_of(stage):
+    def _forget(self, stage: Stage) -> None:
+        """Remove a stage's tables and files, and its outcome in ``study.json``."""
+        for name in stage.tables:
             (self.path / "tables" / f"{name}.csv").unlink(missing_ok=True)
-        if stage == "loci":
-            for name in (LOCI, SELECTED):
-                (self.path / name).unlink(missing_ok=True)
-        if stage in _TOLD:
-            key, nothing = _TOLD[stage]
-            self.update({key: nothing})
+        for name in stage.files:
+            (self.path / name).unlink(missing_ok=True)
+        if stage.outcome is not None:
+            self.update({stage.outcome.key: stage.outcome.nothing})
 
     def finished(self, stage: str) -> bool:
         """Whether a stage has its tables."""
@@ -334,7 +279,7 @@ class Folder:
 
     def missing(self, stage: str) -> list[str]:
         """The stages that one depends on and that are not finished."""
-        return [one for one in earlier(stage) if not self.finished(one)]
+        return [one for one in earlier(stage, self.stage_records()) if not self.finished(one)]
 
     def results(self, stage: str) -> Results:
         """The results directory of a stage, which need not be there yet."""
@@ -354,12 +299,13 @@ class Folder:
         return sorted(there - set(self._outdated()))
 
     def _outdated(self) -> dict[str, str]:
-        """By table of an outdated stage, what is to be said of it."""
+        """By table of an outdated stage, the message about it."""
+        records = self.stage_records()
         return {
-            table: f"stage {stage!r} is outdated: {known['error']}"
-            for stage, known in self.stages().items()
-            if known["state"] == "outdated"
-            for table in tables_of(stage)
+            table: f"stage {stage!r} is outdated: {entry['error']}"
+            for stage, entry in self.stages().items()
+            if entry["state"] == "outdated"
+            for table in records[stage].tables
         }
 
     def table(self, name: str) -> pd.DataFrame:
@@ -377,10 +323,10 @@ class Folder:
                 f"{self.path} has no table {name!r}{nearest(name, self.tables())}; it has "
                 f"{listing(self.tables(), 20)}"
             )
-        return _read(self.path / "tables" / f"{name}.csv", ",")
+        return read_table(self.path / "tables" / f"{name}.csv", ",")
 
     def loci(self) -> pd.DataFrame:
-        """``loci.tsv``: every TSS of the annotation, and what became of it.
+        """``loci.tsv``: every TSS of the annotation, and the step that left it out.
 
         Raises
         ------
@@ -389,27 +335,4 @@ class Folder:
         """
         if not (self.path / LOCI).is_file():
             raise ResultsError(f"{self.path} has no {LOCI} yet: stage 'loci' makes it")
-        return _read(self.path / LOCI, "\t")
-
-
-def _read(path: Path, separator: str) -> pd.DataFrame:
-    """A table; names such as "NA" and "null" are names."""
-    import pandas as pd
-
-    with path.open(encoding="utf-8") as file:
-        columns = file.readline().rstrip("\n").split(separator)
-    return pd.read_csv(
-        path,
-        sep=separator,
-        dtype=dict.fromkeys(TEXT, str),
-        keep_default_na=False,
-        na_values={column: [""] for column in columns if column not in TEXT},
-    )
-
-
-TEXT = (
-    *("locus", "gene", "gene_id", "transcript", "contig", "strand", "source", "target"),
-    *("source_category", "target_category", "category", "cre_class", "kind", "search", "track"),
-    *("interaction", "step", "why"),
-)
-"""Columns of tables that hold text, whatever it looks like."""
+        return read_table(self.path / LOCI, "\t")

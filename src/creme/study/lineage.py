@@ -1,4 +1,4 @@
-"""What a stage was made from: what earlier stages passed on to it, and the files of the study."""
+"""Lineage of a stage: the decisions of earlier stages that it was made from, and the files."""
 
 from __future__ import annotations
 
@@ -12,24 +12,9 @@ from typing import Any
 
 from creme.errors import CremeError
 from creme.files.digests import FileState, digest, file_state
-from creme.study.config import NEEDS, STAGES, StudyFile
-
-_PASSED = {
-    "loci": ("selected.tsv", ("contig", "tss", "strand", "gene", "transcript", "locus")),
-    "context_dependence": ("tables/categories.csv", ("locus", "category", "taken")),
-    "sufficiency": (
-        "tables/cre_classes.csv",
-        ("locus", "category", "tile_start", "tile_end", "cre_class"),
-    ),
-}
-"""Where a stage's decisions stand, and the columns that later stages depend on. None of them is a
-measured value: rounding makes no stage another one."""
-
-
-def earlier(stage: str) -> tuple[str, ...]:
-    """All stages that a stage depends on, in their order."""
-    found = {one for need in NEEDS[stage] for one in (need, *earlier(need))}
-    return tuple(one for one in STAGES if one in found)
+from creme.study.config import Study
+from creme.study.stages.order import BUILT_IN, earlier
+from creme.study.stages.stage import Stage
 
 
 def passed_on(folder: Path) -> dict[str, str]:
@@ -40,17 +25,19 @@ def passed_on(folder: Path) -> dict[str, str]:
     folder : Path
         Of the study.
     """
-    found = {}
-    for stage, (name, columns) in _PASSED.items():
-        path = folder / name
+    digests = {}
+    for stage in BUILT_IN.values():
+        if stage.passes_on is None:
+            continue
+        path = folder / stage.passes_on.file
         if path.is_file():
-            found[stage] = _digest(path, columns, file_state(path))
-    return found
+            digests[stage.name] = _digest(path, stage.passes_on.columns, file_state(path))
+    return digests
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, wanted: tuple[str, ...], _version: FileState) -> str:
-    """SHA-256 of some columns of a table, however its lines end; hexadecimal.
+def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
+    """SHA-256 of the columns of a table, however its lines end; hexadecimal.
 
     Remembered by the state of the file: of thousands of loci it takes a while, and many ask.
     """
@@ -59,39 +46,42 @@ def _digest(path: Path, wanted: tuple[str, ...], _version: FileState) -> str:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = csv.reader(file, delimiter=separator)
         header = next(rows, [])
-        places = [header.index(column) for column in wanted if column in header]
+        places = [header.index(column) for column in columns if column in header]
         state.update(json.dumps([header[k] for k in places]).encode())
         for row in rows:
             state.update(json.dumps([row[k] if k < len(row) else "" for k in places]).encode())
     return state.hexdigest()
 
 
-def made_from(stage: str, passed: Mapping[str, str]) -> dict[str, str]:
-    """What a stage that begins now is made from, by earlier stage.
+def made_from(
+    stage: str, passed: Mapping[str, str], stages: Mapping[str, Stage] = BUILT_IN
+) -> dict[str, str]:
+    """Digests of what earlier stages pass on to a stage that begins now, by earlier stage.
 
     Parameters
     ----------
     stage : str
     passed : mapping
         Of `passed_on`.
+    stages : mapping of name to Stage
     """
-    return {one: passed[one] for one in earlier(stage) if one in passed}
+    return {name: passed[name] for name in earlier(stage, stages) if name in passed}
 
 
-def changed(known: Mapping[str, str], passed: Mapping[str, str]) -> list[str]:
-    """Earlier stages that pass on something else than what a stage was made from.
+def changed(recorded: Mapping[str, str], passed: Mapping[str, str]) -> list[str]:
+    """Earlier stages that pass on something else than they did when a stage began.
 
     Parameters
     ----------
-    known : mapping
+    recorded : mapping
         Of `made_from`, when the stage began.
     passed : mapping
         Of `passed_on`, now; what is not there is made again before it is used.
     """
-    return [stage for stage in known if passed.get(stage, known[stage]) != known[stage]]
+    return [stage for stage in recorded if passed.get(stage, recorded[stage]) != recorded[stage]]
 
 
-def files(study: StudyFile, folder: Path) -> dict[str, Path]:
+def files(study: Study, folder: Path) -> dict[str, Path]:
     """The files whose digests belong to the identity of stage ``loci``."""
     annotation = study.loci.gtf or study.loci.bed or study.loci.table
     assert annotation is not None
@@ -99,12 +89,12 @@ def files(study: StudyFile, folder: Path) -> dict[str, Path]:
     return {section: folder / path.expanduser() for section, path in named.items()}
 
 
-def changed_files(study: StudyFile, base: Path, identity: Mapping[str, Any]) -> list[Path]:
+def changed_files(study: Study, base: Path, identity: Mapping[str, Any]) -> list[Path]:
     """The files that are gone, or are others than those that a study was made from.
 
     Parameters
     ----------
-    study : StudyFile
+    study : Study
     base : Path
         Where its relative paths start from; none is looked for where that is another machine's.
     identity : mapping
@@ -112,12 +102,12 @@ def changed_files(study: StudyFile, base: Path, identity: Mapping[str, Any]) -> 
     """
     if not base.is_dir():
         return []
-    found = []
+    differing = []
     for section, path in files(study, base).items():
         try:
             same = section not in identity or digest(path) == identity[section]
         except CremeError:
             same = False
         if not same:
-            found.append(path)
-    return found
+            differing.append(path)
+    return differing

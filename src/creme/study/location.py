@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from creme.errors import ConfigError, ResultsError
+from creme.results.kind import Kind, kind_of, mistaken
 from creme.runner.experiment import read_text
-from creme.study.config import StudyFile
-from creme.study.folder import STUDY, Folder
+from creme.study.config import Study
+from creme.study.folder import STUDY, Folder, of_study
 
 
 @dataclass(frozen=True)
-class Where:
+class Location:
     """A study that may not have begun.
 
     Attributes
@@ -30,8 +31,8 @@ class Where:
     folder: Folder | None
 
     @classmethod
-    def of(cls, path: str | Path, output: str | Path | None = None) -> Where:
-        """What a path stands for.
+    def of(cls, path: str | Path, output: str | Path | None = None) -> Location:
+        """The study that a path stands for.
 
         Parameters
         ----------
@@ -51,6 +52,13 @@ class Where:
         if not path.exists():
             raise ConfigError(_nothing_at(path))
         given = None if output is None else Folder(output)
+        kind = kind_of(path)
+        if kind is Kind.RESULTS and (study := of_study(path)) is not None:
+            raise ResultsError(
+                f"{path} is a stage of the study {study}: 'creme study {study}' goes on with it"
+            )
+        if kind in (Kind.RESULTS, Kind.STORE, Kind.EXPERIMENT_FILE):
+            raise ConfigError(str(mistaken(path, "a study")))
         if path.is_dir():
             folder = Folder.existing(path)
             if given is not None and given.path.resolve() != path.resolve():
@@ -74,7 +82,7 @@ class Where:
         return read_text(self.file)
 
     def check(self) -> None:
-        """Find that the place is there which relative paths start from; a ConfigError if not."""
+        """Check that the folder is there which relative paths start from; a ConfigError if not."""
         if not self.base.is_dir():
             raise ConfigError(
                 f"relative paths of {self.file} start from {self.base}, which is gone: was the "
@@ -82,11 +90,12 @@ class Where:
                 f"with --output"
             )
 
-    def folder_of(self, study: StudyFile) -> Folder:
+    def folder_of(self, study: Study) -> Folder:
         """The study's folder: ``NAME.study`` beside the file, unless it is another one."""
-        return self.folder or Folder(self.base / f"{study.name}.study")
+        path = self.folder.path if self.folder else self.base / f"{study.name}.study"
+        return Folder(path, study.added)
 
-    def begun(self, study: StudyFile) -> Folder:
+    def begun(self, study: Study) -> Folder:
         """The study's folder, which is there.
 
         Raises

@@ -17,8 +17,9 @@ from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Progress, Task
 from creme.store import Store
 from creme.study.candidates import Candidates
-from creme.study.config import Selection
-from creme.study.selection import Measured
+from creme.study.config import LocusSelection
+from creme.study.selection import DecidingActivity
+from creme.study.stages.loci import LOCI
 from creme.suite.tss_activity import TssActivity
 
 if TYPE_CHECKING:
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
 Hooks = tuple[Callable[[Progress], None], Callable[[Scheduler], None]]
 Watch = Callable[[Plan], AbstractContextManager[Hooks]]
-"""Makes, from a plan, what is called with its counts, and with its scheduler."""
+"""Makes, from a plan, the functions that are called with its counts and with its scheduler."""
 
-TEST = "tss_activity"
+TEST = LOCI.test
 
 
 @dataclass
-class Profiles:
-    """Everything measured, by site and track; grows by nothing while it is filled.
+class SiteActivities:
+    """Everything measured, by site and track; its size is fixed from the start.
 
     Attributes
     ----------
@@ -52,7 +53,7 @@ class Profiles:
     failures: dict[int, str]
 
     @classmethod
-    def empty(cls, sites: int, tracks: int) -> Profiles:
+    def empty(cls, sites: int, tracks: int) -> SiteActivities:
         """Nothing measured yet."""
         values = [np.full((sites, tracks), np.nan, dtype=np.float32) for _ in range(3)]
         n = np.full(sites, np.nan, dtype=np.float32)
@@ -65,9 +66,9 @@ class Profiles:
             values = dataset[name].values if name in dataset else np.nan
             getattr(self, name)[number] = values
 
-    def of(self, track: int) -> Measured:
+    def by_track(self, track: int) -> DecidingActivity:
         """By one track."""
-        return Measured(
+        return DecidingActivity(
             self.wild_type[:, track].astype(np.float64),
             self.summit_activity[:, track].astype(np.float64),
             self.summit_distance[:, track].astype(np.float64),
@@ -77,7 +78,7 @@ class Profiles:
         )
 
 
-def activity_test(plan: Plan, selection: Selection, seed: int) -> TssActivity:
+def activity_test(plan: Plan, selection: LocusSelection, seed: int) -> TssActivity:
     """The test of the first stage, for what the model keeps.
 
     Raises
@@ -116,11 +117,11 @@ def activity_test(plan: Plan, selection: Selection, seed: int) -> TssActivity:
 def measure_sites(
     plan: Plan,
     candidates: Candidates,
-    selection: Selection,
+    selection: LocusSelection,
     track: int,
     store: Store,
     watch: Watch,
-) -> tuple[Profiles, Progress, bool]:
+) -> tuple[SiteActivities, Progress, bool]:
     """Predict the sites; those with a summit nearby once more, moved there.
 
     Parameters
@@ -128,7 +129,7 @@ def measure_sites(
     plan : Plan
         Its tests are the first stage's, without loci.
     candidates : Candidates
-    selection : Selection
+    selection : LocusSelection
     track : int
         The deciding one.
     store : Store
@@ -136,19 +137,20 @@ def measure_sites(
 
     Returns
     -------
-    Profiles
+    SiteActivities
     Progress
     bool
         Whether it was stopped before its end.
     """
-    found = Profiles.empty(len(candidates), len(plan.readout()[1]))
+    measured = SiteActivities.empty(len(candidates), len(plan.readout()[1]))
     length, tss = plan.model.input_length, plan.model.tss
     numbers = np.flatnonzero(candidates.kept)
     total = Progress()
-    if _pass(plan, candidates.window(numbers, length, tss), numbers, found, store, total, watch):
-        return found, total, True
+    sites = candidates.window(numbers, length, tss)
+    if _measure(plan, sites, numbers, measured, store, total, watch):
+        return measured, total, True
     if selection.recentre:
-        before = found.of(track)
+        before = measured.by_track(track)
         shift = np.nan_to_num(before.summit_distance).astype(np.int64)
         near = (np.abs(shift) <= selection.recentre) & (np.abs(shift) > 0)
         worth = before.summit_activity >= selection.activity
@@ -156,56 +158,56 @@ def measure_sites(
             [k for k in np.flatnonzero(near & worth) if candidates.fits(int(k), int(shift[k]))],
             dtype=np.int64,
         )
-        found.moved[again] = shift[again]
+        measured.moved[again] = shift[again]
         loci = candidates.window(again, length, tss, shift[again])
-        if again.size and _pass(plan, loci, again, found, store, total, watch):
-            return found, total, True
-    return found, total, False
+        if again.size and _measure(plan, loci, again, measured, store, total, watch):
+            return measured, total, True
+    return measured, total, False
 
 
-def _pass(
+def _measure(
     plan: Plan,
     loci: Any,
     numbers: NDArray[np.int64],
-    found: Profiles,
+    measured: SiteActivities,
     store: Store,
     total: Progress,
     watch: Watch,
 ) -> bool:
-    """Measure some sites into `found`; returns whether it was stopped."""
-    ready = replace(plan, loci=loci)
-    ((label, test),) = ready.tests.items()
-    flying: dict[int, int] = {}
+    """Measure sites into `measured`; returns whether it was stopped."""
+    plan_of_sites = replace(plan, loci=loci)
+    ((label, test),) = plan_of_sites.tests.items()
+    in_flight: dict[int, int] = {}
 
     def tasks() -> Iterator[Task]:
         for number, locus in zip(numbers, loci, strict=True):
-            flying[id(locus)] = int(number)
+            in_flight[id(locus)] = int(number)
             yield Task(label, test, locus)
 
-    with watch(ready) as (on_progress, on_start):
-        scheduler = ready.scheduler(store, on_progress)
+    with watch(plan_of_sites) as (on_progress, on_start):
+        scheduler = plan_of_sites.scheduler(store, on_progress)
         on_start(scheduler)
         for outcome in scheduler.run(tasks()):
-            number = flying.pop(id(outcome.task.unit))
+            number = in_flight.pop(id(outcome.task.unit))
             if outcome.error is not None or outcome.dataset is None:
-                found.failures[number] = reason(outcome.error)
+                measured.failures[number] = reason(outcome.error)
             else:
-                found.take(number, outcome.dataset)
+                measured.take(number, outcome.dataset)
     for name in vars(total):
         setattr(total, name, getattr(total, name) + getattr(scheduler.progress, name))
     return scheduler.stopped
 
 
 def dataset(
-    table: pd.DataFrame, found: Profiles, tracks: SequenceOf[str], attrs: dict[str, str]
+    table: pd.DataFrame, measured: SiteActivities, tracks: SequenceOf[str], attrs: dict[str, str]
 ) -> xr.Dataset:
-    """What the stage stores: everything measured, along `locus` (all sites) and `track`.
+    """The stage's Dataset: everything measured, along `locus` (all sites) and `track`.
 
     Parameters
     ----------
     table : DataFrame
         ``loci.tsv``.
-    found : Profiles
+    measured : SiteActivities
     tracks : sequence of str
     attrs : dict
     """
@@ -216,10 +218,10 @@ def dataset(
     by = ("locus", "track")
     return xr.Dataset(
         {
-            "wild_type": (by, found.wild_type),
-            "summit_activity": (by, found.summit_activity),
-            "summit_distance": (by, found.summit_distance),
-            "n": ("locus", found.n),
+            "wild_type": (by, measured.wild_type),
+            "summit_activity": (by, measured.summit_activity),
+            "summit_distance": (by, measured.summit_distance),
+            "n": ("locus", measured.n),
         },
         {
             "locus": names.to_numpy(dtype=object),

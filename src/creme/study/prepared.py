@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,11 +22,14 @@ from creme.runner.plan import Plan
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
-from creme.study.config import OF_CRES, STAGES, TESTS, StudyFile, parse
+from creme.study.config import Study
 from creme.study.folder import Folder
 from creme.study.lineage import files
 from creme.study.loci import activity_test
-from creme.study.work import categorised, classified
+from creme.study.stages.grouping import class_of_tiles, loci_by_category
+from creme.study.stages.order import FOUND_BY
+from creme.study.stages.stage import Stage
+from creme.suite.background import BackgroundTest
 from creme.suite.tiled import TiledTest
 from creme.suite.tss_activity import TssActivity
 from creme.test import Test
@@ -37,16 +39,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedStudy:
     """A study with its model.
 
     Attributes
     ----------
-    study : StudyFile
-    text : str
-        The file.
-    folder : Path
-        Where its relative paths start from.
+    study : Study
     plan : Plan
         Model, selection and readouts; no tests and no loci.
     tracks : list of str
@@ -55,31 +53,29 @@ class Ready:
         The deciding one.
     """
 
-    study: StudyFile
-    text: str
-    folder: Path
+    study: Study
     plan: Plan
     tracks: list[str]
     track: int
 
     @classmethod
-    def of(cls, text: str, folder: Path, title: str) -> Ready:
-        """Read a study file's text and check it against its model.
+    def of(cls, study: Study) -> PreparedStudy:
+        """Check a study against its model.
 
         Raises
         ------
         CremeError
-            Whatever is wrong with the file, the model, the tests or the annotation.
+            Whatever is wrong with the model, the tests or the annotation.
         """
-        study = parse(text, title)
         try:
-            return cls._of(study, text, folder)
+            return cls._of(study)
         except ConfigError as error:
-            raise ConfigError(f"{title}: {error}") from None
+            raise ConfigError(f"{study.title}: {error}") from None
 
     @classmethod
-    def _of(cls, study: StudyFile, text: str, folder: Path) -> Ready:
-        model, selection = build_model(study.model, folder)
+    def _of(cls, study: Study) -> PreparedStudy:
+        study.check_added()
+        model, selection = build_model(study.model, study.folder)
         plan = Plan(
             model=model,
             selection=selection,
@@ -90,12 +86,17 @@ class Ready:
             batch_size=study.batch_size,
         )
         _, tracks = plan.readout()
-        ready = cls(study, text, folder, plan, tracks, _deciding(study.track, tracks))
-        ready.activity  # noqa: B018  # its check of the bins
-        ready._check_tiles()
-        for path in files(study, folder).values():
+        prepared = cls(study, plan, tracks, _deciding(study.track, tracks))
+        prepared.activity  # noqa: B018  # its check of the bins
+        prepared._check_tiles()
+        for path in files(study, prepared.study.folder).values():
             compression(path)
-        return ready
+        return prepared
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages that the study runs, by name in their order."""
+        return {name: self.study.stage_records[name] for name in self.study.stages.in_order}
 
     @cached_property
     def activity(self) -> TssActivity:
@@ -110,48 +111,51 @@ class Ready:
     @property
     def store_path(self) -> Path:
         """Where the predictions are."""
-        return self.folder / Path(self.study.store).expanduser()
+        return self.study.folder / Path(self.study.store).expanduser()
 
     @cached_property
     def candidates(self) -> Candidates:
         """All TSSs; reads the annotation."""
-        return Candidates.load(self.study.loci, self.study.selection, self.folder)
+        return Candidates.load(self.study.loci, self.study.selection, self.study.folder)
 
     @cached_property
     def genome(self) -> Genome:
         """The genome alone."""
-        return Genome(files(self.study, self.folder)["fasta"])
+        return Genome(files(self.study, self.study.folder)["fasta"])
 
     def named(self, stages: SequenceOf[str] | None) -> list[str]:
-        """Some stages of the study in their order; all of the file unless given.
+        """The given stages of the study in their order; all of the file unless given.
 
         Raises
         ------
         ConfigError
             If one of them is not a stage of the file.
         """
-        mine = self.study.stages
+        own, records = self.stages, self.study.stage_records
         for stage in stages or ():
-            if stage not in STAGES:
-                raise ConfigError(f"{stage!r} is no stage; they are {listing(STAGES, 20)}")
-            if stage not in mine:
+            if stage not in records:
                 raise ConfigError(
-                    f"stage {stage!r} is not among the study's stages ({listing(mine, 20)}): add "
+                    f"{stage!r} is no stage{nearest(stage, records)}; they are "
+                    f"{listing(records, 20)}"
+                )
+            if stage not in own:
+                raise ConfigError(
+                    f"stage {stage!r} is not among the study's stages ({listing(own, 20)}): add "
                     f"it to the file"
                 )
-        return [stage for stage in mine if stages is None or stage in stages]
+        return [stage for stage in own if stages is None or stage in stages]
 
     def of_test(self, label: str, test: Test, loci: Any) -> Plan:
         """The plan of one test."""
         return replace(self.plan, tests={label: test}, loci=loci)
 
     def about(self) -> dict[str, Any]:
-        """What ``study.json`` says of the study."""
+        """The study's part of ``study.json``."""
         description = source_description(self.plan.model, self.plan.selection)
         return _plain(
             {
                 "name": self.study.name,
-                "folder": str(self.folder.resolve()),
+                "folder": str(self.study.folder.resolve()),
                 "store": str(self.store_path.resolve()),
                 "track": self.label,
                 "source": source_fingerprint(self.plan.model, self.plan.selection),
@@ -165,48 +169,45 @@ class Ready:
         )
 
     def identity(self) -> dict[str, dict[str, Any]]:
-        """What makes each stage of the file what it is, by section: JSON values."""
+        """The settings that make each stage of the study this one, by section: JSON values."""
+        return _plain({name: self._identity(stage) for name, stage in self.stages.items()})
+
+    def _identity(self, stage: Stage) -> dict[str, Any]:
         study = self.study
-        described: dict[str, dict[str, Any]] = {
-            "loci": {
+        if stage.takes == "sites":
+            return {
                 "seed": study.seed,
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
                 "readouts": [readout.configuration() for readout in self.plan.readouts],
                 "track": self.label,
-                **{name: digest(path) for name, path in files(study, self.folder).items()},
+                **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
                 "selection": study.selection.configuration(),
             }
+        on_cres = stage.takes == "cres"
+        added = {} if stage.built_in else {"test": stage.test, "run_on": stage.takes}
+        return {
+            **added,
+            "parameters": study.test(stage.name).configuration(),
+            "takes": study.cres(stage.name) if on_cres else study.contexts(stage.name),
+            **stage.thresholds(study),
         }
-        thresholds: Mapping[str, Mapping[str, Any]] = {
-            "context_dependence": {"categories": study.categories.configuration()},
-            "sufficiency": {
-                "classes": {"weak": study.classes.weak, "strong": study.classes.strong}
-            },
-            "higher_order": {"additive": study.classes.additive},
-        }
-        for stage in TESTS:
-            takes: Any = study.cres(stage) if stage in OF_CRES else study.contexts(stage)
-            described[stage] = {
-                "parameters": study.test(stage).configuration(),
-                "takes": takes,
-                **thresholds.get(stage, {}),
-            }
-        return _plain({stage: described[stage] for stage in study.stages})
 
     def categories(self, folder: Folder) -> dict[str, list[str]]:
         """Names of the loci of each category, where the context dependence stage has results."""
-        results = folder.results("context_dependence")
-        if "context_dependence" not in results.labels():
+        stage = FOUND_BY["categories"]
+        results = folder.results(stage.name)
+        if stage.label not in results.labels():
             return {}
-        return categorised(results.load("context_dependence"), self.study.categories, self.label)
+        return loci_by_category(results.load(stage.label), self.study.categories, self.label)
 
     def classes(self, folder: Folder) -> xr.DataArray | None:
         """Class of each tile, (locus, tile), where the sufficiency stage has results."""
-        results = folder.results("sufficiency")
-        if "sufficiency" not in results.labels():
+        stage = FOUND_BY["classes"]
+        results = folder.results(stage.name)
+        if stage.label not in results.labels():
             return None
-        return classified(results.load("sufficiency"), self.study, self.label)
+        return class_of_tiles(results.load(stage.label), self.study.classes, self.label)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -230,19 +231,23 @@ class Ready:
         ]
 
     def _check_tiles(self) -> None:
-        """Whether every test's tiles fit, on a sequence as long as the model's."""
+        """Check that every test's tiles fit, on a sequence as long as the model's."""
         model = self.plan.model
         blank = Sequence(np.full(model.input_length, N, dtype=np.uint8))
         locus = Locus.from_sequence(blank, "any", model.tss)
-        for stage in self.study.stages[1:]:
-            test = self.study.test(stage)
+        for stage in self.stages.values():
+            if stage.takes == "sites":
+                continue
+            test = self.study.test(stage.name)
+            if not isinstance(test, BackgroundTest):
+                continue  # it may want of a locus what this one has not
             try:
-                if isinstance(test, TiledTest):
+                if isinstance(test, TiledTest) and not isinstance(test.tiles, dict):
                     test.tiling(locus)
-                if stage != "context_swap":
+                if stage.pairs is None and not isinstance(getattr(test, "tiles", None), dict):
                     test.size(locus)
             except CremeError as error:
-                raise ConfigError(f"[{stage}]: {error}") from None
+                raise ConfigError(f"{stage.heading}: {error}") from None
 
 
 def _deciding(wanted: str | None, tracks: list[str]) -> int:
@@ -265,35 +270,35 @@ def _plain(values: Any) -> Any:
     return json.loads(json.dumps(values))
 
 
-def experiment_text(ready: Ready, label: str, test: Test, table: str | None) -> str:
+def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: str | None) -> str:
     """A stage as an experiment file, for its results directory.
 
     Parameters
     ----------
-    ready : Ready
-    label : str
-        The stage.
+    prepared : PreparedStudy
+    stage : Stage
     test : Test
     table : str, optional
         Path of the stage's loci; the annotation unless given.
     """
     import tomli_w
 
-    study = ready.study
+    study = prepared.study
     loci = {"fasta": str(study.loci.fasta), "table": table} if table else study.loci.configuration()
+    label = {} if stage.label == test.name else {"label": stage.label}
     described = {
-        "name": f"{study.name}-{label}",
+        "name": f"{study.name}-{stage.name}",
         "seed": study.seed,
         "store": study.store,
         "index": study.index,
         "batch_size": study.batch_size,
-        "model": study.model,
+        "model": study.configuration()["model"],
         "loci": loci,
-        "readouts": [readout.configuration() for readout in ready.plan.readouts],
-        "tests": [{"name": test.name, **test.configuration()}],
+        "readouts": [readout.configuration() for readout in prepared.plan.readouts],
+        "tests": [{"name": test.name, **label, **test.configuration()}],
     }
     note = (
-        f"# Stage {label!r} of study {study.name!r}, written by `creme study`; go on with the "
+        f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "
         f"study.\n\n"
     )
     return note + tomli_w.dumps(_given(described))

@@ -13,34 +13,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme
-from creme.errors import ModelError, ResultsError
-from creme.results.directory import STATE, Results, now
+from creme.errors import ModelError, PluginError, ResultsError
+from creme.results.directory import STATE, Results
+from creme.results.state import now
 from creme.runner.plan import Plan
-from creme.runner.run import measure
+from creme.runner.run import ALL_UNITS, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
-from creme.study.config import NEEDS
-from creme.study.coverage import coverage
-from creme.study.folder import LOCI, SELECTED, Folder, tables_of
+from creme.study.config import Study
+from creme.study.folder import Folder
 from creme.study.lineage import made_from, passed_on
-from creme.study.location import Where
-from creme.study.loci import TEST, Hooks, Watch, dataset, measure_sites
-from creme.study.prepared import Ready, experiment_text
+from creme.study.location import Location
+from creme.study.loci import Hooks, Watch, dataset, measure_sites
+from creme.study.prepared import PreparedStudy, experiment_text
 from creme.study.selection import chosen, select, table
-from creme.study.tables import Found, class_counts, counts, empty, tables
+from creme.study.stages.grouping import category_by_locus
+from creme.study.stages.loci import ALL_SITES, SELECTED
+from creme.study.stages.order import FOUND_BY, earlier
+from creme.study.stages.stage import Stage, StageData, Tables
+from creme.study.stages.tables import empty
+from creme.study.stages.work import StageWork, work_of
 from creme.study.view import StudyResults
-from creme.study.work import Work, category_of, work
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-TOLD_EVERY = 10.0
+COUNTED_EVERY = 10.0
 """Seconds between counts of a running stage in ``study.json``."""
 
 
 def run_study(
-    path: str | Path,
+    study: str | Path | Study,
     *,
     output: str | Path | None = None,
     stages: SequenceOf[str] | None = None,
@@ -54,8 +58,8 @@ def run_study(
 
     Parameters
     ----------
-    path : str or Path
-        A study file, or the folder of a study.
+    study : str, Path or Study
+        A study file, the folder of a study, or a study made in Python.
     output : str or Path, optional
         The study's folder; ``NAME.study`` beside the file unless given.
     stages : sequence of str, optional
@@ -75,38 +79,51 @@ def run_study(
     Raises
     ------
     CremeError
-        Whatever is wrong with the file; if another process runs this study; or if the model fails,
-        after what was predicted is stored.
+        Whatever is wrong with the study; if another process runs it; or if the model fails, after
+        what was predicted is stored.
     """
-    ready, folder = prepare(path, output)
-    wanted = ready.named(stages)
+    prepared, folder = prepare(study, output)
+    wanted = prepared.named(stages)
     for stage in wanted:
         _require(stage, folder, wanted)
-    with folder.held(), Store(ready.store_path, index_url=ready.study.index) as store:
-        folder.claim(ready.text, ready.about(), ready.identity())
-        runner = _Runner(ready, folder, store, progress)
-        for stage in wanted:
+    store_index = prepared.study.index
+    with folder.held(), Store(prepared.store_path, index_url=store_index) as store:
+        folder.claim(prepared.study.text, prepared.about(), prepared.identity())
+        runner = _Runner(prepared, folder, store, progress)
+        for name in wanted:
             ended = True
-            ran = not runner.done(stage)
+            record = prepared.stages[name]
+            ran = not runner.done(record)
             if ran:
-                _require(stage, folder)
-                ended = runner.run(stage)
-            on_stage(stage, folder.stages()[stage], ran)
+                _require(name, folder)
+                ended = runner.run(record)
+            on_stage(name, folder.stages()[name], ran)
             if not ended:
                 break
     return StudyResults(folder.path)
 
 
-def prepare(path: str | Path, output: str | Path | None = None) -> tuple[Ready, Folder]:
-    """A study made ready, and its folder, which need not be there yet."""
-    where = Where.of(path, output)
-    where.check()
-    ready = Ready.of(where.text(), where.base, str(where.file))
-    return ready, where.folder_of(ready.study)
+def prepare(
+    study: str | Path | Study, output: str | Path | None = None
+) -> tuple[PreparedStudy, Folder]:
+    """A study with its model, and its folder, which need not be there yet.
+
+    Parameters
+    ----------
+    study : str, Path or Study
+    output : str or Path, optional
+    """
+    if isinstance(study, Study):
+        path = Path(output) if output else study.folder / f"{study.name}.study"
+        return PreparedStudy.of(study), Folder(path, study.added)
+    location = Location.of(study, output)
+    location.check()
+    read = Study.from_text(location.text(), location.base, str(location.file))
+    return PreparedStudy.of(read), location.folder_of(read)
 
 
 def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
-    lacking = [one for one in folder.missing(stage) if one not in coming]
+    lacking = [name for name in folder.missing(stage) if name not in coming]
     if lacking:
         raise ResultsError(
             f"stage {stage!r} needs {' and '.join(lacking)} first: run --stage {lacking[0]}, or "
@@ -115,43 +132,46 @@ def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
 
 
 class _Runner:
-    """Runs stages; keeps what one finds for the next."""
+    """Runs stages; keeps the results of one for the next."""
 
     def __init__(
         self,
-        ready: Ready,
+        prepared: PreparedStudy,
         folder: Folder,
         store: Store,
         progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None,
     ) -> None:
-        self.ready = ready
+        self.prepared = prepared
         self.folder = folder
         self.store = store
         self.progress = progress
 
-    def done(self, stage: str) -> bool:
-        """Whether a stage is finished, no unit has failed, and what it made is there."""
-        known = self.folder.stages().get(stage, {})
-        if known.get("state") != "finished" or known.get("failures"):
+    def done(self, stage: Stage) -> bool:
+        """Whether a stage is finished, no unit has failed, and its results are there."""
+        entry = self.folder.stages().get(stage.name, {})
+        if entry.get("state") != "finished" or entry.get("failures"):
             return False
-        # An earlier version has not said what a stage was made from.
-        if known.get("made_from", {}) != made_from(stage, passed_on(self.folder.path)):
+        sources = made_from(
+            stage.name, passed_on(self.folder.path), self.prepared.study.stage_records
+        )
+        # An earlier version has not recorded what a stage was made from.
+        if entry.get("made_from", {}) != sources:
             return False
-        files = stage != "loci" or all((self.folder.path / f).is_file() for f in (LOCI, SELECTED))
-        label = TEST if stage == "loci" else stage
-        measured = bool(known.get("note")) or label in self.folder.results(stage).labels()
-        return files and measured and set(tables_of(stage)) <= set(self.folder.tables())
+        files = all((self.folder.path / name).is_file() for name in stage.files)
+        labels = self.folder.results(stage.name).labels()
+        measured = bool(entry.get("note")) or stage.label in labels
+        return files and measured and set(stage.tables) <= set(self.folder.tables())
 
-    def run(self, stage: str) -> bool:
+    def run(self, stage: Stage) -> bool:
         """Run a stage; returns whether it came to its end."""
         began = time.monotonic()
-        self.folder.begin(stage, self.ready.identity()[stage])
+        self.folder.begin_stage(stage.name, self.prepared.identity()[stage.name])
         try:
-            changes = self._run_loci() if stage == "loci" else self._stage(stage)
+            changes = self._on_sites(stage) if stage.takes == "sites" else self._on_loci(stage)
         except BaseException as error:
             ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             why = {"state": ended, "error": f"{type(error).__name__}: {error}"}
-            results = self.folder.results(stage)
+            results = self.folder.results(stage.name)
             if (results.path / STATE).is_file() and results.state()["state"] == "running":
                 results.update(why)
             self._end(stage, began, why)
@@ -159,157 +179,169 @@ class _Runner:
         self._end(stage, began, changes)
         return changes["state"] == "finished"
 
-    def _end(self, stage: str, began: float, changes: dict[str, Any]) -> None:
+    def _end(self, stage: Stage, began: float, changes: dict[str, Any]) -> None:
         spent = {"ended": now(), "seconds": round(time.monotonic() - began, 3)}
-        self.folder.update_stage(stage, {**changes, **spent})
-        for other, known in self.folder.stages().items():
+        self.folder.update_stage(stage.name, {**changes, **spent})
+        for other, entry in self.folder.stages().items():
             results = self.folder.results(other)
-            if known["state"] == "outdated" and (results.path / STATE).is_file():
-                results.update({"state": "outdated", "error": known["error"]})
+            if entry["state"] == "outdated" and (results.path / STATE).is_file():
+                results.update({"state": "outdated", "error": entry["error"]})
 
     def _watch(self, stage: str) -> Watch:
         """The caller's hooks, and counts in ``study.json`` now and then."""
 
         @contextmanager
         def watching(plan: Plan) -> Iterator[Hooks]:
-            told = time.monotonic()
+            counted = time.monotonic()
             none: Hooks = (lambda progress: None, lambda scheduler: None)
             given = self.progress(stage, plan) if self.progress else nullcontext(none)
             with given as (outer, on_start):
 
                 def on_progress(progress: Progress) -> None:
-                    nonlocal told
+                    nonlocal counted
                     outer(progress)
-                    if time.monotonic() - told > TOLD_EVERY:
-                        told = time.monotonic()
+                    if time.monotonic() - counted > COUNTED_EVERY:
+                        counted = time.monotonic()
                         self.folder.update_stage(stage, _counts(progress))
 
                 yield on_progress, on_start
 
         return watching
 
-    def _run_loci(self) -> dict[str, Any]:
-        with self.folder.results("loci").held():
-            return self._loci()
+    def _on_sites(self, stage: Stage) -> dict[str, Any]:
+        """The stage that selects loci among all TSSs."""
+        with self.folder.results(stage.name).held():
+            return self._select(stage)
 
-    def _loci(self) -> dict[str, Any]:
-        ready, candidates = self.ready, self.ready.candidates
-        plan = ready.of_test(TEST, ready.activity, [])
-        results = self.folder.results("loci")
-        text = experiment_text(ready, "loci", ready.activity, None)
-        results.claim(text, ready.folder, ready.identity()["loci"], anew=True)
-        results.update({"state": "running", "error": "", "store": str(ready.store_path.resolve())})
-        selection = ready.study.selection
-        found, progress, stopped = measure_sites(
-            plan, candidates, selection, ready.track, self.store, self._watch("loci")
+    def _select(self, stage: Stage) -> dict[str, Any]:
+        prepared, candidates = self.prepared, self.prepared.candidates
+        activity, selection = prepared.activity, prepared.study.selection
+        plan = prepared.of_test(stage.label, activity, [])
+        results = self.folder.results(stage.name)
+        identity = prepared.identity()[stage.name]
+        text = experiment_text(prepared, stage, activity, None)
+        results.claim(text, prepared.study.folder, identity, anew=True)
+        self._begin(results)
+        sites, progress, stopped = measure_sites(
+            plan, candidates, selection, prepared.track, self.store, self._watch(stage.name)
         )
         if stopped:
             results.update({"state": "interrupted"})
             return {"state": "interrupted", **_counts(progress)}
         units = sum(candidates.kept)
         failures = [
-            [":".join(map(str, candidates.sites[k].place)), found.failures[k]]
-            for k in sorted(found.failures)
+            [":".join(map(str, candidates.sites[k].place)), sites.failures[k]]
+            for k in sorted(sites.failures)
         ]
-        _not_all_failed("loci", units, failures)
-        measured = found.of(ready.track)
-        funnel = select(candidates, measured, selection, plan.model.bin_size)
-        frame = table(candidates, measured, funnel)
+        _refuse_all_failed(stage, units, failures)
+        deciding = sites.by_track(prepared.track)
+        funnel = select(candidates, deciding, selection, plan.model.bin_size)
+        frame = table(candidates, deciding, funnel)
         attrs = {
-            "test": TEST,
-            "configuration": json.dumps(ready.activity.configuration()),
-            "model": json.dumps(ready.about()["model"]),
-            "readouts": json.dumps(ready.identity()["loci"]["readouts"]),
+            "test": stage.label,
+            "configuration": json.dumps(activity.configuration()),
+            "model": json.dumps(prepared.about()["model"]),
+            "readouts": json.dumps(identity["readouts"]),
             "funnel": json.dumps(funnel.rows),
-            "seed": str(ready.study.seed),
+            "seed": str(prepared.study.seed),
             "creme_version": creme.__version__,
         }
-        results.save(TEST, dataset(frame, found, ready.tracks, attrs))
-        told = [[TEST, *failure] for failure in failures]
-        results.update({"state": "finished", "counts": _counts(progress), "failures": told})
-        self.folder.write(self.folder.path / LOCI, frame, "\t")
+        measured = dataset(frame, sites, prepared.tracks, attrs)
+        results.save(stage.label, measured)
+        labelled = [[stage.label, *failure] for failure in failures]
+        results.update({"state": "finished", "counts": _counts(progress), "failures": labelled})
+        self.folder.write(self.folder.path / ALL_SITES, frame, "\t")
         self.folder.write(self.folder.path / SELECTED, chosen(frame), "\t")
-        import pandas as pd
+        self._write(stage, stage.make_tables(self._data(stage, measured)))
+        return {"state": "finished", "units": units, **_counts(progress), "failures": failures}
 
-        self.folder.write_table("funnel", pd.DataFrame(funnel.rows))
-        self.folder.update({"funnel": funnel.rows})
-        return {
-            "state": "finished",
-            "units": units,
-            **_counts(progress),
-            "failures": failures,
-        }
-
-    def _stage(self, stage: str) -> dict[str, Any]:
-        ready = self.ready
-        loci = ready.selected(self.folder.path / SELECTED)
-        categories: dict[str, list[str]] = {}
+    def _on_loci(self, stage: Stage) -> dict[str, Any]:
+        """A stage whose test is run on selected loci, or on CREs."""
+        prepared = self.prepared
+        loci = prepared.selected(self.folder.path / SELECTED)
+        categories: dict[str, list[str]] | None = None
         classes: xr.DataArray | None = None
-        if stage != "context_dependence":
-            categories = ready.categories(self.folder)
-        if "sufficiency" in NEEDS[stage]:
-            classes = ready.classes(self.folder)
-        todo = work(ready.study, stage, loci, categories, classes)
-        if todo.test is None:
-            if self.folder.results(stage).path.exists():
-                shutil.rmtree(self.folder.results(stage).path)
-            for name, frame in empty(stage).items():
-                self.folder.write_table(name, frame)
-            self._told(stage, empty(stage))
-            return {"state": "finished", "units": 0, **_counts(Progress()), "note": todo.note}
-        results = self.folder.results(stage)
+        before = earlier(stage.name, prepared.study.stage_records)
+        if FOUND_BY["categories"].name in before:
+            categories = prepared.categories(self.folder)
+        if FOUND_BY["classes"].name in before:
+            classes = prepared.classes(self.folder)
+        work = work_of(prepared.study, stage, loci, categories or {}, classes)
+        if work.test is None:
+            if self.folder.results(stage.name).path.exists():
+                shutil.rmtree(self.folder.results(stage.name).path)
+            self._write(stage, empty(stage))
+            return {"state": "finished", "units": 0, **_counts(Progress()), "note": work.note}
+        results = self.folder.results(stage.name)
         with results.held():
-            measured = self._measure(stage, todo, results)
+            measured = self._measure(stage, work, results)
         if measured["state"] != "finished":
             return measured
-        found = Found(
-            ready.study, ready.label, results.load(stage), category_of(categories), classes
-        )
-        made = tables(stage, found)
-        if stage == "context_dependence":
-            made["coverage"], taken = coverage(ready, found.dataset, todo.loci, self.store)
+        loaded = results.load(stage.label)
+        made = stage.make_tables(self._data(stage, loaded, categories, classes))
+        if stage.from_store is not None:
+            more, taken = stage.from_store(prepared, loaded, work.loci, self.store)
+            made |= more
             # None but for what the store has lost since.
             for count in ("asked", "predicted"):
                 measured[count] += taken.predicted
-        for name, frame in made.items():
-            self.folder.write_table(name, frame)
-        self._told(stage, made)
+        self._write(stage, made)
         return measured
 
-    def _measure(self, stage: str, todo: Work, results: Results) -> dict[str, Any]:
-        """A stage's results directory, from the store where it is known."""
-        ready = self.ready
-        assert todo.test is not None
-        plan = ready.of_test(stage, todo.test, todo.loci)
+    def _measure(self, stage: Stage, work: StageWork, results: Results) -> dict[str, Any]:
+        """A stage's results directory, from the store where it has the predictions."""
+        prepared, label = self.prepared, stage.label
+        assert work.test is not None
+        plan = prepared.of_test(label, work.test, work.loci)
         plan.size()
         listed = results.path / "loci.tsv"
-        here = Path(os.path.relpath(listed.resolve(), ready.folder.resolve())).as_posix()
-        text = experiment_text(ready, stage, todo.test, here)
-        results.claim(text, ready.folder, plan.identity(), anew=True)
+        here = Path(os.path.relpath(listed.resolve(), prepared.study.folder.resolve())).as_posix()
+        text = experiment_text(prepared, stage, work.test, here)
+        results.claim(text, prepared.study.folder, plan.identity(), anew=True)
         state = results.state()
         whole = state["state"] == "finished" and not state["failures"]
-        if whole and stage in results.labels():
-            return _finished(todo, state["counts"], state["failures"])
-        self.folder.write(listed, _table_of(todo), "\t")
-        results.update({"state": "running", "error": "", "store": str(ready.store_path.resolve())})
-        with self._watch(stage)(plan) as (on_progress, on_start):
-            report = measure(plan, self.store, on_progress=on_progress, on_start=on_start)
-        told = _counts(report.progress)
+        if whole and label in results.labels():
+            return _finished(work, state["counts"], state["failures"])
+        self.folder.write(listed, _table_of(work), "\t")
+        self._begin(results)
+        with self._watch(stage.name)(plan) as (on_progress, on_start):
+            report = measure(
+                plan, self.store, results=results, on_progress=on_progress, on_start=on_start
+            )
+        counts = _counts(report.progress)
         if report.interrupted:
-            results.update({"state": "interrupted", "counts": told})
-            return {"state": "interrupted", **told}
+            results.update({"state": "interrupted", "counts": counts})
+            return {"state": "interrupted", **counts}
         failures = [[unit, message] for _, unit, message in report.failures]
-        _not_all_failed(stage, todo.units, failures)
-        results.save(stage, report.datasets[stage])
-        results.update({"state": "finished", "counts": told, "failures": report.failures})
-        return _finished(todo, told, failures)
+        _refuse_all_failed(stage, work.units, failures)
+        for unit, message in failures:
+            if unit == ALL_UNITS:
+                raise PluginError(f"stage {stage.name!r}: {message}")
+        results.update({"state": "finished", "counts": counts, "failures": report.failures})
+        return _finished(work, counts, failures)
 
-    def _told(self, stage: str, made: dict[str, pd.DataFrame]) -> None:
-        """What later readers look for first."""
-        if stage == "context_dependence" and len(made["categories"]):
-            self.folder.update({"categories": counts(made["categories"])})
-        if stage == "sufficiency" and len(made["cre_classes"]):
-            self.folder.update({"classes": class_counts(made["cre_classes"])})
+    def _begin(self, results: Results) -> None:
+        store = str(self.prepared.store_path.resolve())
+        state = {"state": "running", "error": "", "failures": [], "units": {}}
+        results.update({**state, "store": store})
+
+    def _data(
+        self,
+        stage: Stage,
+        stored: xr.Dataset,
+        categories: dict[str, list[str]] | None = None,
+        classes: xr.DataArray | None = None,
+    ) -> StageData:
+        by_locus = None if categories is None else category_by_locus(categories)
+        study, track = self.prepared.study, self.prepared.label
+        return StageData(stage.name, study, track, stored, by_locus, classes)
+
+    def _write(self, stage: Stage, tables: Tables) -> None:
+        """Tables, and the outcome in ``study.json``, where readers look first."""
+        for name, frame in tables.items():
+            self.folder.write_table(name, frame)
+        if stage.outcome is not None and (value := stage.outcome.count(tables)):
+            self.folder.update({stage.outcome.key: value})
 
 
 def _counts(progress: Progress) -> dict[str, int]:
@@ -321,24 +353,23 @@ def _counts(progress: Progress) -> dict[str, int]:
     }
 
 
-def _finished(todo: Work, told: dict[str, Any], failures: list[Any]) -> dict[str, Any]:
+def _finished(work: StageWork, counts: dict[str, Any], failures: list[Any]) -> dict[str, Any]:
     failed = [list(failure)[-2:] for failure in failures]
-    return {"state": "finished", "units": todo.units, **told, "failures": failed}
+    return {"state": "finished", "units": work.units, **counts, "failures": failed}
 
 
-def _not_all_failed(stage: str, units: int, failures: list[list[str]]) -> None:
+def _refuse_all_failed(stage: Stage, units: int, failures: list[list[str]]) -> None:
     if units and len(failures) >= units:
         raise ModelError(
-            f"stage {stage!r}: all of its {units} units failed; the first one, {failures[0][0]}: "
-            f"{failures[0][1]}"
+            f"stage {stage.name!r}: all of its {units} units failed; the first one, "
+            f"{failures[0][0]}: {failures[0][1]}"
         )
 
 
-def _table_of(todo: Work) -> pd.DataFrame:
+def _table_of(work: StageWork) -> pd.DataFrame:
     """A stage's loci as a table that an experiment file takes."""
     import pandas as pd
 
-    assert todo.test is not None
     rows = [
         {
             "contig": locus.contig,
@@ -347,6 +378,6 @@ def _table_of(todo: Work) -> pd.DataFrame:
             "gene": locus.name,
             "transcript": locus.transcript,
         }
-        for locus in todo.loci
+        for locus in work.loci
     ]
     return pd.DataFrame(rows)

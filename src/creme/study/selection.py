@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.study.candidates import Candidates, gene_name
-from creme.study.config import Selection
+from creme.study.config import LocusSelection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +18,8 @@ SELECTED = "selected"
 
 
 @dataclass
-class Measured:
-    """What was predicted of the sites, by the deciding track; NaN where nothing was.
+class DecidingActivity:
+    """Predictions of the sites, by the deciding track; NaN where there is none.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Funnel:
 
 
 def select(
-    candidates: Candidates, measured: Measured, selection: Selection, bin_size: int
+    candidates: Candidates, measured: DecidingActivity, selection: LocusSelection, bin_size: int
 ) -> Funnel:
     """Apply the steps, each to what the earlier ones have left.
 
@@ -74,8 +74,8 @@ def select(
         _row("duplicate", n, candidates.transcripts - n, "another transcript starts there too"),
     ]
 
-    def drop(step: str, which: NDArray[np.bool_], why: str) -> None:
-        gone = which & (steps == SELECTED)
+    def drop(step: str, sites_out: NDArray[np.bool_], why: str) -> None:
+        gone = sites_out & (steps == SELECTED)
         steps[gone] = step
         rows.append(_row(step, int((steps == SELECTED).sum()), int(gone.sum()), why))
 
@@ -122,13 +122,13 @@ def _row(step: str, left: int, removed: int, why: str) -> dict[str, Any]:
     return {"step": step, "left": left, "removed": removed, "why": why}
 
 
-def _by_activity(numbers: NDArray[np.int64], measured: Measured) -> NDArray[np.int64]:
+def _by_activity(numbers: NDArray[np.int64], measured: DecidingActivity) -> NDArray[np.int64]:
     """Most active first; of equals the first of the annotation."""
     return numbers[np.argsort(-measured.activity[numbers], kind="stable")]
 
 
 def _moved_onto_another(
-    candidates: Candidates, measured: Measured, steps: NDArray[np.object_]
+    candidates: Candidates, measured: DecidingActivity, steps: NDArray[np.object_]
 ) -> NDArray[np.bool_]:
     """Sites whose new place is that of a site that was not moved, or of an earlier one.
 
@@ -136,13 +136,13 @@ def _moved_onto_another(
     the first could not be predicted.
     """
     taken: set[tuple[str, int, str]] = set()
-    found = np.zeros(len(candidates), dtype=bool)
+    left_out = np.zeros(len(candidates), dtype=bool)
     order = np.argsort(measured.moved != 0, kind="stable")
     for number in order[steps[order] == SELECTED].tolist():
         place = used_place(candidates, number, int(measured.moved[number]))
-        found[number] = place in taken and measured.moved[number] != 0
+        left_out[number] = place in taken and measured.moved[number] != 0
         taken.add(place)
-    return found
+    return left_out
 
 
 def used_place(candidates: Candidates, number: int, moved: int) -> tuple[str, int, str]:
@@ -153,20 +153,20 @@ def used_place(candidates: Candidates, number: int, moved: int) -> tuple[str, in
 
 
 def _past(
-    most: int, candidates: Candidates, measured: Measured, steps: NDArray[np.object_]
+    most: int, candidates: Candidates, measured: DecidingActivity, steps: NDArray[np.object_]
 ) -> NDArray[np.bool_]:
     """Sites of genes that have enough more active ones."""
-    found = np.zeros(len(candidates), dtype=bool)
+    left_out = np.zeros(len(candidates), dtype=bool)
     seen: dict[str, int] = {}
     for number in _by_activity(np.flatnonzero(steps == SELECTED), measured).tolist():
         site = candidates.sites[number]
         gene = site.gene_id or gene_name(site)
         seen[gene] = seen.get(gene, 0) + 1
-        found[number] = 0 < most < seen[gene]
-    return found
+        left_out[number] = 0 < most < seen[gene]
+    return left_out
 
 
-def table(candidates: Candidates, measured: Measured, funnel: Funnel) -> pd.DataFrame:
+def table(candidates: Candidates, measured: DecidingActivity, funnel: Funnel) -> pd.DataFrame:
     """``loci.tsv``; see `creme.study.folder`."""
     import pandas as pd
 

@@ -1,7 +1,7 @@
-"""How many sequences the searches ask for: at most, or about.
+"""How many sequences the searches ask for, at most or about, and a swap of some loci.
 
-Each function returns two numbers for a locus: the sequences asked for, and those of them that
-earlier stages have not asked for.
+The functions of searches return two numbers for a locus: the sequences asked for, and those of them
+that earlier stages have not asked for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from creme.genome import Locus
+from creme.suite.context_swap import ContextSwap
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
 from creme.suite.multiplicity import Multiplicity
@@ -56,6 +57,16 @@ def fine_tile(test: FineTile, locus: Locus, tracks: int, shared: bool) -> tuple[
     groups = sum(_groups(test, len(tile)) for tile in tiles)
     asked = 1 + controls + test.replicates * tracks * groups
     return asked, asked - 1 - (controls if shared else 0)
+
+
+def context_swap(test: ContextSwap, loci: int, shared: bool) -> tuple[int, int, int]:
+    """Pairs, sequences, and those that have to be predicted, of so many loci.
+
+    `shared`: whether the context dependence test has the same shuffles: the controls.
+    """
+    replicates = test.replicates
+    needed = loci * (loci - 1) * (1 + replicates) + (0 if shared else loci * replicates)
+    return loci**2, loci**2 * (3 + 2 * replicates), needed
 
 
 def _groups(test: FineTile, length: int) -> int:

@@ -1,0 +1,214 @@
+"""A stage of a study as one record: its test, the loci it takes, its tables, its forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from creme.genome import Locus
+from creme.runner.tasks import Progress
+from creme.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from creme.study.config import Study
+    from creme.study.prepared import PreparedStudy
+
+Takes = Literal["sites", "selected", "categories", "cres"]
+Finds = Literal["", "loci", "categories", "classes"]
+Tables = dict[str, "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class StageData:
+    """The results that a stage's tables are made of.
+
+    Attributes
+    ----------
+    name : str
+        The stage.
+    study : Study
+    track : str
+        The deciding one.
+    dataset : Dataset
+    categories : mapping of locus to category, optional
+        None where the stage does not come after the one that finds them.
+    classes : DataArray of text, (locus, tile), optional
+    """
+
+    name: str
+    study: Study
+    track: str
+    dataset: xr.Dataset
+    categories: Mapping[str, str] | None
+    classes: xr.DataArray | None = None
+
+
+@dataclass(frozen=True)
+class PassedOn:
+    """The decisions of a stage that later stages depend on.
+
+    Attributes
+    ----------
+    file : str
+        Where they stand in the study's folder.
+    columns : tuple of str
+        None of them is a measured value: rounding makes no stage another one.
+    """
+
+    file: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The outcome of a stage in ``study.json``.
+
+    Attributes
+    ----------
+    key : str
+    nothing : list or dict
+        The value as long as there is no outcome.
+    count : callable
+        From the stage's tables to the value.
+    """
+
+    key: str
+    nothing: Any
+    count: Callable[[Tables], Any]
+
+
+@dataclass(frozen=True)
+class SearchForecast:
+    """How many sequences a test asks for that decides on its way what to ask.
+
+    Attributes
+    ----------
+    count : callable
+        From the test, a unit, the number of tracks and whether `shares` has the same shuffles to
+        two numbers of sequences: all, and those that earlier stages have not asked for.
+    kind : {'estimate', 'bound'}
+        What the numbers are; a bound is what they are at most.
+    shares : str
+        The stage that asks for the same shuffles where its parameters are the same.
+    note : str
+    """
+
+    count: Callable[[Any, Any, int, bool], tuple[int, int]]
+    kind: Literal["estimate", "bound"]
+    shares: str
+    note: str
+
+
+@dataclass(frozen=True)
+class PairForecast:
+    """How many sequences a test of pairs of loci asks for, while the loci are not known.
+
+    Attributes
+    ----------
+    count : callable
+        From the test, the number of loci and whether `shares` has the same shuffles to three
+        numbers: pairs, sequences, and those that have to be predicted.
+    shares : str
+        The stage that asks for the same shuffles where its parameters are the same.
+    """
+
+    count: Callable[[Any, int, bool], tuple[int, int, int]]
+    shares: str
+
+
+def _nothing(study: Study) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a study.
+
+    Attributes
+    ----------
+    name : str
+        Names its table in the study file, its results directory and its table.
+    test : str
+        The registered name of its test.
+    title : str
+        A heading.
+    needs : tuple of str
+        The stages that have to be finished before, without those that they need themselves.
+    takes : {'sites', 'selected', 'categories', 'cres'}
+        What its test is run on: all TSSs of the annotation, all selected loci, the loci of some
+        categories, or CREs of some classes.
+    cres : mapping of category to CRE classes
+        The CREs that it takes unless the study file says otherwise.
+    fewest, too_few : int, str
+        Loci that it needs at least, and the note that says so.
+    finds : {'', 'loci', 'categories', 'classes'}
+        What later stages take of it.
+    make_tables : callable
+        Makes the tables of the stage's results, by name.
+    own_table : bool
+        Whether it has a table of its own name.
+    further_tables : tuple of str
+        The tables that it writes beside its own.
+    from_store : callable, optional
+        Makes more of those tables from predictions that the store has, and counts those that it
+        has lost since.
+    files : tuple of str
+        Files that it writes into the study's folder beside its tables.
+    passes_on : PassedOn, optional
+    outcome : Outcome, optional
+    thresholds : callable
+        From the study to those of its thresholds that the tables depend on, by section.
+    defaults : callable
+        From the classes of CREs that it takes to parameters of its test.
+    searches : SearchForecast, optional
+        For a test that decides on its way what to ask.
+    pairs : PairForecast, optional
+        For a test of pairs of loci.
+    built_in : bool
+        False for one that a study file adds.
+    """
+
+    name: str
+    test: str
+    title: str
+    make_tables: Callable[[StageData], Tables]
+    needs: tuple[str, ...] = ()
+    takes: Takes = "selected"
+    cres: Mapping[str, SequenceOf[str]] = field(default_factory=dict)
+    fewest: int = 1
+    too_few: str = ""
+    finds: Finds = ""
+    own_table: bool = True
+    further_tables: tuple[str, ...] = ()
+    from_store: (
+        Callable[[PreparedStudy, xr.Dataset, SequenceOf[Locus], Store], tuple[Tables, Progress]]
+        | None
+    ) = None
+    files: tuple[str, ...] = ()
+    passes_on: PassedOn | None = None
+    outcome: Outcome | None = None
+    thresholds: Callable[[Study], dict[str, Any]] = _nothing
+    defaults: Callable[[SequenceOf[str]], dict[str, Any]] = lambda classes: {}
+    searches: SearchForecast | None = None
+    pairs: PairForecast | None = None
+    built_in: bool = True
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables that it writes, its own first."""
+        return (*((self.name,) if self.own_table else ()), *self.further_tables)
+
+    @property
+    def label(self) -> str:
+        """The name of its Dataset in its results directory."""
+        return self.name if self.own_table else self.test
+
+    @property
+    def heading(self) -> str:
+        """Its table in the study file, for messages."""
+        return f"[{self.name}]" if self.built_in else f"[stages.{self.name}]"

@@ -1,0 +1,52 @@
+"""Stage ``sufficiency``: each tile in random context, and which of them are CREs."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from creme.study.stages.grouping import class_of_tiles
+from creme.study.stages.stage import Outcome, PassedOn, Stage, StageData
+from creme.study.stages.tables import statistics, tidy_rows, with_class
+
+
+def _tables(data: StageData) -> dict[str, pd.DataFrame]:
+    frame = tidy_rows(data.dataset, data, ("wild_type", *statistics("effect")))
+    frame = with_class(frame, class_of_tiles(data.dataset, data.study.classes, data.track))
+    classified = frame[(frame["track"] == data.track) & (frame["cre_class"] != "")]
+    columns = [
+        *("locus", "category", "tile_start", "tile_end", "genomic_start", "genomic_end"),
+        *("distance", "effect", "effect_se", "cre_class"),
+    ]
+    return {data.name: frame, "cre_classes": classified[columns].reset_index(drop=True)}
+
+
+def _counts(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
+    """Number of tiles by category and class."""
+    if tables["cre_classes"].empty:
+        return {}
+    return {
+        str(context): {
+            str(name): int(n) for name, n in part["cre_class"].value_counts().sort_index().items()
+        }
+        for context, part in tables["cre_classes"].groupby("category")
+        if context
+    }
+
+
+SUFFICIENCY = Stage(
+    name="sufficiency",
+    test="sufficiency",
+    title="Sufficiency",
+    needs=("context_dependence",),
+    takes="categories",
+    finds="classes",
+    make_tables=_tables,
+    further_tables=("cre_classes",),
+    passes_on=PassedOn(
+        "tables/cre_classes.csv", ("locus", "category", "tile_start", "tile_end", "cre_class")
+    ),
+    outcome=Outcome("classes", {}, _counts),
+    thresholds=lambda study: {
+        "classes": {"weak": study.classes.weak, "strong": study.classes.strong}
+    },
+)

@@ -1,0 +1,120 @@
+"""The loci and tiles that a stage's test is run on, from what earlier stages found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from creme.analysis.categories import tiles_of
+from creme.errors import CremeError, PluginError, reason
+from creme.genome import Locus
+from creme.study.stages.stage import Stage
+from creme.test import Test
+
+if TYPE_CHECKING:
+    from creme.study.config import Study
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """A stage's test with its loci.
+
+    Attributes
+    ----------
+    loci : list of Locus
+    test : Test or None
+        None where there is nothing to do; then `note` says why.
+    units : int
+        Units that the test makes of the loci.
+    note : str
+    """
+
+    loci: list[Locus] = field(default_factory=list)
+    test: Test | None = None
+    units: int = 0
+    note: str = ""
+
+
+def work_of(
+    study: Study,
+    stage: Stage,
+    loci: SequenceOf[Locus],
+    categories: dict[str, list[str]],
+    classes: xr.DataArray | None,
+) -> StageWork:
+    """The test of a stage, and the loci that it is run on.
+
+    Parameters
+    ----------
+    study : Study
+    stage : Stage
+        Any but the first.
+    loci : sequence of Locus
+        The selected ones.
+    categories : dict of category to names of loci
+        Used where the stage takes categories or CREs.
+    classes : DataArray of text, (locus, tile), optional
+        Used where the stage takes CREs.
+    """
+    if not loci:
+        return StageWork(note="no locus was selected: the funnel says why")
+    if stage.takes == "cres":
+        return _on_cres(study, stage, loci, categories, classes)
+    if stage.takes == "selected":
+        return _checked(stage, list(loci), study.test(stage.name))
+    wanted = {c: categories[c] for c in study.contexts(stage.name) if categories.get(c)}
+    names = {name for members in wanted.values() for name in members}
+    chosen = [locus for locus in loci if locus.name in names]
+    if not chosen:
+        return StageWork(note=f"no locus has a context that is {_or(study.contexts(stage.name))}")
+    if len(chosen) < stage.fewest:
+        return StageWork(note=stage.too_few)
+    groups = {"groups": wanted} if study.has_field(stage.name, "groups") else {}
+    return _checked(stage, chosen, study.test(stage.name, **groups))
+
+
+def _on_cres(
+    study: Study,
+    stage: Stage,
+    loci: SequenceOf[Locus],
+    categories: dict[str, list[str]],
+    classes: xr.DataArray | None,
+) -> StageWork:
+    """On the tiles that are CREs, or on the loci that have any where the test takes no tiles."""
+    tiles: dict[str, list[tuple[int, int]]] = {}
+    cres = study.cres(stage.name)
+    if classes is not None:
+        with_classes = {str(name) for name in classes["locus"].values}
+        for context, kinds in cres.items():
+            names = [name for name in categories.get(context, []) if name in with_classes]
+            tiles |= tiles_of(classes.sel(locus=names), kinds)
+    if not tiles:
+        kinds = list(dict.fromkeys(name for names in cres.values() for name in names))
+        return StageWork(note=f"no tile is a {_or(kinds)} in a context that is {_or(list(cres))}")
+    chosen = [locus for locus in loci if locus.name in tiles]
+    fields: dict[str, Any] = {}
+    if study.has_field(stage.name, "tiles"):
+        fields["tiles"] = {locus.name: tiles[locus.name] for locus in chosen}
+    return _checked(stage, chosen, study.test(stage.name, **fields))
+
+
+def _checked(stage: Stage, loci: list[Locus], test: Test) -> StageWork:
+    try:
+        units = sum(1 for _ in test.units(loci))
+    except CremeError:
+        raise
+    except Exception as error:  # a plugin's
+        raise PluginError(
+            f"stage {stage.name!r}: the units of test {stage.test!r} end in {reason(error)}"
+        ) from error
+    if not units:
+        return StageWork(note=f"test {stage.test!r} makes no unit of the {len(loci)} loci")
+    return StageWork(loci, test, units)
+
+
+def _or(words: SequenceOf[str]) -> str:
+    words = list(words)
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
