@@ -15,11 +15,13 @@ import pytest
 from finished_study import page_results
 from read_page import Page
 
+import mini_study as mini
 from conftest import SYNTHETIC
 from creme.report.page import locus_measures, write_report
 from creme.report.page.figures import figures
 from creme.report.page.measure_section import measure_sections
 from creme.results.directory import Results
+from creme.study import run_study
 from creme.study.view import open_results
 
 
@@ -143,8 +145,10 @@ def test_very_many_values_are_left_out_and_the_page_says_so(several, tmp_path, m
     least = Page(write_report(several, tmp_path / "least.html"))
     top = measures(least, "GENE1")["masked_tiles"]["top"]
     assert len(top) == locus_measures.MOST_ROWS
-    whole = np.abs(Results(several).load("masked_tiles")["loss"].sel(locus="GENE1").isel(track=0))
-    close([abs(one["y"]) for one in top], np.sort(whole.values.ravel())[::-1][: len(top)])
+    whole = np.abs(
+        Results(several).load("masked_tiles")["loss"].sel(locus="GENE1").isel(track=0).values
+    )
+    close([abs(one["y"]) for one in top], np.sort(whole.ravel())[::-1][: len(top)])
     assert "each locus has here the 10 that are furthest from neutral" in least.words
     assert len(least.source) < len(less.source) < len(full.source)
 
@@ -200,3 +204,30 @@ def test_a_run_that_goes_on_says_how_fast_it_is_and_how_long_it_takes(several, t
     assert "Run is running: it has not come to its end." in words
     assert "Masked tiles: 2 of 6 units are finished." in words
     assert "The run makes 12.5 predictions a second, and needs about 90 s more, as of" in words
+
+
+def test_stages_that_a_study_file_adds_are_there(tmp_path):
+    mini.write(tmp_path)
+    text = """[stages]
+run = ["loci", "context_dependence", "necessity"]
+[stages.more]
+test = "dose"
+after = "context_dependence"
+copies = 2
+[stages.finer]
+test = "necessity"
+categories = ["enhancing"]
+tile = 500
+
+[model]"""
+    study = run_study(mini.study(tmp_path, ("[model]", text)))
+    found = Page(write_report(study.path))
+    assert "How activity grows with copies of a motif" in found.words
+    assert "Activity of 6 loci, by copies." in found.words
+    titles = [figure.title for figure in figures(page_results(study.path))]
+    assert "Necessity of tiles (necessity)" in titles
+    assert "Necessity of tiles (finer)" in titles
+    assert "Necessity (finer) finished" in found.words
+    dataset = study.dataset("finer").isel(track=0)
+    name = str(dataset["locus"].values[0])
+    close(measures(found, name)["finer"]["mean"][0], dataset["effect"].sel(locus=name))

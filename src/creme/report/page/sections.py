@@ -136,7 +136,7 @@ def _progress(view: ResultsView) -> list[Html]:
         if progress.seconds_left is not None:
             words += f", and needs about {duration(progress.seconds_left)} more"
         items.append(tag("li", f"{words}, as of {view.raw.get('updated', 'then')}."))
-    elif view.state in ("interrupted", "stopped", "failed"):
+    elif view.state in ("interrupted", "stopped", "failed", "outdated"):
         items.append(tag("li", "To continue: ", tag("code", view.further)))
     return items
 
