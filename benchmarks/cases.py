@@ -1,4 +1,4 @@
-"""What is measured, by whom, and what it is to reach."""
+"""The cases: their jobs, the packages that are measured, and the goals."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def shuffles(quick: bool) -> list[Case]:
         (196_608, 1): (times("reference", 55), times("ushuffle", 1.8), times("tangermeme", 4)),
         (196_608, 10): (times("reference", 100), times("ushuffle", 2.5)),
     }
-    found = []
+    result = []
     for length in (5000,) if quick else (5000, 196_608, 393_216):
         for n in (1, 10):
             values = {"length": length, "n": n}
-            found.append(
+            result.append(
                 Case(
                     "Shuffles",
                     f"shuffle-{length}-{n}",
@@ -58,7 +58,7 @@ def shuffles(quick: bool) -> list[Case]:
                     (Part(f"{length:,} bp, {n} at a time", goals=goals.get((length, n), ())),),
                 )
             )
-    return found
+    return result
 
 
 def size_of(quick: bool) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def suite(quick: bool) -> list[Case]:
     """The tests on a model that costs nothing."""
     size = size_of(quick)
     tiles = (size["length"] // 2 - 2500) // 5000 * 2
-    both = (times("reference", 150), times("tangermeme", 10))
+    goals_of_both = (times("reference", 150), times("tangermeme", 10))
     jobs: dict[str, tuple[str, tuple[str, ...], tuple[Goal, ...]]] = {
         "context_dependence": ("context dependence", ("reference",), ()),
         "necessity": (
@@ -80,20 +80,20 @@ def suite(quick: bool) -> list[Case]:
             ("reference", "tangermeme"),
             (times("reference", 8), times("tangermeme", 1.5), mib(150)),
         ),
-        "sufficiency": ("sufficiency", ("reference", "tangermeme"), both),
-        "distance": ("distance", ("reference", "tangermeme"), both[:1]),
+        "sufficiency": ("sufficiency", ("reference", "tangermeme"), goals_of_both),
+        "distance": ("distance", ("reference", "tangermeme"), goals_of_both[:1]),
         "higher_order": ("three greedy rounds", ("reference",), ()),
         "multiplicity": ("two copies (multiplicity)", ("reference",), ()),
     }
-    # What tangermeme takes when its user thinks of sharing backgrounds.
+    # tangermeme, used by somebody who thinks of sharing backgrounds.
     shared = {
         "sufficiency": (Run(SHARED, "tangermeme", "tangermeme_suite", "sufficiency_shared", size),)
     }
-    found = []
+    result = []
     for job, (title, peers, goals) in jobs.items():
         also = shared.get(job, ())
         of = "" if job == "context_dependence" else f", {tiles} tiles or positions"
-        found.append(
+        result.append(
             Case(
                 "Tests",
                 job,
@@ -114,7 +114,7 @@ def suite(quick: bool) -> list[Case]:
                 rounds=3 if job in ("sufficiency", "distance", "higher_order") else 5,
             )
         )
-    return found
+    return result
 
 
 def seqnn(quick: bool) -> Case:
@@ -181,12 +181,12 @@ def architectures(quick: bool) -> list[Case]:
         "bpnet": ("BPNet's shape", 64, (8192, 250) if quick else (16_384, 1000)),
         "spliceai": ("SpliceAI-10k's shape", 32, (32_768, 1000) if quick else (98_304, 5000)),
     }
-    found = []
+    result = []
     for name, (title, channels, (length, tile)) in sizes.items():
         values = {"name": name, "length": length, "tile": tile}
         values["channels"] = 8 if quick else channels
         values |= {"mutants": 1, "repeats": 1} if quick else {"mutants": 4, "repeats": 1}
-        found.append(
+        result.append(
             Case(
                 "Windows",
                 name,
@@ -214,7 +214,7 @@ def architectures(quick: bool) -> list[Case]:
                 rounds=3,
             )
         )
-    return found
+    return result
 
 
 def enformer(quick: bool) -> Case:
@@ -285,7 +285,7 @@ def end_to_end(quick: bool) -> Case:
 
 
 def own_time(quick: bool) -> Case:
-    """What a prediction costs beside the model."""
+    """The time of a prediction beside the model."""
     size = size_of(quick)
     return Case(
         "The toolkit's own time",

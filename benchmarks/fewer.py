@@ -1,10 +1,10 @@
-"""How many predictions an early stop saves, and how often the answer is that of all replicates.
+"""Predictions that an early stop saves, and how often the answer is that of all replicates.
 
     python benchmarks/fewer.py                              planted and empty loci, a minute
     python benchmarks/fewer.py --data FOLDER --write docs/fewer_predictions.md
 
-The full run comes first; what the others ask for is the first part of it, so that its predictions
-answer nearly all of them.
+The full run comes first; the others request the first part of it, so that its predictions answer
+nearly all of them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Noisy(SyntheticModel):
 
 @dataclass(frozen=True)
 class Loci:
-    """Some loci and their model.
+    """A set of loci and their model.
 
     Attributes
     ----------
@@ -114,14 +114,14 @@ def empty(number: int) -> list[Locus]:
 
 def artificial(number: int) -> Iterator[Loci]:
     """The sets that need no data."""
-    both = {"enhancers": ROUNDS, "silencers": ROUNDS}
+    searches = {"enhancers": ROUNDS, "silencers": ROUNDS}
     for title, model, loci in (
         ("planted, no noise", SyntheticModel(**SMALL), planted(number)),
         ("planted, noise", Noisy(**SMALL), planted(number)),
         ("nothing planted, noise", Noisy(**SMALL), empty(number // 2)),
         ("nothing planted, no noise", SyntheticModel(**SMALL), empty(number // 2)),
     ):
-        yield Loci(title, prepare([], model, loci, tracks="alpha"), TILE, both)
+        yield Loci(title, prepare([], model, loci, tracks="alpha"), TILE, searches)
 
 
 def real(data: Path) -> Loci:
@@ -152,24 +152,24 @@ def real(data: Path) -> Loci:
         name = "context_dependence"
     """
     plan = replace(Plan.of(parse(text, "fewer"), data), seed=7)
-    # The rounds after the first, which is the necessity test, are what takes time. The network's
+    # The rounds after the first, which is the necessity test, take the time. The network's
     # effects are small: by the paper's thresholds hardly any tile has a class.
     searches = {"enhancers": ROUNDS, "silencers": 2}
     return Loci("chromosome 20", plan, 5000, searches, {"weak": 0.05, "strong": 0.1})
 
 
-def measured(plan: Plan, test: Test, store: Store) -> tuple[xr.Dataset, int]:
-    """A test's Dataset, and how many sequences it asked for."""
+def measure_test(plan: Plan, test: Test, store: Store) -> tuple[xr.Dataset, int]:
+    """A test's Dataset, and the number of sequences that it requested."""
     report = measure(replace(plan, tests={"test": test}), store)
     assert not report.failures, report.failures
     return report.datasets["test"].isel(track=0), report.progress.asked
 
 
 def same(one: xr.DataArray, other: xr.DataArray) -> str:
-    """``n of N`` equal, and how many of the full run's are not empty, where they are text."""
+    """``n of N`` equal, and of text the number that is not empty in the full run."""
     equal = (one.values == other.values).ravel()
-    named = "" if one.dtype != object else f" ({(one.values != '').sum()} in one)"
-    return f"{equal.sum()} of {equal.size}{named}"
+    of_a_class = "" if one.dtype != object else f" ({(one.values != '').sum()} in one)"
+    return f"{equal.sum()} of {equal.size}{of_a_class}"
 
 
 def replicate_rows(loci: Loci, store: Store) -> Iterator[list[str]]:
@@ -181,20 +181,20 @@ def replicate_rows(loci: Loci, store: Store) -> Iterator[list[str]]:
         (Necessity, of_tiles),
         (Sufficiency, of_tiles),
     ):
-        full, asked = measured(loci.plan, kind(**common), store)
+        full, all_predictions = measure_test(loci.plan, kind(**common), store)
         for tolerance in TOLERANCES:
-            got, fewer = measured(loci.plan, kind(**common, tolerance=tolerance), store)
-            away = (got.effect - full.effect).values
+            adaptive, fewer = measure_test(loci.plan, kind(**common, tolerance=tolerance), store)
+            difference = (adaptive.effect - full.effect).values
             yield [
                 loci.title,
                 kind.name,
                 f"{tolerance:g}",
-                f"{1 - fewer / asked:.0%}",
-                f"{float((got.replicates_used == REPLICATES).mean()):.0%}",
-                f"{np.abs(away).max():.3f}",
-                f"{np.sqrt(np.mean(away**2)):.4f}",
+                f"{1 - fewer / all_predictions:.0%}",
+                f"{float((adaptive.replicates_used == REPLICATES).mean()):.0%}",
+                f"{np.abs(difference).max():.3f}",
+                f"{np.sqrt(np.mean(difference**2)):.4f}",
                 f"{float(np.sqrt((full.effect_se**2).mean())):.4f}",
-                same(classes(full), classes(got)),
+                same(classes(full), classes(adaptive)),
             ]
 
 
@@ -208,20 +208,22 @@ def search_rows(loci: Loci, store: Store) -> Iterator[list[str]]:
             "searches": (direction,),
             "seed": loci.plan.seed,
         }
-        full, asked = measured(loci.plan, HigherOrder(**common), store)
+        full, all_predictions = measure_test(loci.plan, HigherOrder(**common), store)
         full = full.isel(search=0)
         for confidence in CONFIDENCES:
-            got, fewer = measured(loci.plan, HigherOrder(**common, confidence=confidence), store)
-            got = got.isel(search=0)
-            order = (got.selected == full.selected).all("round")
-            last = np.abs(got.fold_change - full.fold_change).isel(round=-1)
+            adaptive, fewer = measure_test(
+                loci.plan, HigherOrder(**common, confidence=confidence), store
+            )
+            adaptive = adaptive.isel(search=0)
+            order = (adaptive.selected == full.selected).all("round")
+            last = np.abs(adaptive.fold_change - full.fold_change).isel(round=-1)
             yield [
                 loci.title,
                 direction,
                 f"{rounds}",
                 f"{confidence:g}",
-                f"{1 - fewer / asked:.0%}",
-                same(got.selected.isel(round=0), full.selected.isel(round=0)),
+                f"{1 - fewer / all_predictions:.0%}",
+                same(adaptive.selected.isel(round=0), full.selected.isel(round=0)),
                 f"{int(order.sum())} of {order.size}",
                 f"{float(last.max()):.3f}",
             ]
@@ -272,16 +274,16 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="keeps the predictions; none unless given")
     parser.add_argument("--loci", type=int, default=24, help="planted loci")
     parser.add_argument("--write", type=Path, help="a page with the marks")
-    given = parser.parse_args()
-    sets = [*artificial(given.loci), *([real(given.data)] if given.data else [])]
+    options = parser.parse_args()
+    sets = [*artificial(options.loci), *([real(options.data)] if options.data else [])]
     with tempfile.TemporaryDirectory() as folder:
-        tables = report(sets, given.store or Path(folder))
+        tables = report(sets, options.store or Path(folder))
     print(tables)
-    if given.write:
-        page = given.write.read_text(encoding="utf-8")
+    if options.write:
+        page = options.write.read_text(encoding="utf-8")
         before, _, rest = page.partition(BEGIN)
         after = rest.partition(END)[2]
-        write_text(given.write, f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}")
+        write_text(options.write, f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}")
 
 
 if __name__ == "__main__":

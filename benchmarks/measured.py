@@ -1,4 +1,4 @@
-"""What a case is, what is measured of it, and what it is to reach."""
+"""Cases, their measurements and their goals."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Run:
 
 @dataclass
 class Round:
-    """What one round of a case gave.
+    """The measurements of one round of a case.
 
     Attributes
     ----------
@@ -50,12 +50,12 @@ class Round:
     mib: dict[str, float] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, run: Run, found: dict[str, Any]) -> None:
-        """Take the answer of a process."""
-        for name, seconds in found["seconds"].items():
+    def add(self, run: Run, answer: dict[str, Any]) -> None:
+        """Add the answer of a process."""
+        for name, seconds in answer["seconds"].items():
             self.seconds[name or run.label] = seconds
-        self.mib[run.label] = found["mib"]
-        for name, value in found["facts"].items():
+        self.mib[run.label] = answer["mib"]
+        for name, value in answer["facts"].items():
             self.facts.setdefault(name, value)
             self.facts[f"{run.label} {name}"] = value
 
@@ -66,7 +66,7 @@ class Goal:
 
     Attributes
     ----------
-    said : str
+    text : str
         The bound, for the table.
     value : callable
         The figure of a round; a KeyError where a peer it is about was not measured.
@@ -79,7 +79,7 @@ class Goal:
         Whether it is about time or memory, or about what was computed: that must hold always.
     """
 
-    said: str
+    text: str
     value: Callable[[Round], float]
     bound: float
     at_least: bool = False
@@ -115,19 +115,19 @@ def mib(bound: float, label: str = "toolkit") -> Goal:
 def fact(
     name: str,
     bound: float,
-    said: str,
+    text: str,
     *,
     at_least: bool = False,
     form: str = "{:.3g}",
     timed: bool = True,
 ) -> Goal:
     """Goal about a figure that a worker gave."""
-    return Goal(said, lambda one: float(one.facts[name]), bound, at_least, form, timed)
+    return Goal(text, lambda one: float(one.facts[name]), bound, at_least, form, timed)
 
 
-def exact(name: str, bound: float, said: str, *, at_least: bool = False) -> Goal:
+def exact(name: str, bound: float, text: str, *, at_least: bool = False) -> Goal:
     """Goal about what was computed: it must hold in every run."""
-    return fact(name, bound, said, at_least=at_least, form="{:.2g}", timed=False)
+    return fact(name, bound, text, at_least=at_least, form="{:.2g}", timed=False)
 
 
 @dataclass(frozen=True)

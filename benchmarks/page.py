@@ -29,7 +29,7 @@ SINGLE = ("The toolkit's own time", "A finished experiment again", "Store", "Fir
 
 
 def page(
-    measured: list[tuple[Case, list[Round]]],
+    measurements: list[tuple[Case, list[Round]]],
     failed: dict[str, str],
     versions: dict[str, str],
     load: tuple[float, float],
@@ -38,9 +38,9 @@ def page(
 
     Parameters
     ----------
-    measured : list of (Case, rounds)
+    measurements : list of (Case, rounds)
     failed : dict of str to str
-        What was left out or broke, and why.
+        Cases that were left out or broke, and why.
     versions : dict of str to str
     load : tuple of float
         Load average of the machine when it began and when it ended.
@@ -61,18 +61,18 @@ def page(
     ]
     if failed:
         lines += ["", *(f"- {name}: {why}" for name, why in failed.items())]
-    for section in dict.fromkeys(case.section for case, _ in measured):
-        some = [(case, rounds) for case, rounds in measured if case.section == section]
-        lines += ["", f"## {section}", "", INTRODUCTION[section], "", *table(some)]
+    for section in dict.fromkeys(case.section for case, _ in measurements):
+        cases = [(case, rounds) for case, rounds in measurements if case.section == section]
+        lines += ["", f"## {section}", "", INTRODUCTION[section], "", *table(cases)]
     return "\n".join([*lines, ""])
 
 
-def table(measured: list[tuple[Case, list[Round]]]) -> list[str]:
+def table(measurements: list[tuple[Case, list[Round]]]) -> list[str]:
     """The table of a section."""
-    rows = [(case, part, rounds) for case, rounds in measured for part in case.parts]
+    rows = [(case, part, rounds) for case, rounds in measurements for part in case.parts]
     columns = list(dict.fromkeys(c for _, part, rounds in rows for c in columns_of(part, rounds)))
     head = ["case", "rounds", *columns, "beside", "goal", "reached"]
-    found = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for case, part, rounds in rows:
         first = columns_of(part, rounds)[0]
         if case.section in SINGLE:
@@ -80,8 +80,8 @@ def table(measured: list[tuple[Case, list[Round]]]) -> list[str]:
         cells = [cell(part, column, first, rounds) for column in columns]
         goals, reached = judged(part, rounds)
         row = [part.title, str(len(rounds)), *cells, beside(part, rounds), goals, reached]
-        found.append(f"| {' | '.join(row)} |")
-    return found
+        lines.append(f"| {' | '.join(row)} |")
+    return lines
 
 
 def columns_of(part: Part, rounds: list[Round]) -> list[str]:
@@ -113,25 +113,25 @@ def written(seconds: float) -> str:
 
 def beside(part: Part, rounds: list[Round]) -> str:
     """The facts that belong to a row."""
-    found = []
+    facts = []
     for name, form in part.also:
         values = [one.facts[name] for one in rounds if name in one.facts]
         if values:
-            found.append(form.format(median(values)))
-    return ", ".join(found)
+            facts.append(form.format(median(values)))
+    return ", ".join(facts)
 
 
 def judged(part: Part, rounds: list[Round]) -> tuple[str, str]:
     """The goals of a row, and whether they are reached."""
-    said, reached = [], []
+    texts, reached = [], []
     for goal in part.goals:
         verdict = goal.judge(rounds)
-        said.append(goal.said)
+        texts.append(goal.text)
         if verdict is None:
             reached.append("not measured")
         else:
             reached.append(f"yes, {verdict[0]}" if verdict[1] else f"**no, {verdict[0]}**")
-    return "; ".join(said), "; ".join(reached)
+    return "; ".join(texts), "; ".join(reached)
 
 
 def processor() -> str:
@@ -145,7 +145,7 @@ def processor() -> str:
 
 
 def memory() -> str:
-    """How much memory there is."""
+    """The memory of the machine."""
     try:
         return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     except (AttributeError, ValueError):

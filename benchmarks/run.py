@@ -28,18 +28,18 @@ class Broken(Exception):
 
 
 def pythons(folder: Path, *, alone: bool) -> dict[str, str]:
-    """The environments that are there: ours, the peers', and Enformer's."""
-    found = {"toolkit": sys.executable}
+    """The Pythons of the installed environments: ours, the peers', and Enformer's."""
+    executables = {"toolkit": sys.executable}
     if alone:
-        return found
-    places = {
+        return executables
+    folders = {
         **{peer: folder / peer for peer in ("reference", "tangermeme", "ushuffle", "tensorflow")},
         "enformer": ROOT / ".venv-creme-enformer-torch",
     }
-    for name, place in places.items():
-        if (place / "done").exists():
-            found[name] = str(place / "bin" / "python")
-    return found
+    for name, environment in folders.items():
+        if (environment / "done").exists():
+            executables[name] = str(environment / "bin" / "python")
+    return executables
 
 
 def data() -> Path | None:
@@ -48,65 +48,65 @@ def data() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def once(python: str, run: Run, more: dict[str, Any]) -> dict[str, Any]:
+def once(python: str, run: Run, values: dict[str, Any]) -> dict[str, Any]:
     """One measurement, in a process of its own."""
     script = HERE / "workers" / f"{run.worker}.py"
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run(
-        [python, str(script), run.job, json.dumps({**run.values, **more})],
+    process = subprocess.run(
+        [python, str(script), run.job, json.dumps({**run.values, **values})],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, **quiet},
     )
-    if done.returncode:
-        raise Broken(f"{run.label}, {script.name} {run.job}:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    if process.returncode:
+        raise Broken(f"{run.label}, {script.name} {run.job}:\n{process.stderr[-3000:]}")
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 class Session:
-    """All cases in turn, and what came of them."""
+    """All cases in turn, and their measurements."""
 
-    def __init__(self, there: dict[str, str], folder: Path | None, rounds: int) -> None:
-        self.there, self.folder, self.rounds = there, folder, rounds
-        self.measured: list[tuple[Case, list[Round]]] = []
+    def __init__(self, environments: dict[str, str], folder: Path | None, rounds: int) -> None:
+        self.environments, self.folder, self.rounds = environments, folder, rounds
+        self.measurements: list[tuple[Case, list[Round]]] = []
         self.left_out: dict[str, str] = {}
         self.broken: dict[str, str] = {}
         self.versions: dict[str, str] = {}
 
     def measure(self, case: Case) -> list[Round]:
-        """The rounds of a case; none where what it needs is not there."""
-        runs = [run for run in case.runs if run.environment in self.there]
-        missing = {run.environment for run in case.runs} - set(self.there)
-        if missing and len(self.there) > 1:
+        """The rounds of a case; none if its data or its environments are missing."""
+        runs = [run for run in case.runs if run.environment in self.environments]
+        missing = {run.environment for run in case.runs} - set(self.environments)
+        if missing and len(self.environments) > 1:
             self.left_out[case.name] = f"without {', '.join(sorted(missing))}, no environment"
         if case.needs_data and self.folder is None:
             self.left_out[case.name] = "left out: no real data (CREME_TEST_DATA)"
             return []
         if not runs:
             return []
-        more = {"data": str(self.folder)} if case.needs_data else {}
+        values = {"data": str(self.folder)} if case.needs_data else {}
         rounds: list[Round] = []
         try:
             for _ in range(min(self.rounds, case.rounds)):
                 one = Round()
                 for run in runs:
-                    found = once(self.there[run.environment], run, more)
-                    one.add(run, found)
-                    self.versions.update(found["versions"])
+                    answer = once(self.environments[run.environment], run, values)
+                    one.add(run, answer)
+                    self.versions.update(answer["versions"])
                 rounds.append(one)
         except Broken as error:
             self.broken[case.name] = "it failed"
             print(f"{case.name} failed: {error}", file=sys.stderr)
             return []
-        self.measured.append((case, rounds))
+        self.measurements.append((case, rounds))
         return rounds
 
     def wrong(self) -> list[str]:
         """Goals that are not about time and are not reached."""
         return [
-            f"{part.title}: {goal.said}, and it was {verdict[0]}"
-            for case, rounds in self.measured
+            f"{part.title}: {goal.text}, and it was {verdict[0]}"
+            for case, rounds in self.measurements
             for part in case.parts
             for goal in part.goals
             if not goal.timed and (verdict := goal.judge(rounds)) is not None and not verdict[1]
@@ -122,17 +122,17 @@ def main() -> int:
     parser.add_argument("--only", action="append", help="a case by its name, or its beginning")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     parser.add_argument("--write", type=Path, help="write the page here")
-    given = parser.parse_args()
+    options = parser.parse_args()
     chosen = [
         case
-        for case in cases(quick=given.quick)
-        if not given.only or any(case.name.startswith(name) for name in given.only)
+        for case in cases(quick=options.quick)
+        if not options.only or any(case.name.startswith(name) for name in options.only)
     ]
-    if given.list:
+    if options.list:
         print(*(case.name for case in chosen), sep="\n")
         return 0
-    there = pythons(given.environments, alone=given.alone)
-    session = Session(there, data(), 1 if given.quick else given.rounds)
+    environments = pythons(options.environments, alone=options.alone)
+    session = Session(environments, data(), 1 if options.quick else options.rounds)
     began = os.getloadavg()[0]
     for case in chosen:
         print(f"\n{case.name}", flush=True)
@@ -142,9 +142,9 @@ def main() -> int:
     failed = {**session.left_out, **session.broken}
     for name, why in failed.items():
         print(f"{name}: {why}", file=sys.stderr)
-    if given.write:
-        text = page(session.measured, failed, session.versions, (began, os.getloadavg()[0]))
-        given.write.write_text(text, encoding="utf-8")
+    if options.write:
+        text = page(session.measurements, failed, session.versions, (began, os.getloadavg()[0]))
+        options.write.write_text(text, encoding="utf-8")
     wrong = session.wrong()
     for line in wrong:
         print(f"wrong: {line}", file=sys.stderr)

@@ -20,7 +20,7 @@ def own(kind: str) -> list[str]:
 def test_every_test_of_the_suite_is_documented_with_its_parameters(name):
     text = (DOCS / "suite.md").read_text()
     (row,) = re.findall(rf"^\| `{name}` \|.*$", text, flags=re.M)
-    common = text[text.index("Common parameters") : text.index("| test | asks")]
+    common = text[text.index("Common parameters") : text.index("| test | question")]
     fields = registry.load("tests", name).model_fields
     for field in set(fields) - {"seed"}:
         assert f"`{field}`" in row or f"`{field}`" in common, f"{name}: {field}"

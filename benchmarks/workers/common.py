@@ -1,4 +1,4 @@
-"""What the workers share: sequences, the cheap model's calculation, and how a job is timed.
+"""Shared by the workers: sequences, the cheap model's calculation, and the timing of a job.
 
 Only numpy is needed: a worker runs in its package's own environment.
 """
@@ -51,7 +51,7 @@ LENGTH = 131_072
 
 BINS = list(range(1021, 1027))
 TRACKS = list(range(0, 24, 2))
-"""What is read of it: six bins around the TSS, the gene's strand of 12 CAGE experiments."""
+"""The output that is read: six bins around the TSS, the gene's strand of 12 CAGE experiments."""
 
 
 def window(data, gene):
@@ -60,11 +60,11 @@ def window(data, gene):
     with gzip.open(Path(data) / "sequence" / "chr20_hg19_1Mb.fa.gz", "rt") as file:
         letters = "".join(line.strip() for line in file if not line.startswith(">"))
     start = tss - (LENGTH // 2 if strand == "+" else LENGTH - 1 - LENGTH // 2)
-    found = np.frombuffer(letters[start : start + LENGTH].upper().encode(), np.uint8)
+    letters_in_window = np.frombuffer(letters[start : start + LENGTH].upper().encode(), np.uint8)
     code = np.full(256, 4, np.uint8)
     code[list(b"ACGT")] = range(4)
-    given = code[found]
-    return given if strand == "+" else np.where(given < 4, 3 - given, given)[::-1].copy()
+    bases = code[letters_in_window]
+    return bases if strand == "+" else np.where(bases < 4, 3 - bases, bases)[::-1].copy()
 
 
 # Measuring.
@@ -103,40 +103,40 @@ class Took(dict):
 
 
 def timed(function, *arguments):
-    """What a function returns, and the seconds that it took."""
+    """The result of a function, and the seconds that it took."""
     began = time.perf_counter()
-    found = function(*arguments)
-    return found, time.perf_counter() - began
+    result = function(*arguments)
+    return result, time.perf_counter() - began
 
 
 def main(jobs, versions, warm_up=lambda: None):
-    """Run the job named on the command line and print what it took as JSON.
+    """Run the job named on the command line and print its time and memory as JSON.
 
     A job is a function of its values that makes ready and returns a function to be timed. That
-    returns nothing, figures of what it found, or, where it times its parts itself, `Took`.
+    returns nothing, figures by name, or, where it times its parts itself, `Took`.
 
     Parameters
     ----------
     jobs : dict of str to callable
     versions : dict of str to str
     warm_up : callable
-        What waits until it is first needed: imports, compiled code.
+        Does the work that waits until it is first needed: imports, compiled code.
     """
     job, values = sys.argv[1], json.loads(sys.argv[2])
     warm_up()
     run = jobs[job](**values)
-    # What has been imported is not looked through again in the middle of a measurement.
+    # Imported objects are not looked through again in the middle of a measurement.
     gc.collect()
     gc.freeze()
     memory = Memory()
-    taken, found = [], None
-    while not taken or (sum(taken) < FAST and not isinstance(found, Took)):
-        found, seconds = timed(run)
+    taken, result = [], None
+    while not taken or (sum(taken) < FAST and not isinstance(result, Took)):
+        result, seconds = timed(run)
         taken.append(seconds)
     parts, facts = (
-        (dict(found), found.facts)
-        if isinstance(found, Took)
-        else ({"": median(taken)}, found or {})
+        (dict(result), result.facts)
+        if isinstance(result, Took)
+        else ({"": median(taken)}, result or {})
     )
     print(
         json.dumps(

@@ -21,8 +21,8 @@ def network(data):
     model = Driven(folder / "model.h5", BINS, TRACKS)
     with np.load(folder / "reference_predictions.npz") as file:
         expected = file[file.files[0]]
-    found = model.whole(np.eye(4)[window(data, "FKBP1A")])[0]
-    apart = np.abs(found - expected).max() / expected.max()
+    result = model.whole(np.eye(4)[window(data, "FKBP1A")])[0]
+    apart = np.abs(result - expected).max() / expected.max()
     assert apart < 1e-4, f"the network in Keras is {apart:.2g} away from its published output"
     return model
 

@@ -49,12 +49,12 @@ def suite(name, arguments):
         def run():
             model = Cheap(length)
             # Made anew each time: the package empties some of the lists that it is given.
-            given = arguments(x, list(tss), [list(each) for each in others])
+            values = arguments(x, list(tss), [list(each) for each in others])
             with (
                 contextlib.redirect_stdout(io.StringIO()),
                 contextlib.redirect_stderr(io.StringIO()),
             ):
-                getattr(package, name)(model, x, num_shuffle=replicates, **given)
+                getattr(package, name)(model, x, num_shuffle=replicates, **values)
             return {"predictions": model.passes}
 
         return run

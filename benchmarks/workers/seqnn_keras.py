@@ -51,11 +51,11 @@ class RelativeAttention(layers.Layer):
         values = heads(ops.matmul(x, part["v_layer/kernel"]))
         relative = heads(ops.matmul(self.positions, part["r_k_layer/kernel"])[None])
         content = ops.matmul(queries + part["r_w_bias"], ops.swapaxes(keys, 2, 3))
-        placed = ops.matmul(queries + part["r_r_bias"], ops.swapaxes(relative, 2, 3))
-        weights = ops.softmax(content + shifted(placed))
-        found = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
-        found = ops.reshape(found, (-1, *x.shape[1:]))
-        return ops.matmul(found, part["embedding_layer/kernel"]) + part["embedding_layer/bias"]
+        positional = ops.matmul(queries + part["r_r_bias"], ops.swapaxes(relative, 2, 3))
+        weights = ops.softmax(content + shifted(positional))
+        mixed = ops.transpose(ops.matmul(weights, values), (0, 2, 1, 3))
+        mixed = ops.reshape(mixed, (-1, *x.shape[1:]))
+        return ops.matmul(mixed, part["embedding_layer/kernel"]) + part["embedding_layer/bias"]
 
 
 def relative_features(length):
@@ -89,29 +89,29 @@ def build(path):
     keras.Model
         (B, 131072, 4) float32 to (B, 2048, 74).
     """
-    made = Counter()
+    counts = Counter()
 
-    def named(kind):
-        name = f"{kind}_{made[kind]}" if made[kind] else kind
-        made[kind] += 1
+    def next_name(kind):
+        name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
         return name
 
     def norm():
-        return layers.BatchNormalization(epsilon=1e-3, name=named("batch_normalization"))
+        return layers.BatchNormalization(epsilon=1e-3, name=next_name("batch_normalization"))
 
     def dense(units, activation=None):
-        return layers.Dense(units, activation=activation, name=named("dense"))
+        return layers.Dense(units, activation=activation, name=next_name("dense"))
 
     def conv(filters, size):
-        return layers.Conv1D(filters, size, padding="same", name=named("conv1d"))
+        return layers.Conv1D(filters, size, padding="same", name=next_name("conv1d"))
 
     def gelu(x):
         return keras.activations.gelu(x, approximate=True)
 
     def layer_norm():
-        return layers.LayerNormalization(epsilon=1e-3, name=named("layer_normalization"))
+        return layers.LayerNormalization(epsilon=1e-3, name=next_name("layer_normalization"))
 
-    x = given = keras.Input((LENGTH, 4))
+    x = inputs = keras.Input((LENGTH, 4))
     x = layers.MaxPooling1D(2)(conv(64, 7)(x))
     saved = []
     for filters in TOWER:
@@ -119,17 +119,18 @@ def build(path):
         saved.append(x)
         x = layers.MaxPooling1D(2)(x)
     for _ in range(2):
-        attended = RelativeAttention(name=named("multihead_attention"))(layer_norm()(x))
+        attended = RelativeAttention(name=next_name("multihead_attention"))(layer_norm()(x))
         x = x + attended
         wide = dense(2 * x.shape[2], "relu")(layer_norm()(x))
         x = x + dense(x.shape[2])(wide)
     for skip in saved[:-3:-1]:
-        here, there = gelu(norm()(x)), gelu(norm()(skip))
+        upper, skipped = gelu(norm()(x)), gelu(norm()(skip))
         units = x.shape[2]
-        joined = layers.UpSampling1D(2)(dense(units)(here)) + dense(units)(there)
-        x = layers.SeparableConv1D(units, 3, padding="same", name=named("separable_conv1d"))(joined)
+        joined = layers.UpSampling1D(2)(dense(units)(upper)) + dense(units)(skipped)
+        name = next_name("separable_conv1d")
+        x = layers.SeparableConv1D(units, 3, padding="same", name=name)(joined)
     x = dense(TRACKS, "softplus")(gelu(layers.Cropping1D(CROP)(x)))
-    network = keras.Model(given, x)
+    network = keras.Model(inputs, x)
     fill(network, path)
     return network
 
@@ -144,12 +145,12 @@ def fill(network, path):
         "separable_conv1d": ("depthwise_kernel", "pointwise_kernel", "bias"),
     }
     with h5py.File(path) as file:
-        left = set(file["model_weights"])
-        left = {name for name in left if len(file["model_weights"][name])}
+        unused = set(file["model_weights"])
+        unused = {name for name in unused if len(file["model_weights"][name])}
         for layer in network.layers:
             if not layer.weights:
                 continue
-            left.remove(layer.name)
+            unused.remove(layer.name)
             group = file["model_weights"][layer.name][layer.name]
             if isinstance(layer, RelativeAttention):
                 for name, variable in layer.parts.items():
@@ -157,7 +158,7 @@ def fill(network, path):
             else:
                 kind = next(k for k in sorted(order, key=len)[::-1] if layer.name.startswith(k))
                 layer.set_weights([group[f"{name}:0"][()] for name in order[kind]])
-    assert not left, left
+    assert not unused, unused
 
 
 class Driven:

@@ -1,4 +1,4 @@
-"""What of the jobs tangermeme can do, with its packed sequences throughout.
+"""The jobs that tangermeme can do, with its packed sequences throughout.
 
 It has no sufficiency and no distance test; these are put together from its shuffle, its
 substitution and its prediction. Sufficiency comes twice: with a background for each tile and
@@ -76,7 +76,7 @@ def measured_controls(model, packed, x, tss, replicates, seed):
 
 
 def placed(places):
-    """A job that predicts tiles put somewhere in random context; `places` says which, and where."""
+    """A job that predicts tiles in random context; `places` gives the tiles and their starts."""
 
     def job(length, tile, replicates):
         x = onehot(length)

@@ -115,11 +115,11 @@ def tile_by_windows(length, tile, repeats, small):
         apart, effect = 0.0, 0.0
         wild = device.predict([base])
         for mutant in mutants[1:]:
-            got, by_windows = timed(device.predict, [mutant])
+            windowed_values, by_windows = timed(device.predict, [mutant])
             full, fully = timed(in_full, mutant)
             seconds["windows"].append(by_windows)
             seconds["full"].append(fully)
-            apart = max(apart, float(np.abs(got - full).max() / np.abs(full).max()))
+            apart = max(apart, float(np.abs(windowed_values - full).max() / np.abs(full).max()))
             effect = max(effect, float(np.abs((full - wild) / wild).max()))
         return Took(
             {"apart": apart, "effect": effect, "first_s": first},

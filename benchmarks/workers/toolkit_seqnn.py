@@ -52,7 +52,7 @@ def plan(tests, model, locus):
     return prepare(tests, model, [locus], tracks=TRACKS, bins=BINS, readouts=readouts)
 
 
-def measured(tests, model, locus):
+def measure_tests(tests, model, locus):
     """The report of tests through a new store, and the seconds that they took."""
     with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store") as store:
         report, seconds = timed(measure, plan(tests, model, locus), store)
@@ -71,30 +71,30 @@ def ways(data, replicates, tiles=0):
     locus, models = the_locus(data, "PSMF1"), {}
     for way, exact in (("windows", "windowed"), ("full", "full")):
         models[way] = network(data, exact)
-    some = {"tile": TILE, "replicates": replicates, "tiles": chosen(tiles)}
+    parameters = {"tile": TILE, "replicates": replicates, "tiles": chosen(tiles)}
     tests = {
-        "necessity": Necessity(**some),
-        "greedy": HigherOrder(**some, rounds=tiles or 3, searches=("enhancers",)),
+        "necessity": Necessity(**parameters),
+        "greedy": HigherOrder(**parameters, rounds=tiles or 3, searches=("enhancers",)),
     }
 
     def run():
-        found = Took(trunk(models["full"], locus))
+        times = Took(trunk(models["full"], locus))
         for name, test in tests.items():
             datasets = {}
             for way, model in models.items():
                 forget()
-                report, seconds = measured([test], model, locus)
-                found[f"{name}: {way}"] = seconds
+                report, seconds = measure_tests([test], model, locus)
+                times[f"{name}: {way}"] = seconds
                 datasets[way] = report.datasets[test.name]
-                found.facts[f"{name} own, {way}"] = 1 - spent() / seconds
+                times.facts[f"{name} own, {way}"] = 1 - spent() / seconds
             effect = {"necessity": "effect", "greedy": "fold_change"}[name]
             windows, full = (datasets[way][effect].values for way in ("windows", "full"))
-            found.facts[f"{name} apart"] = float(np.abs(windows - full).max())
-            found.facts[f"{name} largest"] = float(np.abs(full).max())
+            times.facts[f"{name} apart"] = float(np.abs(windows - full).max())
+            times.facts[f"{name} largest"] = float(np.abs(full).max())
             if name == "greedy":
                 same = datasets["windows"].selected.equals(datasets["full"].selected)
-                found.facts["greedy same"] = float(same)
-        return found
+                times.facts["greedy same"] = float(same)
+        return times
 
     return run
 
@@ -116,16 +116,16 @@ def trunk(model, locus):
 def end_to_end(data, gene, replicates, tiles=0):
     """Context dependence, necessity and sufficiency of a gene, store on."""
     locus, model = the_locus(data, gene), network(data)
-    some = {"tile": TILE, "replicates": replicates}
+    parameters = {"tile": TILE, "replicates": replicates}
     tests = [
-        ContextDependence(**some),
-        Necessity(**some, tiles=chosen(tiles)),
-        Sufficiency(**some, tiles=chosen(tiles)),
+        ContextDependence(**parameters),
+        Necessity(**parameters, tiles=chosen(tiles)),
+        Sufficiency(**parameters, tiles=chosen(tiles)),
     ]
 
     def run():
         forget()
-        report, seconds = measured(tests, model, locus)
+        report, seconds = measure_tests(tests, model, locus)
         return {
             "passes": report.progress.predicted,
             "wild_type": report.datasets["necessity"].wild_type.item(),

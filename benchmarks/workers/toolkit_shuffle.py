@@ -1,4 +1,4 @@
-"""The toolkit's shuffles, and what the first one in a process takes."""
+"""The toolkit's shuffles, and the time of the first one in a process."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def first_call():
 
     def run():
         with tempfile.TemporaryDirectory() as cache:
-            found = Took()
+            times = Took()
             for name in ("compiled anew", "from the cache"):
-                done = subprocess.run(
+                process = subprocess.run(
                     [sys.executable, "-c", FIRST],
                     env={**os.environ, "NUMBA_CACHE_DIR": cache},
                     capture_output=True,
                     text=True,
                     check=True,
                 )
-                imported, called = map(float, done.stdout.split())
-                found[name] = called
-                found.facts["import_ms"] = 1000 * imported
-            return found
+                imported, called = map(float, process.stdout.split())
+                times[name] = called
+                times.facts["import_ms"] = 1000 * imported
+            return times
 
     return run
 

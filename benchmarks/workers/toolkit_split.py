@@ -1,4 +1,4 @@
-"""Windows on local architectures: what a mutant takes, of what a full forward pass does."""
+"""Windows on local architectures: the time of a mutant as a share of a full forward pass."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ def architecture(name, length, channels, tile, mutants, repeats):
             windowed.predict([base, Mutant(base, [Edit(length // 5, random_codes(tile, 1))])])
             for mutant in edited:
                 before = windowed.computed
-                got, by_windows = timed(windowed.predict, [mutant])
+                values, by_windows = timed(windowed.predict, [mutant])
                 computed += windowed.computed - before
                 full, fully = timed(in_full, mutant)
                 seconds["windows"].append(by_windows)
                 seconds["full"].append(fully)
                 largest = np.abs(full).max()
-                apart = max(apart, float(np.abs(got - full).max() / largest))
+                apart = max(apart, float(np.abs(values - full).max() / largest))
                 effect = max(effect, float(np.abs(full - wild).max() / largest))
-        found = Took(**{f"{name}: {way}": median(taken) for way, taken in seconds.items()})
+        times = Took(**{f"{name}: {way}": median(taken) for way, taken in seconds.items()})
         share = computed / (mutants * repeats * length)
-        measured = found[f"{name}: windows"] / found[f"{name}: full"]
-        found.facts = {
+        ratio = times[f"{name}: windows"] / times[f"{name}: full"]
+        times.facts = {
             f"{name} apart": apart,
             f"{name} effect": effect,
             f"{name} share": share,
             f"{name} design": min(1.0, (tile + 4 * model.radius) / length),
-            f"{name} over": measured / share,
+            f"{name} over": ratio / share,
         }
-        return found
+        return times
 
     return run
 

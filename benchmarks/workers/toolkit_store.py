@@ -40,10 +40,10 @@ def add(store, source, start, end):
         store.write(source, part, values(len(part)))
 
 
-def look_up(store, source, asked):
-    """How many are found, asked for as the scheduler does."""
+def look_up(store, source, wanted):
+    """The number that is found, looked up in batches as the scheduler does."""
     return sum(
-        len(store.lookup(source, asked[at : at + BATCH])) for at in range(0, len(asked), BATCH)
+        len(store.lookup(source, wanted[at : at + BATCH])) for at in range(0, len(wanted), BATCH)
     )
 
 
@@ -85,7 +85,7 @@ def growing(sizes):
     random = np.random.default_rng(0)
 
     def run():
-        found = Took({"missed": 0})
+        times = Took({"missed": 0})
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "store"
             store, at = Store(path), 0
@@ -97,37 +97,38 @@ def growing(sizes):
                     add(store, source, at, size - SOME)
                 at = size
                 _, took = timed(add, store, source, size - SOME, size)
-                found[f"{size}: 10,000 rows added"] = took
+                times[f"{size}: 10,000 rows added"] = took
                 unknown = digests(10**12 + size, 10**12 + size + SOME)
                 n, took = timed(look_up, store, source, unknown)
-                found[f"{size}: unknown looked up"] = took
-                found.facts["missed"] += n
+                times[f"{size}: unknown looked up"] = took
+                times.facts["missed"] += n
                 # Known, and their chunks in memory: what the index takes.
                 last = digests(size - SOME, size)
-                asked = [last[k] for k in random.permutation(SOME)]
-                look_up(store, source, asked)
-                n, took = timed(look_up, store, source, asked)
-                found[f"{size}: known looked up"] = took
-                found.facts["missed"] += SOME - n
-                found.facts[f"{size} rate"] = SOME / took
-                # A run that comes back: opened anew, asked in the order of writing.
+                wanted = [last[k] for k in random.permutation(SOME)]
+                look_up(store, source, wanted)
+                n, took = timed(look_up, store, source, wanted)
+                times[f"{size}: known looked up"] = took
+                times.facts["missed"] += SOME - n
+                times.facts[f"{size} rate"] = SOME / took
+                # A run that comes back: opened anew, looked up in the order of writing.
                 store.close()
-                asked = digests(0, SOME)
+                wanted = digests(0, SOME)
 
-                def come_back(asked=asked):
-                    again = Store(path)
-                    return again, look_up(again, again.source("benchmark", SHAPE, {}), asked)
+                def come_back(wanted=wanted):
+                    reopened = Store(path)
+                    source = reopened.source("benchmark", SHAPE, {})
+                    return reopened, look_up(reopened, source, wanted)
 
                 (store, n), took = timed(come_back)
                 source = store.source("benchmark", SHAPE, {})
-                found[f"{size}: opened and 10,000 read"] = took
-                found.facts["missed"] += SOME - n
+                times[f"{size}: opened and 10,000 read"] = took
+                times.facts["missed"] += SOME - n
                 files = (path / name for name in ("index.sqlite", "index.sqlite-wal"))
-                found.facts[f"{size} mib"] = (
+                times.facts[f"{size} mib"] = (
                     sum(file.stat().st_size for file in files if file.exists()) / 2**20
                 )
             store.close()
-        return found
+        return times
 
     return run
 

@@ -62,11 +62,11 @@ class Cheap(Model):
 
     def predict(self, onehot):
         began = time.perf_counter()
-        found = activity(onehot).astype(np.float32)[:, None, None]
+        values = activity(onehot).astype(np.float32)[:, None, None]
         if self.cost:  # sleeping for no time takes a while, too
             time.sleep(self.cost * len(onehot))
         SPENT[0] += time.perf_counter() - began
-        return found
+        return values
 
 
 def the_locus(length):
@@ -111,12 +111,12 @@ def own_time(length, tile, replicates):
         with new_store() as store:
             report, seconds = timed(run_tests, tests, model, locus, store)
         n = report.progress.predicted
-        parts = {what: report.seconds[what] for what in PROFILED if what not in ("wait", "model")}
+        parts = {part: report.seconds[part] for part in PROFILED if part not in ("wait", "model")}
         parts["the model's thread"] = report.seconds["model"] - SPENT[0]
         return Took(
             {"predictions": n, "ms": 1000 * (seconds - SPENT[0]) / n},
             **{"a prediction": (seconds - SPENT[0]) / n},
-            **{what: value / n for what, value in parts.items()},
+            **{part: value / n for part, value in parts.items()},
         )
 
     return run
@@ -130,20 +130,20 @@ def warm_run(length, tile, replicates, cost):
     models = {"cheap": Cheap(length=length), "costly": Cheap(length=length, cost=cost)}
 
     def run():
-        found = Took({"passes": 0})
+        times = Took({"passes": 0})
         with new_store() as store:
             for name, model in models.items():
-                _, found[f"first run, {name}"] = timed(run_tests, tests, model, locus, store)
+                _, times[f"first run, {name}"] = timed(run_tests, tests, model, locus, store)
             warm = {name: [] for name in models}
             for _ in range(5):
                 for name, model in models.items():
                     report, seconds = timed(run_tests, tests, model, locus, store)
                     warm[name].append(seconds)
-                    found.facts["passes"] += report.progress.predicted
-        # The least disturbed of each: what they take by themselves.
-        found.update({f"again, {name}": min(seconds) for name, seconds in warm.items()})
-        found.facts["apart"] = max(map(min, warm.values())) / min(map(min, warm.values()))
-        return found
+                    times.facts["passes"] += report.progress.predicted
+        # The least disturbed run of each.
+        times.update({f"again, {name}": min(seconds) for name, seconds in warm.items()})
+        times.facts["apart"] = max(map(min, warm.values())) / min(map(min, warm.values()))
+        return times
 
     return run
 

@@ -1,7 +1,7 @@
 """Every error and warning that the toolkit raises on purpose.
 
 A message says what was wrong, where, and what is allowed or what to do, in one or two sentences:
-the command line prints it as it stands.
+the command line prints it unchanged.
 """
 
 from __future__ import annotations

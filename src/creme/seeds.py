@@ -1,7 +1,7 @@
 """Seeds derived from names.
 
 Everything random in an experiment comes from its seed and from names (the locus, the tile, the
-replicate), never from an order, a time or a process: so an experiment that is run again asks for
+replicate), never from an order, a time or a process: so an experiment that is run again requests
 exactly the same sequences, and adding a locus changes no other locus's.
 """
 

@@ -294,10 +294,10 @@ def _collect(
     names = ("tile_start", "tile_end", "effect", "effect_se")
     values = [chosen[n].broadcast_like(effect).transpose("locus", "tile").values for n in names]
     for row, locus in enumerate(effect["locus"].values):
-        known = tiles.setdefault(str(locus), [])
+        of_locus = tiles.setdefault(str(locus), [])
         for start, end, value, error in zip(*(v[row] for v in values), strict=True):
             if np.isfinite(start):  # loci with fewer tiles than others are filled up with NaN
-                known.append((int(start), int(end), float(value), float(error)))
+                of_locus.append((int(start), int(end), float(value), float(error)))
 
 
 def missing_counts(joined: pd.DataFrame) -> dict[str, tuple[int, int]]:

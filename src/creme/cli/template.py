@@ -11,17 +11,16 @@ store = "predictions"           # directory of predictions; experiments may shar
 
 [model]
 plugin = "synthetic"            # `creme plugins` lists what is installed
-# A plugin's own parameters stand here; for creme-seqnn:
+# A plugin's own parameters go here; for creme-seqnn:
 #   plugin = "seqnn"
 #   params = "params.json"
 #   weights = "model.h5"
 #   targets = "targets.txt"
-tracks = ["alpha"]              # indices, names or regular expressions: what is kept
+tracks = ["alpha"]              # tracks to keep: indices, names or regular expressions
 # strand = "+"                  # only tracks of the gene's strand
-bins = "tss"                    # "tss", "all", "first-last" or a list: what is kept
+bins = "tss"                    # bins to keep: "tss", "all", "first-last" or a list
 
-# Activities are read from what is kept: the mean over all kept bins of each kept track, unless
-# readouts say otherwise.
+# An activity is the mean over all kept bins of each kept track, unless there are readouts.
 # [[readouts]]
 # name = "two_bins"
 # bins = "1023-1024"
@@ -50,7 +49,7 @@ replicates = 10
 
 STUDY = """\
 # A study: from a genome and an annotation to every test's tables. Everything that `creme study`
-# needs; relative paths start at this file's folder. What is left out has the value shown.
+# needs; relative paths start at this file's folder. Settings left out have the value shown.
 
 name = "my-study"               # everything goes to my-study.study beside this file
 seed = 7                        # everything random derives from it
@@ -62,10 +61,10 @@ store = "predictions"           # directory of predictions, shared by all stages
 
 [model]
 plugin = "synthetic"            # `creme plugins` lists what is installed
-tracks = ["alpha"]              # indices, names or regular expressions: what is kept
+tracks = ["alpha"]              # tracks to keep: indices, names or regular expressions
 bins = "all"                    # kept of each prediction; the summit must be seen: "all", or a span
 
-# Activities are read from the TSS's bin of each kept track, unless readouts say otherwise.
+# An activity is read from the TSS's bin of each kept track, unless there are readouts.
 # [[readouts]]
 # name = "cage"
 # bins = "447-449"

@@ -1,8 +1,8 @@
 """The rules of the synthetic model: invented motifs, and their effect on a promoter.
 
-Nothing here was learned from data. The rules have what real ones are thought to have (distance
-decay, saturation, cooperativity at low input and redundancy at high input), so that every test has
-something to find whose truth is known.
+Nothing here was learned from data. The rules have the features that real ones are thought to have
+(distance decay, saturation, cooperativity at low input and redundancy at high input), so that every
+test has an effect to find whose truth is known.
 """
 
 from __future__ import annotations

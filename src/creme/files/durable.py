@@ -78,7 +78,7 @@ def put_in_place(new: Path, final: Path, aside: Path) -> None:
     Parameters
     ----------
     new, final, aside : Path
-        On one file system; nothing stands at `aside`.
+        On one file system; `aside` does not exist.
     """
     try:
         if final.exists():

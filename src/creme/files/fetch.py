@@ -274,7 +274,7 @@ def _receive(url: str, part: Path, remote: Remote, on_progress: Progress) -> Non
 
 def _attempt(url: str, part: Path, remote: Remote, on_progress: Progress) -> bool:
     """Append what one connection brings; whether that is all."""
-    # Without a tag, nothing says that two connections bring parts of the same file.
+    # Without a tag, two connections may bring parts of different files.
     at = _size(part) if remote.tag and remote.resumable else 0
     with open_range(url, f"bytes={at}-" if at else "", remote.tag if at else "") as response:
         now = describe(response)
@@ -309,7 +309,7 @@ def _unpack(archive: Path, note: Path, final: Path) -> None:
         # Files outside of the folder, links that leave it and devices are refused.
         with tarfile.open(archive) as tar:
             tar.extractall(temporary, filter="data")
-            # The checksum of gzip stands at the very end, behind the archive's.
+            # The checksum of gzip is at the very end, behind the archive's.
             while tar.fileobj is not None and tar.fileobj.read(2**20):
                 pass
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:

@@ -168,7 +168,7 @@ def describe(response: Any) -> Remote:
         size = (headers.get("Content-Range") or "").rpartition("/")[2]
     else:
         size = headers.get("Content-Length") or ""
-    # Only a strong tag says that bytes are the same; else the date of the last change.
+    # Only a strong tag means equal bytes; else the date of the last change is the tag.
     tag = headers.get("ETag") or ""
     if not tag or tag.startswith("W/"):
         tag = headers.get("Last-Modified") or ""

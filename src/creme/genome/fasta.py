@@ -54,7 +54,7 @@ class Genome:
     Raises
     ------
     GenomeError
-        If the file is missing, empty, cut short, or not FASTA; if a contig's name stands twice or
+        If the file is missing, empty, cut short, or not FASTA; if a contig's name occurs twice or
         its lines have different lengths; or if an index beside the file does not fit it.
     """
 
@@ -133,7 +133,7 @@ class Genome:
         Raises
         ------
         GenomeError
-            If the interval is empty, there is no such contig, or any other character stands in
+            If the interval is empty, there is no such contig, or any other character is in
             the interval (with its position).
         """
         if strand not in ("+", "-"):

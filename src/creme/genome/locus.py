@@ -115,7 +115,7 @@ class Locus:
     def sequence(self) -> Sequence:
         """The bases, with the TSS base at index `tss`; N outside the contig.
 
-        Fetched when asked for; the genome keeps the latest ones.
+        Fetched when it is first read; the genome keeps the latest ones.
         """
         if self.given is not None:
             return self.given

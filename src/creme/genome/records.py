@@ -65,7 +65,7 @@ def read_gtf(path: Path) -> Iterator[TSS]:
     ------
     GenomeError
         For a line that is not GTF, by file and line number, the last one being cut among them; if
-        the file says that it is GFF3; or if no line is of a transcript.
+        its header is that of GFF3; or if no line is of a transcript.
     """
     features: set[str] = set()
     number, line = 0, ""
@@ -177,7 +177,7 @@ def read_table(path: Path) -> Iterator[TSS]:
     Raises
     ------
     GenomeError
-        If a column is missing; or for a line that is not as the header says, by its number.
+        If a column is missing; or for a line that does not fit the header, by its number.
     """
     header: dict[str, int] | None = None
     width, delimiter = 0, ","

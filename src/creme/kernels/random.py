@@ -88,7 +88,7 @@ def below_each(bound, picks, n, state, gamma):  # type: ignore[no-untyped-def]
     one below ``bound + 2 k + 1`` in its upper half. Both are drawn anew where either is rejected,
     so the pair is uniform. All bounds are above 0 and below 2**32.
     """
-    # As if nothing were rejected, which is what the compiler can make vector instructions of.
+    # As if nothing were rejected: the compiler can make vector instructions of that.
     doubtful = False
     ahead, limit = state, bound
     for k in range(n):

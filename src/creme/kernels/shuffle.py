@@ -185,13 +185,13 @@ def _draw_last_exits(counts, root, last, state, gamma):  # type: ignore[no-untyp
         here = letter
         while not in_tree[here]:
             # A step to the same letter would be erased with the other loops: it is not taken.
-            elsewhere = 0
+            exits = 0
             for to in range(LETTERS):
                 if to != here:
-                    elsewhere += counts[here, to]
-            if elsewhere == 0:
+                    exits += counts[here, to]
+            if exits == 0:
                 break  # a letter that the sequence does not have
-            pick, state = below(np.uint64(elsewhere), state, gamma)
+            pick, state = below(np.uint64(exits), state, gamma)
             rank = np.int64(pick)
             to = 0
             while to == here or rank >= counts[here, to]:

@@ -33,7 +33,7 @@ def looks(replicates: int) -> list[int]:
     """Numbers of replicates after which a test looks at its effects; the last one is all.
 
     4, 6, 9, 14, 21, ...: each time half as many again, so that there are few looks (each is a
-    chance to stop too early) and each asks for enough to fill a batch.
+    chance to stop too early) and each requests enough to fill a batch.
     """
     ends = [min(MINIMUM, replicates)]
     while ends[-1] < replicates:

@@ -19,7 +19,7 @@ from creme.test import Steps
 class Distance(AdaptiveTest, PositionedTest):
     """The change of a tile's effect on a TSS with the distance between them.
 
-    The tile stands in random context, first at its own position (CONTROL), then at each test
+    The tile is put into random context, first at its own position (CONTROL), then at each test
     position (TEST), the TSS tile being intact; the fold change is TEST / CONTROL, within one
     background. Distances are signed, negative upstream of the TSS; `creme.analysis.distances`
     averages the two sides as the paper does.

@@ -41,9 +41,9 @@ class _RemovalTrace:
 class FineTile(TiledTest):
     """The smallest parts of a tile that keep its effect, by greedy removal.
 
-    The tile stands in random context with the TSS tile, as in the sufficiency test. In stages of
+    The tile is put into random context with the TSS tile, as in the sufficiency test. In stages of
     ever shorter windows, each window that is left is replaced with the background in turn; those
-    whose removal costs least are removed, several a round, and the score of what is left is
+    whose removal costs least are removed, several a round, and the score of the rest is
     measured: its share of the whole tile's effect. If the score falls below the stage's share,
     half as many are tried, down to one, and then the stage ends with the last state that met it.
 
@@ -97,7 +97,7 @@ class FineTile(TiledTest):
         ``whole`` is (tile, replicate, track), ``control`` (replicate, track). Along ``round``, of
         which the first is the whole tile, ``score``, ``kept_bp`` and ``window`` (the stage's, bp)
         are NaN after a search's end. ``sub_start`` and ``sub_end``, (tile, sub_tile, track), are
-        what is left, in the locus sequence, and ``sub_genomic_start`` and ``sub_genomic_end`` in
+        the kept parts in the locus sequence, and ``sub_genomic_start`` and ``sub_genomic_end`` in
         the genome; ``final_score`` is that of the sequence rebuilt from them.
         """
         tiles = tuple(self.tiling(unit))

@@ -188,7 +188,7 @@ class HigherOrder(TiledTest):
 def _nearest(activities: np.ndarray, mean: float) -> int:
     """The replicate whose activity is nearest to the mean; of equally near ones the first.
 
-    Two replicates are always equally near, and which of them is kept must not depend on the last
+    Two replicates are always equally near, and the choice between them must not depend on the last
     digit of a prediction, which differs from machine to machine.
     """
     deviations = np.abs(activities.astype(np.float64) - mean)

@@ -27,7 +27,7 @@ class MotifEmbedding(AdaptiveTest):
     -----
     The paper's sufficiency test is "in line with a global importance analysis", and reaches motifs
     "by restricting the tile size" (Conclusion); here the inserted bases are given instead of cut
-    from the locus. A motif may also stand inside the TSS tile.
+    from the locus. A motif may also lie inside the TSS tile.
     """
 
     name: ClassVar[str] = "motif_embedding"

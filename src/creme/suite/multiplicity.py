@@ -24,7 +24,7 @@ from creme.tiling import Tile
 class _CopyTrace:
     """The course of one search for one tile."""
 
-    placed: np.ndarray  # (copy, position, replicate), NaN where a copy stands already
+    placed: np.ndarray  # (copy, position, replicate), NaN where there is a copy already
     selected: list[int]
 
 
@@ -77,7 +77,7 @@ class Multiplicity(PositionedTest):
 
         ``tss_control``, (replicate, track), has the TSS tile alone; ``control``, (tile, replicate,
         track), the tile at its own position too; ``placed``, (tile, search, copy, position,
-        replicate, track), is NaN where a copy stands already; ``selected``, (tile, search, copy,
+        replicate, track), is NaN where there is a copy already; ``selected``, (tile, search, copy,
         track), is the index of the chosen position, and ``selected_start`` that position.
         """
         tiles, places = tuple(self.tiling(unit)), self.places(unit)

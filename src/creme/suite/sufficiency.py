@@ -22,7 +22,7 @@ class Sufficiency(AdaptiveTest, TiledTest):
     """The effect of a tile on a TSS by itself, in random context.
 
     The TSS tile alone (TSS-CONTROL) and the TSS tile with the tile in question (CRE-TSS-MUTANT)
-    stand in shuffled sequences at their own positions; the effect is
+    are put into shuffled sequences at their own positions; the effect is
     (CRE-TSS-MUTANT - TSS-CONTROL) / WT: positive for an enhancer, negative for a silencer.
 
     Notes

@@ -1,0 +1,91 @@
+"""The words of names: plain ones where a room is done, and one class to a name."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PRIVATE = {"asked", "elsewhere", "found", "given", "got", "known", "made_from", "said", "told"}
+"""Words that do not say what a name holds."""
+
+PUBLIC = {("src/creme/genome/locus.py", "given")}
+"""Names that users write: a locus is made with ``given=``."""
+
+PLAIN = [
+    *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
+    *("src/creme/perturbations", "src/creme/suite"),
+    *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
+    *(f"src/creme/cli/{module}.py" for module in ("__init__", "demo", "models", "template")),
+]
+"""Rooms and files without private words; each that is done is added."""
+
+SHARED = {
+    "Batch",
+    "Crop",
+    "Locus",
+    "Outcome",
+    "Profiles",
+    "Residual",
+    "Save",
+    "Selection",
+    "Source",
+    "UNet",
+    "_Found",
+    "_Place",
+}
+"""Names that more than one class has. This list only gets shorter."""
+
+
+def names(code: str) -> Iterator[str]:
+    """The names that a module gives to variables, parameters, attributes, functions and classes."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
+        elif isinstance(node, ast.arg):
+            yield node.arg
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def sources(place: str) -> list[Path]:
+    path = ROOT / place
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+@pytest.mark.parametrize("place", PLAIN)
+def test_names_are_plain_words(place):
+    assert sources(place)
+    private = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in sources(place)
+        for name in names(path.read_text(encoding="utf-8"))
+        if name.strip("_") in PRIVATE
+    }
+    assert private <= PUBLIC
+
+
+def test_private_words_are_seen():
+    code = "def f(known, *told): _said = self.got = [found for found in known]"
+    assert set(names(code)) & PRIVATE == {"known", "told", "got", "found"}
+    assert "_said" in set(names(code))
+
+
+def test_one_class_to_a_name():
+    places = defaultdict(set)
+    for source in ("src", *(f"plugins/{path.name}/src" for path in ROOT.glob("plugins/*"))):
+        for path in sources(source):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in tree.body:
+                if isinstance(node, ast.ClassDef):
+                    places[node.name].add(path.relative_to(ROOT).as_posix())
+    shared = {name: where for name, where in places.items() if len(where) > 1}
+    assert {name: where for name, where in shared.items() if name not in SHARED} == {}
+    assert set(shared) >= SHARED, "names that are one class's by now leave the list"
