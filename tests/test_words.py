@@ -19,7 +19,7 @@ PUBLIC = {("src/creme/genome/locus.py", "given")}
 
 PLAIN = [
     *(f"src/creme/{room}" for room in ("analysis", "demo", "files", "genome", "kernels")),
-    *("src/creme/perturbations", "src/creme/suite"),
+    *("src/creme/perturbations", "src/creme/report", "src/creme/suite"),
     *(f"src/creme/{module}.py" for module in ("errors", "seeds", "test", "tiling")),
     *(f"src/creme/cli/{module}.py" for module in ("__init__", "demo", "models", "template")),
 ]

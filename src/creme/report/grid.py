@@ -92,8 +92,8 @@ class MeasureGrid:
             return False
         step = np.diff(np.sort(self.x[:, 0], axis=1), axis=1)
         length = np.nanmedian(self.width) if np.isfinite(self.width).any() else np.nan
-        known = step[np.isfinite(step)]
-        return bool(known.size) and bool(np.median(known) <= length * 1.01)
+        steps = step[np.isfinite(step)]
+        return bool(steps.size) and bool(np.median(steps) <= length * 1.01)
 
     @property
     def as_heat_map(self) -> bool:

@@ -251,9 +251,9 @@ def _letters(part: xr.Dataset, across: str) -> NDArray[np.object_] | None:
         text = values.astype(object).variable.set_dims(
             {"locus": part.sizes["locus"], across: part.sizes[across]}
         )
-        found: NDArray[np.object_] = text.transpose("locus", across).values
+        letters: NDArray[np.object_] = text.transpose("locus", across).values
         # Where loci have fewer positions the others are NaN.
-        known = [letter for letter in found.ravel() if isinstance(letter, str) and letter]
-        if known and all(len(letter) == 1 for letter in known):
-            return found
+        there = [letter for letter in letters.ravel() if isinstance(letter, str) and letter]
+        if there and all(len(letter) == 1 for letter in there):
+            return letters
     return None

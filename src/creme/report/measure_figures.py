@@ -211,7 +211,7 @@ def has_bars(grid: MeasureGrid) -> bool:
 
 
 def axis_label(grid: MeasureGrid) -> str:
-    """What the x axis shows."""
+    """The label of the x axis."""
     if grid.kind != "sequence":
         return words_of(grid.across)
     unit = "kb" if scale_of(grid) > 1 else "bp"
@@ -221,8 +221,8 @@ def axis_label(grid: MeasureGrid) -> str:
 
 def scale_of(grid: MeasureGrid) -> float:
     """bp of a unit of the x axis: kb where distances are long."""
-    known = grid.x[np.isfinite(grid.x)]
-    long = known.size > 0 and np.abs(known).max() >= 5000 and np.ptp(known) >= 1000
+    places = grid.x[np.isfinite(grid.x)]
+    long = places.size > 0 and np.abs(places).max() >= 5000 and np.ptp(places) >= 1000
     return 1000.0 if grid.kind == "sequence" and long else 1.0
 
 

@@ -131,7 +131,7 @@ def profile_of(grid: MeasureGrid, place: int) -> np.ndarray:
 
 
 def profile_name(grid: MeasureGrid) -> str:
-    """What `profile_of` is, in words."""
+    """The name of `profile_of`, in words."""
     return words_of(grid.profile_name) or f"mean {words_of(grid.measure)}"
 
 

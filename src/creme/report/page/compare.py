@@ -165,15 +165,25 @@ class _Agreement:
         if not names:
             return
         seed = derive(0, "agreement", "classes", test, str(track))
-        got = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
-        kappa = _interval(got.kappa, got.low, got.high)
-        if got.kappa != got.kappa:
+        agreement = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
+        kappa = _interval(agreement.kappa, agreement.low, agreement.high)
+        if agreement.kappa != agreement.kappa:
             kappa = "one class only"
         self._classes.append(
-            [title_of_test(test), track, count(got.n), number(got.agreement, ".3f"), kappa]
+            [
+                title_of_test(test),
+                track,
+                count(agreement.n),
+                number(agreement.agreement, ".3f"),
+                kappa,
+            ]
         )
-        classes = [c for c in got.counts.index if got.counts.loc[c].any() or got.counts[c].any()]
-        rows = [[c, *(count(int(n)) for n in got.counts.loc[c, classes])] for c in classes]
+        classes = [
+            c
+            for c in agreement.counts.index
+            if agreement.counts.loc[c].any() or agreement.counts[c].any()
+        ]
+        rows = [[c, *(count(int(n)) for n in agreement.counts.loc[c, classes])] for c in classes]
         caption = f"{title_of_test(test)}: classes of A (down) and B (across)"
         self._counts.append(
             table(["A \\ B", *classes], rows, caption=caption, numeric=" " + "n" * len(classes))

@@ -69,9 +69,9 @@ def _rows(results: PageResults) -> pd.DataFrame:
 def _along(part: pd.DataFrame, position: np.ndarray, step: int) -> list[np.ndarray]:
     """Wild type, shuffled and its spread of every bin from the first to the last; NaN in gaps."""
     place = (position - position.min()) // step
-    found = []
+    columns = []
     for column in ("wild_type", "shuffled", "shuffled_std"):
         values = np.full(int(place.max()) + 1, np.nan)
         values[place] = pd.to_numeric(part[column], errors="coerce")
-        found.append(values)
-    return found
+        columns.append(values)
+    return columns

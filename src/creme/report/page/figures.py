@@ -184,14 +184,14 @@ def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
     if not there.any():
         return
     lengths = (sufficiency["tile_end"] - sufficiency["tile_start"]).values
-    found = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
+    histogram = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
     yield PageFigure(
         "Tiles",
         "Where CREs lie",
         "Figure 3d",
         f"Tiles that are enhancers (sufficiency above {weak:g}) and silencers (below "
         f"{MINUS}{weak:g}), by their distance from the TSS.",
-        report.distance_bars(found, track=results.view.track),
+        report.distance_bars(histogram, track=results.view.track),
     )
 
 
@@ -227,12 +227,14 @@ def _kind_of_tiles(results: PageResults, dataset: xr.Dataset) -> xr.DataArray:
     kinds = np.full((dataset.sizes["locus"], dataset.sizes["tile"]), "", dtype=object)
     if "sufficiency" in results.labels:
         limits = results.view.limits[1]
-        known = results.deciding("sufficiency")[["effect"]]
-        found = kind_of(cre_classes(known, weak=limits.weak, strong=limits.strong)).isel(track=0)
+        effects = results.deciding("sufficiency")[["effect"]]
+        classes = kind_of(cre_classes(effects, weak=limits.weak, strong=limits.strong)).isel(
+            track=0
+        )
         of = {
             (str(locus), int(start)): str(kind)
             for locus, starts, row in zip(
-                found["locus"].values, _starts(found), found.values, strict=True
+                classes["locus"].values, _starts(classes), classes.values, strict=True
             )
             for start, kind in zip(starts, row, strict=True)
             if np.isfinite(start)

@@ -71,15 +71,15 @@ def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLo
     fits = Fits(results)
     records = results.view.loci.to_dict("records")
     for first in range(0, len(records), BLOCK):
-        some = records[first : first + BLOCK]
+        block = records[first : first + BLOCK]
         loaded: dict[str, tuple[list[xr.Dataset], list[str]]] = {}
         for test, data in opened.items():
-            wanted = [r["locus"] for r in some if r["locus"] in rows[test]]
+            wanted = [r["locus"] for r in block if r["locus"] in rows[test]]
             if wanted:
                 part = data.isel(locus=[rows[test][name] for name in wanted]).load()
                 part = _enriched(test, part, results)
                 loaded[test] = ([part.sel(track=track, drop=True) for track in tracks], wanted)
-        for record in some:
+        for record in block:
             at = {
                 test: (parts, wanted.index(record["locus"]))
                 for test, (parts, wanted) in loaded.items()
@@ -93,7 +93,7 @@ def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLo
 
 
 def _open(results: PageResults, test: str) -> xr.Dataset:
-    """What the section of a locus takes of a test; a label less is time saved at every locus."""
+    """A test without what a locus's section does not show: each label takes time at every locus."""
     opened = results.open(test)
     measures = [f"{name}{end}" for name in _MEASURED for end in ("", *_SPREAD)]
     taken = {*_OF_LOCUS, *_TAKEN[test], *measures}
@@ -107,8 +107,8 @@ def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
         classes = cre_classes(part, weak=limits.weak, strong=limits.strong)
         return part.assign(cre_class=classes)
     if test == "higher_order":
-        found = additive_comparison(part, threshold=limits.additive)
-        return part.assign({key: found[key] for key in ("additive", "interaction", "mse")})
+        comparison = additive_comparison(part, threshold=limits.additive)
+        return part.assign({key: comparison[key] for key in ("additive", "interaction", "mse")})
     if test == "multiplicity":
         return part.assign(zero=fold_change(part, "tss_control", "control").mean("replicate"))
     return part
@@ -170,22 +170,22 @@ def _row(record: Mapping[Any, Any], data: Data) -> Data:
 
 
 def _strongest(measured: Data | None) -> float | None:
-    known = [value for value in (measured or {"mean": []})["mean"] if value is not None]
-    return max(known, key=abs, default=None)
+    effects = [value for value in (measured or {"mean": []})["mean"] if value is not None]
+    return max(effects, key=abs, default=None)
 
 
 class _Tiles:
     """The tiles of a locus, of all tests that go through them, and where the TSS is."""
 
     def __init__(self, parts: Mapping[str, xr.Dataset]) -> None:
-        found: dict[tuple[int, int], list[int]] = {}
+        by_ends: dict[tuple[int, int], list[int]] = {}
         for test in ("necessity", "sufficiency", "higher_order"):
             if test in parts:
                 for place in places(parts[test]):
-                    found.setdefault(place[:2], list(place[2:]))
-        self.keys = sorted(found)
+                    by_ends.setdefault(place[:2], list(place[2:]))
+        self.keys = sorted(by_ends)
         self.index = {key: k for k, key in enumerate(self.keys)}
-        self.described = [[*key, *found[key]] for key in self.keys]
+        self.described = [[*key, *by_ends[key]] for key in self.keys]
         self.span = self._span(parts)
 
     @staticmethod
@@ -209,19 +209,19 @@ def places(part: xr.Dataset) -> list[tuple[int, int, int, int, int]]:
 
 
 def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
-    """What was measured of one track."""
-    found: Data = {}
+    """The values of one track."""
+    data: Data = {}
     for part in parts.values():
-        found["activity"] = numbers(part["wild_type"].values)
+        data["activity"] = numbers(part["wild_type"].values)
         break
     if "context_dependence" in parts:
-        found["context"] = _statistics(parts["context_dependence"], "effect")
+        data["context"] = _statistics(parts["context_dependence"], "effect")
     for test in ("necessity", "sufficiency"):
         if test in parts:
-            found[test] = _statistics(_along(parts[test], tiles), "effect")
+            data[test] = _statistics(_along(parts[test], tiles), "effect")
     if "sufficiency" in parts:
         classes = _along(parts["sufficiency"], tiles)["cre_class"].values.tolist()
-        found["classes"] = [name if isinstance(name, str) else "" for name in classes]
+        data["classes"] = [name if isinstance(name, str) else "" for name in classes]
     for test, key, make in (
         ("distance", "distance", _distance),
         ("higher_order", "greedy", _greedy),
@@ -229,19 +229,19 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
         ("fine_tile", "fine", _fine),
     ):
         if test in parts:
-            found[key] = make(parts[test], tiles)
-    return found
+            data[key] = make(parts[test], tiles)
+    return data
 
 
 def _along(part: xr.Dataset, tiles: _Tiles) -> xr.Dataset:
     """A test's values along the tiles of the locus."""
     starts = part["tile_start"].values
-    known = {
+    place_of = {
         (int(start), int(end)): place
         for place, (start, end) in enumerate(zip(starts, part["tile_end"].values, strict=True))
         if np.isfinite(start)
     }
-    order = [known.get(key, -1) for key in tiles.keys]
+    order = [place_of.get(key, -1) for key in tiles.keys]
     if order == list(range(part.sizes["tile"])):
         return part
     taken = part.isel(tile=order)
@@ -251,16 +251,16 @@ def _along(part: xr.Dataset, tiles: _Tiles) -> xr.Dataset:
 
 def _statistics(part: xr.Dataset, measure: str) -> Data:
     """Mean, standard deviation, standard error and replicates; replicates along the last axis."""
-    found: Data = {"mean": numbers(part[measure].values)}
+    data: Data = {"mean": numbers(part[measure].values)}
     for key, variable in (("sd", f"{measure}_std"), ("se", f"{measure}_se")):
         if variable in part:
-            found[key] = numbers(part[variable].values)
+            data[key] = numbers(part[variable].values)
     if f"{measure}_replicates" in part:
         values = part[f"{measure}_replicates"]
-        found["values"] = numbers(
+        data["values"] = numbers(
             np.moveaxis(values.values, values.get_axis_num("replicate"), -1)  # type: ignore[arg-type]
         )
-    return found
+    return data
 
 
 def _each_tile(part: xr.Dataset, tiles: _Tiles) -> Iterator[tuple[xr.Dataset, Data]]:
@@ -274,18 +274,18 @@ def _each_tile(part: xr.Dataset, tiles: _Tiles) -> Iterator[tuple[xr.Dataset, Da
 
 
 def _distance(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         if not np.isfinite(one["fold_change"].values).any():
             continue
-        known = one.isel(position=np.flatnonzero(np.isfinite(one["position_distance"].values)))
-        at = known["position_distance"].values.astype(int).tolist()
-        found.append({**where, "positions": at, **_statistics(known, "fold_change")})
-    return found
+        measured = one.isel(position=np.flatnonzero(np.isfinite(one["position_distance"].values)))
+        at = measured["position_distance"].values.astype(int).tolist()
+        cres.append({**where, "positions": at, **_statistics(measured, "fold_change")})
+    return cres
 
 
 def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    searches = []
     starts = {start: tiles.index[start, end] for start, end in tiles.keys}
     for search in part["search"].values:
         one = part.sel(search=search)
@@ -295,7 +295,7 @@ def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
         # The tile's own effect is that of the first round, where nothing else is shuffled.
         first = part.sel(search=search)["tile_fold_change"].isel(round=0).values
         chosen = one["selected"].values.astype(int)
-        found.append(
+        searches.append(
             {
                 "search": str(search),
                 "tiles": [starts.get(int(start)) for start in one["selected_start"].values],
@@ -306,11 +306,11 @@ def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
                 "mse": numbers(one["mse"].values),
             }
         )
-    return found
+    return searches
 
 
 def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         start = np.asarray(one["position_start"].values, dtype=float)
         away = dict(zip(start.tolist(), one["position_distance"].values.tolist(), strict=True))
@@ -319,7 +319,7 @@ def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
             if not np.isfinite(of["fold_change"].values).any():
                 continue
             placed = [away.get(float(place)) for place in of["selected_start"].values]
-            found.append(
+            cres.append(
                 {
                     **where,
                     "search": str(search),
@@ -329,26 +329,26 @@ def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
                     **_statistics(of, "fold_change"),
                 }
             )
-    return found
+    return cres
 
 
 def _fine(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         there = np.isfinite(one["score"].values) & np.isfinite(one["kept_bp"].values)
         if not there.any():
             continue
-        known = one.isel(round=np.flatnonzero(there))
+        rounds = one.isel(round=np.flatnonzero(there))
         names = ("sub_start", "sub_end", "sub_genomic_start", "sub_genomic_end")
         sub = np.stack([np.asarray(one[name].values, dtype=float) for name in names], axis=-1)
-        found.append(
+        cres.append(
             {
                 **where,
-                "bp": known["kept_bp"].values.astype(int).tolist(),
-                "window": known["window"].values.astype(int).tolist(),
-                "score": numbers(known["score"].values),
+                "bp": rounds["kept_bp"].values.astype(int).tolist(),
+                "window": rounds["window"].values.astype(int).tolist(),
+                "score": numbers(rounds["score"].values),
                 "final": numbers(one["final_score"].values),
                 "parts": sub[np.isfinite(sub).all(axis=-1)].astype(int).tolist(),
             }
         )
-    return found
+    return cres

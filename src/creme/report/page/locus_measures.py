@@ -18,7 +18,7 @@ MOST_ROWS = 10
 
 
 class LocusMeasures:
-    """What the section of a locus shows of tests that have no figures of their own.
+    """The values of tests without figures of their own, by locus.
 
     A test with very many values is shown without its replicates, or, with still more, by the
     `MOST_ROWS` values of each locus that are furthest from neutral.

@@ -21,7 +21,7 @@ def searches(results: PageResults) -> Iterator[PageFigure]:
     dataset = results.deciding("higher_order")
     labels = labels_of(results, dataset)
     means = mean_traces(dataset, labels, **FEW)
-    found = additive_comparison(dataset, threshold=results.view.limits[1].additive)
+    additive = additive_comparison(dataset, threshold=results.view.limits[1].additive)
     searches = [str(name) for name in dataset["search"].values]
     for search in searches:
         figure = "Figure 4b" if search == "enhancers" else "Figure 4c"
@@ -34,19 +34,19 @@ def searches(results: PageResults) -> Iterator[PageFigure]:
             f"{less} of it. The band is the standard deviation of the mean over loci.",
             report.greedy_traces(means, search=search, track=results.view.track),
         )
-    yield from _one_search(results, dataset, found, searches)
+    yield from _one_search(results, dataset, additive, searches)
     for search in searches:
-        yield _additive(results, found, labels, search)
+        yield _additive(results, additive, labels, search)
 
 
 def _additive(
-    results: PageResults, found: xr.Dataset, labels: xr.DataArray | None, search: str
+    results: PageResults, additive: xr.Dataset, labels: xr.DataArray | None, search: str
 ) -> PageFigure:
     chosen: dict[str, Any] = {"search": search, "track": results.view.track}
     enhancing = search == "enhancers" and labels is not None and "enhancing" in labels.values
     if enhancing:
         chosen |= {"categories": labels, "category": "enhancing"}
-    classes = texts(found["interaction"].sel(search=search).isel(track=0))
+    classes = texts(additive["interaction"].sel(search=search).isel(track=0))
     if enhancing and labels is not None:
         classes = classes[labels.values == "enhancing"]
     there = [name for name in INTERACTIONS if name in classes]
@@ -54,7 +54,7 @@ def _additive(
     rows, columns = (2, 2) if len(there) == len(INTERACTIONS) else (1, 1 + len(there))
     figure, axes = report.panels(rows, columns, width=width_of(columns), height=48 * rows)
     for interaction, ax in zip((None, *there), axes.flat, strict=True):
-        report.observed_and_additive(found, interaction=interaction, **chosen, ax=ax)
+        report.observed_and_additive(additive, interaction=interaction, **chosen, ax=ax)
     whose = "loci of enhancing contexts" if enhancing else "all loci"
     more = f" No set is {' or '.join(none)}." if none else ""
     return PageFigure(
@@ -68,17 +68,17 @@ def _additive(
 
 
 def _one_search(
-    results: PageResults, dataset: xr.Dataset, found: xr.Dataset, searches: list[str]
+    results: PageResults, dataset: xr.Dataset, additive: xr.Dataset, searches: list[str]
 ) -> Iterator[PageFigure]:
     """The locus that is furthest from additive."""
     search = searches[0]
-    mse = found["mse"].sel(search=search).isel(track=0).fillna(-1).values
+    mse = additive["mse"].sel(search=search).isel(track=0).fillna(-1).values
     if not mse.size or mse.max() < 0:
         return
     locus = str(dataset["locus"].values[int(mse.argmax())])
     figure, axes = report.panels(2, 1, width=85, height=85)
     report.observed_and_additive(
-        found, search=search, track=results.view.track, locus=locus, ax=axes[0, 0]
+        additive, search=search, track=results.view.track, locus=locus, ax=axes[0, 0]
     )
     report.individual_effects(
         dataset, search=search, track=results.view.track, locus=locus, ax=axes[1, 0]
@@ -114,9 +114,9 @@ def _fitted(results: PageResults, search: str) -> xr.Dataset | None:
     if table is None or "plateau" not in table or table.empty:
         return None
     rows = table[(table["search"] == search) & (table["track"] == results.view.track)]
-    known = pd.to_numeric(rows["plateau"], errors="coerce").to_numpy(dtype=np.float64)
+    plateaus = pd.to_numeric(rows["plateau"], errors="coerce").to_numpy(dtype=np.float64)
     saturates = rows["saturates"].astype(str).str.lower().eq("true").to_numpy()
-    return xr.Dataset({"plateau": ("fit", known), "saturates": ("fit", saturates)})
+    return xr.Dataset({"plateau": ("fit", plateaus), "saturates": ("fit", saturates)})
 
 
 def fine(results: PageResults) -> Iterator[PageFigure]:

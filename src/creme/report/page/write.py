@@ -149,7 +149,7 @@ def _navigation(compared: bool, loci: bool) -> Html:
 
 
 def _policy(script: str, style: str) -> Html:
-    """What the page may do: run its own script and style, and nothing with a network.
+    """The page's rights: to run its own script and style, and nothing with a network.
 
     Attributes of style are what drawings are made of, hence their 'unsafe-inline'.
     """
