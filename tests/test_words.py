@@ -28,15 +28,10 @@ PLAIN = [
 SHARED = {
     "Batch",
     "Crop",
-    "Locus",
     "Outcome",
-    "Profiles",
     "Residual",
     "Save",
-    "Selection",
-    "Source",
     "UNet",
-    "_Found",
     "_Place",
 }
 """Names that more than one class has. This list only gets shorter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,8 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
         dataset.attrs = {"test": label, "configuration": "{}"}
         folder.results(stage).path.mkdir(parents=True)
         folder.results(stage).save(label, dataset)
+        state = {"state": "finished", "identity": {"tests": {label: {"name": label}}}}
+        (folder.results(stage).path / "run.json").write_text(json.dumps(state))
         folder.update_stage(stage, {"state": "finished", "units": loci, **counts})
     table = pd.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""The part of a Dataset that a figure draws: one track, one search, one locus; its finite values."""
+"""The part of a Dataset that a figure draws: one track, search, locus; its finite values."""
 
 from __future__ import annotations
 
