@@ -10,6 +10,9 @@ import xarray as xr
 
 from creme import Edit, Mutant, Test, Tile
 
+SYNTHETIC = 'plugin = "synthetic"\nlength = 12288\ndecay = 6000.0\nbins = "tss"'
+"""A model, as an experiment file has it."""
+
 
 class MaskedTiles(Test):
     """What is lost when a tile is unknown to the model."""

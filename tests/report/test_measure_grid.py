@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,7 +16,7 @@ from creme.test import Presentation
 LOCI, TSS = ["one", "two"], [1000, 5000]
 
 
-def dataset(dims: dict[str, int], measure: str = "effect", **more: object) -> xr.Dataset:
+def dataset(dims: dict[str, int], measure: str = "effect", **more: Any) -> xr.Dataset:
     """Random values along loci, some dimensions and two tracks; the second locus lies reversed."""
     sizes = {"locus": 2, **dims, "track": 2}
     values = np.random.default_rng(0).normal(size=tuple(sizes.values()))
@@ -25,7 +27,7 @@ def dataset(dims: dict[str, int], measure: str = "effect", **more: object) -> xr
             "locus": LOCI,
             "track": ["a", "b"],
             **{name: ("locus", values) for name, values in place.items()},
-            **more,  # type: ignore[dict-item]
+            **more,
         },
     )
 
@@ -63,7 +65,7 @@ def test_genomic_intervals_place_positions_on_both_strands(with_end):
     """A position without an end is a base, as in saturation mutagenesis."""
     length = 10 if with_end else 1
     start = np.array([[990, 1010, 1030], [4960, 4980, 5000]])
-    more = {"genomic_start": (("locus", "tile"), start)}
+    more: dict[str, Any] = {"genomic_start": (("locus", "tile"), start)}
     if with_end:
         more["genomic_end"] = (("locus", "tile"), start + length)
     grid = measure_grid(dataset({"tile": 3}, **more), shown_as(along="tile"), track="a")

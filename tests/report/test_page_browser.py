@@ -15,6 +15,7 @@ from creme.report.page import write_report
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 expect = playwright.expect
+pytest_plugins = ["page_fixtures"]
 OPENS_WITHIN = 8.0
 """Seconds for a report of 1,000 loci; about one on a machine with nothing else to do."""
 

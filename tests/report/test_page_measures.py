@@ -13,16 +13,18 @@ import numpy as np
 import other_tests
 import pytest
 from finished_study import page_results
+from other_tests import SYNTHETIC
 from read_page import Page
 
 import mini_study as mini
-from conftest import SYNTHETIC
 from creme.report.page import locus_measures, write_report
 from creme.report.page.figures import figures
 from creme.report.page.measure_section import measure_sections
 from creme.results.directory import Results
 from creme.study import run_study
 from creme.study.view import open_results
+
+pytest_plugins = ["page_fixtures"]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import pytest
 from creme.report.page import write_report
 from creme.results.directory import Results
 
+pytest_plugins = ["page_fixtures"]
+
 
 @pytest.fixture(scope="module")
 def page_of_several(several, tmp_path_factory):
@@ -44,7 +46,7 @@ def test_tiles_of_a_plugin_are_bars_that_say_where_they_are(several, page_of_sev
     assert len(rows) == 10
     filling, away, place, loss = rows[0][:4]
     strongest = one["loss"].max("filling")
-    tile = one.isel(tile=int(np.abs(strongest).argmax()))
+    tile = one.isel(tile=int(np.abs(strongest.values).argmax()))
     assert filling in ("N", "A")
     assert place == (f"mini1:{int(tile['genomic_start']):,}\N{EN DASH}{int(tile['genomic_end']):,}")
     assert number(away.split()[0]) == float(tile["distance"]) / 1000
@@ -81,7 +83,7 @@ def test_another_activity_has_its_own_values(several, page_of_several, visit):
     assert first != second
     one = Results(several).load("motif_embedding")["effect"].sel(locus="GENE1").isel(track=1)
     assert number(second[0][2]) == pytest.approx(
-        float(one.values.ravel()[np.abs(one).argmax()]), rel=1e-3
+        float(one.values.ravel()[np.abs(one.values).argmax()]), rel=1e-3
     )
 
 

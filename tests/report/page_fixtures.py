@@ -1,4 +1,7 @@
-"""A browser for the report's pages, and experiments with tests from outside the suite."""
+"""A browser for the report's pages, and experiments with tests from outside the suite.
+
+A module of tests has these fixtures by ``pytest_plugins = ["page_fixtures"]``.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import other_tests
 import pytest
+from other_tests import SYNTHETIC
 
 import mini_study as mini
 from creme import registry
@@ -92,7 +96,6 @@ def genes(tmp_path_factory):
     return folder
 
 
-SYNTHETIC = 'plugin = "synthetic"\nlength = 12288\ndecay = 6000.0\nbins = "tss"'
 SCAN = 'plugin = "motif_scan"\nweights = "weights.txt"\nbins = "all"'
 LOCI = '[loci]\nfasta = "genome.fa"\nbed = "tss.bed"\n'
 
