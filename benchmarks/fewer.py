@@ -151,7 +151,7 @@ def real(data: Path) -> Loci:
         [[tests]]
         name = "context_dependence"
     """
-    plan = replace(Plan.of(parse(text, "fewer"), data), seed=7)
+    plan = replace(Plan.of(parse(text, "fewer", data)), seed=7)
     # The rounds after the first, which is the necessity test, take the time. The network's
     # effects are small: by the paper's thresholds hardly any tile has a class.
     searches = {"enhancers": ROUNDS, "silencers": 2}

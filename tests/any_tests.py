@@ -68,10 +68,10 @@ def experiment(folder: Path, loci: list[Locus], name: str = "any", seed: int = 5
     """A results directory of four tests, two tracks."""
     tests = {
         "bases": registry.create(
-            "tests", {"name": "saturation_mutagenesis", "regions": [[3000, 3006]]}
+            "test", {"name": "saturation_mutagenesis", "regions": [[3000, 3006]]}
         ),
         "motifs": registry.create(
-            "tests",
+            "test",
             {
                 "name": "motif_embedding",
                 "tile": 700,
@@ -81,7 +81,7 @@ def experiment(folder: Path, loci: list[Locus], name: str = "any", seed: int = 5
                 "seed": seed,
             },
         ),
-        "dose": registry.create("tests", {"name": "dose", "copies": 2, "motif": "TGACTCA"}),
+        "dose": registry.create("test", {"name": "dose", "copies": 2, "motif": "TGACTCA"}),
         "sags": Sags(),
     }
     plan = prepare(tests, SyntheticModel(length=loci[0].length, decay=3000.0), loci)

@@ -54,14 +54,14 @@ def experiment(folder: Path, wanted: list[Locus]) -> Path:
     common = {"tile": 700, "replicates": 2, "seed": 5}
     tiles = {locus.name: [(700, 1400), (4200, 4900)] for locus in wanted[:4]}
     tests = {
-        "context_dependence": registry.create("tests", {"name": "context_dependence", **common}),
-        "necessity": registry.create("tests", {"name": "necessity", **common}),
-        "enough": registry.create("tests", {"name": "sufficiency", **common}),
+        "context_dependence": registry.create("test", {"name": "context_dependence", **common}),
+        "necessity": registry.create("test", {"name": "necessity", **common}),
+        "enough": registry.create("test", {"name": "sufficiency", **common}),
         "fine_tile": registry.create(
-            "tests", {"name": "fine_tile", **common, "windows": [100, 50], "tiles": tiles}
+            "test", {"name": "fine_tile", **common, "windows": [100, 50], "tiles": tiles}
         ),
         "bases": registry.create(
-            "tests", {"name": "saturation_mutagenesis", "seed": 5, "regions": [[3000, 3040]]}
+            "test", {"name": "saturation_mutagenesis", "seed": 5, "regions": [[3000, 3040]]}
         ),
     }
     plan = prepare(tests, SyntheticModel(length=LENGTH, decay=3000.0), wanted)

@@ -55,6 +55,73 @@ def test_codes_are_copied_and_frozen():
         Sequence([0, 5])
 
 
+@pytest.mark.parametrize(
+    "codes",
+    [
+        [0.9, 1.7],
+        np.array([0.0, 1.0]),
+        [True, False],
+        [0, True, 2],
+        np.array([True, False]),
+        "ACGT",
+        b"ACGT",
+        ["A", "C"],
+        np.array(["0", "1"]),
+        [None],
+        [0, 2**70],
+        {0: 1},
+        3,
+        None,
+        Sequence.from_string("ACGT"),
+    ],
+    ids=repr,
+)
+def test_what_is_no_integer_is_no_code(codes):
+    with pytest.raises(SequenceError, match="are no codes: give integers from 0 to 4"):
+        Sequence(codes)
+    if not isinstance(codes, Sequence):
+        with pytest.raises(SequenceError, match="are no codes"):
+            Edit(0, codes)
+
+
+@pytest.mark.parametrize("codes", [[[0, 1], [2]], [[0, 1], [2, 3]], np.zeros((2, 2), int)])
+def test_codes_are_a_vector(codes):
+    with pytest.raises(SequenceError, match=r"are no codes|must be a vector"):
+        Sequence(codes)
+
+
+@pytest.mark.parametrize("kind", ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", ">i4"])
+def test_integers_of_any_type_are_codes(kind):
+    assert str(Sequence(np.arange(5, dtype=kind))) == "ACGTN"
+
+
+def test_lists_and_ranges_are_codes():
+    for codes in ([0, 1, 2, 3, 4], (0, 1, 2, 3, 4), range(5), list(np.arange(5))):
+        assert str(Sequence(codes)) == "ACGTN"
+    assert len(Sequence([])) == len(Sequence(np.array([]))) == 0
+
+
+@pytest.mark.parametrize("start", [1.7, 1.0, "1", True, np.True_, None, [1], np.float32(2)])
+def test_an_edit_starts_at_an_integer(start):
+    with pytest.raises(SequenceError, match=r"cannot start at .*a position is an integer"):
+        Edit(start, Sequence.from_string("A"))
+
+
+def test_an_edit_starts_at_integers_of_any_type():
+    for start in (3, np.int64(3), np.uint8(3), np.array(3)):
+        edit = Edit(start, [0])
+        assert type(edit.start) is int
+        assert (edit.start, edit.end) == (3, 4)
+
+
+def test_a_sequence_is_cut_by_slices_and_not_iterated_over():
+    sequence = Sequence.from_string("ACGT")
+    with pytest.raises(SequenceError, match=r"sequence\[2\]: a part of a sequence is a slice"):
+        _ = sequence[2]
+    with pytest.raises(SequenceError, match=r"is given as \[sequence\]"):
+        list(sequence)
+
+
 def test_codes_that_are_given_away_are_frozen_and_not_copied():
     codes = np.array([0, 1, 2], dtype=np.uint8)
     assert Sequence.owning(codes).codes is codes

@@ -6,34 +6,15 @@ The names of everyday use are here; they are imported when they are first asked 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from creme.lazy import attach
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Edit": "creme.sequence",
-    "Mutant": "creme.sequence",
-    "Sequence": "creme.sequence",
-    "Tile": "creme.tiling",
-    "Tiling": "creme.tiling",
-    "Genome": "creme.genome",
-    "Locus": "creme.genome",
-    "Model": "creme.model",
-    "Readout": "creme.model",
-    "Selection": "creme.model",
-    "Track": "creme.model",
-    "TrackTable": "creme.model",
-    "Perturbation": "creme.perturbation",
-    "Profiles": "creme.test",
-    "Test": "creme.test",
-    "Store": "creme.store",
-    "derive": "creme.seeds",
-    "open_results": "creme.study.view",
-}
-
 __all__ = [
     "Edit",
+    "Experiment",
     "Genome",
     "Locus",
     "Model",
@@ -44,6 +25,7 @@ __all__ = [
     "Selection",
     "Sequence",
     "Store",
+    "Study",
     "Test",
     "Tile",
     "Tiling",
@@ -51,31 +33,54 @@ __all__ = [
     "TrackTable",
     "__version__",
     "derive",
+    "load_loci",
+    "load_model",
+    "measure",
     "open_results",
 ]
 
+__getattr__, __dir__ = attach(
+    __name__,
+    {
+        "load_loci": "creme.api",
+        "load_model": "creme.api",
+        "measure": "creme.api",
+        "open_results": "creme.study.view",
+        "Experiment": "creme.runner.experiment",
+        "Study": "creme.study.config",
+        "Edit": "creme.sequence",
+        "Mutant": "creme.sequence",
+        "Sequence": "creme.sequence",
+        "Tile": "creme.tiling",
+        "Tiling": "creme.tiling",
+        "Genome": "creme.genome",
+        "Locus": "creme.genome",
+        "Model": "creme.model",
+        "Readout": "creme.model",
+        "Selection": "creme.model",
+        "Track": "creme.model",
+        "TrackTable": "creme.model",
+        "Perturbation": "creme.perturbation",
+        "Profiles": "creme.test",
+        "Test": "creme.test",
+        "Store": "creme.store",
+        "derive": "creme.seeds",
+    },
+)
+
 if TYPE_CHECKING:
+    from creme.api import load_loci, load_model, measure
     from creme.genome import Genome, Locus
     from creme.model import Model, Readout, Selection, Track, TrackTable
     from creme.perturbation import Perturbation
+    from creme.runner.experiment import Experiment
     from creme.seeds import derive
     from creme.sequence import Edit, Mutant, Sequence
     from creme.store import Store
+    from creme.study.config import Study
     from creme.study.view import open_results
     from creme.test import Profiles, Test
     from creme.tiling import Tile, Tiling
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'creme' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
 
 
 def _refuse_clash() -> None:

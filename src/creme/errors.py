@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class CremeError(Exception):
@@ -40,6 +41,27 @@ class StoreError(CremeError):
 
 class ResultsError(CremeError):
     """A results directory is missing, unfinished, or belongs to another experiment."""
+
+
+class MeasurementError(CremeError):
+    """A test succeeded on no locus.
+
+    Attributes
+    ----------
+    datasets : dict of label to Dataset
+        Of the tests that did succeed.
+    failures : list of (test, locus, message)
+    """
+
+    def __init__(
+        self,
+        message: str,
+        datasets: dict[str, Any] | None = None,
+        failures: list[tuple[str, str, str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.datasets = datasets or {}
+        self.failures = failures or []
 
 
 class CremeWarning(UserWarning):

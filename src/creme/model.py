@@ -1,4 +1,4 @@
-"""Models: what a prediction is made by, and what of it is kept."""
+"""Models: what makes predictions."""
 
 from __future__ import annotations
 
@@ -6,23 +6,32 @@ import hashlib
 import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from creme.errors import ConfigError, ModelError, listing
+from creme.fingerprint import NotInFingerprint, settings_identity
 from creme.parameters import Parameters
-from creme.tracks import Track, TrackTable
+from creme.readout import BoundReadout, Readout, Selection, bin_choices
+from creme.tracks import Track, TrackTable, is_index, shortened
 
 if TYPE_CHECKING:
     from creme.files.fetch import Download
 
 
-__all__ = ["BoundReadout", "Model", "Readout", "Selection", "Track", "TrackTable"]
+__all__ = [
+    "BoundReadout",
+    "Model",
+    "NotInFingerprint",
+    "Readout",
+    "Selection",
+    "Track",
+    "TrackTable",
+]
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
 # onnxruntime, JAX, CUDA's libraries and PyTorch on a CPU have no type of their own for it.
@@ -31,80 +40,6 @@ _NO_MEMORY = re.compile(
     r"|RESOURCE_EXHAUSTED|_ALLOC_FAILED",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The part of a model's output that is kept: some bins of some tracks.
-
-    Attributes
-    ----------
-    bins, tracks : tuple of int
-        Indices into the model's output, ascending.
-    """
-
-    bins: tuple[int, ...]
-    tracks: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of bins and of tracks."""
-        return len(self.bins), len(self.tracks)
-
-    def take(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The selection's part of whole outputs, (B, n_bins, n_tracks) to (B, *shape)."""
-        part = output[:, _span(self.bins), :][:, :, _span(self.tracks)]
-        return np.ascontiguousarray(part, dtype=np.float32)
-
-
-def _span(indices: tuple[int, ...]) -> slice | list[int]:
-    """A slice where the indices are consecutive, so that nothing is gathered."""
-    if indices == tuple(range(indices[0], indices[-1] + 1)):
-        return slice(indices[0], indices[-1] + 1)
-    return list(indices)
-
-
-class Readout(Parameters):
-    """How an activity is read from the kept bins and tracks.
-
-    A readout gives one activity for each of its tracks (``over_tracks = "each"``) or a single one
-    (``"mean"``). TSS activity in the paper is one bin of one track.
-    """
-
-    name: str = Field("", description="label of the activity in results")
-    tracks: list[int | str] | None = Field(
-        None, description="indices, names or regular expressions; all kept tracks unless given"
-    )
-    strand: Literal["+", "-", "."] | None = Field(
-        None, description="only tracks of this strand; '+' is the gene's"
-    )
-    bins: list[int] | str | None = Field(
-        None, description="'tss', 'all', a list of bins, or 'first-last'; all kept bins if absent"
-    )
-    over_bins: Literal["mean", "sum"] = "mean"
-    over_tracks: Literal["each", "mean"] = "each"
-
-
-@dataclass(frozen=True)
-class BoundReadout:
-    """A readout with its positions in a selection, ready to be applied."""
-
-    bins: tuple[int, ...]
-    tracks: tuple[int, ...]
-    over_bins: str
-    over_tracks: str
-    labels: tuple[str, ...] = field(default=())
-
-    def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Activities of kept values, (n, bins, tracks) to (n, len(labels)) float32.
-
-        Sums run in float64, so that they do not depend on how many values are summed at once.
-        """
-        part = values[:, _span(self.bins), :][:, :, _span(self.tracks)].astype(np.float64)
-        result = part.mean(axis=1) if self.over_bins == "mean" else part.sum(axis=1)
-        if self.over_tracks == "mean":
-            result = result.mean(axis=1, keepdims=True)
-        return result.astype(np.float32)
 
 
 class Model(Parameters, ABC):
@@ -176,14 +111,21 @@ class Model(Parameters, ABC):
     def tracks(self) -> TrackTable:
         """The output tracks."""
 
-    @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What tells this model's numbers from another's: JSON values.
+        """JSON values that tell this model's numbers from another's.
 
-        Digests of the weights and every setting that changes the output (head, transform, padding,
-        precision). Name, version, grid and `n_value` are added by `fingerprint`. Paths and devices
-        do not belong here.
+        All settings unless overridden, with files by their digest, and without those that are
+        declared with `creme.fingerprint.NotInFingerprint`: device, sizes of batches, caches. Name,
+        version, grid and `n_value` are added by `fingerprint`. A model that overrides it gives
+        digests of the weights and every setting that changes the output (head, transform, padding,
+        precision); paths and devices do not belong here.
+
+        Raises
+        ------
+        ModelError
+            If a file cannot be read, or a setting has no form in JSON.
         """
+        return settings_identity(self)
 
     @abstractmethod
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -256,9 +198,9 @@ class Model(Parameters, ABC):
         ModelError
             If the fingerprint was asked for before, and is another one now.
         """
-        known = self.__dict__.get("fingerprint")
+        before = self.__dict__.get("fingerprint")
         # Computed anew: what is cached is what was there before.
-        if known is not None and vars(Model)["fingerprint"].func(self) != known:
+        if before is not None and vars(Model)["fingerprint"].func(self) != before:
             raise ModelError(
                 f"model {self.name}: its weights have been changed since it was set up; start again"
             )
@@ -285,32 +227,46 @@ class Model(Parameters, ABC):
             raise ModelError(f"model {self.name}: the TSS at {self.tss} lies outside its output")
         return index
 
-    def select_bins(self, bins: list[int] | str) -> tuple[int, ...]:
-        """Indices of bins given as 'tss', 'all', 'first-last' (both included) or a list.
+    def select_bins(self, bins: int | str | Iterable[int]) -> tuple[int, ...]:
+        """Indices of bins given as 'tss', 'all', 'first-last' (both included), one or several.
 
         Raises
         ------
         ConfigError
-            If the text is none of these, or a bin does not exist.
+            If it is none of these, or a bin does not exist.
         """
+        if isinstance(bins, str):
+            return self._named_bins(bins)
+        try:
+            chosen = set(bin_choices(bins, self.n_bins))
+        except ValueError as error:
+            raise ConfigError(f"bins = {shortened(bins)} is not allowed: {error}") from None
+        if not chosen or not all(0 <= index < self.n_bins for index in chosen):
+            raise self._no_such_bins(shortened(bins))
+        return tuple(sorted(chosen))
+
+    def _named_bins(self, bins: str) -> tuple[int, ...]:
         if bins == "tss":
             return (self.tss_bin(),)
         if bins == "all":
             return tuple(range(self.n_bins))
-        if isinstance(bins, str):
-            match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", bins)
-            if not match:
-                raise ConfigError(
-                    f"bins = {bins!r} is not allowed: give 'tss', 'all', 'first-last' or a list"
-                )
-            bins = list(range(int(match[1]), int(match[2]) + 1))
-        chosen = tuple(sorted(set(bins)))
-        if not chosen or chosen[0] < 0 or chosen[-1] >= self.n_bins:
+        match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", bins)
+        if not match:
             raise ConfigError(
-                f"bins = {listing(bins)}: model {self.name} has bins 0 to {self.n_bins - 1}, and "
-                f"at least one must be chosen"
+                f"bins = {shortened(bins)} is not allowed: give 'tss', 'all', 'first-last' or a "
+                f"list of bins"
             )
-        return chosen
+        # Python reads no numbers of thousands of digits; a model has no such bin either.
+        first, last = (int(text) if len(text) < 4000 else self.n_bins for text in match.groups())
+        if not first <= last < self.n_bins:
+            raise self._no_such_bins(shortened(bins))
+        return tuple(range(first, last + 1))
+
+    def _no_such_bins(self, bins: str) -> ConfigError:
+        return ConfigError(
+            f"bins = {bins}: model {self.name} has bins 0 to {self.n_bins - 1}, and at least one "
+            f"must be chosen"
+        )
 
     def bind(self, readout: Readout, selection: Selection) -> BoundReadout:
         """A readout with its place in a selection, and a label for each of its activities.
@@ -321,36 +277,48 @@ class Model(Parameters, ABC):
             If the readout asks for a bin or a track that the selection does not keep.
         """
         title = f"readout {readout.name!r}" if readout.name else "readout"
-        kept = TrackTable(tuple(self.tracks[index] for index in selection.tracks))
-        if readout.tracks is None and readout.strand is None:
-            tracks = tuple(range(len(kept)))
-        else:
-            wanted = self.tracks.select(
-                [""] if readout.tracks is None else readout.tracks, readout.strand
-            )
-            tracks = tuple(i for i, index in enumerate(selection.tracks) if index in set(wanted))
-            named = readout.tracks is not None and all(isinstance(t, int) for t in readout.tracks)
-            if not tracks or (named and len(tracks) < len(wanted)):
-                raise ConfigError(
-                    f"{title}: tracks = {readout.tracks} are not among those that the model keeps "
-                    f"({listing(track.name for track in kept)}); add them to [model] tracks"
-                )
-        bins = selection.bins if readout.bins is None else self.select_bins(readout.bins)
-        missing = [index for index in bins if index not in set(selection.bins)]
-        if missing:
-            raise ConfigError(
-                f"{title}: bins {listing(missing)} are not among those that the model keeps; add "
-                f"them to [model] bins"
-            )
+        try:
+            bins, tracks = self._positions(readout, selection)
+        except ConfigError as error:
+            raise ConfigError(f"{title}: {error}") from None
         prefix = f"{readout.name}:" if readout.name else ""
-        labels = tuple(prefix + kept[index].name for index in tracks)
+        table = self.tracks
+        labels = tuple(prefix + table[selection.tracks[place]].name for place in tracks)
         if readout.over_tracks == "mean":
             labels = (readout.name or "mean",)
-        places = {index: place for place, index in enumerate(selection.bins)}
         return BoundReadout(
-            bins=tuple(places[index] for index in bins),
+            bins=bins,
             tracks=tracks,
             over_bins=readout.over_bins,
             over_tracks=readout.over_tracks,
             labels=labels,
         )
+
+    def _positions(
+        self, readout: Readout, selection: Selection
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Where a readout's bins and tracks are in a selection."""
+        bins = selection.bins if readout.bins is None else self.select_bins(readout.bins)
+        bin_places = {index: place for place, index in enumerate(selection.bins)}
+        missing = [index for index in bins if index not in bin_places]
+        if missing:
+            raise ConfigError(
+                f"bins {listing(missing)} are not among those that the model keeps; add them to "
+                f"[model] bins"
+            )
+        tracks = tuple(range(len(selection.tracks)))
+        if readout.tracks is not None or readout.strand is not None:
+            table = self.tracks
+            requested = table.select(
+                "all" if readout.tracks is None else readout.tracks, readout.strand
+            )
+            wanted = set(requested)
+            tracks = tuple(p for p, index in enumerate(selection.tracks) if index in wanted)
+            by_index = readout.tracks is not None and all(map(is_index, readout.tracks))
+            if not tracks or (by_index and len(tracks) < len(wanted)):
+                kept = (table[index].name for index in selection.tracks)
+                raise ConfigError(
+                    f"tracks = {readout.tracks} are not among those that the model keeps "
+                    f"({listing(kept)}); add them to [model] tracks"
+                )
+        return tuple(bin_places[index] for index in bins), tracks

@@ -25,11 +25,19 @@ from typing import Any
 from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
 
 KINDS = {
-    "models": ("creme.model", "Model"),
-    "perturbations": ("creme.perturbation", "Perturbation"),
-    "tests": ("creme.test", "Test"),
+    "model": ("creme.model", "Model"),
+    "perturbation": ("creme.perturbation", "Perturbation"),
+    "test": ("creme.test", "Test"),
 }
-"""Entry-point groups (after ``creme.``) and where the class is that their members derive from."""
+"""The kinds of plugin, and where the class is that those of a kind derive from.
+
+The entry-point groups are ``creme.models``, ``creme.perturbations`` and ``creme.tests``.
+"""
+
+PYTHON = "python"
+"""The name that stands for a plugin in a Python file."""
+
+_NEEDED = {"model": ("name", "version"), "perturbation": ("name",), "test": ("name",)}
 
 
 @dataclass(frozen=True)
@@ -38,7 +46,7 @@ class Plugin:
 
     Attributes
     ----------
-    kind : {'models', 'perturbations', 'tests'}
+    kind : {'model', 'perturbation', 'test'}
     name : str
     distribution, version : str
         The installed package that registers it.
@@ -65,22 +73,60 @@ class Plugin:
         Raises
         ------
         PluginError
-            If the import fails, or it is not a class of its kind.
+            If the import fails, or the class is not what its kind needs; see `check_class`.
         """
-        where = f"{self.kind[:-1]} {self.name!r} ({self.target}, from {self.distribution})"
+        title = f"{self.kind} {self.name!r} ({self.target}, from {self.distribution})"
+        entry = EntryPoint(name=self.name, value=self.target, group=_group(self.kind))
         try:
-            loaded = EntryPoint(
-                name=self.name, value=self.target, group=f"creme.{self.kind}"
-            ).load()
+            loaded = entry.load()
         except Exception as error:
             raise PluginError(
-                f"{where} cannot be imported: {type(error).__name__}: {error}"
+                f"{title} cannot be imported: {type(error).__name__}: {error}"
             ) from error
-        home, name = KINDS[self.kind]
-        base = getattr(import_module(home), name)
-        if not (isinstance(loaded, type) and issubclass(loaded, base)):
-            raise PluginError(f"{where} is not a subclass of creme.{name}")
+        check_class(self.kind, loaded, title)
+        if loaded.name != self.name:
+            raise PluginError(
+                f"{title} is registered by another name than its class has: set "
+                f"name = {self.name!r} in the class, or register it as {loaded.name!r}"
+            )
         return loaded
+
+
+def check_class(kind: str, loaded: Any, title: str) -> None:
+    """Check that a class has what its kind needs.
+
+    Parameters
+    ----------
+    kind : {'model', 'perturbation', 'test'}
+    loaded : object
+        What was found under the plugin's name.
+    title : str
+        What errors call it.
+
+    Raises
+    ------
+    PluginError
+        If it is no subclass of its kind, leaves a method out, or has no name or version.
+    """
+    home, base_name = KINDS[kind]
+    base = getattr(import_module(home), base_name)
+    if not (isinstance(loaded, type) and issubclass(loaded, base)):
+        raise PluginError(f"{title} is not a subclass of creme.{base_name}")
+    methods = sorted(getattr(loaded, "__abstractmethods__", ()))
+    if methods:
+        raise PluginError(f"{title} lacks {listing(methods, 20)}: a {kind} has to define these")
+    for attribute in _NEEDED[kind]:
+        value = getattr(loaded, attribute, None)
+        if not (isinstance(value, str) and value):
+            given = "" if value is None else f", not {value!r}"
+            raise PluginError(
+                f"{title} has no {attribute}: set {attribute}: ClassVar[str] = '...' in the class"
+                f"{given}"
+            )
+
+
+def _group(kind: str) -> str:
+    return f"creme.{kind}s"
 
 
 @cache
@@ -121,8 +167,18 @@ def plugins(kind: str) -> dict[str, Plugin]:
 
     Where two distributions register one name, the first by distribution's name is taken and a
     warning names both.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such kind.
     """
-    found: dict[str, Plugin] = {}
+    if kind not in KINDS:
+        raise ConfigError(
+            f"no kind of plugin is called {kind!r}{nearest(kind, KINDS)}: give one of "
+            f"{listing(KINDS)}"
+        )
+    by_name: dict[str, Plugin] = {}
     candidates = [
         Plugin(
             kind=kind,
@@ -131,20 +187,20 @@ def plugins(kind: str) -> dict[str, Plugin]:
             version=_named(entry.dist)[1],
             target=entry.value,
         )
-        for entry in _entries().select(group=f"creme.{kind}")
+        for entry in _entries().select(group=_group(kind))
     ]
     # The toolkit's own come first, so that no other distribution can replace one of them.
     candidates.sort(key=lambda p: (p.name, p.distribution != "creme-toolkit", p.distribution))
     for plugin in candidates:
-        first = found.setdefault(plugin.name, plugin)
+        first = by_name.setdefault(plugin.name, plugin)
         if first.target != plugin.target:
             warnings.warn(
-                f"{kind[:-1]} {plugin.name!r} is registered by {first.distribution} and by "
+                f"{kind} {plugin.name!r} is registered by {first.distribution} and by "
                 f"{plugin.distribution}; the one of {first.distribution} is used",
                 CremeWarning,
                 stacklevel=2,
             )
-    return found
+    return by_name
 
 
 def load(kind: str, name: str) -> type[Any]:
@@ -159,27 +215,59 @@ def load(kind: str, name: str) -> type[Any]:
     installed = plugins(kind)
     if name not in installed:
         raise PluginError(
-            f"no {kind[:-1]} is called {name!r}{nearest(name, installed)}; installed are "
+            f"no {kind} is called {name!r}{nearest(name, installed)}; installed are "
             f"{listing(installed, 20)}"
         )
     return installed[name].load()
 
 
-def create(kind: str, spec: str | Mapping[str, Any]) -> Any:
-    """An object of a registered class, from its name or a table of its name and parameters.
+def find(kind: str, spec: str | Mapping[str, Any]) -> tuple[type[Any], dict[str, Any]]:
+    """The class that a name, or a table of name and parameters, stands for; and the parameters.
 
-    ``create("perturbations", "mask")`` and ``create("tests", {"name": "necessity", "tile": 500})``.
+    The name ``python`` stands for a class in a file, ``object = "FILE.py:NAME"``; that of a model
+    is a model itself, see `creme.models.python_file`.
 
     Raises
     ------
     ConfigError
-        If the table has no name, or a parameter is not allowed.
+        If the table has no name, or there is no such object.
     PluginError
         As `load`.
     """
     table = {"name": spec} if isinstance(spec, str) else dict(spec)
-    if not isinstance(table.get("name"), str):
+    name = table.pop("name", None)
+    plugins(kind)  # is there such a kind?
+    if not isinstance(name, str):
         raise ConfigError(
-            f"a table of a {kind[:-1]} needs its name; installed are {listing(plugins(kind), 20)}"
+            f"a table of a {kind} needs its name; installed are {listing(plugins(kind), 20)}"
         )
-    return load(kind, table.pop("name"))(**table)
+    if name == PYTHON and kind != "model":
+        from creme import file_plugins
+
+        reference, sha256 = table.pop("object", None), table.pop("sha256", None)
+        return file_plugins.load_class(kind, reference, sha256), table
+    return load(kind, name), table
+
+
+def create(kind: str, spec: str | Mapping[str, Any]) -> Any:
+    """An object of a registered class, from its name or a table of its name and parameters.
+
+    ``create("perturbation", "mask")`` and ``create("test", {"name": "necessity", "tile": 500})``.
+
+    Raises
+    ------
+    ConfigError
+        As `find`; also if a parameter is not allowed.
+    PluginError
+        As `load`.
+    """
+    cls, parameters = find(kind, spec)
+    return cls(**parameters)
+
+
+def specification(plugin: Any) -> dict[str, Any]:
+    """The table from which `create` makes the same test or perturbation again."""
+    from creme.file_plugins import FromFile
+
+    name = PYTHON if isinstance(plugin, FromFile) else plugin.name
+    return {"name": name, **plugin.configuration()}

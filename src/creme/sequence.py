@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import threading
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
@@ -59,8 +60,14 @@ class Sequence:
 
     Parameters
     ----------
-    codes : array of uint8, shape (length,)
-        Values 0 to 4. Copied only if it is writable or not contiguous.
+    codes : array of integers, shape (length,)
+        Values 0 to 4. Copied only if it is writable or not contiguous, or not of uint8.
+
+    Raises
+    ------
+    SequenceError
+        If the codes are no vector of integers from 0 to 4: letters, fractions and truth values are
+        refused.
     """
 
     __slots__ = ("__dict__", "_digest", "codes")
@@ -69,12 +76,15 @@ class Sequence:
     _digest: bytes | None
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
-        given = np.asarray(codes)
-        if given.ndim != 1:
-            raise SequenceError(f"codes must be a vector, not an array of shape {given.shape}")
-        if given.size and (given.min() < 0 or given.max() > N):
-            raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
-        self.codes = _frozen(given)
+        array = codes if isinstance(codes, np.ndarray) else _as_array(codes)
+        if array.ndim != 1:
+            raise SequenceError(f"codes must be a vector, not an array of shape {array.shape}")
+        if array.size:
+            if array.dtype.kind not in "iu":
+                raise SequenceError(_no_codes(array[:20].tolist()))
+            if array.min() < 0 or array.max() > N:
+                raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
+        self.codes = _frozen(array)
         self._digest = None
 
     @classmethod
@@ -102,6 +112,12 @@ class Sequence:
         return int(self.codes.size)
 
     def __getitem__(self, span: slice) -> Sequence:
+        if not isinstance(span, slice):
+            # Also where something iterates over a sequence.
+            raise SequenceError(
+                f"sequence[{span!r}]: a part of a sequence is a slice, as in sequence[3:4]; a "
+                f"single sequence among several is given as [sequence]"
+            )
         codes = self.codes[span]
         return Sequence.owning(codes if codes.flags.c_contiguous else codes.copy())
 
@@ -186,7 +202,12 @@ class Edit:
     ----------
     start : int
         0-based position of the first replaced base.
-    codes : array of uint8 or Sequence
+    codes : array of integers 0 to 4, or Sequence
+
+    Raises
+    ------
+    SequenceError
+        If the start is negative or no integer, or the codes are not as those of `Sequence`.
     """
 
     __slots__ = ("codes", "start")
@@ -195,7 +216,7 @@ class Edit:
     codes: Codes
 
     def __init__(self, start: int, codes: NDArray[np.integer] | Sequence) -> None:
-        self.start = int(start)
+        self.start = start if type(start) is int else _position(start)
         self.codes = (codes if isinstance(codes, Sequence) else Sequence(codes)).codes
         if self.start < 0:
             raise SequenceError(f"an edit cannot start at {start}: positions are 0-based")
@@ -314,6 +335,41 @@ def onehot_table(n_value: float) -> NDArray[np.float32]:
         table.flags.writeable = False
         _TABLES[n_value] = table
     return table
+
+
+def _position(start: Any) -> int:
+    """An integer of whatever type as Python's own."""
+    try:
+        if isinstance(start, bool | np.bool_):
+            raise TypeError
+        return operator.index(start)
+    except TypeError:
+        raise SequenceError(
+            f"an edit cannot start at {start!r}: a position is an integer, counted from 0"
+        ) from None
+
+
+def _as_array(codes: Any) -> NDArray:
+    """Codes that are no array yet: a list, say."""
+    try:
+        if isinstance(codes, list | tuple | range):
+            # Of truth values and integers together numpy would make integers.
+            if {bool, np.bool_}.isdisjoint(map(type, codes)):
+                return np.asarray(codes)
+        elif hasattr(codes, "__array__"):
+            return np.asarray(codes)
+    except (ValueError, TypeError, OverflowError):
+        pass  # lists of unlike lengths, say
+    raise SequenceError(_no_codes(codes))
+
+
+def _no_codes(value: Any) -> str:
+    shown = repr(value)
+    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
+    return (
+        f"{shown} are no codes: give integers from 0 to 4 (A C G T N), or letters to "
+        f"Sequence.from_string"
+    )
 
 
 def _frozen(codes: NDArray) -> Codes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from creme.errors import ConfigError, listing, nearest
 
@@ -71,14 +73,16 @@ class TrackTable:
     def __getitem__(self, index: int) -> Track:
         return self.tracks[index]
 
-    def select(self, choices: Iterable[int | str], strand: str | None = None) -> tuple[int, ...]:
+    def select(
+        self, choices: int | str | Iterable[int | str], strand: str | None = None
+    ) -> tuple[int, ...]:
         """Indices of the chosen tracks, ascending, each once.
 
         Parameters
         ----------
-        choices : iterable of int or str
+        choices : int, str, or iterable of these
             Indices, exact names, or regular expressions that are searched for in a track's name
-            and description.
+            and description; ``"all"`` is every track.
         strand : {'+', '-', '.'}, optional
             Keep only the tracks of this strand ('+' keeps unstranded ones as well, since they
             cover the gene's strand too; so does '-').
@@ -86,22 +90,27 @@ class TrackTable:
         Raises
         ------
         ConfigError
-            If a choice matches no track; the message names the nearest tracks.
+            If a choice is neither an index nor text, or matches no track; the message names the
+            nearest tracks.
         """
+        try:
+            requested = track_choices(choices)
+        except ValueError as error:
+            raise ConfigError(f"tracks = {shortened(choices)} is not allowed: {error}") from None
         chosen: set[int] = set()
         names = {track.name: index for index, track in enumerate(self.tracks)}
-        for choice in choices:
-            found = self._matching(choice, names)
+        for choice in [""] if requested == ["all"] else requested:
+            matches = self._matching(choice, names)
             if strand is not None:
-                found = [i for i in found if self.tracks[i].strand in (strand, ".")]
-            if not found:
+                matches = [i for i in matches if self.tracks[i].strand in (strand, ".")]
+            if not matches:
                 suffix = f" on strand {strand!r}" if strand is not None else ""
                 raise ConfigError(
                     f"tracks: {choice!r} matches none of the model's {len(self)} tracks{suffix}"
                     f"{nearest(str(choice), names)}; the first ones are "
                     f"{listing((track.name for track in self.tracks), 4)}"
                 )
-            chosen.update(found)
+            chosen.update(matches)
         return tuple(sorted(chosen))
 
     def _matching(self, choice: int | str, names: dict[str, int]) -> list[int]:
@@ -120,3 +129,38 @@ class TrackTable:
             for index, track in enumerate(self.tracks)
             if pattern.search(track.name) or pattern.search(track.description)
         ]
+
+
+def track_choices(value: Any) -> list[int | str]:
+    """A choice of tracks as a list; of a single index or name as well.
+
+    Raises
+    ------
+    ValueError
+        If something else stands in it.
+    """
+    items = [value] if isinstance(value, int | str | np.integer) else value
+    if not isinstance(items, Iterable) or isinstance(items, Mapping | bytes):
+        items = [None]
+    choices: list[int | str] = []
+    for item in items:
+        if isinstance(item, str):
+            choices.append(item)
+        elif is_index(item):
+            choices.append(int(item))
+        else:
+            raise ValueError("give indices, names or regular expressions: one, or a list of them")
+    if not choices:
+        raise ValueError("choose at least one, or 'all'")
+    return choices
+
+
+def is_index(value: Any) -> bool:
+    """Whether a value is an integer; a truth value is none."""
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def shortened(value: Any) -> str:
+    """A value as it is written, for a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

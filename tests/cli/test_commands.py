@@ -81,10 +81,10 @@ def test_export(finished, tmp_path):
 
 
 def test_init_writes_a_file_that_parses(tmp_path):
-    from creme.runner.experiment import build_tests, read
+    from creme.runner.experiment import Experiment, build_tests
 
     creme("init", tmp_path / "mine.toml")
-    experiment = read(tmp_path / "mine.toml")
+    experiment = Experiment.from_file(tmp_path / "mine.toml")
     assert set(build_tests(experiment.tests, 7)) == {
         "context_dependence",
         "necessity",
@@ -99,7 +99,7 @@ def test_plugins_are_listed_and_nothing_is_imported():
     assert re.search(r"dose +creme-template 0\.1\.0", shown)
     assert "example_broken" in shown
     code = (
-        "import sys; from creme.registry import plugins; plugins('models'); plugins('tests');"
+        "import sys; from creme.registry import plugins; plugins('model'); plugins('test');"
         "print([m for m in ('torch', 'tensorflow', 'numba', 'creme_seqnn', 'creme.suite')"
         " if m in sys.modules])"
     )

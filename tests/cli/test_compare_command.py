@@ -12,6 +12,7 @@ import exported
 import in_process
 import mini_study as mini
 from creme.results.directory import Results
+from creme.runner.experiment import parse
 from creme.runner.run import run_experiment
 from creme.study import open_results, run_study
 
@@ -73,7 +74,7 @@ def folder(genome, tmp_path_factory):
             name=name, decay=decay, genes=genes, fasta=genome.fasta, bed=genome.bed
         )
         tests = TESTS if change is None else TESTS.replace(*change)
-        report, _ = run_experiment(text + tests, folder, name)
+        report, _ = run_experiment(parse(text + tests, name, folder))
         assert not report.failures
     return folder
 
@@ -142,7 +143,7 @@ def test_a_test_with_nothing_in_common_hinders_no_other(folder, genome, tmp_path
             name=name, decay=1e4, genes=f"genes = [{listed}]", fasta=genome.fasta, bed=genome.bed
         )
         tests = '\n[[tests]]\nname = "context_dependence"\nreplicates = 2\n' + swap % listed
-        report, _ = run_experiment(text + tests, tmp_path, name)
+        report, _ = run_experiment(parse(text + tests, name, tmp_path))
         assert not report.failures
     args = ("compare", tmp_path / "all.results", tmp_path / "one.results", "--resamples", 20)
     shown = creme(*args)
@@ -158,7 +159,7 @@ def test_two_names_of_one_tss_are_paired(folder, genome, tmp_path, creme):
     bed = tmp_path / "other.bed"
     bed.write_text(genome.bed.read_text().replace("GENE2", "ENSG02"))
     text = EXPERIMENT.format(name="ens", decay=30_000.0, genes="", fasta=genome.fasta, bed=bed)
-    report, _ = run_experiment(text + TESTS, tmp_path, "ens")
+    report, _ = run_experiment(parse(text + TESTS, "ens", tmp_path))
     assert not report.failures
     shown = creme(
         *("compare", folder / "a.results", tmp_path / "ens.results", "--resamples", 20),
@@ -304,7 +305,7 @@ label = "needed"
 tile = {mini.TILE}
 replicates = 2
 """
-    report, results = run_experiment(text, tmp_path, "mine")
+    report, results = run_experiment(parse(text, "mine", tmp_path))
     assert not report.failures
     shown = creme("compare", results.path, one, "--resamples", 20)
     assert "A is an experiment and B is a study." in shown

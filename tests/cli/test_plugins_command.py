@@ -118,15 +118,15 @@ def test_mistakes_are_sentences(creme, monkeypatch):
     assert "give KEY=VALUE" in creme("plugins", "check", "mask", "--set", "start", status=2)
     assert "cannot be imported" in creme("plugins", "check", "example_broken", status=2)
     assert "unknown key 'strat'" in creme("plugins", "check", "mask", "--set", "strat=1", status=2)
-    assert "give one of models" in creme("plugins", "check", "mask", "--kind", "model", status=2)
+    assert "give one of model, " in creme("plugins", "check", "mask", "--kind", "models", status=2)
     assert "no test is called 'mask'" in creme(
-        "plugins", "check", "mask", "--kind", "tests", status=2
+        "plugins", "check", "mask", "--kind", "test", status=2
     )
     both = registry.plugins
     monkeypatch.setattr(
-        registry, "plugins", lambda kind: both("tests") if kind == "models" else both(kind)
+        registry, "plugins", lambda kind: both("test") if kind == "model" else both(kind)
     )
-    assert "one of the models and of the tests: choose with --kind" in creme(
+    assert "'dose' is a model, a test: choose with --kind" in creme(
         "plugins", "check", "dose", status=2
     )
 
@@ -201,7 +201,7 @@ class Windowed(SplitModel):
 
 
 def test_a_model_by_windows_is_checked_by_windows():
-    checks = plugins_command._checks("models", Windowed())
+    checks = plugins_command._checks("model", Windowed())
     assert [str(check) for check in checks] == [*map(str, model_checks()), "windows"]
     assert {o.state for o in outcomes(checks, Windowed)} == {"passed", "not checked"}
     (failed,) = (o for o in outcomes(checks, lambda: Windowed(reach=0)) if o.state == "failed")

@@ -15,7 +15,7 @@ import in_process
 import mini_study as mini
 from creme.analysis.crispri import windows
 from creme.results.directory import Results
-from creme.runner.experiment import build_tests
+from creme.runner.experiment import build_tests, parse
 from creme.runner.run import run_experiment
 from creme.study import run_study
 
@@ -55,7 +55,7 @@ def finished(genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("validate")
     text = EXPERIMENT.format(name="all", fasta=genome.fasta, bed=genome.bed) + TESTS
     (folder / "all.toml").write_text(text)
-    report, _ = run_experiment(text, folder, "all.toml")
+    report, _ = run_experiment(parse(text, "all.toml", folder))
     assert not report.failures
     sites = windows([Results(folder / "all.results").load("necessity")])
     rows = crispri_tables.planted(genome, sites)
@@ -144,7 +144,7 @@ def test_elements_are_measured_as_the_test_was(finished, tmp_path, creme):
     rest = [f"{key} = {value}" for key, value in own.items() if key != "perturbation"]
     tests = "\n".join(["", "[[tests]]", 'name = "necessity"', perturbation, *rest, ""])
     head = (finished / "all.toml").read_text().split("[[tests]]")[0].replace('"all"', '"own"')
-    report, _ = run_experiment(head + tests, tmp_path, "own.toml")
+    report, _ = run_experiment(parse(head + tests, "own.toml", tmp_path))
     assert not report.failures
     table, path = finished / "planted.hg38.tsv", tmp_path / "e.toml"
     creme("validate", "crispri", table, tmp_path / "own.results", "--elements", path)

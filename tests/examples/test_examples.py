@@ -20,7 +20,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 @pytest.fixture
 def chr20(data, tmp_path):
-    if "seqnn" not in plugins("models"):
+    if "seqnn" not in plugins("model"):
         pytest.skip("the plugin creme-seqnn is not installed")
     (tmp_path / "data").symlink_to(data.resolve())
     return (EXAMPLES / "seqnn_chr20.toml").read_text(), tmp_path
@@ -28,7 +28,7 @@ def chr20(data, tmp_path):
 
 def test_the_chr20_experiment_is_ready_to_run(chr20):
     text, folder = chr20
-    plan = Plan.of(parse(text), folder)
+    plan = Plan.of(parse(text, folder=folder))
     assert plan.size() == 4 * ((1 + 4) + (1 + 24 * 4) + (1 + 4 + 24 * 4))
     positions = {locus.name: locus.position for locus in plan.loci}
     assert positions["PSMF1"] == 99_235
@@ -39,8 +39,8 @@ def test_the_chr20_experiment_is_ready_to_run(chr20):
 
 def test_the_suite_experiment_is_ready_to_run(chr20):
     _, folder = chr20
-    plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text()), folder)
-    own = {n for n, p in plugins("tests").items() if p.target.startswith("creme.suite.")}
+    plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
+    own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
     assert set(plan.tests) == own
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.readout()[1] == ["six_bins"]
@@ -76,19 +76,19 @@ def test_two_tiles_of_psmf1_on_the_real_network(chr20):
 
 @pytest.mark.parametrize("name", ["enformer_k562", "borzoi_k562"])
 def test_examples_without_their_weights_are_valid(name):
-    experiment = parse((EXAMPLES / f"{name}.toml").read_text(), name)
+    experiment = parse((EXAMPLES / f"{name}.toml").read_text(), name, EXAMPLES)
     assert list(build_tests(experiment.tests, experiment.seed)) == [
         "context_dependence",
         "necessity",
         "sufficiency",
     ]
     plugin = experiment.model["plugin"]
-    if plugin in plugins("models"):
+    if plugin in plugins("model"):
         with pytest.raises(ModelError, match="huggingface-cli download"):
-            Plan.of(experiment, EXAMPLES)
+            Plan.of(experiment)
     else:
         with pytest.raises(PluginError, match=plugin):
-            Plan.of(experiment, EXAMPLES)
+            Plan.of(experiment)
 
 
 def test_a_network_of_ones_own(data, tmp_path):

@@ -33,7 +33,7 @@ def test_the_template_is_the_defaults():
 
 @pytest.fixture
 def chr20(data, tmp_path):
-    if "seqnn" not in plugins("models"):
+    if "seqnn" not in plugins("model"):
         pytest.skip("the plugin creme-seqnn is not installed")
     (tmp_path / "data").symlink_to(data.resolve())
     path = tmp_path / "seqnn_study.toml"

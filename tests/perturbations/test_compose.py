@@ -72,7 +72,7 @@ def test_pickling_and_configuration_make_it_again(text, parts, seed):
     assert sent == compose
     assert sent(sequence, seed=seed).digest == digest
     table = json.loads(json.dumps({"name": "compose", **compose.configuration()}))
-    again = registry.create("perturbations", table)
+    again = registry.create("perturbation", table)
     assert again == compose
     assert again(sequence, seed=seed).digest == digest
 

@@ -135,7 +135,7 @@ def test_pickles_to_a_worker_with_the_same_result(case, seed):
 def test_the_configuration_makes_it_again(case, seed):
     perturbation, sequence, _ = case
     table = json.loads(json.dumps({"name": perturbation.name, **perturbation.configuration()}))
-    again = registry.create("perturbations", table)
+    again = registry.create("perturbation", table)
     assert again == perturbation
     assert again(sequence, seed=seed).digest == perturbation(sequence, seed=seed).digest
 
@@ -326,7 +326,7 @@ def test_parameters_cannot_be_changed_afterwards():
     "kind", [*INTERVALS, Embed, Swap, Compose], ids=lambda kind: str(kind.name)
 )
 def test_registered_by_its_name(kind):
-    assert registry.load("perturbations", kind.name) is kind
+    assert registry.load("perturbation", kind.name) is kind
 
 
 def golden_mutants() -> dict[str, Mutant]:

@@ -15,6 +15,7 @@ from other_tests import SYNTHETIC
 
 import mini_study as mini
 from creme import registry
+from creme.runner.experiment import parse
 from creme.runner.run import run_experiment
 
 ARGS = [
@@ -69,7 +70,7 @@ def visit(browser):
 @pytest.fixture(scope="session")
 def other_plugins():
     """Registers the tests of `other_tests`, as an installed package does."""
-    known = registry.plugins("tests")
+    known = registry.plugins("test")
     ours = {
         cls.name: replace(known["necessity"], name=cls.name, target=f"other_tests:{cls.__name__}")
         for cls in (other_tests.MaskedTiles, other_tests.Halting, other_tests.Counts)
@@ -77,7 +78,7 @@ def other_plugins():
     with pytest.MonkeyPatch.context() as patched:
         plugins = registry.plugins
         patched.setattr(
-            registry, "plugins", lambda kind: plugins(kind) | (ours if kind == "tests" else {})
+            registry, "plugins", lambda kind: plugins(kind) | (ours if kind == "test" else {})
         )
         yield
 
@@ -106,7 +107,7 @@ def run_tests(genes, other_plugins):
 
     def run(name, model, tests, **options):
         text = f'name = "{name}"\nseed = 7\n[model]\n{model}\n{LOCI}{tests}'
-        return run_experiment(text, genes, name, **options)[1]
+        return run_experiment(parse(text, name, genes), **options)[1]
 
     return run
 

@@ -50,7 +50,7 @@ def dose(folder: Path) -> Path:
     sequences = [Sequence(random.integers(0, 4, 8192, dtype=np.uint8)) for _ in range(2)]
     loci = [Locus.from_sequence(one, f"given{k}") for k, one in enumerate(sequences)]
     plan = prepare(
-        [registry.create("tests", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
+        [registry.create("test", {"name": "dose", "copies": 2})], SyntheticModel(length=8192), loci
     )
     with Store(folder / "predictions") as store:
         report = measure(plan, store)
@@ -194,6 +194,22 @@ def test_results_of_a_test_that_is_not_installed(tmp_path):
     effect = tiled.assign(effect=tiled["activity"])
     assert presentation_of(effect, "x").measure == "effect"
     assert presentation_of(effect, "x").neutral == 0
+
+
+def test_wrong_attributes_are_passed_over(experiment, tmp_path):
+    path = Path(shutil.copytree(experiment, tmp_path / "odd.results"))
+    results = Results(path)
+    wrong = {"measure": 3, "neutral": "x", "along": ["a"], "title": 1, "summary": 2.5}
+    dataset = results.load("necessity").drop_encoding()
+    results.save("necessity", dataset.assign_attrs(wrong, model="no JSON", seed="?"))
+    own = open_results(experiment).presentation("necessity")
+    assert open_results(path).presentation("necessity") == own
+    foreign = presentation_of(dataset.assign_attrs(wrong, test="unknown"), "necessity")
+    assert (foreign.measure, foreign.neutral, foreign.along) == ("effect", 0.0, "tile")
+    assert (foreign.title, foreign.summary) == ("Necessity", "")
+    view = open_results(path)
+    assert "tables/necessity.csv" in view.export(tmp_path / "out")
+    assert view.model["name"] == "synthetic"
 
 
 def test_a_declared_measure_that_is_not_there_is_replaced(experiment):

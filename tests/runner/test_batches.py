@@ -19,7 +19,7 @@ from creme.inference.device import Device
 from creme.model import Selection
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import measure
-from creme.runner.write_buffer import Cache
+from creme.runner.write_buffer import WriteBuffer
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from creme.store import Store
 from creme.suite.necessity import Necessity
@@ -282,7 +282,7 @@ def test_batches_of_a_slow_model_are_not_held_back(tmp_path, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("creme.runner.write_buffer.monotonic", lambda: now[0])
     with Store(tmp_path / "store") as store:
-        cache = Cache(store, MODEL, Selection((0,), (0,)))
+        cache = WriteBuffer(store, MODEL, Selection((0,), (0,)))
         for number in range(4):
             now[0] += 1.5
             cache.write([number.to_bytes(32, "big")], np.zeros((1, 1, 1), np.float32))
@@ -296,7 +296,7 @@ def test_batches_of_a_slow_model_are_not_held_back(tmp_path, monkeypatch):
 
 def test_predictions_are_stored_in_whole_chunks(tmp_path):
     with Store(tmp_path / "store") as store:
-        cache = Cache(store, MODEL, Selection((0,), (0,)))
+        cache = WriteBuffer(store, MODEL, Selection((0,), (0,)))
         assert cache.source.chunk_rows == 256
         for start in (0, *range(1, 600, 8)):
             n = 1 if not start else 8

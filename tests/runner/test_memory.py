@@ -47,7 +47,7 @@ codes = np.random.default_rng(0).integers(0, 4, 196_608, dtype=np.uint8)
 dinucleotide_shuffles(codes, [1])
 base = status("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
-test = registry.create("tests", {"name": sys.argv[1], **eval(sys.argv[2])})
+test = registry.create("test", {"name": sys.argv[1], **eval(sys.argv[2])})
 with Store(sys.argv[3]) as store:
     report = measure(prepare([test], Trivial(), [Locus.from_sequence(Sequence(codes), "x")]), store)
 assert not report.failures, report.failures

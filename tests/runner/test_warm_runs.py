@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from creme.runner.experiment import Experiment
 from creme.runner.run import run_experiment
 from in_process import caller
 
@@ -72,8 +73,8 @@ def folder(tmp_path, genome, monkeypatch):
 
 
 def test_no_forward_pass_and_no_network(folder, monkeypatch):
-    text = (folder / "warm.toml").read_text()
-    cold, results = run_experiment(text, folder, "warm.toml")
+    experiment = Experiment.from_file(folder / "warm.toml")
+    cold, results = run_experiment(experiment)
     assert cold.progress.predicted > 100
     datasets = {label: results.load(label) for label in results.labels()}
 
@@ -84,7 +85,7 @@ def test_no_forward_pass_and_no_network(folder, monkeypatch):
 
     with monkeypatch.context() as patched:
         patched.setattr(hashlib, "file_digest", refuse)
-        warm, results = run_experiment(text, folder, "warm.toml")
+        warm, results = run_experiment(experiment)
     assert not warm.failures
     assert warm.progress.predicted == 0
     assert warm.progress.stored + warm.progress.repeated == cold.progress.asked
@@ -95,7 +96,7 @@ def test_no_forward_pass_and_no_network(folder, monkeypatch):
     # That the model does say no, and that other weights are other predictions.
     (folder / "weights.txt").write_text("0.25")
     with pytest.raises(Exception, match="the network was loaded"):
-        run_experiment(text, folder, "warm.toml", folder / "other.results")
+        run_experiment(experiment, folder / "other.results")
 
 
 def test_batches_are_shown(folder, monkeypatch, capsys):

@@ -46,7 +46,36 @@ def test_written_once_and_read_back(tmp_path):
         assert all(np.array_equal(found[digest(i)], value(i)) for i in range(600))
         assert not found[digest(0)].flags.writeable
         assert store.read(source, []) == {}
-        assert all(not own for _, own in store.lookup(source, [digest(1)]).values())
+        assert list(store.lookup(source, [digest(1), digest(600)])) == [digest(1)]
+
+
+def test_chunks_are_named_by_number(tmp_path):
+    """So that a writer knows its own rows again, whoever else writes."""
+    with Store(tmp_path / "s") as store, Store(tmp_path / "s") as another:
+        source = store.source("ab" * 32, SHAPE)
+        rows = [np.stack([value(i) for i in range(n)]) for n in (600, 5)]
+        mine = store.write(source, [digest(i) for i in range(600)], rows[0])
+        theirs = another.write(source, [digest(i) for i in range(598, 603)], rows[1])
+        assert len(set(mine)) == 3
+        assert len(theirs) == 1
+        assert not set(mine) & set(theirs)
+        found = another.lookup(source, [digest(i) for i in range(603)])
+        assert [found[digest(i)][1] for i in (0, 255, 256, 599)] == [*mine[:1], *mine]
+        # The first writer of a prediction wins.
+        assert [found[digest(i)][1] for i in (598, 599, 600, 602)] == [*mine[2:] * 2, *theirs * 2]
+        assert store.write(source, [], np.empty((0, *SHAPE), np.float32)) == []
+
+
+def test_sources_of_a_model(tmp_path):
+    with Store(tmp_path / "s") as store:
+        one = store.source("ab" * 32, SHAPE, {"model_fingerprint": "f_1%", "model": "one"})
+        store.source("cd" * 32, SHAPE, {"model_fingerprint": "f_2%", "model": "f_1%"})
+        store.source("ef" * 32, SHAPE)
+        assert store.sources_of("f_1%") == [one]
+        assert store.sources_of("f_") == []
+        assert not store.holds_any(one)
+        store.write(one, [digest(1)], value(1)[None])
+        assert store.holds_any(one)
 
 
 def test_sources_never_mix(tmp_path):

@@ -22,7 +22,7 @@ from creme.study.run import prepare
 from in_process import caller
 
 pytestmark = pytest.mark.skipif(
-    "dose" not in plugins("tests"), reason="the template plugin is not installed"
+    "dose" not in plugins("test"), reason="the template plugin is not installed"
 )
 
 RUN = 'run = ["loci", "context_dependence", "sufficiency"]'
@@ -213,12 +213,14 @@ def test_status_and_export_and_report_have_them(copied, monkeypatch, capsys):
 
 
 def test_it_is_an_experiment_that_runs_by_itself(copied):
+    from creme.runner.experiment import parse
     from creme.runner.run import run_experiment
 
     for name in ("dose", "finer", "only_cres"):
         directory = copied.parent / "mini.study" / "stages" / name
         text = (directory / "experiment.toml").read_text()
-        report, alone = run_experiment(text, copied.parent, name, copied.parent / f"{name}.results")
+        experiment = parse(text, name, copied.parent)
+        report, alone = run_experiment(experiment, copied.parent / f"{name}.results")
         assert report.progress.predicted == 0
         within = Results(directory).load(name)
         assert alone.load(name).drop_attrs().identical(within.drop_attrs())
@@ -385,6 +387,37 @@ def test_parameters_may_have_a_table_of_their_own(tmp_path):
     assert Study.from_file(added(tmp_path, nested)) == flat
     assert flat.test("dose").configuration()["copies"] == 3
     assert list(flat.stage_records) == [*STAGES, "dose"]
+
+
+FILE = """
+from creme import Sequence, Test
+import xarray as xr
+
+
+class Half(Test):
+    name = "half"
+    copies: int = 1
+
+    def run(self, locus):
+        (activity,) = yield [locus.sequence]
+        return xr.Dataset({"effect": ("track", activity / 2)})
+"""
+
+
+def test_a_test_in_a_file_of_the_users_own(tmp_path, monkeypatch):
+    mini.write(tmp_path, genes=3)
+    (tmp_path / "my_test.py").write_text(FILE)
+    table = '[stages.mine]\ntest = "python"\nobject = "my_test.py:Half"\n'
+    file = added(tmp_path, table, run='run = ["loci"]')
+    monkeypatch.chdir("/")
+    done = run_study(file)
+    effect = done.table("mine").set_index("locus")["effect"]
+    activity = pd.read_csv(done.path / "selected.tsv", sep="\t").set_index("locus")["activity"]
+    np.testing.assert_allclose(effect, activity / 2, rtol=1e-6)
+    assert run(done.path)[1] == []
+    (tmp_path / "my_test.py").write_text(FILE.replace("/ 2", "/ 3"))
+    with pytest.raises(ResultsError, match="differs in mine: parameters"):
+        run(file)
 
 
 def test_a_list_is_the_toolkits_stages_alone(tmp_path):

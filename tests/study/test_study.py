@@ -190,13 +190,14 @@ def test_datasets_have_categories_and_stages_are_results_directories(whole):
 
 
 def test_every_stage_is_an_experiment_that_runs_by_itself(whole, copy):
+    from creme.runner.experiment import parse
     from creme.runner.run import run_experiment
 
     study, _ = whole
     shutil.copytree(study.path, copy / "mini.study")
     for stage in STAGES[1:]:
         text = (study.path / "stages" / stage / "experiment.toml").read_text()
-        report, results = run_experiment(text, copy, stage, copy / f"{stage}.results")
+        report, results = run_experiment(parse(text, stage, copy), copy / f"{stage}.results")
         assert report.progress.predicted == 0
         alone, within = results.load(stage), Results(study.path / "stages" / stage).load(stage)
         assert alone.drop_attrs().identical(within.drop_attrs())

@@ -60,7 +60,7 @@ few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck
 
 def create(name, tolerance=None, **changes):
     given = {"tile": 200, "seed": 1, "replicates": REPLICATES, **TESTS[name][0], **changes}
-    return registry.create("tests", given | ({} if tolerance is None else {"tolerance": tolerance}))
+    return registry.create("test", given | ({} if tolerance is None else {"tolerance": tolerance}))
 
 
 def measured(test, loci=LOCI, *, model=MODEL, tracks="all", batch_size=None, store=None):
@@ -259,7 +259,7 @@ def test_an_effect_that_is_not_defined_asks_for_no_more(name):
 def test_conformance(name):
     tiles = {"tiles": [(1000, 2000), (20_000, 21_000)]} if "tiles" in TESTS[name][0] else {}
     given = {**TESTS[name][0], "tile": 1000, "replicates": 6, "tolerance": 0.02, **tiles}
-    check_test(lambda: registry.create("tests", given))
+    check_test(lambda: registry.create("test", given))
 
 
 def test_results_say_how_they_were_measured(tmp_path):

@@ -43,7 +43,7 @@ few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthChec
 
 def create(name, **changes):
     common = {} if name == "saturation_mutagenesis" else {"tile": 200, "replicates": 2}
-    return registry.create("tests", {"name": name, "seed": 1, **common, **SUITE[name], **changes})
+    return registry.create("test", {"name": name, "seed": 1, **common, **SUITE[name], **changes})
 
 
 def measured(test, loci, batch_size=None) -> xr.Dataset:
@@ -63,7 +63,7 @@ def alone(name) -> xr.Dataset:
 def test_every_test_of_the_suite_is_here():
     own = {
         name
-        for name, plugin in registry.plugins("tests").items()
+        for name, plugin in registry.plugins("test").items()
         if plugin.target.startswith("creme.suite.")
     }
     assert own == set(SUITE)

@@ -25,7 +25,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000]},
 }
 OWN_TESTS = sorted(
-    name for name, p in registry.plugins("tests").items() if p.target.startswith("creme.suite.")
+    name for name, p in registry.plugins("test").items() if p.target.startswith("creme.suite.")
 )
 PERTURBATIONS: dict[str, dict[str, Any]] = {
     "embed": {"insert": "TGACTCA", "start": 100},
@@ -47,18 +47,16 @@ def test_built_in_models_conform(check, make):
 @pytest.mark.parametrize("name", OWN_TESTS)
 def test_the_suite_conforms(check, name):
     common = {} if name == "saturation_mutagenesis" else {"tile": 1000, "replicates": 2}
-    check(lambda: registry.create("tests", {"name": name, **common, **SUITE.get(name, {})}))
+    check(lambda: registry.create("test", {"name": name, **common, **SUITE.get(name, {})}))
 
 
 @pytest.mark.parametrize("check", perturbation_checks(), ids=str)
 @pytest.mark.parametrize(
     "name",
-    sorted(
-        n for n, p in registry.plugins("perturbations").items() if p.target.startswith("creme.")
-    ),
+    sorted(n for n, p in registry.plugins("perturbation").items() if p.target.startswith("creme.")),
 )
 def test_built_in_perturbations_conform(check, name):
-    check(lambda: registry.create("perturbations", {"name": name, **PERTURBATIONS.get(name, {})}))
+    check(lambda: registry.create("perturbation", {"name": name, **PERTURBATIONS.get(name, {})}))
 
 
 NETWORK = """
@@ -96,7 +94,7 @@ def network(tmp_path):
             **changes,
         }
         given = {"name": "python", "object": tmp_path / "net.py:Net", "grid": grid}
-        return lambda: registry.create("models", {**given, "arguments": {"turned": turned}})
+        return lambda: registry.create("model", {**given, "arguments": {"turned": turned}})
 
     return make
 

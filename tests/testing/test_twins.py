@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
+from pydantic import Field
 from twins import EVERYTHING, MODELS, PERTURBATIONS, TESTS, Local, Twin, edited, local, shuffle
 
+from creme.parameters import Parameters
 from creme.sequence import Sequence
 from creme.testing import (
     Check,
@@ -157,10 +162,95 @@ def test_the_difference_between_batches_is_measured():
 
 
 def test_settings_change_the_fingerprint():
-    class Named(Local):
-        def identity(self):
-            return {"scale": self.scale}
-
-    check_fingerprints(Named(scale=1), Named(scale=2))
+    check_fingerprints(Local(scale=1), Local(scale=2))
     with pytest.raises(ConformanceError, match="same fingerprint"):
-        check_fingerprints(Local(scale=1), Local(scale=2))
+        check_fingerprints(Local(scale=1, rows=1), Local(scale=1, rows=2))
+
+
+(SETTINGS,) = [check for check in model_checks() if str(check) == "settings"]
+
+
+def test_the_forgotten_setting_is_named():
+    with pytest.raises(ConformanceError, match=r"with scale = 3\.0 predictions are others"):
+        SETTINGS(local("forgotten"))
+    with pytest.raises(ConformanceError, match="with rounded = True predictions are others"):
+        SETTINGS(local("marked"))
+
+
+def test_settings_that_could_not_be_varied_are_named():
+    assert SETTINGS(local()) == "not varied: defect"
+
+
+class Kind(Enum):
+    ONE = 1
+    TWO = 2
+
+
+class Inner(Parameters):
+    factor: float = 1.0
+    name: str = ""
+
+
+class Varied(Local):
+    """Its output is multiplied by a setting of each kind, which `hidden` leaves out."""
+
+    hidden: str = ""
+    yes: bool = False
+    literal: Literal["a", "b"] = "a"
+    kind: Kind = Kind.ONE
+    number: int = Field(8, ge=8, multiple_of=8)
+    maybe: int | None = None
+    limited: Annotated[float, Field(le=1.0)] = 1.0
+    inner: Inner = Inner()
+    file: Path | None = None
+
+    def identity(self):
+        name, _, part = self.hidden.partition(".")
+        settings = super().identity()
+        if part:
+            del settings[name][part]
+        elif name:
+            del settings[name]
+        return settings
+
+    def predict(self, onehot):
+        factor = 1 + self.yes + ord(self.literal) + self.kind.value + self.number
+        return super().predict(onehot) * np.float32(
+            factor + (self.maybe or 0) + self.limited + self.inner.factor
+        )
+
+
+@pytest.mark.parametrize(
+    ("hidden", "value"),
+    [
+        ("yes", "True"),
+        ("literal", "'b'"),
+        ("kind", "<Kind.TWO: 2>"),
+        ("number", "16"),
+        ("maybe", "1"),
+        ("limited", "0.5"),
+        ("inner.factor", "Inner"),
+    ],
+)
+def test_settings_of_each_kind_are_varied(hidden, value):
+    expected = rf"^with {re.escape(hidden)} = {re.escape(value)}.* predictions are others"
+    with pytest.raises(ConformanceError, match=expected):
+        SETTINGS(lambda: Varied(hidden=hidden))
+
+
+def test_what_is_not_varied_is_named():
+    assert SETTINGS(Varied) == "not varied: defect, hidden, inner.name, file"
+
+
+class Free(Local):
+    """None of its settings has another value that could be derived."""
+
+    scale: Literal[1.0] = 1.0  # type: ignore[assignment]
+    reach: Literal[9] = 9  # type: ignore[assignment]
+    rows: Literal[16] = 16  # type: ignore[assignment]
+    rounded: Literal[False] = False  # type: ignore[assignment]
+
+
+def test_a_model_of_which_no_setting_can_be_varied_is_not_checked():
+    with pytest.raises(NotChecked, match="no other value is known of any setting: defect, scale"):
+        SETTINGS(Free)

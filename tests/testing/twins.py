@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from creme.errors import ModelError
-from creme.model import Model, Track, TrackTable
+from creme.model import Model, NotInFingerprint, Track, TrackTable
 from creme.perturbation import Perturbation
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.sequence import Edit, Mutant, Sequence
@@ -48,6 +48,8 @@ class Local(Model):
     defect: str = ""
     scale: float = 1.0
     reach: int | None = 9
+    rows: NotInFingerprint[int] = 16
+    rounded: NotInFingerprint[bool] = False
 
     @property
     def input_length(self) -> int:
@@ -83,11 +85,15 @@ class Local(Model):
         return TrackTable((first, second))
 
     def identity(self) -> dict[str, Any]:
-        known: dict[str, dict[str, Any]] = {
-            "tuple": {"tuple": (1, 2)},
-            "number": {"number": self._number},
-        }
-        return known.get(self.defect, {})
+        settings = super().identity()
+        match self.defect:
+            case "tuple":
+                return {**settings, "tuple": (1, 2)}
+            case "number":
+                return {**settings, "number": self._number}
+            case "forgotten":
+                return {name: value for name, value in settings.items() if name != "scale"}
+        return settings
 
     @cached_property
     def _number(self) -> int:
@@ -159,6 +165,8 @@ class Local(Model):
         match self.defect:
             case "dtype":
                 return out.astype(np.float64)
+            case "marked":
+                return np.round(out, 2) if self.rounded else out
             case "nan":
                 out[1:, 0, 0] = np.nan
             case "all N":
@@ -213,7 +221,7 @@ MODELS = [
     Twin("input_views", "as in memory"),
     Twin("output_not_reused", "buffer"),
     Twin("deterministic", "noise"),
-    Twin("deterministic", "new weights"),
+    Twin("deterministic", "new weights", frozenset({"settings"})),
     Twin("batch_size", "row"),
     Twin("batch_of_one", "squeezed", EVERYTHING),
     Twin("empty_batch", "empty"),
@@ -222,6 +230,8 @@ MODELS = [
     Twin("pickles", "pickle"),
     Twin("fingerprint", "tuple"),
     Twin("fingerprint", "number", frozenset({"pickles"})),
+    Twin("settings", "forgotten"),
+    Twin("settings", "marked"),
     Twin("written_with_results", "environment"),
 ]
 

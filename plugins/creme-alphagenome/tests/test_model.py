@@ -387,9 +387,9 @@ def test_a_pickle_holds_the_settings_alone(service):
 
 
 def test_the_plugin_is_registered_and_its_import_is_light():
-    assert plugins("models")["alphagenome"].distribution == "creme-alphagenome"
-    assert plugins("models")["alphagenome"].missing() == []
-    model = create("models", {"name": "alphagenome", "output": "cage"})
+    assert plugins("model")["alphagenome"].distribution == "creme-alphagenome"
+    assert plugins("model")["alphagenome"].missing() == []
+    model = create("model", {"name": "alphagenome", "output": "cage"})
     assert isinstance(model, AlphaGenome)
     code = (
         "import sys, creme_alphagenome; from creme_alphagenome import AlphaGenome; "

@@ -237,12 +237,12 @@ def test_the_plugin_is_listed_and_asks_nobody(address, here, monkeypatch):
 def test_the_example_is_ready_to_run(service, monkeypatch, genome, tmp_path):
     text = EXAMPLE.read_text()
     with pytest.raises(GenomeError, match=r"gencode.* does not exist"):
-        Plan.of(parse(text), EXAMPLE.parent)
+        Plan.of(parse(text, folder=EXAMPLE.parent))
     genes = 'genes = ["GATA1", "MYC", "HBG1", "LMO2"]'
     assert genes in text
     here = text.replace("hg38.fa", str(genome.fasta)).replace(genes, "")
     here = here.replace('gtf = "gencode.v46.annotation.gtf.gz"', f'bed = "{genome.bed}"')
-    plan = Plan.of(parse(here), tmp_path)
+    plan = Plan.of(parse(here, folder=tmp_path))
     assert [plan.model.tracks[k].name for k in plan.selection.tracks] == [f"hCAGE {K562} +"]
     assert plan.selection.bins == (plan.model.tss_bin() - 1, plan.model.tss_bin())
     asked = {sequence.digest for task in plan.tasks() for sequence in _asked(task)}
@@ -253,7 +253,7 @@ def test_the_example_is_ready_to_run(service, monkeypatch, genome, tmp_path):
     monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "empty"))
     monkeypatch.delenv("ALPHAGENOME_API_KEY")
     with pytest.raises(ModelError, match="needs an API key in the environment variable"):
-        Plan.of(parse(text), EXAMPLE.parent)
+        Plan.of(parse(text, folder=EXAMPLE.parent))
 
 
 def _asked(task):

@@ -271,9 +271,9 @@ def test_the_published_grid_and_tracks(data, published):
 
 def test_the_example_is_ready_for_its_files(published, data, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    experiment = parse((ROOT / "examples" / "borzoi_k562.toml").read_text())
+    experiment = parse((ROOT / "examples" / "borzoi_k562.toml").read_text(), folder=tmp_path)
     with pytest.raises(ModelError) as caught:
-        Plan.of(experiment, tmp_path)
+        Plan.of(experiment)
     said = str(caught.value)
     assert "creme models fetch borzoi" in said
     assert "huggingface-cli download johahi/borzoi-replicate-0" in said

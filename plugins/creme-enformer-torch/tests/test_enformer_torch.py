@@ -184,9 +184,9 @@ def test_the_published_grid_and_tracks(published, data):
 
 def test_the_example_is_ready_for_its_files(published, data, tmp_path, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
-    experiment = parse((ROOT / "examples" / "enformer_k562.toml").read_text())
+    experiment = parse((ROOT / "examples" / "enformer_k562.toml").read_text(), folder=tmp_path)
     with pytest.raises(ModelError) as caught:
-        Plan.of(experiment, tmp_path)
+        Plan.of(experiment)
     said = str(caught.value)
     assert "creme models fetch enformer-torch" in said
     assert "huggingface-cli download EleutherAI/enformer-official-rough" in said

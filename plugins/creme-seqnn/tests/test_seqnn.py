@@ -134,7 +134,7 @@ def test_what_shaped_the_training_alone_is_no_part_of_the_fingerprint(data, tmp_
 
 
 def test_registered():
-    assert registry.load("models", "seqnn") is SeqNN
+    assert registry.load("model", "seqnn") is SeqNN
 
 
 def test_wrong_length(model):

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr
 
 from creme.errors import ModelError
+from creme.fingerprint import NotInFingerprint
 from creme.model import Model
 from creme.parameters import pickled
 
@@ -28,7 +29,7 @@ class LoadedModel(Model):
     frameworks: ClassVar[tuple[str, ...]] = ()
     """Modules whose versions are kept with the results; `load` imports them."""
 
-    device: str = Field(
+    device: NotInFingerprint[str] = Field(
         "auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N"
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from creme.fingerprint import NotInFingerprint
 from creme.model import Model, Selection
 
 Features = tuple[Any, ...]
@@ -29,7 +30,8 @@ class SplitModel(Model):
     branches of a U-Net).
     """
 
-    exact: Literal["windowed", "full"] = Field(
+    # In the fingerprint nevertheless, but not in the settings' place: see `_fingerprinted`.
+    exact: NotInFingerprint[Literal["windowed", "full"]] = Field(
         "windowed",
         description="compute the part of the trunk that an edit changed, or all of it every time; "
         "both are exact up to rounding",

@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 import warnings
 from typing import Any
 
 
 def main() -> None:
     """Run the command line; mistakes end in a sentence and exit status 2, never a traceback."""
+    try:
+        _run()
+    except SystemExit as ended:
+        _leave_model(ended)
+        raise
+
+
+def _leave_model(ended: SystemExit) -> None:
+    """End the process now if a model's thread was left behind, which may never return.
+
+    The interpreter's own end would wait for it, or for the device that it uses.
+    """
+    module = sys.modules.get("creme.inference.model_thread")
+    if module and any(thread.name == module.NAME for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
+
+
+def _run() -> None:
     from creme.cli.app import app
     from creme.errors import CremeError
 

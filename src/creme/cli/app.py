@@ -81,12 +81,11 @@ def run(
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
     from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import read_text
+    from creme.runner.experiment import Experiment
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
-    text = read_text(file)
-    raise typer.Exit(execute(text, file.parent, str(file), output, profile=profile))
+    raise typer.Exit(execute(Experiment.from_file(file), output, profile=profile))
 
 
 @app.command()
@@ -96,6 +95,7 @@ def resume(directory: Directory) -> None:
     from creme.errors import ResultsError
     from creme.results.directory import EXPERIMENT, Results
     from creme.results.kind import Kind, kind_of, mistaken
+    from creme.runner.experiment import parse
     from creme.study.folder import of_study
 
     if kind_of(directory) is not Kind.RESULTS and (
@@ -110,7 +110,8 @@ def resume(directory: Directory) -> None:
         )
     text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
     folder = Path(results.state()["folder"])
-    raise typer.Exit(execute(text, folder, str(results.path / EXPERIMENT), directory))
+    experiment = parse(text, str(results.path / EXPERIMENT), folder)
+    raise typer.Exit(execute(experiment, directory))
 
 
 @app.command()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from creme.cli.terminal import err, out, progress, table
+from creme.runner.experiment import Experiment
 from creme.runner.run import run_experiment
 
 _ABOUT = {
@@ -20,15 +21,13 @@ _ABOUT = {
 }
 
 
-def execute(
-    text: str, folder: Path, title: str, output: Path | None, *, profile: bool = False
-) -> int:
-    """Run an experiment's text; returns the exit status.
+def execute(experiment: Experiment, output: Path | None, *, profile: bool = False) -> int:
+    """Run an experiment; returns the exit status.
 
     With `profile`, a table says where the time went.
     """
     began = time.monotonic()
-    report, results = run_experiment(text, folder, title, output, progress=progress)
+    report, results = run_experiment(experiment, output, progress=progress)
     counts = report.progress
     seconds = time.monotonic() - began
     out.print(

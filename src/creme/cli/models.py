@@ -30,7 +30,7 @@ def list_models() -> None:
     from creme.files.fetch import place
 
     rows, without_sets = [], []
-    for name, plugin in registry.plugins("models").items():
+    for name, plugin in registry.plugins("model").items():
         try:
             sets = plugin.load().downloads
         except PluginError as error:
@@ -64,7 +64,7 @@ def fetch_model(
     from creme.cli.terminal import out, table
     from creme.files.fetch import FetchError, ask, fetch, free_space, kept, noted_digest, place
 
-    chosen = _chosen(name, registry.load("models", name).downloads, sets)
+    chosen = _chosen(name, registry.load("model", name).downloads, sets)
     folder = _folder(name, to)
     rows, needed, space = [], 0, 0
     unknown = False

@@ -26,7 +26,7 @@ def plugins(context: typer.Context) -> None:
 
     # Plain text: a library for tables takes as long to import as all of this.
     for kind in registry.KINDS:
-        typer.echo(kind)
+        typer.echo(f"{kind}s")
         for plugin in registry.plugins(kind).values():
             missing = plugin.missing()
             lacks = f"  needs: pip install {' '.join(missing)}" if missing else ""
@@ -47,7 +47,7 @@ def check(
         typer.Option("--set", help="KEY=VALUE of a parameter, as in the file; may be repeated"),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help="models, perturbations or tests, where a name is of several")
+        str | None, typer.Option(help="model, perturbation or test, where a name is of several")
     ] = None,
     example: Annotated[
         Path | None,
@@ -59,20 +59,20 @@ def check(
     from creme.cli.terminal import err, out, table
     from creme.testing.checks import outcomes
 
-    kind = _kind(name, kind)
+    kind = _kind(name, kind, file)
     make = _maker(kind, name, file, _parameters(given or []))
     described = make()
     checks = _checks(kind, described)
     if example is not None:
-        if kind != "models":
+        if kind != "model":
             raise ConfigError("--example is for models: others have no predictions")
         checks.append(_example(example))
     rows, failed = [], 0
     with err.status("") as status:
-        found = outcomes(checks, make)
+        results = outcomes(checks, make)
         for number, each in enumerate(checks, start=1):
             status.update(f"{number} of {len(checks)}: {each}")
-            outcome = next(found)
+            outcome = next(results)
             failed += outcome.state == "failed"
             reason = f": {outcome.reason}" if outcome.reason else ""
             rows.append([str(each), each.about, f"{outcome.state}{reason}"])
@@ -82,59 +82,65 @@ def check(
         raise typer.Exit(1)
 
 
-def _kind(name: str, kind: str | None) -> str:
-    """The one kind of plugin that has the name."""
+def _kind(name: str, kind: str | None, file: Path | None) -> str:
+    """The one kind of plugin that has the name: where several have, the one that a file has."""
     from creme import registry
 
     if kind is not None:
         if kind not in registry.KINDS:
             raise ConfigError(f"--kind {kind}: give one of {listing(registry.KINDS)}")
         return kind
-    found = [each for each in registry.KINDS if name in registry.plugins(each)]
-    if len(found) > 1:
-        raise ConfigError(
-            f"{name!r} is one of the {' and of the '.join(found)}: choose with --kind"
-        )
-    if not found:
+    kinds = [each for each in registry.KINDS if name in registry.plugins(each)]
+    if file is not None and (len(kinds) > 1 or name == registry.PYTHON):
+        tables = _read(file)
+        kinds = [each for each in registry.KINDS if _table(tables, each, name)] or kinds
+    if len(kinds) > 1:
+        raise ConfigError(f"{name!r} is a {', a '.join(kinds)}: choose with --kind")
+    if not kinds:
         everything = [each for kind in registry.KINDS for each in registry.plugins(kind)]
         raise PluginError(
             f"nothing is called {name!r}{nearest(name, everything)}; 'creme plugins' lists what is "
             f"installed"
         )
-    return found[0]
+    return kinds[0]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    from creme.runner.experiment import parse_toml, read_text
+
+    return parse_toml(read_text(file), str(file))
 
 
 def _parameters(given: list[str]) -> dict[str, Any]:
     """Parameters as written on the command line: TOML values, or else text."""
-    found: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
     for text in given:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {text!r}: give KEY=VALUE")
         try:
-            found[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+            parameters[key.strip()] = tomllib.loads(f"value = {value}")["value"]
         except tomllib.TOMLDecodeError:
-            found[key.strip()] = value
-    return found
+            parameters[key.strip()] = value
+    return parameters
 
 
 def _maker(kind: str, name: str, file: Path | None, changes: dict[str, Any]) -> Callable[[], Any]:
     """What makes the plugin anew, from the tables of a file and changes to them."""
-    from creme import registry
-    from creme.runner.experiment import build_model, parse_toml, read_text
+    from creme import file_plugins, registry
+    from creme.runner.experiment import build_model
 
-    if file is None:
-        folder, found = Path(), {} if kind == "models" else {"name": name}
-    else:
-        folder, found = file.parent, _table(parse_toml(read_text(file), str(file)), kind, name)
-        if not found:
-            raise ConfigError(f"{file} has no {kind[:-1]} {name!r}")
-    if kind == "models":
-        model = {**found, "plugin": name, **changes}
+    folder, table = Path(), {} if kind == "model" else {"name": name}
+    if file is not None:
+        folder, table = file.parent, _table(_read(file), kind, name)
+        if not table:
+            raise ConfigError(f"{file} has no {kind} {name!r}")
+    if kind == "model":
+        model = {**table, "plugin": name, **changes}
         return lambda: build_model(model, folder)[0]
-    spec = {**found, **changes}
+    spec = {**table, **changes}
     spec.pop("label", None)
-    return lambda: registry.create(kind, spec)
+    return lambda: registry.create(kind, file_plugins.resolved(spec, folder))
 
 
 def _table(tables: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
@@ -143,10 +149,10 @@ def _table(tables: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
     That of a perturbation is the first that one of the tests uses.
     """
     model, tests = tables.get("model"), tables.get("tests", [])
-    if kind == "models":
+    if kind == "model":
         return model if isinstance(model, dict) and model.get("plugin") == name else {}
     tests = [test for test in tests if isinstance(test, dict)]
-    for table in tests if kind == "tests" else [test.get("perturbation") for test in tests]:
+    for table in tests if kind == "test" else [test.get("perturbation") for test in tests]:
         if table == name:
             return {"name": name}
         if isinstance(table, dict) and table.get("name") == name:
@@ -159,7 +165,7 @@ def _checks(kind: str, described: Any) -> list[Check]:
     from creme.adapters.split import SplitModel
     from creme.testing import Check, model_checks, perturbation_checks, test_checks
 
-    of = {"models": model_checks, "perturbations": perturbation_checks, "tests": test_checks}
+    of = {"model": model_checks, "perturbation": perturbation_checks, "test": test_checks}
     if not isinstance(described, SplitModel):
         return of[kind]()
     from creme.testing.split import check_split

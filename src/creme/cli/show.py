@@ -80,7 +80,9 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         _show_test(label, dataset, shown, top)
         units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:
-            out.print(f"{label}: {units.finished} of {units.of} units are there.", highlight=False)
+            out.print(
+                f"{label}: {units.finished} of {units.of} units are finished.", highlight=False
+            )
 
 
 def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
@@ -216,16 +218,16 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
 
 
 def show_store(path: Path) -> None:
-    """What a store holds, source by source; `path` may be an experiment file."""
+    """Print the contents of a store, source by source; `path` may be an experiment file."""
     from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import read
+    from creme.runner.experiment import Experiment
     from creme.store import Store
 
     url = None
     if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
         raise StoreError(str(mistaken(path, "a store or an experiment file")))
     if path.is_file():
-        experiment = read(path)
+        experiment = Experiment.from_file(path)
         path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
     if not path.is_dir():
         raise StoreError(f"there is no store {path}")

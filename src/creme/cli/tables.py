@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_ending(path: Path) -> None:
-    """Whether a table can be written there.
+    """Check that a table can be written there.
 
     Raises
     ------

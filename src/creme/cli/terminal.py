@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 
 from creme.errors import CremeWarning
@@ -48,73 +45,11 @@ def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -
 def progress(
     plan: Plan,
 ) -> Iterator[tuple[Callable[[Progress], None], Callable[[Scheduler], None]]]:
-    """A progress bar, and Ctrl-C that stops after the batch in flight.
+    """A run's progress on standard error, and Ctrl-C that stops after the batch in flight.
 
-    Where standard error is no terminal, a line every half minute takes the bar's place.
+    SIGTERM does the same. A second Ctrl-C raises KeyboardInterrupt.
     """
-    scheduler: Scheduler | None = None
-    asked = False
+    from creme.runner.progress_bar import ConsoleDisplay, shown
 
-    def end(running: Scheduler) -> None:
-        err.print("Stopping after the batch in flight; Ctrl-C again to stop at once.")
-        running.stop()
-
-    # Before there is a scheduler it is only remembered: what is imported meanwhile may swallow an
-    # exception, and may be what printing needs.
-    def stop(_signal: int, _frame: Any) -> None:
-        nonlocal asked
-        asked = True
-        # A second Ctrl-C does not wait for the batch.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if scheduler is not None:
-            end(scheduler)
-
-    def on_start(started: Scheduler) -> None:
-        nonlocal scheduler
-        scheduler = started
-        if asked:
-            end(started)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        with _shown(plan) as on_progress:
-            yield on_progress, on_start
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _shown(plan: Plan) -> Iterator[Callable[[Progress], None]]:
-    """The bar, or the lines in its place."""
-    # Searches decide on their way how much they ask for.
-    total = plan.size()
-    of_all = "" if total is None else f" of {total}"
-    bar = Bar(
-        SpinnerColumn(),
-        BarColumn(),
-        TextColumn(f"{{task.completed}}{of_all} sequences"),
-        TextColumn("{task.fields[rate]:.1f} predictions/s"),
-        TextColumn("{task.fields[reused]} cache hits"),
-        TimeRemainingColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    )
-    job = bar.add_task("run", total=total, rate=0.0, reused=0)
-    began = told = time.monotonic()
-
-    def on_progress(now: Progress) -> None:
-        nonlocal told
-        moment = time.monotonic()
-        if moment - told < (0.2 if err.is_terminal else 30.0):
-            return
-        told = moment
-        rate = now.predicted / (moment - began)
-        reused = now.stored + now.repeated
-        bar.update(job, completed=now.asked, rate=rate, reused=reused)
-        if not err.is_terminal:
-            err.print(
-                f"{now.asked}{of_all} sequences, {rate:.1f} predictions/s, {reused} cache hits"
-            )
-
-    with bar:
-        yield on_progress
+    with shown(ConsoleDisplay(plan, err), err.print, (signal.SIGINT, signal.SIGTERM)) as calls:
+        yield calls

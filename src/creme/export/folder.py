@@ -124,7 +124,7 @@ def _about(view: ResultsView) -> dict[str, Any]:
         "results": list(view.tests),
         "categories": categories.configuration(),
         "classes": classes.configuration(),
-        "model": json.loads(attributes.get("model", "{}")),
+        "model": view.model,
         "seed": attributes.get("seed", ""),
         "creme_version": attributes.get("creme_version", ""),
     }

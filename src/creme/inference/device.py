@@ -149,8 +149,10 @@ class Device:
         """As much at once as memory allows."""
         try:
             return self._forward(batch)
-        except Exception as error:
-            if not self.model.is_out_of_memory(error):
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) or not self.model.is_out_of_memory(error):
                 raise self._failed(error, len(batch)) from error
             # What the frames hold is memory too.
             failure: Exception = error.with_traceback(None)
@@ -169,13 +171,13 @@ class Device:
 
     def _forward(self, batch: Batch) -> NDArray[np.float32]:
         if self._windowed is not None:
-            given = self._windowed.predict(batch.coded or batch.sequences)
+            output = self._windowed.predict(batch.coded or batch.sequences)
         else:
             onehot = batch.onehot
             if onehot is None:
                 onehot = self._buffer(len(batch)).write(batch.sequences)
-            given = self.model.predict_selected(onehot, self.selection)
-        values = np.asarray(given)
+            output = self.model.predict_selected(onehot, self.selection)
+        values = np.asarray(output)
         expected = (len(batch), *self.selection.shape)
         if values.shape != expected:
             raise ModelError(
@@ -194,8 +196,8 @@ class Device:
         afresh.predict([first.sequences[0].base])
         return afresh.predict(first.sequences)[0]
 
-    def _failed(self, error: Exception, n: int) -> CremeError:
-        """What to raise of an error that is none of memory."""
+    def _failed(self, error: BaseException, n: int) -> CremeError:
+        """The error of a model that failed, whatever it raised: SystemExit would end a thread."""
         if isinstance(error, CremeError):
             return error
         return ModelError(
@@ -210,8 +212,10 @@ class Device:
         self._compared.add(size)
         try:
             alone = self._alone(batch)
-        except Exception as error:
-            if self.model.is_out_of_memory(error):
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception) and self.model.is_out_of_memory(error):
                 return
             raise self._failed(error, 1) from error
         apart = float(np.abs(values[0] - alone).max(initial=0.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,7 +12,8 @@ from pydantic import Field, model_validator
 
 from creme.adapters.described import DescribedModel, Description
 from creme.adapters.torch_model import arithmetic
-from creme.errors import ConfigError, ModelError
+from creme.errors import ModelError, PluginError
+from creme.file_plugins import load_object
 from creme.files.digests import digest
 
 
@@ -121,21 +121,7 @@ class PythonModel(DescribedModel):
         return built
 
     def _maker(self) -> Any:
-        module = types.ModuleType(f"creme_user_{self.file.stem}")
-        module.__file__ = str(self.file)
-        sys.modules[module.__name__] = module
         try:
-            # Not by the import system: bytecode of an earlier version may pass for this one's.
-            code = compile(self.file.read_bytes(), self.file, "exec", dont_inherit=True)
-            exec(code, vars(module))
-        except Exception as error:
-            raise ModelError(
-                f"{self.file} cannot be run: {type(error).__name__}: {error}"
-            ) from error
-        try:
-            return getattr(module, self.builder)
-        except AttributeError:
-            known = [name for name in vars(module) if not name.startswith("_")]
-            raise ConfigError(
-                f"{self.file} has no {self.builder!r}: it has {', '.join(known) or 'nothing'}"
-            ) from None
+            return load_object(self.file, self.builder)
+        except PluginError as error:
+            raise ModelError(str(error)) from error

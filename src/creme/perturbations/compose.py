@@ -31,7 +31,7 @@ class Compose(Perturbation):
     @field_serializer("steps")
     def _tables(self, steps: list[Perturbation]) -> list[dict[str, Any]]:
         """Tables to make the steps again: their parameters and, unlike pydantic's, their names."""
-        return [{"name": step.name, **step.configuration()} for step in steps]
+        return [registry.specification(step) for step in steps]
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Apply all; the k-th step, from 0, gets the seed ``derive(seed, "step", k)``."""
@@ -48,6 +48,6 @@ def _build_step(step: Any) -> Perturbation:
     if not isinstance(step, str | Mapping):
         raise ValueError(f"a step is a perturbation, a name or a table, not {step!r}")
     try:
-        return registry.create("perturbations", step)
+        return registry.create("perturbation", step)
     except CremeError as error:
         raise ValueError(str(error)) from None

@@ -51,9 +51,9 @@ class ExperimentResults(ResultsView):
     @property
     def tests(self) -> tuple[str, ...]:
         """Labels of the tests that have results, in the order of the experiment file."""
-        there = {*self._results.labels(), *self._results.partial()}
-        ordered = [label for label in self._tests if label in there]
-        return (*ordered, *sorted(there - set(ordered)))
+        labels = {*self._results.labels(), *self._results.partial()}
+        ordered = [label for label in self._tests if label in labels]
+        return (*ordered, *sorted(labels - set(ordered)))
 
     @property
     def _tests(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What lies at a path: an experiment file, a study file, a results directory, a study, a store."""
+"""The kind of a path: an experiment file, a study file, a results directory, a study, a store."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from creme.results.directory import STATE
 
 STUDY_STATE = "study.json"
-"""What only the folder of a study has."""
+"""A file that only the folder of a study has."""
 STORE_INDEX = "index.sqlite"
-"""What only a store has, unless its index is on a database server."""
+"""A file that only a store has, unless its index is on a database server."""
 STORE_IDENTITY = "store.id"
 
 
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 def kind_of(path: str | Path) -> Kind:
-    """The kind of what lies at a path; files are told apart by what is in them.
+    """The kind of what lies at a path; the kind of a file is read from its content.
 
     A file is an experiment file if it is TOML with ``[[tests]]``, or with what else only
     experiment files have; other TOML with ``[model]`` or ``[loci]`` is a study file.
@@ -68,24 +68,24 @@ def _kind_of_file(path: Path) -> Kind:
     return Kind.STUDY_FILE if keys & {"model", "loci"} else Kind.OTHER
 
 
-def mistaken(path: str | Path, wanted: str) -> str | None:
+def mistaken(path: str | Path, takes: str) -> str | None:
     """A sentence for who gave a path of another kind than a command takes.
 
     Parameters
     ----------
     path : str or Path
-    wanted : str
-        What was wanted, such as "a results directory".
+    takes : str
+        What the command takes, such as "a results directory".
 
     Returns
     -------
     str or None
-        What it is and which command takes it; None where nothing is known of it.
+        Its kind, and the command that takes it; None for a path of no kind.
     """
     path = Path(path)
     kind = kind_of(path)
     advice = _advice(path, kind)
-    return None if advice is None else f"{path} is {kind.value}, not {wanted}: {advice}"
+    return None if advice is None else f"{path} is {kind.value}, not {takes}: {advice}"
 
 
 def _advice(path: Path, kind: Kind) -> str | None:

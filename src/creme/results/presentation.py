@@ -43,12 +43,16 @@ def presentation_of(
     """
     name = str(dataset.attrs.get("test", label))
     declared = declared or _of_class(name)
-    attributes = dataset.attrs
-    measure = str(attributes.get("measure", declared.measure if declared else ""))
-    neutral = _number(attributes.get("neutral", declared.neutral if declared else math.nan))
+
+    def text(key: str, default: str = "") -> str:
+        own = dataset.attrs.get(key)
+        return own if isinstance(own, str) else getattr(declared, key, default)
+
+    measure = text("measure")
+    neutral = _number(dataset.attrs.get("neutral"), getattr(declared, "neutral", math.nan))
     if measure not in dataset.data_vars:
         measure, neutral = _guessed(dataset)
-    along = str(attributes.get("along", declared.along if declared else _along(dataset, measure)))
+    along = text("along", _along(dataset, measure))
     if along and along not in dataset.dims:
         along = _along(dataset, measure)
     words = label.replace("_", " ").replace("-", " ")
@@ -56,28 +60,27 @@ def presentation_of(
         test=name,
         measure=measure,
         neutral=neutral,
-        title=str(attributes.get("title", declared.title if declared else ""))
-        or words[:1].upper() + words[1:],
-        summary=str(attributes.get("summary", declared.summary if declared else "")),
+        title=text("title") or words[:1].upper() + words[1:],
+        summary=text("summary"),
         along=along,
     )
 
 
 def _of_class(name: str) -> Presentation | None:
-    """What the installed test says; None for one that is not installed, or cannot be imported."""
-    if name not in registry.plugins("tests"):
+    """That of the installed test; None for one that is not installed, or cannot be imported."""
+    if name not in registry.plugins("test"):
         return None
     try:
-        return registry.load("tests", name).presentation()  # type: ignore[no-any-return]
+        return registry.load("test", name).presentation()  # type: ignore[no-any-return]
     except PluginError:
         return None
 
 
-def _number(value: object) -> float:
+def _number(value: object, default: float) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        return math.nan
+        return default
 
 
 def _guessed(dataset: xr.Dataset) -> tuple[str, float]:

@@ -78,7 +78,7 @@ class ResultsView(ABC):
     @property
     @abstractmethod
     def tests(self) -> tuple[str, ...]:
-        """Labels of the tests that have results, whole or of some units; of a study its stages."""
+        """Labels of the tests with results of all or of some units; of a study its stages."""
 
     @property
     @abstractmethod
@@ -125,16 +125,16 @@ class ResultsView(ABC):
 
     @abstractmethod
     def _absent(self, label: str) -> ResultsError:
-        """Why there are no results of a test."""
+        """The error for a test without results, with the reason."""
 
     @property
     @abstractmethod
     def _identity(self) -> SequenceOf[dict[str, Any]]:
-        """What makes the experiments that these results are of: that of each stage."""
+        """The identity of the experiment, or of each stage: JSON values by section."""
 
     @property
     def sections(self) -> dict[str, Any]:
-        """What makes these results and no others, by section of the file: JSON values."""
+        """The identity of the results, by section of the file: JSON values."""
         return dict(self.raw.get("identity", {}))
 
     def open(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
@@ -256,10 +256,12 @@ class ResultsView(ABC):
 
         parts = [self._loci_of(label) for label in self.tests]
         whole = pd.concat([part for part in parts if part is not None] or [_no_loci()])
-        # The first test that knows an activity says it.
-        known = whole.sort_values("activity", na_position="last", key=lambda column: column.isna())
+        # The activity is that of the first test that measured one.
+        activity_first = whole.sort_values(
+            "activity", na_position="last", key=lambda column: column.isna()
+        )
         place = {name: row for row, name in enumerate(dict.fromkeys(whole["locus"]))}
-        first = known.drop_duplicates("locus")
+        first = activity_first.drop_duplicates("locus")
         return first.sort_values("locus", key=lambda names: names.map(place), ignore_index=True)
 
     def _loci_of(self, label: str) -> pd.DataFrame | None:
@@ -306,8 +308,8 @@ class ResultsView(ABC):
         recorded = self.raw.get("model")
         if isinstance(recorded, dict):
             return recorded
-        found = self._attribute("model")
-        return found if isinstance(found, dict) else {}
+        attribute = self._attribute("model")
+        return attribute if isinstance(attribute, dict) else {}
 
     @property
     def readouts(self) -> list[dict[str, Any]]:

@@ -1,40 +1,46 @@
-"""The experiment file: one TOML that is all that a run needs."""
+"""The experiment file: one TOML that is all that a run needs, and its object in Python."""
 
 from __future__ import annotations
 
-import re
 import tomllib
+import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, PrivateAttr
+from pydantic_core import PydanticSerializationError
 
-from creme import registry
-from creme.errors import ConfigError
+from creme.errors import ConfigError, CremeWarning
 from creme.genome import LociConfig
-from creme.model import Model, Readout, Selection
+from creme.model import Readout
 from creme.parameters import Parameters
-from creme.test import Test
+from creme.runner.tables import FolderName as FolderName
+from creme.runner.tables import build_model as build_model
+from creme.runner.tables import build_tests as build_tests
+from creme.runner.tables import select as select
 
-_FILE_NAME = re.compile(r"[\w][\w.+-]*")
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-
-def _a_folder_name(name: str) -> str:
-    if not _FILE_NAME.fullmatch(name):
-        raise ValueError("use letters, digits, and . _ + - only: it names a folder")
-    return name
-
-
-FolderName = Annotated[str, AfterValidator(_a_folder_name)]
-
+    from creme.results.view import ExperimentResults
+    from creme.runner.planned_run import PlannedRun
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
+
+_WARNED_ONE_BY_ONE = 5
 
 
 class Experiment(Parameters):
     """An experiment as its file describes it.
 
-    Relative paths are relative to the folder of the file.
+    Relative paths are relative to the folder of the file, or to the current directory for an
+    object that is made in Python.
+
+    Examples
+    --------
+    >>> experiment = Experiment.from_file("experiment.toml")   # doctest: +SKIP
+    >>> print(experiment.plan())                               # doctest: +SKIP
+    >>> results = experiment.run()                             # doctest: +SKIP
     """
 
     name: FolderName = Field(description="names the results directory")
@@ -56,20 +62,161 @@ class Experiment(Parameters):
     readouts: list[Readout] = Field(default=[], description="activities that are read")
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
+    _folder: Path = PrivateAttr(default_factory=Path)
+    _text: str | None = PrivateAttr(default=None)
+    _title: str = PrivateAttr(default="")
 
-KEPT = ("tracks", "strand", "bins")
-"""Keys of the table [model] that choose what is kept; the others are the plugin's."""
+    @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read an experiment file.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+        """
+        path = Path(path).expanduser()
+        return cls._from_text(read_text(path), str(path), path.parent)
+
+    @classmethod
+    def _from_text(cls, text: str, title: str, folder: Path) -> Self:
+        table = parse_toml(text, title)
+        try:
+            experiment = cls(**table)
+        except ConfigError as error:
+            raise ConfigError(f"{title}: {str(error).removeprefix('Experiment: ')}") from None
+        experiment._folder, experiment._text, experiment._title = folder, text, title
+        return experiment
+
+    @property
+    def folder(self) -> Path:
+        """The folder that relative paths start from."""
+        return self._folder
+
+    @property
+    def title(self) -> str:
+        """What errors call the experiment: its file, or its name."""
+        return self._title or f"experiment {self.name!r}"
+
+    @property
+    def store_path(self) -> Path:
+        """The store's directory."""
+        return self._folder / Path(self.store).expanduser()
+
+    @property
+    def results_path(self) -> Path:
+        """The results directory, unless a run is given another."""
+        return self._folder / Path(self.results or f"{self.name}.results").expanduser()
+
+    @property
+    def text(self) -> str:
+        """The file's own text, or `to_toml` for an object that was made in Python."""
+        return self.to_toml() if self._text is None else self._text
+
+    def to_toml(self) -> str:
+        """The text of an experiment file that gives an equal object.
+
+        Raises
+        ------
+        ConfigError
+            If a table holds an object that a file cannot hold.
+        """
+        import tomli_w
+
+        try:
+            table = self.configuration()
+        except PydanticSerializationError as error:
+            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
+        if not self.readouts:
+            del table["readouts"]
+        return tomli_w.dumps(_without_none(table))
+
+    def plan(self) -> PlannedRun:
+        """Check everything, and say what a run will ask for; nothing is predicted or written.
+
+        Returns
+        -------
+        PlannedRun
+            The tests, the loci, the sequences that will be asked for, and how many of them are
+            stored already; ``print`` shows it.
+
+        Raises
+        ------
+        CremeError
+            Whatever is wrong with the model, the tests, the genome or the loci.
+        """
+        from creme.runner.plan import Plan
+        from creme.runner.planned_run import look_ahead
+
+        return look_ahead(Plan.of(self), self.name, self.store_path, self.index)
+
+    def run(
+        self, output: str | Path | None = None, *, progress: bool | None = None
+    ) -> ExperimentResults:
+        """Run the experiment; what was predicted before comes from the store.
+
+        Parameters
+        ----------
+        output : str or Path, optional
+            The results directory, instead of the experiment's own.
+        progress : bool, optional
+            Whether to show how far the run is; unless given, in notebooks and terminals only.
+
+        Returns
+        -------
+        ExperimentResults
+            As ``creme.open_results`` gives them. Each locus that failed is a `CremeWarning`, and
+            stands in ``failures``.
+
+        Raises
+        ------
+        CremeError
+            Whatever is wrong with the experiment, its store or its results directory.
+        KeyboardInterrupt
+            After Ctrl-C; what was predicted is stored, and `run` again goes on from there.
+        """
+        from creme.results.view import ExperimentResults
+        from creme.runner.progress_bar import shown_in_python
+        from creme.runner.run import run_experiment
+
+        report, results = run_experiment(
+            self,
+            None if output is None else Path(output).expanduser(),
+            progress=lambda plan: shown_in_python(plan, progress),
+        )
+        if report.interrupted:
+            raise KeyboardInterrupt(
+                f"stopped before the end; what was predicted is in {self.store_path}, and another "
+                f"run goes on from there"
+            )
+        warn_of_failures(report.failures)
+        return ExperimentResults(results.path)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Another experiment with some fields changed, whose paths start from the same folder."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy._folder = self._folder
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all fields are equal, wherever the files are."""
+        if not isinstance(other, Experiment):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in Experiment.model_fields)
 
 
-def read(path: Path) -> Experiment:
-    """Read an experiment file.
+def parse(text: str, title: str = "experiment", folder: Path = Path()) -> Experiment:
+    """An experiment from the text of a file.
 
-    Raises
-    ------
-    ConfigError
-        If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+    Parameters
+    ----------
+    text : str
+    title : str
+        Names it in errors.
+    folder : Path
+        Where its relative paths start from.
     """
-    return parse(read_text(path), str(path))
+    return Experiment._from_text(text, title, folder)
 
 
 def read_text(path: Path) -> str:
@@ -87,15 +234,6 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error}") from None
 
 
-def parse(text: str, title: str = "experiment") -> Experiment:
-    """An experiment from the text of a file; `title` names it in errors."""
-    table = parse_toml(text, title)
-    try:
-        return Experiment(**table)
-    except ConfigError as error:
-        raise ConfigError(f"{title}: {str(error).removeprefix('Experiment: ')}") from None
-
-
 def parse_toml(text: str, title: str) -> dict[str, Any]:
     """The table of a TOML text; a ConfigError if it is not TOML."""
     try:
@@ -104,117 +242,35 @@ def parse_toml(text: str, title: str) -> dict[str, Any]:
         raise ConfigError(f"{title} is not valid TOML: {error}") from None
 
 
-def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
-    """The model of a [model] table, and what is kept of its output.
-
-    Raises
-    ------
-    ConfigError, PluginError
-        If the plugin is unknown, or a parameter, a track or a bin is not allowed.
-    """
-    table = dict(table)
-    plugin = table.pop("plugin", None)
-    if not isinstance(plugin, str):
-        raise ConfigError(
-            f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('models'))}"
-        )
-    kept = {key: table.pop(key) for key in KEPT if key in table}
-    cls = registry.load("models", plugin)
-    try:
-        model = _model(cls, table, folder)
-        return model, select(model, **kept)
-    except ConfigError as error:
-        raise ConfigError(f"[model]: {error}") from None
-
-
-def _model(cls: type[Model], table: dict[str, Any], folder: Path) -> Model:
-    """The model of a class, or an ensemble of several, strands and shifts."""
-    variants = table.pop("ensemble", None)
-    if variants is None:
-        return cls(**_resolved(cls, table, folder))
-    if not isinstance(variants, dict):
-        raise ConfigError(f"ensemble = {variants!r}: give a table, [model.ensemble]")
-    from creme.models.ensemble import ensemble, replicates
-
-    rows = replicates(table, variants.get("replicates", {}))
-    models = [cls(**_resolved(cls, row, folder)) for row in rows]
-    return ensemble(models, **{k: v for k, v in variants.items() if k != "replicates"})
-
-
-def select(
-    model: Model,
-    tracks: int | str | list[int | str] = "all",
-    strand: str | None = None,
-    bins: int | str | list[int] = "tss",
-) -> Selection:
-    """The bins and tracks to keep.
+def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) -> None:
+    """A `CremeWarning` for each locus that failed, and one for all beyond the first few.
 
     Parameters
     ----------
-    model : Model
-    tracks : list of int or str, or 'all'
-        Indices, names or regular expressions.
-    strand : {'+', '-', '.'}, optional
-        Keep only tracks of this strand, and unstranded ones; '+' is the gene's.
-    bins : list of int, 'tss', 'all' or 'first-last'
+    failures : list of (test, locus, message)
+    stacklevel : int
+        Of the caller's caller, as `warnings.warn` counts.
     """
-    if strand not in (None, "+", "-", "."):
-        raise ConfigError(f"strand = {strand!r} is not allowed: give '+' (the gene's), '-' or '.'")
-    choices = [tracks] if isinstance(tracks, (int, str)) else tracks
-    everything = [""] if choices == ["all"] else choices
-    if not everything:
-        raise ConfigError("tracks = [] keeps nothing: choose at least one, or 'all'")
-    return Selection(
-        bins=model.select_bins([bins] if isinstance(bins, int) else bins),
-        tracks=model.tracks.select(everything, strand),
-    )
+    from creme.runner.run import ALL_UNITS
+
+    for test, locus, message in failures[:_WARNED_ONE_BY_ONE]:
+        where = locus if locus == ALL_UNITS else f"locus {locus!r}"
+        warnings.warn(
+            f"test {test!r} failed on {where}: {message}",
+            CremeWarning,
+            stacklevel=stacklevel,
+        )
+    if len(failures) > _WARNED_ONE_BY_ONE:
+        warnings.warn(
+            f"tests failed on {len(failures) - _WARNED_ONE_BY_ONE} more loci; all of them stand "
+            f"in the failures of the results",
+            CremeWarning,
+            stacklevel=stacklevel,
+        )
 
 
-def build_tests(tables: list[dict[str, Any]], seed: int) -> dict[str, Test]:
-    """The tests by label: the name, or `label` where one name stands for several.
-
-    Raises
-    ------
-    ConfigError, PluginError
-        If a test is unknown, a parameter is not allowed, or two have one label.
-    """
-    tests: dict[str, Test] = {}
-    for place, given in enumerate(tables):
-        table = {"seed": seed, **given}
-        label = table.pop("label", table.get("name"))
-        where = f"[[tests]] number {place + 1}"
-        try:
-            test = registry.create("tests", table)
-        except ConfigError as error:
-            raise ConfigError(f"{where}: {error}") from None
-        if not isinstance(label, str) or not _FILE_NAME.fullmatch(label):
-            raise ConfigError(
-                f"{where}: label = {label!r} is not allowed: use letters, digits, "
-                f"and . _ + - only, since it names a file"
-            )
-        if label in tests:
-            raise ConfigError(f"{where}: two tests are called {label!r}; give one a 'label'")
-        tests[label] = test
-    return tests
-
-
-def _resolved(cls: type[Model], table: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Parameters whose fields are paths, taken from the experiment file's folder."""
-    kinds = {
-        name: {info.annotation, *getattr(info.annotation, "__args__", ())}
-        for name, info in cls.model_fields.items()
-    }
-    return {
-        key: _from(folder, value, maybe=str in kinds[key]) if Path in kinds.get(key, ()) else value
-        for key, value in table.items()
-    }
-
-
-def _from(folder: Path, value: Any, *, maybe: bool) -> Any:
-    """A path from a folder; a field that is a path or a name is one where something is there."""
+def _without_none(value: Any) -> Any:
+    """Without what is None, which TOML cannot say."""
     if isinstance(value, dict):
-        return {key: _from(folder, part, maybe=False) for key, part in value.items()}
-    if not isinstance(value, str):
-        return value
-    path = folder / Path(value).expanduser()
-    return path if path.exists() or not maybe else value
+        return {key: _without_none(part) for key, part in value.items() if part is not None}
+    return [_without_none(part) for part in value] if isinstance(value, list) else value

@@ -8,22 +8,26 @@ from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, CremeError, PluginError
+from creme.errors import ConfigError, CremeError, PluginError, reason
+from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
-from creme.runner.experiment import Experiment, build_model, build_tests, select
 from creme.runner.scheduler import Scheduler
+from creme.runner.tables import build_model, build_tests, select
 from creme.runner.tasks import Progress, Task
-from creme.runner.write_buffer import Cache, source_fingerprint
+from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.store import Store
 from creme.test import Test, Unit
+
+if TYPE_CHECKING:
+    from creme.runner.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Plan:
     batch_size: int | Literal["auto"] | None = None
 
     @classmethod
-    def of(cls, experiment: Experiment, folder: Path) -> Plan:
+    def of(cls, experiment: Experiment) -> Plan:
         """Make an experiment ready.
 
         Raises
@@ -56,20 +60,47 @@ class Plan:
         CremeError
             Whatever is wrong with the model, the tests, the genome or the loci.
         """
-        model, selection = build_model(experiment.model, folder)
-        loci = experiment.loci.load(model.input_length, model.tss, folder)
-        plan = cls(
-            model=model,
-            selection=selection,
-            readouts=tuple(experiment.readouts) or (Readout(),),
-            tests=build_tests(experiment.tests, experiment.seed),
-            loci=loci,
-            seed=experiment.seed,
-            batch_size=experiment.batch_size,
-        )
-        plan.readout()
-        plan.size()
+        try:
+            model, selection = build_model(experiment.model, experiment.folder)
+            plan = cls(
+                model=model,
+                selection=selection,
+                readouts=tuple(experiment.readouts) or (Readout(),),
+                tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
+                loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
+                seed=experiment.seed,
+                batch_size=experiment.batch_size,
+            )
+            plan.check()
+        except ConfigError as error:
+            raise ConfigError(f"{experiment.title}: {error}") from None
         return plan
+
+    def check(self) -> None:
+        """See that a run can begin.
+
+        Raises
+        ------
+        ConfigError
+            If there is no locus, two have one name, one does not fit the model, a readout asks for
+            what is not kept, two activities have one label, or a tile does not fit.
+        """
+        if not self.loci:
+            raise ConfigError("loci: there are none")
+        names = [locus.name for locus in self.loci]
+        if len(set(names)) < len(names):
+            raise ConfigError(
+                f"loci: there are two {_first_repeated(names)!r}: give each its own name"
+            )
+        for locus in self.loci:
+            if (locus.length, locus.tss) != (self.model.input_length, self.model.tss):
+                raise ConfigError(
+                    f"locus {locus.name!r} has {locus.length} bp with the TSS at {locus.tss}, and "
+                    f"model {self.model.name} takes {self.model.input_length} bp with the TSS at "
+                    f"{self.model.tss}: load the loci for this model"
+                )
+        self.readout()
+        self.size()
 
     def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
         """All readouts as one function from kept values to activities, and their labels.
@@ -122,7 +153,7 @@ class Plan:
             If two have one name, or one has none.
         """
         names: set[str] = set()
-        for unit in self.tests[label].units(self.loci):
+        for unit in _units(self.tests[label], self.loci):
             name = getattr(unit, "name", None)
             if not isinstance(name, str):
                 raise PluginError(
@@ -192,14 +223,25 @@ class Plan:
             total = None if size is None or total is None else total + size
         return total
 
-    def scheduler(self, store: Store, on_progress: Callable[[Progress], None]) -> Scheduler:
-        """What runs tasks of this plan through a store."""
-        cache = Cache(store, self.model, self.selection)
+    def scheduler(
+        self,
+        store: Store,
+        on_progress: Callable[[Progress], None],
+        *,
+        before: Scheduler | None = None,
+    ) -> Scheduler:
+        """The scheduler that runs tasks of this plan through a store.
+
+        With ``before`` it goes on with the run of another one: its counts, and what counts as
+        predicted by this run.
+        """
+        buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
-            Device(self.model, self.selection, self.batch_size, cache.compared()),
+            Device(self.model, self.selection, self.batch_size, buffer.compared()),
             self.readout()[0],
-            cache,
+            buffer,
             on_progress=on_progress,
+            progress=before.progress if before else None,
         )
 
     def _genomes(self) -> set[Path]:
@@ -214,10 +256,7 @@ class Plan:
             "readouts": [readout.configuration() for readout in self.readouts],
             "loci": {locus.name: locus.key for locus in self.loci},
             "genome": sorted(map(digest, self._genomes())),
-            "tests": {
-                label: {"name": test.name, **test.configuration()}
-                for label, test in self.tests.items()
-            },
+            "tests": {label: identity(test) for label, test in self.tests.items()},
         }
         return json.loads(json.dumps(described))
 
@@ -228,23 +267,55 @@ def prepare(
     loci: SequenceOf[Locus],
     *,
     tracks: int | str | list[int | str] = "all",
+    strand: str | None = None,
     bins: int | str | list[int] = "tss",
     readouts: SequenceOf[Readout] = (Readout(),),
+    seed: int = 0,
+    batch_size: int | Literal["auto"] | None = None,
 ) -> Plan:
-    """A plan from objects, for use from Python: ``measure(prepare(...), Store("predictions"))``."""
+    """A plan from objects, checked as one from a file.
+
+    Parameters
+    ----------
+    tests : dict of label to Test, or list of Test
+        Those of a list are called by their names.
+    model : Model
+    loci : list of Locus
+    tracks, strand, bins
+        What is kept of the model's output; see `creme.runner.tables.select`.
+    readouts : list of Readout
+    seed : int
+        The experiment's; the tests have theirs.
+    batch_size : int or 'auto', optional
+
+    Raises
+    ------
+    ConfigError
+        As `creme.runner.tables.select` and `Plan.check`; or if two tests have one label.
+    """
     if isinstance(tests, Mapping):
-        named = dict(tests)
+        labelled = dict(tests)
     else:
-        named = {test.name: test for test in tests}
-        if len(named) < len(tests):
+        labelled = {test.name: test for test in tests}
+        if len(labelled) < len(tests):
             repeated = _first_repeated([test.name for test in tests])
             raise ConfigError(
                 f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
             )
-    names = [locus.name for locus in loci]
-    if len(set(names)) < len(names):
-        raise ConfigError(f"loci: there are two {_first_repeated(names)!r}: give each its own name")
-    return Plan(model, select(model, tracks, None, bins), tuple(readouts), named, loci)
+    selection = select(model, tracks, strand, bins)
+    plan = Plan(model, selection, tuple(readouts), labelled, loci, seed, batch_size)
+    plan.check()
+    return plan
+
+
+def _units(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
+    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
+    try:
+        yield from test.units(loci)
+    except (Exception, GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(f"making its units failed: {reason(error)}") from error
 
 
 def _first_repeated(labels: list[str]) -> str:

@@ -18,7 +18,6 @@ from creme.errors import ConfigError, ResultsError, reason
 from creme.results.directory import Results
 from creme.results.state import writing
 from creme.results.units import UnitLog, logged
-from creme.runner.experiment import parse
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.scheduler import Scheduler
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from creme.results.join import Joined
+    from creme.runner.experiment import Experiment
 
 
 STATE_EVERY = 3.0
@@ -145,7 +145,7 @@ class _Run:
                 self._results.update(self._state())
                 self._written = time.monotonic()
 
-        scheduler = self._plan.scheduler(self._store, progressed)
+        self._scheduler = scheduler = self._plan.scheduler(self._store, progressed)
         report.progress, report.seconds = scheduler.progress, scheduler.seconds
         on_start(scheduler)
         self._begin_logs()
@@ -215,6 +215,7 @@ class _Run:
             return
         from creme.results.join import Joined
 
+        units.attrs |= self._scheduler.read_from()
         with units:
             try:
                 joined = Joined(units)
@@ -236,7 +237,7 @@ class _Run:
                 raise
             self._fail(label, ALL_UNITS, error, "its results could not be saved: ")
 
-    def _fail(self, label: str, unit: str, error: Exception, what: str = "") -> None:
+    def _fail(self, label: str, unit: str, error: BaseException, what: str = "") -> None:
         self._report.failures.append((label, unit, what + reason(error)))
 
     def _state(self) -> dict[str, Any]:
@@ -244,7 +245,7 @@ class _Run:
         progress = self._report.progress
         left = self._pace.seconds_left
         return {
-            "counts": {**vars(progress), "repeated": progress.repeated},
+            "counts": vars(progress),
             "units": self._report.units,
             "rate": round(self._pace.rate, 3),
             "seconds_left": None if left is None else round(left, 1),
@@ -271,25 +272,18 @@ class SavedDatasets(Mapping[str, "xr.Dataset"]):
 
 
 def run_experiment(
-    text: str,
-    folder: Path,
-    title: str,
+    experiment: Experiment,
     output: Path | None = None,
     *,
     progress: Callable[[Plan], Any] | None = None,
 ) -> tuple[Report, Results]:
-    """Run an experiment file's text into its results directory.
+    """Run an experiment into its results directory.
 
     Parameters
     ----------
-    text : str
-        The file.
-    folder : Path
-        Where its relative paths start from.
-    title : str
-        What errors call it.
+    experiment : Experiment
     output : Path, optional
-        The results directory, instead of the file's.
+        The results directory, instead of the experiment's.
     progress : callable, optional
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
 
@@ -304,15 +298,11 @@ def run_experiment(
         Whatever is wrong with the file; if another process runs into the directory; if the model
         fails, or the directory is removed. What was predicted is in the store.
     """
-    experiment = parse(text, title)
-    try:
-        plan = Plan.of(experiment, folder)
-    except ConfigError as error:
-        raise ConfigError(f"{title}: {error}") from None
-    results = Results(output or folder / (experiment.results or f"{experiment.name}.results"))
-    store_path = folder / Path(experiment.store).expanduser()
+    plan = Plan.of(experiment)
+    results = Results(output or experiment.results_path)
+    store_path = experiment.store_path
     with results.held(), Store(store_path, index_url=experiment.index) as store:
-        results.claim(text, folder, plan.identity())
+        results.claim(experiment.text, experiment.folder, plan.identity())
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
         try:
@@ -322,9 +312,11 @@ def run_experiment(
                     plan, store, results=results, on_progress=on_progress, on_start=on_start
                 )
         except BaseException as error:
-            ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            # Ctrl-C a second time, or where nobody waits for the batch in flight.
+            interrupted = isinstance(error, KeyboardInterrupt)
+            state = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
             with suppress(ResultsError):  # a directory that is gone; the error says so
-                results.update({"state": ended, "error": f"{type(error).__name__}: {error}"})
+                results.update({"state": "interrupted", "error": ""} if interrupted else state)
             raise
         results.update(
             {

@@ -1,34 +1,32 @@
 """Many test generators, one model: every distinct sequence predicted once.
 
 The driver thread perturbs, hashes, looks up, encodes and writes, and has helpers to hash; one more
-thread holds the model. All work at the same time, and requests are consumed only as fast as the
+thread calls the model. All work at the same time, and requests are consumed only as fast as the
 model needs them.
 """
 
 from __future__ import annotations
 
-import os
+import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from collections.abc import Sequence as SequenceOf
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import ConfigError, ModelError, SequenceError
 from creme.inference.device import Batch, Device
-from creme.runner.tasks import Outcome, Progress, Task
+from creme.inference.model_thread import ModelThread
+from creme.runner.hashing import Hashers
+from creme.runner.request import InFlight
+from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
+from creme.runner.write_buffer import ROUNDING_NOTE, NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
-from creme.test import Profiles, Request, Steps
-
-if TYPE_CHECKING:
-    from creme.runner.write_buffer import Cache
 
 PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
 """What time is spent on. All but ``model`` is the driver's thread, which works beside the model's:
@@ -38,40 +36,18 @@ PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "
 LOOK_UP = 256
 """Sequences of one request that are hashed and looked up at once."""
 
-HASHING = max(1, min(4, os.cpu_count() or 1))
-"""Threads that hash, the driver's among them."""
+TICK = 1.0
+"""Seconds between two calls of ``on_progress`` while a batch takes longer."""
 
-SHARED = 32
-"""Sequences to hash that are too few to be shared among threads."""
+GRACE = 0.5
+"""Seconds that the batch in flight is given when a run is ended at once."""
 
-
-@dataclass(eq=False)
-class _Active:
-    """A generator in flight and the request that it waits for."""
-
-    task: Task
-    steps: Steps
-    sequences: Iterator[Sequenceable] = field(default_factory=lambda: iter(()))
-    rows: list[NDArray[np.float32] | None] = field(default_factory=list)
-    missing: int = 0
-    exhausted: bool = True
-    profiles: bool = False
-
-    def accept(self, request: Request) -> None:
-        self.profiles = isinstance(request, Profiles)
-        self.sequences = iter(request.sequences if isinstance(request, Profiles) else request)
-        self.rows, self.missing, self.exhausted = [], 0, False
-
-    @property
-    def answered(self) -> bool:
-        return self.exhausted and not self.missing
-
-
-_Waiting = list[tuple[_Active, int]]
+_Requests = list[tuple[InFlight, int]]
+"""Who waits for a sequence, and for which row of their answers."""
 
 
 class Scheduler:
-    """Runs tasks against one model, through the cache.
+    """Runs tasks against one model, through a write buffer.
 
     Parameters
     ----------
@@ -80,16 +56,20 @@ class Scheduler:
         should be.
     readout : callable
         Kept values, (n, bins, tracks), to activities, (n, activities).
-    cache : Cache
+    buffer : WriteBuffer
         Look-up and write of kept values.
     in_flight : int
         Generators that are open at the same time: enough to fill batches when each asks for few.
     on_progress : callable, optional
-        Called with the `Progress` after each step.
+        Called with the `Progress` after each step, and every `TICK` seconds while a batch takes
+        longer.
+    progress : Progress, optional
+        Goes on counting here, where a run has several parts.
 
     Attributes
     ----------
     progress : Progress
+    buffer : WriteBuffer
     seconds : dict of str to float
         Where the time went, by `PROFILED`.
     """
@@ -98,24 +78,27 @@ class Scheduler:
         self,
         device: Device,
         readout: Callable[[NDArray[np.float32]], NDArray[np.float32]],
-        cache: Cache,
+        buffer: WriteBuffer,
         *,
         in_flight: int = 64,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        progress: Progress | None = None,
     ) -> None:
-        self.progress = Progress()
+        self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
         self._recorded = set(device.differences)
         self._readout = readout
-        self._cache = cache
+        self.buffer = buffer
         self._in_flight = in_flight
         self._on_progress = on_progress
-        self._active: list[_Active] = []
+        self._active: list[InFlight] = []
         self._queue: deque[Sequenceable] = deque()
-        self._waiting: dict[bytes, _Waiting] = {}
+        self._waiting: dict[bytes, _Requests] = {}
+        self._running: dict[Future[NDArray[np.float32]], list[Sequenceable]] = {}
+        self._taken_up = 0.0
         self._outcomes: deque[Outcome] = deque()
-        self._hashers: ThreadPoolExecutor | None = None
+        self._hashers: Hashers | None = None
         self._stopping = False
         self._done = False
 
@@ -138,10 +121,31 @@ class Scheduler:
         """Whether the last run ended before its tasks did."""
         return self._stopping and not self._done
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
+    def awaited_batch(self) -> AwaitedBatch | None:
+        """The batch that the model is at; None if it has none."""
+        batch = next(iter(self._running.values()), None)
+        if batch is None:
+            return None
+        requests = (self._waiting.get(sequence.digest) for sequence in batch)
+        tasks = (active.task for each in requests if each for active, _ in each)
+        return AwaitedBatch(len(batch), next(tasks, None), perf_counter() - self._taken_up)
+
+    def narrower_sources(self) -> list[NarrowerSource]:
+        """See `creme.runner.write_buffer.narrower_sources`."""
+        return narrower_sources(self.buffer.store, self._device.model, self._device.selection)
+
+    def read_from(self) -> dict[str, str]:
+        """Attributes of results that say what was read from sources with more bins or tracks."""
+        wider = self.buffer.read_from()
+        if not wider:
+            return {}
+        return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+
+    def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
 
-        Every prediction that was made is in the store when this returns or raises.
+        Every prediction that was made is in the store when this returns or raises. It waits for
+        the batch that the model is at, and on a KeyboardInterrupt for no longer than `GRACE`.
 
         Raises
         ------
@@ -149,49 +153,72 @@ class Scheduler:
             If the model fails, or returns an array of another shape than it described.
         """
         coming = iter(tasks)
-        running: dict[Future[NDArray[np.float32]], list[Sequenceable]] = {}
-        pool = ThreadPoolExecutor(1, thread_name_prefix="creme-model")
-        self._hashers = ThreadPoolExecutor(HASHING, thread_name_prefix="creme-hash")
+        model = ModelThread(self._predict)
+        self._hashers = Hashers()
+        patience: float | None = None
         try:
             while not self._stopping:
                 more = self._admit(coming)
                 self._fill()
                 yield from self._drain()
-                while self._queue and len(running) < 2:
+                while self._queue and len(self._running) < 2:
                     # A batch that is not full waits while the answers to come may fill it.
-                    if len(self._queue) < self.batch_size and running:
+                    if len(self._queue) < self.batch_size and self._running:
                         break
                     batch = self._next_batch()
                     if batch:
-                        running[self._submit(pool, batch)] = batch
-                if running:
-                    self._collect(running)
+                        self._submit(model, batch)
+                if self._running:
+                    self._collect()
                 elif not more and not self._active and not self._queue:
                     self._done = True
                     break
-            for waits in [future for future in running if future.cancel()]:
-                del running[waits]
-            while running:
-                self._collect(running)
+            self._cancel_waiting()
+            while self._running:
+                self._collect()
             yield from self._drain()
+        except BaseException as error:
+            # Whoever reads the outcomes may have been interrupted as well.
+            left = isinstance(error, GeneratorExit) and self._stopping
+            patience = GRACE if left or isinstance(error, KeyboardInterrupt) else None
+            raise
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-            self._hashers.shutdown()
-            with self._spent("write"):
-                # Where something failed, the model may have been at another batch.
-                for future, batch in running.items():
-                    if not future.cancelled() and future.exception() is None:
-                        self._store(batch, future.result())
-                self._cache.flush()
-            for active in self._active:
-                _close(active.steps)
+            self._cancel_waiting()
+            try:
+                model.close(patience)
+            finally:
+                self._end()
 
     def _submit(
-        self, pool: ThreadPoolExecutor, sequences: list[Sequenceable]
-    ) -> Future[NDArray[np.float32]]:
+        self, model: ModelThread[Batch, NDArray[np.float32]], sequences: list[Sequenceable]
+    ) -> None:
         with self._spent("one-hot"):
             batch = self._device.prepare(sequences)
-        return pool.submit(self._predict, batch)
+        if not self._running:
+            self._taken_up = perf_counter()
+        self._running[model.submit(batch)] = sequences
+
+    def _cancel_waiting(self) -> None:
+        """Take back the batches that the model has not begun."""
+        for future in [future for future in self._running if future.cancel()]:
+            del self._running[future]
+
+    def _end(self) -> None:
+        """Keep what was predicted, and end everything that is open."""
+        try:
+            with self._spent("write"):
+                # Where something failed, the model may have been at another batch.
+                for future, batch in self._running.items():
+                    if future.done() and future.exception() is None:
+                        self._count(batch)
+                        self._store(batch, future.result())
+                self._running.clear()
+                self.buffer.flush()
+        finally:
+            if self._hashers is not None:
+                self._hashers.close()
+            for active in self._active:
+                active.close()
 
     def _predict(self, batch: Batch) -> NDArray[np.float32]:
         with self._spent("model"):
@@ -222,11 +249,13 @@ class Scheduler:
                         f"run of test {task.test.name} returned {type(steps).__name__}: it has to "
                         f"be a generator, which yields what it asks for"
                     )
-            except Exception as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 self.progress.failed += 1
                 self._outcomes.append(Outcome(task, error=error))
                 continue
-            active = _Active(task, steps)
+            active = InFlight(task, steps)
             self._active.append(active)
             self._advance(active, None)
         return True
@@ -234,7 +263,7 @@ class Scheduler:
     def _fill(self) -> None:
         """Pull sequences, oldest generator first, until two batches are queued.
 
-        A generator whose request is answered from the cache alone goes on at once.
+        A generator whose request is answered from the store alone goes on at once.
         """
         target = 2 * self.batch_size
         for active in list(self._active):
@@ -246,27 +275,31 @@ class Scheduler:
                     self._advance(active, self._answer(active))
                 self._on_progress(self.progress)
 
-    def _pull(self, active: _Active) -> None:
-        """Take some sequences of a request, with one look-up for all of them."""
+    def _pull(self, active: InFlight) -> None:
+        """Take a part of a request's sequences, with one look-up for all of them."""
         try:
             with self._spent("perturb"):
-                some = list(islice(active.sequences, LOOK_UP))
-            for sequence in some:
+                part = list(islice(active.sequences, LOOK_UP))
+            for sequence in part:
                 self._check(sequence)
+            assert self._hashers is not None
             with self._spent("hash"):
-                digests = self._hashed(some)
-        except Exception as error:
+                digests = self._hashers.digests(part)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._fail(active, error)
             return
-        active.exhausted = len(some) < LOOK_UP
+        active.exhausted = len(part) < LOOK_UP
         with self._spent("look-up"):
-            found = self._cache.read([d for d in digests if d not in self._waiting])
-        self.progress.asked += len(some)
-        for sequence, digest in zip(some, digests, strict=True):
+            stored = self.buffer.read([d for d in digests if d not in self._waiting])
+        self.progress.asked += len(part)
+        for sequence, digest in zip(part, digests, strict=True):
             place = len(active.rows)
             active.rows.append(None)
-            if digest in found:
-                values, fresh = found[digest]
+            if digest in stored:
+                values, fresh = stored[digest]
+                self.progress.repeated += fresh
                 self.progress.stored += not fresh
                 active.rows[place] = values if active.profiles else self._readout(values[None])[0]
                 continue
@@ -275,17 +308,6 @@ class Scheduler:
                 self._waiting[digest] = []
                 self._queue.append(sequence)
             self._waiting[digest].append((active, place))
-
-    def _hashed(self, sequences: list[Sequenceable]) -> list[bytes]:
-        """Digests; of many sequences by several threads."""
-        parts = HASHING if len(sequences) >= SHARED else 1
-        shares = [sequences[part::parts] for part in range(parts)]
-        assert self._hashers is not None
-        others = [self._hashers.submit(_digests, share) for share in shares[1:]]
-        _digests(shares[0])
-        for other in others:
-            other.result()
-        return _digests(sequences)
 
     def _check(self, sequence: Any) -> None:
         if not isinstance(sequence, Sequenceable):
@@ -308,17 +330,23 @@ class Scheduler:
                 del self._waiting[sequence.digest]
         return batch
 
-    def _collect(self, running: dict[Future[NDArray[np.float32]], list[Sequenceable]]) -> None:
+    def _collect(self) -> None:
         """Wait for a batch; store its values, then hand them to whoever waits for them."""
         with self._spent("wait"):
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._running, TICK, return_when=FIRST_COMPLETED)
+        if not done:
+            with self._spent("write"):
+                self.buffer.flush()
         for future in done:
-            batch = running.pop(future)
             values = future.result()
+            batch = self._running[future]
             self._record_differences()
-            self.progress.predicted += len(batch)
             with self._spent("write"):
                 finite = self._store(batch, values)
+            # Until now an interruption leaves it to `_end`.
+            del self._running[future]
+            self._taken_up = perf_counter()
+            self._count(batch)
             digests = [sequence.digest for sequence in batch]
             activities = self._readout(values)
             for row, digest in enumerate(digests):
@@ -340,21 +368,28 @@ class Scheduler:
                         self._advance(active, self._answer(active))
         self._on_progress(self.progress)
 
+    def _count(self, batch: list[Sequenceable]) -> None:
+        """Count a batch that was predicted, and the requests that it answers besides."""
+        self.progress.predicted += len(batch)
+        for sequence in batch:
+            self.progress.repeated += max(0, len(self._waiting[sequence.digest]) - 1)
+
     def _store(self, batch: list[Sequenceable], values: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Keep values that are finite; returns which are."""
+        """Keep the values that are finite; returns whether each sequence's are, (n,)."""
         finite = np.asarray(np.isfinite(values).all(axis=(1, 2)))
         digests = [one.digest for one, ok in zip(batch, finite, strict=True) if ok]
-        self._cache.write(digests, values[finite])
+        self.buffer.write(digests, values[finite])
         return finite
 
     def _record_differences(self) -> None:
         """Keep with the model what its thread has measured of batches since."""
-        found = self.differences
-        if found.keys() != self._recorded:
-            self._cache.record({size: found[size] for size in found.keys() - self._recorded})
-            self._recorded = set(found)
+        measured = self.differences
+        if measured.keys() != self._recorded:
+            new = measured.keys() - self._recorded
+            self.buffer.record({size: measured[size] for size in new})
+            self._recorded = set(measured)
 
-    def _answer(self, active: _Active) -> NDArray[np.float32]:
+    def _answer(self, active: InFlight) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]
         if not rows:
             shape = self._device.selection.shape
@@ -362,7 +397,7 @@ class Scheduler:
             return empty if active.profiles else self._readout(empty)
         return np.stack(rows)
 
-    def _advance(self, active: _Active, answer: NDArray[np.float32] | None) -> None:
+    def _advance(self, active: InFlight, answer: NDArray[np.float32] | None) -> None:
         """Let a generator go on to its next request, or to its end."""
         try:
             with self._spent("tests"):
@@ -371,25 +406,16 @@ class Scheduler:
             self._active.remove(active)
             self.progress.finished += 1
             self._outcomes.append(Outcome(active.task, dataset=stop.value))
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             self._fail(active, error)
 
-    def _fail(self, active: _Active, error: Exception) -> None:
+    def _fail(self, active: InFlight, error: BaseException) -> None:
         """End one task; the others go on."""
-        _close(active.steps)
+        active.close()
         self._active.remove(active)
         self.progress.failed += 1
         for waiting in self._waiting.values():
             waiting[:] = [(other, place) for other, place in waiting if other is not active]
         self._outcomes.append(Outcome(active.task, error=error))
-
-
-def _close(steps: Steps) -> None:
-    """End a generator; one that does not want to is left to itself."""
-    with suppress(Exception):
-        steps.close()
-
-
-def _digests(sequences: SequenceOf[Sequenceable]) -> list[bytes]:
-    """Digests, which the sequences remember."""
-    return [sequence.digest for sequence in sequences]

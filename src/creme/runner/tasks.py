@@ -1,4 +1,4 @@
-"""What a run has to do, what becomes of it, and how far it is."""
+"""The tasks of a run, their outcomes, and the counts of its progress."""
 
 from __future__ import annotations
 
@@ -25,25 +25,32 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: its Dataset, or the error that ended it."""
+    """The end of a task: its Dataset, or the error that ended it."""
 
     task: Task
     dataset: xr.Dataset | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 @dataclass
 class Progress:
-    """Counts of a run so far.
+    """Counts of a run so far, in sequences unless it says otherwise; none of them ever decreases.
+
+    Each sequence that was asked for is counted once more: as predicted, stored or repeated when it
+    is answered, and as waiting until then.
 
     Attributes
     ----------
     asked : int
-        Sequences that tests have asked for and that are known by now.
+        Asked for by tests and looked up by now.
     predicted : int
-        Forward passes made, in sequences.
+        Forward passes made.
     stored : int
-        Of those asked for, answered from predictions that earlier runs had stored.
+        Answered with predictions that stood in the store before this run, or that another process
+        put there.
+    repeated : int
+        Answered with predictions that this run made for another request, or for the same sequence
+        in the same request.
     finished, failed : int
         Tasks.
     """
@@ -51,10 +58,44 @@ class Progress:
     asked: int = 0
     predicted: int = 0
     stored: int = 0
+    repeated: int = 0
     finished: int = 0
     failed: int = 0
 
     @property
-    def repeated(self) -> int:
-        """Asked for more than once within this run, and predicted once."""
-        return self.asked - self.predicted - self.stored
+    def answered(self) -> int:
+        """Predicted, stored and repeated."""
+        return self.predicted + self.stored + self.repeated
+
+    @property
+    def waiting(self) -> int:
+        """Asked for and not answered.
+
+        They wait for the model; at the end of a run they are those of units that failed before
+        their turn came, and of a run that was stopped.
+        """
+        return self.asked - self.answered
+
+
+@dataclass(frozen=True)
+class AwaitedBatch:
+    """The batch that the model is at.
+
+    Attributes
+    ----------
+    size : int
+        Sequences.
+    task : Task, optional
+        The one that asked for it first; None if it has failed since.
+    seconds : float
+        Since the model took it up.
+    """
+
+    size: int
+    task: Task | None
+    seconds: float
+
+    def __str__(self) -> str:
+        sequences = "1 sequence" if self.size == 1 else f"{self.size} sequences"
+        asked = "" if self.task is None else f", asked for first by {self.task}"
+        return f"the model is at a batch of {sequences}{asked}"

@@ -1,11 +1,17 @@
-"""The scheduler's view of the store: one source of predictions, written in small groups."""
+"""The scheduler's view of the store: sources of one model, read, and one written in small groups.
+
+A source is a model with the bins and tracks that are kept of its output. What a source with more
+of them holds answers a narrower one, of which it has every value.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import platform
+from bisect import bisect_right
 from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -13,17 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Model, Selection
-from creme.store import Store
+from creme.store import Source, Store
+
+ROUNDING_NOTE = (
+    "predictions_from counts predictions that were read from sources of the same model with more "
+    "bins or tracks; where a model computes only the bins and tracks that are selected, these and "
+    "predictions of this selection alone agree to rounding"
+)
+"""Stands in the attributes of results beside ``predictions_from``."""
 
 
 def source_description(model: Model, selection: Selection) -> dict[str, Any]:
-    """What the store records of a source of predictions, for people to read."""
+    """The store's record of a source, for people and for `recorded_selection` to read."""
     return {
         "model": model.name,
         "version": model.version,
         "model_fingerprint": model.fingerprint,
         "bins": list(selection.bins),
         "tracks": [model.tracks[index].name for index in selection.tracks],
+        "track_indices": list(selection.tracks),
         "bin_size": model.bin_size,
         "configuration": model.configuration(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
@@ -36,11 +50,164 @@ def source_fingerprint(model: Model, selection: Selection) -> str:
     return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
 
 
-class Cache:
+def recorded_selection(source: Source, model: Model) -> Selection | None:
+    """The bins and tracks of a source; None if its description does not agree with it.
+
+    Earlier versions recorded the names of tracks and no indices: the model's table has these. The
+    source's fingerprint, computed again, shows whether they are the right ones.
+    """
+    recorded = source.description
+    try:
+        indices = recorded.get("track_indices")
+        if indices is None:
+            places = {track.name: index for index, track in enumerate(model.tracks)}
+            indices = [places[name] for name in recorded["tracks"]]
+        selection = Selection(tuple(recorded["bins"]), tuple(indices))
+    except (KeyError, TypeError):
+        return None
+    same = source_fingerprint(model, selection) == source.fingerprint
+    return selection if same else None
+
+
+@dataclass(frozen=True)
+class NarrowerSource:
+    """A source of the same model that lacks bins or tracks of a selection.
+
+    Attributes
+    ----------
+    bins, tracks : int
+        How many of them it has.
+    predictions : int
+    """
+
+    bins: int
+    tracks: int
+    predictions: int
+
+
+def narrower_sources(store: Store, model: Model, selection: Selection) -> list[NarrowerSource]:
+    """What the store holds of a model and a selection cannot use; empty if there is some it can.
+
+    Parameters
+    ----------
+    store : Store
+    model : Model
+    selection : Selection
+
+    Returns
+    -------
+    list of NarrowerSource
+        Those with predictions that lack bins or tracks of the selection, the largest first.
+    """
+    narrower = []
+    for source, its in _sources_of(store, model):
+        if _contains(its, selection):
+            if store.holds_any(source):
+                return []
+        elif n := store.count(source):
+            narrower.append(NarrowerSource(len(its.bins), len(its.tracks), n))
+    return sorted(narrower, key=lambda one: -one.predictions)
+
+
+def _sources_of(store: Store, model: Model) -> list[tuple[Source, Selection]]:
+    """The store's sources of a model, with their bins and tracks."""
+    sources = store.sources_of(model.fingerprint)
+    pairs = [(source, recorded_selection(source, model)) for source in sources]
+    return [(source, selection) for source, selection in pairs if selection is not None]
+
+
+def _contains(wide: Selection, narrow: Selection) -> bool:
+    return set(wide.bins) >= set(narrow.bins) and set(wide.tracks) >= set(narrow.tracks)
+
+
+class _WiderSource:
+    """A source with more bins or tracks than a selection, and where these stand in its rows."""
+
+    def __init__(self, source: Source, its: Selection, selection: Selection) -> None:
+        self.source = source
+        self.answered = 0
+        """Predictions that were read from it."""
+        bins = {index: place for place, index in enumerate(its.bins)}
+        tracks = {index: place for place, index in enumerate(its.tracks)}
+        self._places = np.ix_(
+            [bins[index] for index in selection.bins],
+            [tracks[index] for index in selection.tracks],
+        )
+
+    def part(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A copy of the selection's part of a row, (bins, tracks)."""
+        return row[self._places]
+
+
+class StoredPredictions:
+    """Reads predictions of a model and a selection, without registering or writing anything.
+
+    Predictions of the selection itself come first; what these lack is looked for in the sources of
+    the same model with more bins or tracks, as they are registered when this is made.
+
+    Parameters
+    ----------
+    store : Store
+    model : Model
+    selection : Selection
+    """
+
+    def __init__(self, store: Store, model: Model, selection: Selection) -> None:
+        self.store = store
+        self.own: Source | None = None
+        self._wider: list[_WiderSource] = []
+        for source, its in _sources_of(store, model):
+            if its == selection:
+                self.own = source
+            elif _contains(its, selection):
+                self._wider.append(_WiderSource(source, its, selection))
+        # The smallest rows are the cheapest to read.
+        self._wider.sort(key=lambda wider: (np.prod(wider.source.shape), wider.source.id))
+
+    def read(
+        self, digests: SequenceOf[bytes]
+    ) -> dict[bytes, tuple[NDArray[np.float32], int | None]]:
+        """Kept values, (bins, tracks), of the sequences that are stored.
+
+        With each the number of its chunk, if it stands in the selection's own source.
+        """
+        rows: dict[bytes, tuple[NDArray[np.float32], int | None]] = {}
+        if self.own is not None:
+            rows.update(self.store.lookup(self.own, digests))
+        for wider in self._wider:
+            missing = [digest for digest in digests if digest not in rows]
+            if not missing:
+                break
+            matches = self.store.read(wider.source, missing)
+            wider.answered += len(matches)
+            rows.update({digest: (wider.part(row), None) for digest, row in matches.items()})
+        return rows
+
+    def read_from(self) -> list[dict[str, int]]:
+        """How many predictions were read from each wider source: bins, tracks, predictions."""
+        return [
+            {
+                "bins": wider.source.shape[0],
+                "tracks": wider.source.shape[1],
+                "predictions": wider.answered,
+            }
+            for wider in self._wider
+            if wider.answered
+        ]
+
+
+class WriteBuffer:
     """Reads and writes one source, holding small writes back for a moment.
 
     A chunk costs milliseconds and a file however few rows it has, so the rows of fast batches are
     gathered for up to a second: that, and the batch in flight, is what a kill costs.
+
+    Parameters
+    ----------
+    store : Store
+    model : Model
+    selection : Selection
+        What is kept of the model's output; it is registered as a source.
     """
 
     def __init__(self, store: Store, model: Model, selection: Selection) -> None:
@@ -50,14 +217,26 @@ class Cache:
             selection.shape,
             source_description(model, selection),
         )
+        self._stored = StoredPredictions(store, model, selection)
+        self._stored.own = self.source
+        self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
 
     def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
-        """Kept values, (bins, tracks), of what is known, and whether this run predicted them."""
+        """Kept values, (bins, tracks), of sequences that have them, and whether this run made them.
+
+        This run is all that went through this object.
+        """
         held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
-        rest = [digest for digest in digests if digest not in held]
-        return {**held, **self.store.lookup(self.source, rest)}
+        stored = self._stored.read([digest for digest in digests if digest not in held])
+        chunks = {chunk for _, chunk in stored.values()}
+        fresh = {chunk for chunk in chunks if chunk is not None and chunk in self._written}
+        return {**held, **{d: (values, chunk in fresh) for d, (values, chunk) in stored.items()}}
+
+    def read_from(self) -> list[dict[str, int]]:
+        """See `StoredPredictions.read_from`."""
+        return self._stored.read_from()
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""
@@ -69,7 +248,7 @@ class Cache:
             self.flush()
 
     def compared(self) -> dict[int, float]:
-        """Sizes of batches whose difference is known; see `creme.inference.device.Device`."""
+        """Sizes of batches whose difference is recorded; see `creme.inference.device.Device`."""
         return self.store.batches(self.source)
 
     def record(self, differences: dict[int, float]) -> None:
@@ -83,7 +262,29 @@ class Cache:
             self._store(list(self._held))
 
     def _store(self, digests: list[bytes]) -> None:
-        self.store.write(self.source, digests, np.stack([self._held[each] for each in digests]))
+        values = np.stack([self._held[each] for each in digests])
+        for chunk in self.store.write(self.source, digests, values):
+            self._written.add(chunk)
         for each in digests:
             del self._held[each]
         self._stored_at = monotonic()
+
+
+class _Numbers:
+    """A set of numbers, kept as ranges: those of a store's only writer are consecutive."""
+
+    def __init__(self) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+
+    def add(self, number: int) -> None:
+        place = bisect_right(self._starts, number)
+        if place and self._ends[place - 1] == number:
+            self._ends[place - 1] += 1
+        else:
+            self._starts.insert(place, number)
+            self._ends.insert(place, number + 1)
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self._starts, number)
+        return place > 0 and number < self._ends[place - 1]

@@ -107,7 +107,7 @@ class Arrays:
             if source.id in self._open:
                 return self._open[source.id]
             try:
-                array = self._made(source) if create else self._found(source)
+                array = self._create(source) if create else self._existing(source)
             except (OSError, ValueError, KeyError) as error:
                 raise StoreError(
                     f"{self._path / source.array} is missing or its zarr.json is damaged, though "
@@ -117,7 +117,7 @@ class Arrays:
             self._open[source.id] = array
             return array
 
-    def _made(self, source: Source) -> zarr.Array:
+    def _create(self, source: Source) -> zarr.Array:
         try:
             return self._root.create_array(
                 source.array,
@@ -127,7 +127,7 @@ class Arrays:
                 fill_value=float("nan"),
             )
         except ContainsArrayError:  # of earlier, or another process has made it just now
-            return self._found(source)
+            return self._existing(source)
 
-    def _found(self, source: Source) -> zarr.Array:
+    def _existing(self, source: Source) -> zarr.Array:
         return cast(zarr.Array, self._root[source.array])

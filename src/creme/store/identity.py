@@ -120,8 +120,9 @@ def _is_own(path: Path, engine: sa.Engine) -> bool:
 
 def _of_index(engine: sa.Engine) -> str | None:
     with engine.connect() as connection:
-        found: str | None = connection.scalar(sa.select(meta.c.value).where(meta.c.key == IDENTITY))
-    return found
+        query = sa.select(meta.c.value).where(meta.c.key == IDENTITY)
+        identity: str | None = connection.scalar(query)
+    return identity
 
 
 def _of_directory(path: Path) -> str | None:

@@ -124,8 +124,8 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
         sa.event.listen(engine, "connect", _configure)
     try:
         with engine.begin() as connection:
-            found = _version(connection)
-            if found is None:  # new, or its making was cut short
+            version = _version(connection)
+            if version is None:  # new, or its making was cut short
                 _create(connection)
                 connection.execute(
                     insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
@@ -133,16 +133,16 @@ def open_index(path: Path, url: str | None) -> sa.Engine:
                 connection.execute(
                     insert_new(engine, meta).values(key=IDENTITY, value=new_identity())
                 )
-                found = _version(connection)
-            if found == "1":
+                version = _version(connection)
+            if version == "1":
                 _from_version_1(connection)
-                found = _version(connection)
+                version = _version(connection)
     except sa.exc.SQLAlchemyError as error:
         raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
-    if found != str(SCHEMA_VERSION):
+    if version != str(SCHEMA_VERSION):
         engine.dispose()
         raise StoreError(
-            f"store {path} has schema version {found}, and this creme-toolkit reads version "
+            f"store {path} has schema version {version}, and this creme-toolkit reads version "
             f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
             f"nothing was changed"
         )
@@ -212,10 +212,10 @@ def find_predictions(
     """Digest, row and chunk of those that have a line."""
     if connection.dialect.name == "sqlite":
         # One parameter and few Python objects: three times as many a second as with IN.
-        found = connection.exec_driver_sql(
+        lines = connection.exec_driver_sql(
             _FIND, (b"".join(digests), DIGEST_BYTES, len(digests), source_id)
         )
-        return [(digests[k], row, chunk_id) for k, row, chunk_id in found]
+        return [(digests[k], row, chunk_id) for k, row, chunk_id in lines]
     query = sa.select(predictions.c.digest, predictions.c.row, predictions.c.chunk_id).where(
         predictions.c.source_id == source_id, predictions.c.digest.in_(digests)
     )
@@ -223,8 +223,8 @@ def find_predictions(
 
 
 _FIND = """
-WITH RECURSIVE asked(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM asked WHERE k + 1 < ?3)
-SELECT k, "row", chunk_id FROM asked CROSS JOIN predictions
+WITH RECURSIVE place(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM place WHERE k + 1 < ?3)
+SELECT k, "row", chunk_id FROM place CROSS JOIN predictions
 WHERE source_id = ?4 AND digest = substr(?1, k * ?2 + 1, ?2)
 """
 

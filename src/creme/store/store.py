@@ -59,7 +59,8 @@ class Store:
     The contract:
 
     - A prediction's identity is its source (model fingerprint and kept output) and the SHA-256 of
-      the sequence. What one source wrote is never read for another.
+      the sequence. A look-up answers from the one source that it names; whether another source's
+      rows hold the same values is for the caller to know (see `creme.runner.write_buffer`).
     - Values are written to Zarr chunks that are written once, whole, and never rewritten. Chunk
       numbers are given out by the index, so no two processes ever touch one chunk.
     - A row exists when, and only when, its line stands in the index, committed after the chunk is
@@ -112,7 +113,6 @@ class Store:
             raise
         self._decoded: OrderedDict[int, NDArray[np.float32]] = OrderedDict()
         self._decoded_bytes = 0
-        self._own_chunks: set[int] = set()
         self._lock = threading.RLock()
 
     def __enter__(self) -> Self:
@@ -158,12 +158,26 @@ class Store:
             line = connection.execute(
                 sa.select(sources).where(sources.c.fingerprint == fingerprint)
             ).one()
-        found = _source(line)
-        if found.shape != shape:
+        source = _source(line)
+        if source.shape != shape:
             raise StoreError(
-                f"store {self.path} holds rows of shape {found.shape} for this model, not {shape}"
+                f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
             )
-        return found
+        return source
+
+    def sources_of(self, model_fingerprint: str) -> list[Source]:
+        """The sources whose description has this ``model_fingerprint``, without counting them."""
+        query = sa.select(sources).where(
+            # The text alone first: a description with thousands of tracks takes time to read.
+            sources.c.description.contains(model_fingerprint, autoescape=True)
+        )
+        with self._engine.connect() as connection:
+            candidates = [_source(line) for line in connection.execute(query)]
+        return [
+            source
+            for source in candidates
+            if source.description.get("model_fingerprint") == model_fingerprint
+        ]
 
     def read(self, source: Source, digests: Iterable[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """The predictions that are there, each (bins, tracks) float32 and read-only."""
@@ -171,28 +185,27 @@ class Store:
 
     def lookup(
         self, source: Source, digests: Iterable[bytes]
-    ) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
-        """As `read`, with each one whether this object wrote it, or it stood here before."""
-        wanted = list(dict.fromkeys(digests))
-        if not wanted:
+    ) -> dict[bytes, tuple[NDArray[np.float32], int]]:
+        """As `read`, each with the number of its chunk, as `write` returned it."""
+        distinct = list(dict.fromkeys(digests))
+        if not distinct:
             return {}
-        _check_digests(wanted)
+        _check_digests(distinct)
         lines: list[tuple[bytes, int, int]] = []
         with self._engine.connect() as connection:
-            for start in range(0, len(wanted), _DIGESTS_A_QUERY):
-                some = wanted[start : start + _DIGESTS_A_QUERY]
-                lines += find_predictions(connection, source.id, some)
+            for start in range(0, len(distinct), _DIGESTS_A_QUERY):
+                part = distinct[start : start + _DIGESTS_A_QUERY]
+                lines += find_predictions(connection, source.id, part)
         held = self._chunks(source, {chunk_id for _, _, chunk_id in lines})
-        own = {chunk_id for chunk_id in held if chunk_id in self._own_chunks}
         return {
-            digest: (held[chunk_id][row], chunk_id in own)
+            digest: (held[chunk_id][row], chunk_id)
             for digest, row, chunk_id in lines
             if chunk_id in held
         }
 
     def write(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
-    ) -> None:
+    ) -> list[int]:
         """Store predictions; when this returns they are in the index, whatever ends the process.
 
         Parameters
@@ -201,6 +214,12 @@ class Store:
         digests : sequence of bytes
             SHA-256 of each sequence, 32 bytes.
         values : array of float32, shape (n, bins, tracks)
+
+        Returns
+        -------
+        list of int
+            Numbers of the chunks that were written, which no other writer is given. A prediction
+            that another writer had stored before stays in that one's chunk.
 
         Raises
         ------
@@ -218,9 +237,11 @@ class Store:
             )
         if not np.isfinite(values).all():
             raise StoreError("NaN or infinity was to be stored; such predictions are not kept")
-        for start in range(0, len(digests), source.chunk_rows):
-            end = start + source.chunk_rows
-            self._write_chunk(source, digests[start:end], values[start:end])
+        rows = source.chunk_rows
+        return [
+            self._write_chunk(source, digests[start : start + rows], values[start : start + rows])
+            for start in range(0, len(digests), rows)
+        ]
 
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
@@ -234,6 +255,16 @@ class Store:
             query = query.where(predictions.c.source_id == source.id)
         with self._engine.connect() as connection:
             return int(connection.scalar(query) or 0)
+
+    def holds_any(self, source: Source) -> bool:
+        """Whether there are predictions of a source; quicker than to count them."""
+        query = (
+            sa.select(chunks.c.id)
+            .where(chunks.c.source_id == source.id, chunks.c.rows.is_not(None))
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return connection.scalar(query) is not None
 
     def record_batch(self, source: Source, size: int, difference: float) -> None:
         """Keep how far predictions in batches of a size were from those of sequences alone.
@@ -264,7 +295,7 @@ class Store:
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
         with self._engine.connect() as connection:
-            known = [_source(line) for line in connection.execute(sa.select(sources))]
+            registered = [_source(line) for line in connection.execute(sa.select(sources))]
             n_chunks: dict[int, int] = dict(
                 connection.execute(
                     sa.select(chunks.c.source_id, sa.func.count())
@@ -280,7 +311,7 @@ class Store:
                 bytes=self._arrays.size(source),
                 batches=self.batches(source),
             )
-            for source in known
+            for source in registered
         ]
 
     @property
@@ -290,7 +321,7 @@ class Store:
 
     def _write_chunk(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
-    ) -> None:
+    ) -> int:
         with self._engine.begin() as connection:
             result = connection.execute(chunks.insert().values(source_id=source.id))
             chunk_id = int(result.inserted_primary_key[0])  # type: ignore[index]
@@ -312,18 +343,18 @@ class Store:
         self._checkpoints.added(len(values))
         values.flags.writeable = False
         with self._lock:
-            self._own_chunks.add(chunk_id)
             self._remember(chunk_id, values)
+        return chunk_id
 
     def _chunks(self, source: Source, ids: set[int]) -> dict[int, NDArray[np.float32]]:
         """The rows of chunks; those that are damaged are not among them."""
         with self._lock:
-            found = {chunk_id: self._decoded[chunk_id] for chunk_id in ids & self._decoded.keys()}
-            for chunk_id in found:
+            rows_of = {chunk_id: self._decoded[chunk_id] for chunk_id in ids & self._decoded.keys()}
+            for chunk_id in rows_of:
                 self._decoded.move_to_end(chunk_id)
-        missing = sorted(ids - found.keys())
+        missing = sorted(ids - rows_of.keys())
         if not missing:
-            return found
+            return rows_of
         described: list[Any] = []
         with self._engine.connect() as connection:
             for start in range(0, len(missing), _CHUNKS_A_QUERY):
@@ -338,10 +369,10 @@ class Store:
                 self._drop(source, chunk_id, rows)
                 continue
             values.flags.writeable = False
-            found[chunk_id] = values
+            rows_of[chunk_id] = values
             with self._lock:
                 self._remember(chunk_id, values)
-        return found
+        return rows_of
 
     def _holds(self, chunk_id: int) -> bool:
         """Whether a chunk of the index is in the directory, whole."""

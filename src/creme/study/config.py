@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field, PrivateAttr, create_model, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticSerializationError
 
-from creme import registry
+from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
 from creme.analysis.thresholds import Categories, Classes
 from creme.errors import ConfigError, PluginError
@@ -19,6 +20,8 @@ from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName, parse_toml
+from creme.runner.tables import build_test
+from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import StageOptions, Stages
 from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Stage
@@ -28,61 +31,13 @@ if TYPE_CHECKING:
     from creme.study.forecast.cost import Forecast
     from creme.study.view import StudyResults
 
-STAGES = tuple(BUILT_IN)
-"""Names of the toolkit's stages in their order."""
+__all__ = ["STAGES", "TESTS", "Categories", "Classes", "Common", "LocusSelection", "Study", "parse"]
 
-TESTS = STAGES[1:]
-"""Those that have a table in the study file."""
-
-
-class LocusSelection(Parameters):
-    """The TSSs of the study; the paper's section "Transcription start site selection"."""
-
-    name: ClassVar[str] = "[selection]"
-
-    activity: float = Field(30.0, ge=0, description="predicted activity at the TSS, at least")
-    summit: Literal["tss", "any"] = Field(
-        "tss", description="'tss': the highest bin of the profile has to be the TSS's"
-    )
-    within: int = Field(0, ge=0, description="or this many bins away from it, at most")
-    recentre: int = Field(
-        0, ge=0, description="move the TSS to a summit that is at most this far away, bp"
-    )
-    per_gene: int = Field(1, ge=0, description="most active TSSs to keep of a gene; 0 keeps all")
-    max_n: float = Field(1.0, ge=0, le=1, description="share of N in the window, at most")
-    contigs: list[str] | None = Field(None, min_length=1, description="only TSSs on these contigs")
-    transcripts: Literal["all", "representative"] = Field(
-        "all", description="TSSs of all transcripts, or of the one that stands for its gene"
-    )
-    max_loci: int | None = Field(None, ge=1, description="most active loci to keep, at most")
+_READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
+"""Where relative paths start from of the study that is made now."""
 
 
-class Common(Parameters):
-    """Parameters of every stage's test that its own table does not give."""
-
-    name: ClassVar[str] = "[common]"
-
-    tile: int | None = Field(None, ge=1, description="bp")
-    tss_tile: int | None = Field(None, ge=1, description="bp")
-    replicates: int | None = Field(None, ge=1)
-    perturbation: str | dict[str, Any] | None = None
-
-
-if TYPE_CHECKING:
-    _StageTables = Parameters
-else:
-    # A field for the table of each of the toolkit's stages.
-    _StageTables = create_model(
-        "_StageTables",
-        __base__=Parameters,
-        **{
-            name: (dict[str, Any], Field({}, description="parameters of the stage's test"))
-            for name in TESTS
-        },
-    )
-
-
-class Study(_StageTables):
+class Study(StageTables):
     """A study as its file describes it.
 
     Relative paths start from the folder of the file; from the current directory for a study that is
@@ -90,7 +45,7 @@ class Study(_StageTables):
     a study can be read where a plugin is not installed.
     """
 
-    _folder: Path = PrivateAttr(default_factory=Path)
+    _folder: Path = PrivateAttr(default_factory=_READ_FROM.get)
     _text: str | None = PrivateAttr(None)
     _title: str = PrivateAttr("")
 
@@ -148,6 +103,7 @@ class Study(_StageTables):
             If it is not TOML, or holds a key or a value that is not allowed.
         """
         table = parse_toml(text, title)
+        token = _READ_FROM.set(folder or Path())
         try:
             for key, section in _SECTIONS.items():
                 if isinstance(table.get(key), dict):
@@ -157,7 +113,8 @@ class Study(_StageTables):
             words = str(error).removeprefix(f"{cls.__name__}: ")
             words = words.replace("[stages]: [stages.", "[stages.", 1)
             raise ConfigError(f"{title}: {words}") from None
-        study._folder = Path() if folder is None else folder
+        finally:
+            _READ_FROM.reset(token)
         study._text, study._title = text, title
         return study
 
@@ -184,9 +141,11 @@ class Study(_StageTables):
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Another study with some fields changed, whose paths start from the same folder."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy._folder = self._folder
-        return copy
+        token = _READ_FROM.set(self._folder)
+        try:
+            return super().model_copy(update=update, deep=deep)
+        finally:
+            _READ_FROM.reset(token)
 
     def to_toml(self) -> str:
         """The text of a study file that gives an equal object.
@@ -322,8 +281,9 @@ class Study(_StageTables):
         record = self.stage_records[stage]
         parameters = self._parameters(stage)
         try:
-            test: Test = registry.create(
-                "tests", {"name": record.test, "seed": self.seed, **parameters, **chosen}
+            test = build_test(
+                {"name": record.test, "seed": self.seed, **parameters, **chosen},
+                self.folder.absolute(),
             )
         except (ConfigError, PluginError) as error:
             words = str(error).removeprefix(f"{record.test}: ")
@@ -334,9 +294,12 @@ class Study(_StageTables):
 
     def has_field(self, stage: str, field: str) -> bool:
         """Whether a stage's test has a field of a name."""
-        record = self.stage_records[stage]
+        record, table = self.stage_records[stage], self._table(stage)
+        # A class in a file of the user's own.
+        file = {key: table[key] for key in ("object", "sha256") if key in table}
         try:
-            return field in registry.load("tests", record.test).model_fields
+            spec = file_plugins.resolved({"name": record.test, **file}, self.folder.absolute())
+            return field in registry.find("test", spec)[0].model_fields
         except PluginError as error:
             raise PluginError(f"{record.heading}: {error}") from None
 

@@ -145,11 +145,9 @@ def measure_sites(
     measured = SiteActivities.empty(len(candidates), len(plan.readout()[1]))
     length, tss = plan.model.input_length, plan.model.tss
     numbers = np.flatnonzero(candidates.kept)
-    total = Progress()
-    sites = candidates.window(numbers, length, tss)
-    if _measure(plan, sites, numbers, measured, store, total, watch):
-        return measured, total, True
-    if selection.recentre:
+    loci = candidates.window(numbers, length, tss)
+    scheduler = _measure(plan, loci, numbers, measured, store, None, watch)
+    if selection.recentre and not scheduler.stopped:
         before = measured.by_track(track)
         shift = np.nan_to_num(before.summit_distance).astype(np.int64)
         near = (np.abs(shift) <= selection.recentre) & (np.abs(shift) > 0)
@@ -160,9 +158,9 @@ def measure_sites(
         )
         measured.moved[again] = shift[again]
         loci = candidates.window(again, length, tss, shift[again])
-        if again.size and _measure(plan, loci, again, measured, store, total, watch):
-            return measured, total, True
-    return measured, total, False
+        if again.size:
+            scheduler = _measure(plan, loci, again, measured, store, scheduler, watch)
+    return measured, scheduler.progress, scheduler.stopped
 
 
 def _measure(
@@ -171,10 +169,10 @@ def _measure(
     numbers: NDArray[np.int64],
     measured: SiteActivities,
     store: Store,
-    total: Progress,
+    before: Scheduler | None,
     watch: Watch,
-) -> bool:
-    """Measure sites into `measured`; returns whether it was stopped."""
+) -> Scheduler:
+    """Measure some sites into `measured`, going on with the counts of the pass before."""
     plan_of_sites = replace(plan, loci=loci)
     ((label, test),) = plan_of_sites.tests.items()
     in_flight: dict[int, int] = {}
@@ -185,7 +183,7 @@ def _measure(
             yield Task(label, test, locus)
 
     with watch(plan_of_sites) as (on_progress, on_start):
-        scheduler = plan_of_sites.scheduler(store, on_progress)
+        scheduler = plan_of_sites.scheduler(store, on_progress, before=before)
         on_start(scheduler)
         for outcome in scheduler.run(tasks()):
             number = in_flight.pop(id(outcome.task.unit))
@@ -193,9 +191,7 @@ def _measure(
                 measured.failures[number] = reason(outcome.error)
             else:
                 measured.take(number, outcome.dataset)
-    for name in vars(total):
-        setattr(total, name, getattr(total, name) + getattr(scheduler.progress, name))
-    return scheduler.stopped
+    return scheduler
 
 
 def dataset(

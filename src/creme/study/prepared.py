@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
+from creme import file_plugins, registry
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
 from creme.genome import Genome, Locus
@@ -185,10 +186,12 @@ class PreparedStudy:
                 "selection": study.selection.configuration(),
             }
         on_cres = stage.takes == "cres"
+        parameters = file_plugins.identity(study.test(stage.name))
+        del parameters["name"]
         added = {} if stage.built_in else {"test": stage.test, "run_on": stage.takes}
         return {
             **added,
-            "parameters": study.test(stage.name).configuration(),
+            "parameters": parameters,
             "takes": study.cres(stage.name) if on_cres else study.contexts(stage.name),
             **stage.thresholds(study),
         }
@@ -295,7 +298,7 @@ def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: st
         "model": study.configuration()["model"],
         "loci": loci,
         "readouts": [readout.configuration() for readout in prepared.plan.readouts],
-        "tests": [{"name": test.name, **label, **test.configuration()}],
+        "tests": [{**registry.specification(test), **label}],
     }
     note = (
         f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "

@@ -53,9 +53,9 @@ def open_results(path: str | Path) -> ResultsView:
     if kind is Kind.RESULTS:
         study = of_study(Path(path))
         return ExperimentResults(path) if study is None else StageResults(path, study)
-    wanted = "a results directory or the folder of a study"
+    takes = "a results directory or the folder of a study"
     raise ResultsError(
-        mistaken(path, wanted)
+        mistaken(path, takes)
         or f"{path} is neither the folder of a study nor a results directory: it has no {STATE} "
         f"and no {RUN}; 'creme study FILE' and 'creme run FILE' make them"
     )
@@ -264,7 +264,7 @@ class StudyResults(ResultsView):
 
     @property
     def sections(self) -> dict[str, Any]:
-        """What makes these results and no others, as ``STAGE: SECTION``: JSON values."""
+        """The identity of the results, as ``STAGE: SECTION``: JSON values."""
         return {
             f"{stage}: {section}": value
             for stage, identity in self.raw.get("identity", {}).items()

@@ -41,7 +41,7 @@ class BackgroundTest(Test):
 
     @cached_property
     def _perturb(self) -> Perturbation:
-        return registry.create("perturbations", self.perturbation)
+        return registry.create("perturbation", self.perturbation)
 
     def tss(self, locus: Locus) -> Tile:
         """The tile centred on the TSS base."""

@@ -22,32 +22,37 @@ class NotChecked(SkipTest):
 class Check:
     """One independent check of a plugin; called with a function that makes the plugin anew."""
 
-    function: Callable[[Callable[[], Any]], None]
+    function: Callable[[Callable[[], Any]], str | None]
 
-    def __call__(self, make: Callable[[], Any]) -> None:
+    def __call__(self, make: Callable[[], Any]) -> str:
         """Run the check.
+
+        Returns
+        -------
+        str
+            What of it could not be checked; empty as a rule.
 
         Raises
         ------
         ConformanceError
             If the plugin does not pass; the message says what was wrong and what is expected.
         NotChecked
-            If it cannot be told; the message says what is missing.
+            If nothing of it could be checked; the message says what is missing.
         """
-        self.function(make)
+        return self.function(make) or ""
 
     def __str__(self) -> str:
         return self.function.__name__
 
     @property
     def about(self) -> str:
-        """What is checked, in a sentence."""
+        """The sentence that has to hold."""
         return (self.function.__doc__ or "").strip().split("\n")[0]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a check, with the reason unless it passed."""
+    """The result of a check, with the reason unless it passed, or what it left out."""
 
     check: Check
     state: Literal["passed", "failed", "not checked"]
@@ -55,10 +60,10 @@ class Outcome:
 
 
 def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[Outcome]:
-    """What comes of each check, also after one has failed."""
+    """The result of each check, also after one has failed."""
     for check in checks:
         try:
-            check(make)
+            remark = check(make)
         except NotChecked as reason:
             yield Outcome(check, "not checked", str(reason))
         except ConformanceError as error:
@@ -66,7 +71,7 @@ def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[Outco
         except Exception as error:
             yield Outcome(check, "failed", f"raised {type(error).__name__}: {error}")
         else:
-            yield Outcome(check, "passed")
+            yield Outcome(check, "passed", remark)
 
 
 def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
@@ -77,9 +82,9 @@ def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
     ConformanceError
         If any failed; it names them all.
     """
-    found = [outcome for outcome in outcomes(checks, make) if outcome.state == "failed"]
-    if found:
-        raise ConformanceError("\n".join(f"{each.check}: {each.reason}" for each in found))
+    failed = [outcome for outcome in outcomes(checks, make) if outcome.state == "failed"]
+    if failed:
+        raise ConformanceError("\n".join(f"{each.check}: {each.reason}" for each in failed))
 
 
 def ensure(condition: bool, message: str) -> None:

@@ -16,15 +16,9 @@ from creme.model import Model, Selection
 from creme.sequence import Sequence
 from creme.testing.checks import Check, ensure, run_all
 from creme.testing.position import position
+from creme.testing.settings import TOLERANCE, check_settings
 
 Make = Callable[[], Model]
-
-TOLERANCE = 1e-4
-"""Of differences between batches, as a share of the largest value: float32 rounding, and no more.
-
-What a network's numbers differ by from one batch size to another is what a resumed run may differ
-by; `batch_difference` measures it.
-"""
 
 
 def sequences(model: Model, n: int, seed: int = 0) -> np.ndarray:
@@ -35,7 +29,11 @@ def sequences(model: Model, n: int, seed: int = 0) -> np.ndarray:
 
 
 def batch_difference(model: Model, n: int = 3) -> float:
-    """Largest difference between a batch of `n` and one by one, as a share of the largest value."""
+    """Largest difference between a batch of `n` and one by one, as a share of the largest value.
+
+    What a network's numbers differ by from one batch size to another is what a resumed run may
+    differ by.
+    """
     onehot = sequences(model, n)
     together = model.predict(onehot).copy()
     alone = np.concatenate([model.predict(onehot[k : k + 1]).copy() for k in range(n)])
@@ -280,6 +278,11 @@ def fingerprint(make: Make) -> None:
     ensure(json.loads(text) == one.identity(), "identity() is changed by being written as JSON")
 
 
+def settings(make: Make) -> str:
+    """A setting that changes predictions changes the fingerprint."""
+    return check_settings(make, sequences(make(), 1))
+
+
 def written_with_results(make: Make) -> None:
     """Parameters and environment can be written as JSON, as they are with results."""
     model = make()
@@ -292,7 +295,7 @@ _CHECKS = (
     *(grid, tracks, shape_and_dtype, position, n_rows),
     *(input_not_modified, input_not_kept, input_views, output_not_reused, deterministic),
     *(batch_size, batch_of_one, empty_batch, selection, wrong_length),
-    *(pickles, fingerprint, written_with_results),
+    *(pickles, fingerprint, settings, written_with_results),
 )
 
 

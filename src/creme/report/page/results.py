@@ -114,14 +114,14 @@ def title_of(view: ResultsView, label: str) -> str:
         presentation = view.presentation(label)
     except ResultsError:  # it has no results yet
         return title_of_test(label)
-    own = label == presentation.test or presentation.test not in registry.plugins("tests")
+    own = label == presentation.test or presentation.test not in registry.plugins("test")
     return presentation.title if own else f"{presentation.title} ({label})"
 
 
 def title_of_test(test: str) -> str:
     """The heading of a test by its name."""
     try:
-        return str(registry.load("tests", test).presentation().title)
+        return str(registry.load("test", test).presentation().title)
     except PluginError:
         words = test.replace("_", " ").replace("-", " ")
         return words[:1].upper() + words[1:]

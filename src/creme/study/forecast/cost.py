@@ -12,9 +12,8 @@ import numpy as np
 
 from creme.errors import GenomeError, StoreError, reason
 from creme.genome import Locus
-from creme.runner.write_buffer import source_fingerprint
+from creme.runner.write_buffer import StoredPredictions
 from creme.store import Store
-from creme.store.arrays import Source
 from creme.study.folder import Folder
 from creme.study.forecast.assumptions import (
     CATEGORY_SHARES,
@@ -127,7 +126,7 @@ class _Planner:
         self.study = prepared.study
         self.folder = folder
         self.assume_loci = assume_loci
-        self.store, self.source = _opened(prepared)
+        self.stored = _stored(prepared)
         self.loci: list[Locus] | None = None
         if self.folder.finished(FOUND_BY["loci"].name):
             self.loci = prepared.selected(folder.path / SELECTED)
@@ -138,8 +137,8 @@ class _Planner:
         self.stand_in = stand_in(prepared, self.loci or [])
 
     def close(self) -> None:
-        if self.store is not None:
-            self.store.close()
+        if self.stored is not None:
+            self.stored.store.close()
 
     def of(self, stage: Stage) -> Forecast:
         """One stage; with units that failed it is asked for whole, as a run does."""
@@ -297,9 +296,7 @@ class _Planner:
         return _Counted(total, math.ceil(new * scale), math.ceil(in_store * scale), whole=False)
 
     def _in_store(self, wanted: Iterable[bytes]) -> set[bytes]:
-        if self.store is None or self.source is None:
-            return set()
-        return set(self.store.read(self.source, wanted))
+        return set() if self.stored is None else set(self.stored.read(list(wanted)))
 
     def _before(self, stage: Stage, test: Test, unit: Any) -> set[bytes]:
         """Digests of what earlier stages of the study ask for at a unit's loci."""
@@ -323,14 +320,12 @@ def _forecast(stage: Stage, units: int, counted: _Counted, kind: Kind, *notes: s
     return Forecast(stage.name, units, *numbers, kind, False, notes)
 
 
-def _opened(prepared: PreparedStudy) -> tuple[Store | None, Source | None]:
-    """The store, if there is one, and the model's source in it; nothing is made."""
+def _stored(prepared: PreparedStudy) -> StoredPredictions | None:
+    """The predictions of the model in the store, if there is one; nothing is made."""
     if prepared.study.index is None and not prepared.store_path.is_dir():
-        return None, None
+        return None
     try:
         store = Store(prepared.store_path, index_url=prepared.study.index)
     except StoreError:
-        return None, None
-    fingerprint = source_fingerprint(prepared.plan.model, prepared.plan.selection)
-    sources = {info.source.fingerprint: info.source for info in store.info()}
-    return store, sources.get(fingerprint)
+        return None
+    return StoredPredictions(store, prepared.plan.model, prepared.plan.selection)

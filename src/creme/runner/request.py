@@ -1,0 +1,91 @@
+"""A test's generator in flight, and the request that it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.errors import SequenceError
+from creme.runner.tasks import Task
+from creme.sequence import Sequenceable
+from creme.test import Profiles, Steps
+
+
+@dataclass(eq=False)
+class InFlight:
+    """A generator in flight and the request that it waits for.
+
+    Attributes
+    ----------
+    task : Task
+    steps : generator
+    sequences : iterator of Sequence or Mutant
+        Those of the request that were not taken yet.
+    rows : list of array or None
+        The answer so far, a row for each sequence that was taken; None where it is missing.
+    missing : int
+        How many are.
+    exhausted : bool
+        Whether all sequences were taken.
+    profiles : bool
+        Whether the request is for whole profiles.
+    """
+
+    task: Task
+    steps: Steps
+    sequences: Iterator[Sequenceable] = field(default_factory=lambda: iter(()))
+    rows: list[NDArray[np.float32] | None] = field(default_factory=list)
+    missing: int = 0
+    exhausted: bool = True
+    profiles: bool = False
+
+    def accept(self, request: Any) -> None:
+        """Take what the generator yielded as its next request.
+
+        Raises
+        ------
+        SequenceError
+            If it is no request.
+        """
+        self.profiles = isinstance(request, Profiles)
+        self.sequences = _iterator(request.sequences if self.profiles else request, self.profiles)
+        self.rows, self.missing, self.exhausted = [], 0, False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the generator can go on."""
+        return self.exhausted and not self.missing
+
+    def close(self) -> None:
+        """End the generator; one that does not want to is left to itself."""
+        try:
+            self.steps.close()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            pass
+
+
+def _iterator(sequences: Any, profiles: bool) -> Iterator[Sequenceable]:
+    listed = "yield Profiles([locus.sequence])" if profiles else "yield [locus.sequence]"
+    if isinstance(sequences, Sequenceable):
+        raise SequenceError(
+            f"a test yielded a {type(sequences).__name__} by itself: put it into a list, as in "
+            f"`{listed}`"
+        )
+    try:
+        # Iterating over a text or a dict gives letters or keys.
+        iterator = None if isinstance(sequences, (str, bytes, Mapping)) else iter(sequences)
+    except TypeError:
+        iterator = None
+    if iterator is None:
+        kind = "None" if sequences is None else f"an object of type {type(sequences).__name__}"
+        raise SequenceError(
+            f"a test yielded {kind}: it has to yield a list, or another iterable, of Sequence or "
+            f"Mutant objects, as in `{listed}`"
+        )
+    return iterator

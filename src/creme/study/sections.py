@@ -1,0 +1,63 @@
+"""Sections of the study file: its selection, what all tests share, and the stages' tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, create_model
+
+from creme.parameters import Parameters
+from creme.study.stages.order import BUILT_IN
+
+STAGES = tuple(BUILT_IN)
+"""Names of the toolkit's stages in their order."""
+
+TESTS = STAGES[1:]
+"""Those that have a table in the study file."""
+
+
+class LocusSelection(Parameters):
+    """The TSSs of the study; the paper's section "Transcription start site selection"."""
+
+    name: ClassVar[str] = "[selection]"
+
+    activity: float = Field(30.0, ge=0, description="predicted activity at the TSS, at least")
+    summit: Literal["tss", "any"] = Field(
+        "tss", description="'tss': the highest bin of the profile has to be the TSS's"
+    )
+    within: int = Field(0, ge=0, description="or this many bins away from it, at most")
+    recentre: int = Field(
+        0, ge=0, description="move the TSS to a summit that is at most this far away, bp"
+    )
+    per_gene: int = Field(1, ge=0, description="most active TSSs to keep of a gene; 0 keeps all")
+    max_n: float = Field(1.0, ge=0, le=1, description="share of N in the window, at most")
+    contigs: list[str] | None = Field(None, min_length=1, description="only TSSs on these contigs")
+    transcripts: Literal["all", "representative"] = Field(
+        "all", description="TSSs of all transcripts, or of the one that stands for its gene"
+    )
+    max_loci: int | None = Field(None, ge=1, description="most active loci to keep, at most")
+
+
+class Common(Parameters):
+    """Parameters of every stage's test that its own table does not give."""
+
+    name: ClassVar[str] = "[common]"
+
+    tile: int | None = Field(None, ge=1, description="bp")
+    tss_tile: int | None = Field(None, ge=1, description="bp")
+    replicates: int | None = Field(None, ge=1)
+    perturbation: str | dict[str, Any] | None = None
+
+
+if TYPE_CHECKING:
+    StageTables = Parameters
+else:
+    # A field for the table of each of the toolkit's stages.
+    StageTables = create_model(
+        "StageTables",
+        __base__=Parameters,
+        **{
+            name: (dict[str, Any], Field({}, description="parameters of the stage's test"))
+            for name in TESTS
+        },
+    )
