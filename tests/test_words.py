@@ -22,15 +22,9 @@ PUBLIC = {
 """Names that users write: a locus is made with ``given=``; and keys of stored counts."""
 
 PLAIN = ["src/creme", *(f"plugins/{path.name}/src" for path in sorted(ROOT.glob("plugins/*")))]
-"""Rooms and files without private words; each that is done is added."""
+"""Folders without private words."""
 
-SHARED = {
-    "Locus",
-    "Profiles",
-    "Selection",
-    "Source",
-    "_Found",
-}
+SHARED: set[str] = set()
 """Names that more than one class has. This list only gets shorter."""
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 import mini_study as mini
+from creme.report.page.results import PageResults
 from creme.study import StudyResults, run_study
+from creme.study.view import open_results
 
 _MADE: list[StudyResults] = []
 
@@ -21,6 +23,11 @@ def finished_study(folders: pytest.TempPathFactory) -> StudyResults:
         mini.write(folder)
         _MADE.append(run_study(mini.study(folder)))
     return _MADE[0]
+
+
+def page_results(path: Path) -> PageResults:
+    """Results as the page takes them."""
+    return PageResults(open_results(path))
 
 
 def among_genes(study: StudyResults, folder: Path, genes: list[tuple[str, str, str, int]]) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from creme.study.config import STAGES
 from creme.study.folder import SELECTED, Folder
+from creme.study.loci import TEST
 from creme.suite.statistics import averaged
 
 LENGTH, TILE, TILES, REPLICATES, ROUNDS, COPIES = 196_608, 5000, 38, 10, 5, 4
@@ -51,11 +53,13 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
     for stage in STAGES:
         if stage in WITHOUT:
             continue
-        if stage != "loci":
-            dataset = _DATASETS[stage](rng, coords)
-            dataset.attrs = {"test": stage, "configuration": "{}"}
-            folder.results(stage).path.mkdir(parents=True)
-            folder.results(stage).save(stage, dataset)
+        label = label_of(stage)
+        dataset = _activities(coords) if stage == "loci" else _DATASETS[stage](rng, coords)
+        dataset.attrs = {"test": label, "configuration": "{}"}
+        folder.results(stage).path.mkdir(parents=True)
+        folder.results(stage).save(label, dataset)
+        state = {"state": "finished", "identity": {"tests": {label: {"name": label}}}}
+        (folder.results(stage).path / "run.json").write_text(json.dumps(state))
         folder.update_stage(stage, {"state": "finished", "units": loci, **counts})
     table = pd.DataFrame(
         {
@@ -70,6 +74,17 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
     )
     folder.write(path / SELECTED, table, "\t")
     return folder
+
+
+def label_of(stage: str) -> str:
+    """The label of a stage's Dataset."""
+    return TEST if stage == "loci" else stage
+
+
+def _activities(coords: dict[str, tuple[str, np.ndarray]]) -> xr.Dataset:
+    n = len(coords["locus"][1])
+    activity = np.linspace(30, 300, n, dtype=np.float32)[:, None]
+    return xr.Dataset({"wild_type": (("locus", "track"), activity)}, coords)
 
 
 def _coords(names: list[str]) -> dict[str, tuple[str, np.ndarray]]:

@@ -28,6 +28,12 @@ from creme.analysis.saturation import saturation
 from creme.analysis.traces import mean_traces
 from creme.errors import ConfigError
 from creme.genome.records import TSS
+from creme.report.grid import MeasureGrid
+from creme.suite.context_dependence import ContextDependence
+from creme.suite.motif_embedding import MotifEmbedding
+from creme.suite.necessity import Necessity
+from creme.suite.saturation_mutagenesis import SaturationMutagenesis
+from creme.test import Test
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -80,6 +86,10 @@ def _scatter(data: Data, ax: Axes | None) -> Axes:
     )
 
 
+def _grid(data: Data, test: type[Test]) -> MeasureGrid:
+    return report.measure_grid(data[test.name], test.presentation(), **ONE)
+
+
 ONE: dict[str, Any] = {"track": "one"}
 LOST: dict[str, Any] = {"track": "one", "search": "enhancers"}
 
@@ -115,6 +125,14 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
     "fine_tile_search": lambda d, ax: report.fine_tile_search(d["fine_tile"], **ONE, ax=ax),
     "fine_tile_map": lambda d, ax: report.fine_tile_map(d["fine_tile"], **ONE, ax=ax),
     "comparison_scatter": _scatter,
+    "measure_curves": lambda d, ax: report.measure_curves(_grid(d, MotifEmbedding), ax=ax),
+    "measure_curves of tiles": lambda d, ax: report.measure_curves(_grid(d, Necessity), ax=ax),
+    "measure_heat_map": lambda d, ax: report.measure_heat_map(
+        _grid(d, SaturationMutagenesis), ax=ax
+    ),
+    "measure_letters": lambda d, ax: report.measure_letters(_grid(d, SaturationMutagenesis), ax=ax),
+    "measure_by_locus": lambda d, ax: report.measure_by_locus(_grid(d, ContextDependence), ax=ax),
+    "measure_by_locus of tiles": lambda d, ax: report.measure_by_locus(_grid(d, Necessity), ax=ax),
 }
 
 every = pytest.mark.parametrize("name", FIGURES)
@@ -151,7 +169,7 @@ def some_loci(number: int) -> Data:
 
 
 def test_every_exported_figure_is_here():
-    drawing = set(report.__all__) - {"panels", "save"}
+    drawing = set(report.__all__) - {"panels", "save", "measure_grid", "mean_over_loci"}
     assert drawing == {name.split()[0] for name in FIGURES}
 
 

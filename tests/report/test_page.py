@@ -14,7 +14,7 @@ import many_loci
 import numpy as np
 import pytest
 import xarray as xr
-from finished_study import finished_study
+from finished_study import finished_study, page_results
 from matplotlib.figure import Figure
 from read_page import Page
 
@@ -24,11 +24,12 @@ from creme.errors import ConfigError, ResultsError
 from creme.report.page import write, write_report
 from creme.report.page.encode import digest, numbers
 from creme.report.page.figures import figures
-from creme.report.page.source import Source
+from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.write import render
 from creme.results.directory import Results
 from creme.study import StudyResults
 from creme.study.config import STAGES
+from creme.study.view import open_results
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -196,7 +197,8 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
     from creme.report.page import locus
 
     monkeypatch.setattr(locus, "BLOCK", 1)
-    alone = [one.data for one in locus.each_locus(Source(finished.path))]
+    results = page_results(finished.path)
+    alone = [one.data for one in locus.each_locus(results, LocusMeasures(results, []))]
     assert alone == page.loci()
 
 
@@ -273,7 +275,7 @@ def test_every_figure_of_the_paper_that_has_results(page):
 def test_there_are_no_panels_of_classes_without_a_set(finished):
     table = finished.table("interactions")
     seen = 0
-    for one in figures(Source(finished.path)):
+    for one in figures(page_results(finished.path)):
         if not one.title.startswith("Are sets of "):
             continue
         assert isinstance(one.drawing, Figure)
@@ -333,7 +335,7 @@ def test_ids_are_unique_and_all_references_known(page):
 
 
 def test_the_same_study_gives_the_same_bytes(finished, page):
-    assert render(Source(finished.path)) == page.source
+    assert render(open_results(finished.path)) == page.source
 
 
 @pytest.fixture(scope="module")
@@ -390,7 +392,8 @@ def test_a_stage_that_is_missing_is_said(copied):
     assert "Necessity: 1 unit failed" in words
     assert "Sufficiency is interrupted" in words
     assert (
-        "Without results, and so without figures: Sufficiency, Distance, Fine-tile search" in words
+        "Without results, and so without figures: Sufficiency, Distance, Multiplicity, "
+        "Fine-tile search" in words
     )
     assert "enhancers" not in found.rows
     locus = found.locus(0)["tracks"][0]
@@ -455,32 +458,20 @@ def test_activities_that_are_not_positive_are_said(finished, tmp_path, undrawn):
     assert "The activity of 1 locus is 0: effects there are not defined." in words
 
 
-def test_tests_that_have_no_place_are_named(finished, tmp_path):
-    folder = Path(shutil.copytree(finished.path / "stages" / "necessity", tmp_path / "x.results"))
-    shutil.copytree(folder / "necessity.zarr", folder / "mine.zarr")
-    shutil.copytree(folder / "necessity.zarr", folder / "again.zarr")
-    state = json.loads((folder / "run.json").read_text())
-    state["identity"]["tests"] |= {"mine": {"name": "dose"}, "again": {"name": "necessity"}}
-    (folder / "run.json").write_text(json.dumps(state))
-    found = Page(write_report(folder))
-    assert "Not shown on this page: mine, necessity; 'creme results' prints" in found.words
-    assert len(found.rows["gene"]) == 6
-
-
 def test_several_activities(tmp_path, undrawn):
     folder = many_loci.write(tmp_path / "many.study", 3).path
-    for stage in STAGES[1:]:
+    for stage in STAGES:
         if stage in many_loci.WITHOUT:
             continue
         results = StudyResults(folder).folder.results(stage)
-        one = results.load(stage).drop_encoding()
+        one = results.load(many_loci.label_of(stage)).drop_encoding()
         both = xr.concat(
             [one.assign_coords(track=["other"]), one],
             "track",
             data_vars="minimal",
             coords="minimal",
         )
-        results.save(stage, both)
+        results.save(many_loci.label_of(stage), both)
     found = Page(write_report(folder))
     assert [track["track"] for track in found.locus(0)["tracks"]] == [many_loci.TRACK, "other"]
     first, second = found.locus(1)["tracks"]
@@ -501,15 +492,13 @@ def test_what_stood_there_stays_if_a_report_fails(copied, undrawn):
 
 
 def test_errors(finished, tmp_path):
-    with pytest.raises(
-        ResultsError, match=r"neither the folder of a study .* nor a results directory"
-    ):
+    with pytest.raises(ResultsError, match="neither the folder of a study nor a results directory"):
         write_report(tmp_path)
     with pytest.raises(ConfigError, match="is a folder: give the name of a file"):
         write_report(finished.path, tmp_path)
     with pytest.raises(ConfigError, match="there is no folder"):
         write_report(finished.path, tmp_path / "not" / "there.html")
-    with pytest.raises(ResultsError, match="neither the folder"):
+    with pytest.raises(ResultsError, match="neither the folder of a study"):
         write_report(finished.path, tmp_path / "x.html", tmp_path)
     assert not list(tmp_path.iterdir())
 

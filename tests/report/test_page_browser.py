@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 
 import many_loci
@@ -16,13 +15,7 @@ from creme.report.page import write_report
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 expect = playwright.expect
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-
-ARGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
+pytest_plugins = ["page_fixtures"]
 OPENS_WITHIN = 8.0
 """Seconds for a report of 1,000 loci; about one on a machine with nothing else to do."""
 
@@ -30,45 +23,6 @@ OPENS_WITHIN = 8.0
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     return finished_study(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def visit(browser):
-    """A function that opens a file; errors, messages and requests beyond the file are failures."""
-    contexts, problems = [], []
-
-    def asked(url, address):
-        if url.split("#")[0] != address:
-            problems.append(f"request: {url}")
-
-    def visited(file, *, width=1400, scheme="light", anchor=""):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        address = file.resolve().as_uri()
-        page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: problems.append(f"dialog: {dialog.message}"))
-        page.on("request", lambda request: asked(request.url, address))
-        page.goto(address + anchor)
-        page.wait_for_selector("html[data-ready]")
-        return page
-
-    yield visited
-    for context in contexts:
-        context.close()
-    assert problems == []
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn import legend, tidy
-from finished_study import finished_study
+from finished_study import finished_study, page_results
 from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from read_page import Page
 
 from creme.report.page import write, write_report
 from creme.report.page.coverage import REACH, coverage, why_not
-from creme.report.page.source import Source
+from creme.report.page.results import PageResults
 from creme.study import StudyResults
 
 STARTS = "Predicted coverage (Figure 2b) is not drawn: "
@@ -33,8 +33,8 @@ def copied(finished, tmp_path):
     return Path(shutil.copytree(finished.path, tmp_path / "copied.study"))
 
 
-def drawn(source: Source) -> Figure:
-    figure = coverage(source)
+def drawn(results: PageResults) -> Figure:
+    figure = coverage(results)
     assert figure is not None
     return figure
 
@@ -46,7 +46,7 @@ def stairs(ax):
 
 def test_it_draws_the_table(finished):
     table = finished.table("coverage")
-    figure = drawn(Source(finished.path))
+    figure = drawn(page_results(finished.path))
     titles = [ax.get_title() for ax in figure.axes]
     assert [title.rpartition(", ")[2] for title in titles] == ["enhancing", "neutral", "silencing"]
     for ax, title in zip(figure.axes, titles, strict=True):
@@ -79,7 +79,7 @@ def test_the_page_has_it_and_gives_no_reason_for_its_absence(finished, tmp_path)
 def change(path, edit):
     table = pd.read_csv(path / "tables" / "coverage.csv")
     edit(table).to_csv(path / "tables" / "coverage.csv", index=False)
-    return Source(path)
+    return page_results(path)
 
 
 def test_far_bins_are_left_to_who_looks_closer_and_gaps_are_gaps(copied):
@@ -121,14 +121,14 @@ def undrawn(monkeypatch):
 
 def test_a_study_of_an_earlier_version_says_how_to_get_it(copied, undrawn):
     (copied / "tables" / "coverage.csv").unlink()
-    assert coverage(Source(copied)) is None
+    assert coverage(page_results(copied)) is None
     words = Page(write_report(copied)).words
     assert f"{STARTS}an earlier version has made this study; 'creme study' adds" in words
 
 
 def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):
-    source = change(copied, lambda table: table.iloc[:0])
-    assert coverage(source) is None
+    results = change(copied, lambda table: table.iloc[:0])
+    assert coverage(results) is None
     assert f"{STARTS}no locus has a category." in Page(write_report(copied)).words
     state = json.loads((copied / "study.json").read_text())
     state["model"]["bins"] = [28]
@@ -137,6 +137,6 @@ def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):
 
 
 def test_no_word_of_it_where_contexts_are_not_known(finished, copied):
-    assert why_not(Source(finished.path / "stages" / "context_dependence")) is None
+    assert why_not(page_results(finished.path / "stages" / "context_dependence")) is None
     StudyResults(copied).folder.update_stage("context_dependence", {"state": "waiting"})
-    assert why_not(Source(copied)) is None
+    assert why_not(page_results(copied)) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from finished_study import among_genes, finished_study
+from finished_study import among_genes, finished_study, page_results
 from matplotlib.figure import Figure
 from read_page import Page
 from test_page import HOSTILE
@@ -13,7 +13,6 @@ from test_page import HOSTILE
 from creme.report.page import write, write_report
 from creme.report.page.figures import figures
 from creme.report.page.genes import MOST, Neighbours
-from creme.report.page.source import Source
 
 WINDOW = 12_288
 
@@ -109,7 +108,7 @@ def test_genes_of_the_page_are_in_the_orientation_of_the_locus(path, undrawn):
 
 def test_the_map_among_the_figures_has_them(path, finished):
     def drawn(path):
-        (one,) = (one for one in figures(Source(path)) if one.paper == "Figure 3a")
+        (one,) = (one for one in figures(page_results(path)) if one.paper == "Figure 3a")
         assert isinstance(one.drawing, Figure)
         axes = one.drawing.axes
         texts = [[t for t in ax.texts if t.get_gid() == "gene name"] for ax in axes]

@@ -14,8 +14,10 @@ from creme.suite.context_swap import ContextSwap
 from creme.suite.distance import Distance
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
+from creme.suite.motif_embedding import MotifEmbedding
 from creme.suite.multiplicity import Multiplicity
 from creme.suite.necessity import Necessity
+from creme.suite.saturation_mutagenesis import SaturationMutagenesis
 from creme.suite.sufficiency import Sufficiency
 from toy import run, toy_loci
 
@@ -38,6 +40,8 @@ def results() -> dict[str, xr.Dataset]:
         HigherOrder(**common, tiles=TILES),
         Multiplicity(**common, tiles=TWO, copies=4, positions=[0, 300, 700, 1400, 2000]),
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
+        SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),
+        MotifEmbedding(**common, motifs=["TGACTCA", "GGGCGG"], positions=[100, 900, 1500]),
     ]
     with tempfile.TemporaryDirectory() as folder:
         return {test.name: run(test, loci, Path(folder))[0] for test in tests}

@@ -3,34 +3,16 @@
 Each function draws into the Axes that it is given, or into a new figure of one column's width, and
 returns the Axes. pyplot and its state are not used, so that no display is needed.
 
-matplotlib is imported with the first function that is asked for, and not before.
+`measure_grid` arranges the measure of any test, and the functions called measure_... draw it.
+
+matplotlib is imported with the first function that is used, and not before.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-_HOMES = {
-    "comparison_scatter": "comparison",
-    "context_histogram": "context",
-    "coverage_profile": "context",
-    "distance_bars": "distance",
-    "distance_curves": "distance",
-    "distance_profiles": "distance",
-    "fine_tile_map": "fine_tile",
-    "fine_tile_search": "fine_tile",
-    "greedy_traces": "higher_order",
-    "individual_effects": "higher_order",
-    "necessity_sufficiency": "tiles",
-    "observed_and_additive": "higher_order",
-    "panels": "style",
-    "save": "style",
-    "saturation_curves": "multiplicity",
-    "swap_boxes": "context",
-    "tile_effects": "tiles",
-    "tile_map": "map",
-}
+from creme.lazy import attach
 
 __all__ = [
     "comparison_scatter",
@@ -43,6 +25,12 @@ __all__ = [
     "fine_tile_search",
     "greedy_traces",
     "individual_effects",
+    "mean_over_loci",
+    "measure_by_locus",
+    "measure_curves",
+    "measure_grid",
+    "measure_heat_map",
+    "measure_letters",
     "necessity_sufficiency",
     "observed_and_additive",
     "panels",
@@ -58,20 +46,41 @@ if TYPE_CHECKING:
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
     from creme.report.fine_tile import fine_tile_map, fine_tile_search
+    from creme.report.grid import mean_over_loci
+    from creme.report.grid_reading import measure_grid
     from creme.report.higher_order import greedy_traces, individual_effects, observed_and_additive
     from creme.report.map import tile_map
+    from creme.report.measure_figures import measure_by_locus, measure_curves
+    from creme.report.measure_map import measure_heat_map, measure_letters
     from creme.report.multiplicity import saturation_curves
     from creme.report.style import panels, save
     from creme.report.tiles import necessity_sufficiency, tile_effects
 
+_HOMES = {
+    "comparison_scatter": "creme.report.comparison",
+    "context_histogram": "creme.report.context",
+    "coverage_profile": "creme.report.context",
+    "distance_bars": "creme.report.distance",
+    "distance_curves": "creme.report.distance",
+    "distance_profiles": "creme.report.distance",
+    "fine_tile_map": "creme.report.fine_tile",
+    "fine_tile_search": "creme.report.fine_tile",
+    "greedy_traces": "creme.report.higher_order",
+    "individual_effects": "creme.report.higher_order",
+    "mean_over_loci": "creme.report.grid",
+    "measure_by_locus": "creme.report.measure_figures",
+    "measure_curves": "creme.report.measure_figures",
+    "measure_grid": "creme.report.grid_reading",
+    "measure_heat_map": "creme.report.measure_map",
+    "measure_letters": "creme.report.measure_map",
+    "necessity_sufficiency": "creme.report.tiles",
+    "observed_and_additive": "creme.report.higher_order",
+    "panels": "creme.report.style",
+    "save": "creme.report.style",
+    "saturation_curves": "creme.report.multiplicity",
+    "swap_boxes": "creme.report.context",
+    "tile_effects": "creme.report.tiles",
+    "tile_map": "creme.report.map",
+}
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'creme.report' has no attribute {name!r}")
-    value = getattr(import_module(f"creme.report.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+__getattr__, __dir__ = attach(__name__, _HOMES)

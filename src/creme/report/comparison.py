@@ -111,11 +111,11 @@ def _errors(x: str, y: str) -> tuple[str, str]:
 def _of_track(table: pd.DataFrame, track: str | None) -> pd.DataFrame:
     if "track" not in table:
         return table
-    known = table["track"].astype(str).unique().tolist()
-    if track is None and len(known) > 1:
-        raise ConfigError(f"choose one of the tracks {listing(known)}: track = ...")
-    if track is not None and known and track not in known:
-        raise ConfigError(f"there is no track {track!r}: there are {listing(known)}")
+    tracks = table["track"].astype(str).unique().tolist()
+    if track is None and len(tracks) > 1:
+        raise ConfigError(f"choose one of the tracks {listing(tracks)}: track = ...")
+    if track is not None and tracks and track not in tracks:
+        raise ConfigError(f"there is no track {track!r}: there are {listing(tracks)}")
     return table if track is None else table[table["track"].astype(str) == track]
 
 
@@ -126,9 +126,9 @@ def _summary(rows: pd.DataFrame, x: str, y: str, resamples: int) -> str:
     text = f"{count(len(rows))}, "
     if len(rows) < 3 or rows[x].nunique() < 2 or rows[y].nunique() < 2:
         return text + "no correlation"
-    found = correlation(rows, x, y, resamples=resamples)
-    value, low, high = (number(found[key]) for key in ("correlation", "low", "high"))
-    interval = f" ({low} to {high})" if found["loci"] >= _INTERVAL_FROM else ""
+    agreement = correlation(rows, x, y, resamples=resamples)
+    value, low, high = (number(agreement[key]) for key in ("correlation", "low", "high"))
+    interval = f" ({low} to {high})" if agreement["loci"] >= _INTERVAL_FROM else ""
     return f"{text}Spearman's ρ = {value}{interval}"
 
 

@@ -240,7 +240,7 @@ def swap_boxes(
     track: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """What the TSSs of one category do in contexts of each category.
+    """The effects of TSSs of one category in contexts of each category.
 
     Parameters
     ----------

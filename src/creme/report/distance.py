@@ -169,14 +169,14 @@ def distance_profiles(
     ax = axes_of(ax)
     ax.set_xlabel("distance from TSS (kb), negative upstream")
     ax.set_ylabel("fold change over control")
-    drawn = each_tile(part, "fold_change")
-    if not drawn:
+    cres = each_tile(part, "fold_change")
+    if not cres:
         note(ax, "no fold change to draw: none is finite")
         return ax
-    labels = [tile_label(one) for one in drawn[:most]]
+    labels = [tile_label(one) for one in cres[:most]]
     tints = list(colours(f"cre {k}" for k in range(len(labels))).values())
     entries: list[tuple[str, Artist]] = []
-    for one, label, tint in zip(drawn, labels, tints, strict=False):
+    for one, label, tint in zip(cres, labels, tints, strict=False):
         order = np.argsort(one["position_distance"].values)
         x = kilobases(one["position_distance"].values)[order]
         y = one["fold_change"].values.astype(float)[order]
@@ -187,7 +187,7 @@ def distance_profiles(
     zero(ax, 1.0)
     zero(ax, across=False)
     legend(ax, entries, loc="best", title="CRE from", title_fontsize=6)
-    remark_rest(ax, len(drawn), most)
+    remark_rest(ax, len(cres), most)
     return ax
 
 

@@ -17,7 +17,7 @@ from creme.report.style import GREY, SMALL, VERMILION, axes_of, colours, styled
 def fine_tile_search(
     dataset: xr.Dataset, *, track: str | None = None, most: int = 7, ax: Axes | None = None
 ) -> Axes:
-    """Which share of each tile's effect is kept, against the bases that are left of it.
+    """The share of each tile's effect that is kept, against the bases that are left of it.
 
     Parameters
     ----------
@@ -93,8 +93,8 @@ def fine_tile_map(
         A row a tile, from its first base to its last in gene orientation.
     """
     part = only(dataset, track=track)
-    found = each_tile(part, "score")
-    tiles = found[:most]
+    every = each_tile(part, "score")
+    tiles = every[:most]
     ax = axes_of(ax, height=22 + 7 * max(1, len(tiles)))
     ax.set_xlabel("position in the tile (kb)")
     if not tiles:
@@ -121,5 +121,5 @@ def fine_tile_map(
     ax.set_yticks(range(len(tiles)), [tile_label(one) for one in tiles], parse_math=False)
     ax.set_ylim(len(tiles) - 0.4, -0.6)
     ax.set_xlim(0, longest)
-    remark_rest(ax, len(found), most)
+    remark_rest(ax, len(every), most)
     return ax

@@ -141,11 +141,11 @@ def observed_and_additive(
     entries: list[tuple[str, Artist]] = []
     for label in ("observed", "additive"):
         # The band is the standard error: no draws are needed.
-        found = mean_over(part[label], resamples=1)
-        mean = np.concatenate([[1.0], found["mean"].values])
+        mean_trace = mean_over(part[label], resamples=1)
+        mean = np.concatenate([[1.0], mean_trace["mean"].values])
         if not np.isfinite(mean[1:]).any():
             continue
-        spread = np.concatenate([[np.nan if loci < 2 else 0.0], found["se"].values])
+        spread = np.concatenate([[np.nan if loci < 2 else 0.0], mean_trace["se"].values])
         style = "-" if label == "observed" else "--"
         line = band(ax, np.arange(len(mean)), mean, spread, colour=PALETTE[label], style=style)
         entries.append((label, line))
@@ -171,7 +171,7 @@ def individual_effects(
     track: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """What the tiles of a search do by themselves, in the order in which it chose them.
+    """The effects of a search's tiles by themselves, in the order in which it chose them.
 
     Parameters
     ----------

@@ -67,29 +67,29 @@ def tile_map(
     The 5' end of the gene is at the left, on both strands. Error bars are standard errors over
     replicates. Figure 3a is the scheme of this.
     """
-    given = {
+    tests = {
         test: only(dataset, locus=locus, track=track)
         for test, dataset in (("necessity", necessity), ("sufficiency", sufficiency))
         if dataset is not None
     }
-    if not given:
+    if not tests:
         raise ConfigError("give the results of the necessity test, the sufficiency test, or both")
     ax = axes_of(ax, height=55)
     ax.set_xlabel("distance from TSS (kb), negative upstream")
     ax.set_ylabel("effect of the tile")
-    drawn: list[tuple[str, Artist]] = []
+    entries: list[tuple[str, Artist]] = []
     ends: list[float] = []
-    for place, (test, part) in enumerate(given.items()):
+    for place, (test, part) in enumerate(tests.items()):
         effect = part["effect"].values.astype(float)
         there = np.isfinite(effect)
         middle = kilobases(part["distance"].values)
         length = kilobases(part["tile_end"].values - part["tile_start"].values)
-        known = np.isfinite(middle) & np.isfinite(length)
-        ends += [*(middle - length / 2)[known], *(middle + length / 2)[known]]
+        located = np.isfinite(middle) & np.isfinite(length)
+        ends += [*(middle - length / 2)[located], *(middle + length / 2)[located]]
         if not there.any():
             continue
-        width = 0.8 * length / len(given)
-        at = middle + (place - (len(given) - 1) / 2) * width
+        width = 0.8 * length / len(tests)
+        at = middle + (place - (len(tests) - 1) / 2) * width
         ax.bar(at[there], effect[there], width[there], color=PALETTE[test], linewidth=0, zorder=2)
         if "effect_se" in part and np.isfinite(part["effect_se"].values).any():
             spread = part["effect_se"].values.astype(float)[there]
@@ -97,18 +97,18 @@ def tile_map(
                 at[there], effect[there], spread, linestyle="none", ecolor="0.25", elinewidth=0.4,
                 zorder=3,
             )  # fmt: skip
-        drawn.append((test, Patch(color=PALETTE[test])))
+        entries.append((test, Patch(color=PALETTE[test])))
     whose = name(locus or _only_name(necessity, sufficiency), 30)
     ax.set_title(whose, pad=4)
     if ends:
         ax.set_xlim(min(ends), max(ends))
-    if not drawn:
+    if not entries:
         note(ax, "no tile to draw: no effect is finite")
         return ax
     zero(ax)
     zero(ax, across=False)
-    legend(ax, drawn, loc="best", handlelength=0.8, handleheight=0.7)
-    _draw_genes(ax, next(iter(given.values())), genes)
+    legend(ax, entries, loc="best", handlelength=0.8, handleheight=0.7)
+    _draw_genes(ax, next(iter(tests.values())), genes)
     return ax
 
 
@@ -136,11 +136,11 @@ class _Gene:
 def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
     """Genes in rows above the Axes: a line from end to end, an arrow at the TSS, the name."""
     low, high = ax.get_xlim()
-    found = _placed(list(genes), part, low, high)
-    if not found:
+    placed = _placed(list(genes), part, low, high)
+    if not placed:
         return
     per_point = (high - low) / size_of(ax)[0]
-    rows, left_out = _rows(found, low, high, per_point)
+    rows, left_out = _rows(placed, low, high, per_point)
     for row, members in enumerate(rows):
         line, letters = _above(ax, (row + 0.4) * _ROW), _above(ax, (row + 0.6) * _ROW)
         for gene, at in members:
@@ -202,10 +202,10 @@ def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list
             CremeWarning,
             stacklevel=2,
         )
-    found = [_whole(each) for each in spans.values()]
+    whole = [_whole(each) for each in spans.values()]
     # The locus's own, then those nearest to its TSS: what finds no place is far away.
     return sorted(
-        (gene for gene in found if gene.high >= low and gene.low <= high),
+        (gene for gene in whole if gene.high >= low and gene.low <= high),
         key=lambda gene: (not gene.own, gene.away, gene.low, gene.name),
     )
 

@@ -111,10 +111,10 @@ def remark(ax: Axes, text: str, *, gid: str = "remark") -> None:
         ax.set_title(ax.get_title(), pad=12)
 
 
-def remark_rest(ax: Axes, found: int, most: int) -> None:
-    """Say how many were found beyond the `most` that are drawn."""
-    if found > most:
-        remark(ax, f"not drawn: {found - most} more")
+def remark_rest(ax: Axes, total: int, most: int) -> None:
+    """Say how many of the `total` are left out where `most` are drawn."""
+    if total > most:
+        remark(ax, f"not drawn: {total - most} more")
 
 
 def size_of(ax: Axes) -> tuple[float, float]:
@@ -148,11 +148,11 @@ def legend(ax: Axes, entries: Sequence[tuple[str, Artist]], **options: Any) -> N
         options = {**options, "loc": "upper center", **below}
     # matplotlib leaves out a label that begins with an underscore, so texts are set afterwards.
     places = [str(k) for k in range(len(entries))]
-    drawn = ax.legend([artist for _, artist in entries], places, **options)
-    for text, (words, _) in zip(drawn.get_texts(), entries, strict=True):
+    box = ax.legend([artist for _, artist in entries], places, **options)
+    for text, (words, _) in zip(box.get_texts(), entries, strict=True):
         text.set_parse_math(False)
         text.set_text(words)
-    drawn.set_alignment("left")
+    box.set_alignment("left")
 
 
 class Apart(MaxNLocator):

@@ -68,11 +68,11 @@ def saturation_curves(
     colour = PALETTE.get(direction, "0.3")
     for row in values[there]:
         ax.plot(copies, row, color=colour, linewidth=0.5, alpha=0.5, zorder=2)
-    found = mean_over(
+    mean_curve = mean_over(
         xr.DataArray(values, dims=("locus", "tile", "copy")).mean("tile"), resamples=1
     )
-    n = int(found["n"].max())
-    mean, spread = found["mean"].values, found["se"].values
+    n = int(mean_curve["n"].max())
+    mean, spread = mean_curve["mean"].values, mean_curve["se"].values
     band(ax, copies, mean, spread, colour=colour, marker=None, width=2.0)
     entries: list[tuple[str, Artist]] = [
         (f"a CRE ({there.sum():,})", Line2D([], [], color=colour, linewidth=0.5, alpha=0.6)),

@@ -1,4 +1,4 @@
-"""What a figure takes of a Dataset: one track, one search, one locus; its finite values."""
+"""The part of a Dataset that a figure draws: one track, search, locus; its finite values."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def only(data: Data, **chosen: object) -> Data:
     for dim, value in chosen.items():
         if dim not in data.dims:
             continue
-        known = data[dim].values.tolist() if dim in data.coords else list(range(data.sizes[dim]))
-        if not known:
+        values = data[dim].values.tolist() if dim in data.coords else list(range(data.sizes[dim]))
+        if not values:
             raise ConfigError(f"there is no {dim} in the results")
         if value is None:
-            if len(known) != 1:
+            if len(values) != 1:
                 raise ConfigError(
-                    f"choose one of the {len(known)} along {dim!r}, {listing(known)}: {dim} = ..."
+                    f"choose one of the {len(values)} along {dim!r}, {listing(values)}: {dim} = ..."
                 )
             place = 0
-        elif value in known:
-            place = known.index(value)
+        elif value in values:
+            place = values.index(value)
         else:
-            near = nearest(str(value), map(str, known))
-            raise ConfigError(f"there is no {dim} {value!r}{near}: there are {listing(known)}")
+            near = nearest(str(value), map(str, values))
+            raise ConfigError(f"there is no {dim} {value!r}{near}: there are {listing(values)}")
         data = data.isel({dim: place}).drop_vars(dim, errors="ignore")
     return data
 
@@ -70,9 +70,9 @@ def each_tile(part: xr.Dataset, measure: str) -> list[xr.Dataset]:
 
 def in_order(names: Iterable[object]) -> list[str]:
     """Distinct names that are not empty: the paper's categories first, then the others, sorted."""
-    found = {str(name) for name in names} - {"", "nan", "None"}
-    first = [name for name in CONTEXTS if name in found]
-    return [*first, *sorted(found - set(first))]
+    names_there = {str(name) for name in names} - {"", "nan", "None"}
+    first = [name for name in CONTEXTS if name in names_there]
+    return [*first, *sorted(names_there - set(first))]
 
 
 def grouped(

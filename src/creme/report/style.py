@@ -85,15 +85,15 @@ _METADATA: dict[str, dict[str, None]] = {
     "png": {"Software": None},
 }
 
-Given = ParamSpec("Given")
-Drawn = TypeVar("Drawn")
+Arguments = ParamSpec("Arguments")
+Drawing = TypeVar("Drawing")
 
 
-def styled(draw: Callable[Given, Drawn]) -> Callable[Given, Drawn]:
+def styled(draw: Callable[Arguments, Drawing]) -> Callable[Arguments, Drawing]:
     """A function that draws in this style, whatever the caller's settings; they stay theirs."""
 
     @wraps(draw)
-    def within(*args: Given.args, **kwargs: Given.kwargs) -> Drawn:
+    def within(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Drawing:
         with settings():
             return draw(*args, **kwargs)
 
@@ -143,15 +143,15 @@ def panels(
 
 def colours(names: Iterable[str]) -> dict[str, str]:
     """A colour for each name: its own if it has one, else the next of the palette."""
-    found: dict[str, str] = {}
+    chosen: dict[str, str] = {}
     others = 0
     for name in names:
         if name in PALETTE:
-            found[name] = PALETTE[name]
-        elif name not in found:
-            found[name] = _CYCLE[others % len(_CYCLE)]
+            chosen[name] = PALETTE[name]
+        elif name not in chosen:
+            chosen[name] = _CYCLE[others % len(_CYCLE)]
             others += 1
-    return found
+    return chosen
 
 
 def save(figure: Figure | Axes, path: str | Path, formats: Iterable[str] = FORMATS) -> list[Path]:

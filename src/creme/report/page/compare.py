@@ -20,94 +20,95 @@ from creme.analysis.order_agreement import order_agreement
 from creme.errors import ConfigError, listing
 from creme.report.marks import loci, number
 from creme.report.page.encode import Child, Html, joined, name, tag
-from creme.report.page.sections import TITLES, count, table
-from creme.report.page.source import HEAVY, Source
+from creme.report.page.results import HEAVY, PageResults, title_of_test
 from creme.report.page.svg import inline
+from creme.report.page.table import count, table
+from creme.results.view import ResultsView
 from creme.seeds import derive
 
 _EFFECTS = ("context_dependence", "context_swap", "necessity", "sufficiency")
 _DRAWS = {"resamples": 2000}
 
 
-def comparison(source: Source, other: Source) -> Html:
-    """How far two sources agree: effects, classes and greedy orders, with their intervals.
+def comparison(results: PageResults, other: PageResults) -> Html:
+    """How far two results agree: effects, classes and greedy orders, with their intervals.
 
     Raises
     ------
     ConfigError
         If they have no test in common that can be compared.
     """
-    found = _Found()
+    agreement = _Agreement()
     for test in (*_EFFECTS, "higher_order"):
-        if test not in source.tests or test not in other.tests:
+        if test not in results.labels or test not in other.labels:
             continue
-        a, b = (each.open(test, HEAVY).load() for each in (source, other))
+        a, b = (each.open(test, HEAVY).load() for each in (results, other))
         if not a.sizes["locus"] or not b.sizes["locus"]:
             continue
         try:
-            pairs = _pairs(source, other, a, b)
+            pairs = _pairs(results, other, a, b)
             if test == "higher_order":
-                found.orders(test, a, b, pairs)
+                agreement.orders(test, a, b, pairs)
             else:
-                found.effects(test, a, b, pairs, (source, other))
+                agreement.effects(test, a, b, pairs, (results, other))
         except ConfigError as error:
-            found.notes.append(f"{TITLES[test]} is not compared: {error}.")
-    if not found.any:
-        why = f": {' '.join(found.notes)}" if found.notes else ""
+            agreement.notes.append(f"{title_of_test(test)} is not compared: {error}.")
+    if not agreement.any:
+        why = f": {' '.join(agreement.notes)}" if agreement.notes else ""
         raise ConfigError(
-            f"{source.path} and {other.path} have nothing in common that can be compared, of "
-            f"{listing([*_EFFECTS, 'higher_order'])}{why}"
+            f"{results.view.path} and {other.view.path} have nothing in common that can be "
+            f"compared, of {listing([*_EFFECTS, 'higher_order'])}{why}"
         )
     return tag(
         "section",
         tag("h2", "Comparison", id="comparison"),
-        _what(source, other),
-        found.html(),
+        _intro(results, other),
+        agreement.html(),
         aria_labelledby="comparison",
     )
 
 
-def _pairs(source: Source, other: Source, a: xr.Dataset, b: xr.Dataset) -> Tracks:
+def _pairs(results: PageResults, other: PageResults, a: xr.Dataset, b: xr.Dataset) -> Tracks:
     """The deciding activities; those of one name where either of both has another."""
-    first = (source.track, other.track)
+    first = (results.view.track, other.view.track)
     if first[0] in a["track"].values and first[1] in b["track"].values:
         if first[0] == first[1] or a.sizes["track"] == b.sizes["track"] == 1:
             return [first]
-        if source.state.get("track") and other.state.get("track"):
+        if results.view.raw.get("track") and other.view.raw.get("track"):
             return [first]
     return paired_tracks(a, b)
 
 
-def _what(source: Source, other: Source) -> Html:
+def _intro(results: PageResults, other: PageResults) -> Html:
     return tag(
         "p",
         "A is this report's, ",
-        name(source.name),
+        name(results.view.name),
         "; B is ",
-        name(other.name),
+        name(other.view.name),
         " (",
-        tag("code", other.path.resolve()),
-        f"). They differ in {_differing(source, other)}. Intervals are 95 % intervals of a "
+        tag("code", other.view.path.resolve()),
+        f"). They differ in {_differing(results, other)}. Intervals are 95 % intervals of a "
         "bootstrap over loci. Two models cannot agree better than one of them does with itself "
         "under another seed.",
     )
 
 
-def _differing(source: Source, other: Source) -> str:
+def _differing(results: PageResults, other: PageResults) -> str:
     """In what the two differ, stage by stage for studies."""
-    if source.study != other.study:
+    if results.view.kind != other.view.kind:
         return "that one is a study and the other an experiment"
-    one, two = _sections(source), _sections(other)
+    one, two = _sections(results.view), _sections(other.view)
     differing = sorted(key for key in {*one} & {*two} if one[key] != two[key])
     # What only one of them has is another stage, and no other setting.
     lone = sorted({key.split(": ")[0] for key in {*one} ^ {*two}})
     return listing([*differing, *(f"{key} (only one has it)" for key in lone)] or ["nothing"], 30)
 
 
-def _sections(source: Source) -> dict[str, Any]:
-    """What made the results: values by name."""
-    identity = source.state.get("identity", {})
-    if not source.study:
+def _sections(view: ResultsView) -> dict[str, Any]:
+    """The values by name that make the results what they are."""
+    identity = view.raw.get("identity", {})
+    if view.kind == "experiment":
         return dict(identity)
     return {
         f"{stage}: {section}": value
@@ -116,7 +117,7 @@ def _sections(source: Source) -> dict[str, Any]:
     }
 
 
-class _Found:
+class _Agreement:
     """Rows of the tables, and figures."""
 
     def __init__(self) -> None:
@@ -132,22 +133,29 @@ class _Found:
         return bool(self._effects or self._orders)
 
     def effects(
-        self, test: str, a: xr.Dataset, b: xr.Dataset, pairs: Tracks, of: tuple[Source, Source]
+        self,
+        test: str,
+        a: xr.Dataset,
+        b: xr.Dataset,
+        pairs: Tracks,
+        of: tuple[PageResults, PageResults],
     ) -> None:
         paired, overlap = paired_effects(a, b, pairs)
-        self._say(test, overlap)
+        self._add_notes(test, overlap)
         if paired.empty:
             return
         scores = effect_agreement(paired, **_DRAWS)
         for (in_a, in_b), part in scores.groupby(["track_a", "track_b"], sort=False):
             values = [_interval(r["correlation"], r["low"], r["high"]) for r in _records(part)]
             sizes = [count(int(part[key].iloc[0])) for key in ("loci", "n")]
-            self._effects.append([TITLES[test], _track(in_a, in_b), *sizes, *values])
+            self._effects.append([title_of_test(test), _track(in_a, in_b), *sizes, *values])
         for (in_a, in_b), part in paired.groupby(["track_a", "track_b"], sort=False):
             self._class(test, part, _track(in_a, in_b), of)
         self._draw(test, paired)
 
-    def _class(self, test: str, part: pd.DataFrame, track: Html, of: tuple[Source, Source]) -> None:
+    def _class(
+        self, test: str, part: pd.DataFrame, track: Html, of: tuple[PageResults, PageResults]
+    ) -> None:
         """Each with the thresholds of its own study."""
         both = [
             classes_of(test, part[side], **_limits(test, each))
@@ -157,23 +165,33 @@ class _Found:
         if not names:
             return
         seed = derive(0, "agreement", "classes", test, str(track))
-        got = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
-        kappa = _interval(got.kappa, got.low, got.high)
-        if got.kappa != got.kappa:
+        agreement = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
+        kappa = _interval(agreement.kappa, agreement.low, agreement.high)
+        if agreement.kappa != agreement.kappa:
             kappa = "one class only"
         self._classes.append(
-            [TITLES[test], track, count(got.n), number(got.agreement, ".3f"), kappa]
+            [
+                title_of_test(test),
+                track,
+                count(agreement.n),
+                number(agreement.agreement, ".3f"),
+                kappa,
+            ]
         )
-        known = [c for c in got.counts.index if got.counts.loc[c].any() or got.counts[c].any()]
-        rows = [[c, *(count(int(n)) for n in got.counts.loc[c, known])] for c in known]
-        caption = f"{TITLES[test]}: classes of A (down) and B (across)"
+        classes = [
+            c
+            for c in agreement.counts.index
+            if agreement.counts.loc[c].any() or agreement.counts[c].any()
+        ]
+        rows = [[c, *(count(int(n)) for n in agreement.counts.loc[c, classes])] for c in classes]
+        caption = f"{title_of_test(test)}: classes of A (down) and B (across)"
         self._counts.append(
-            table(["A \\ B", *known], rows, caption=caption, numeric=" " + "n" * len(known))
+            table(["A \\ B", *classes], rows, caption=caption, numeric=" " + "n" * len(classes))
         )
 
     def orders(self, test: str, a: xr.Dataset, b: xr.Dataset, pairs: Tracks) -> None:
         orders, overlap = order_agreement(a, b, pairs, **_DRAWS)
-        self._say(test, overlap)
+        self._add_notes(test, overlap)
         for row in _records(orders):
             self._orders.append(
                 [
@@ -193,37 +211,37 @@ class _Found:
             & (paired["track_b"] == paired["track_b"].iloc[0])
         ]
         ax = report.comparison_scatter(
-            first, "a", "b", labels=("effect in A", "effect in B"), title=TITLES[test]
+            first, "a", "b", labels=("effect in A", "effect in B"), title=title_of_test(test)
         )
-        picture, width = inline(ax, f"c{len(self._figures)}", f"{TITLES[test]}: effects of A and B")
-        caption = tag("figcaption", tag("b", TITLES[test]), ". Effects of A and B, and their rank "
-                      "correlation.")  # fmt: skip
+        picture, width = inline(
+            ax, f"c{len(self._figures)}", f"{title_of_test(test)}: effects of A and B"
+        )
+        words = ". Effects of A and B, and their rank correlation."
+        caption = tag("figcaption", tag("b", title_of_test(test)), words)
         self._figures.append(
             tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
         )
 
-    def _say(self, test: str, overlap: Overlap) -> None:
-        """What has two names, and what only one of the two has."""
+    def _add_notes(self, test: str, overlap: Overlap) -> None:
+        """Loci of two names, and loci and tiles that only one of the two has."""
+        title = title_of_test(test)
         if overlap.renamed:
             names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
             self.notes.append(
-                f"{TITLES[test]}: {loci(len(overlap.renamed))} with another name in B, paired by "
-                f"contig, TSS and strand: {names_of}."
+                f"{title}: {loci(len(overlap.renamed))} with another name in B, paired by contig, "
+                f"TSS and strand: {names_of}."
             )
         for which, names, tiles in (
             ("A", overlap.only_a, overlap.tiles_only_a),
             ("B", overlap.only_b, overlap.tiles_only_b),
         ):
             if names:
-                self.notes.append(
-                    f"{TITLES[test]}: {loci(len(names))} only in {which}: {listing(names)}."
-                )
+                self.notes.append(f"{title}: {loci(len(names))} only in {which}: {listing(names)}.")
             if tiles:
-                self.notes.append(f"{TITLES[test]}: {count(tiles)} tiles only in {which}.")
+                self.notes.append(f"{title}: {count(tiles)} tiles only in {which}.")
         if overlap.undefined:
             self.notes.append(
-                f"{TITLES[test]}: {count(overlap.undefined)} values are undefined in A or B, and "
-                f"left out."
+                f"{title}: {count(overlap.undefined)} values are undefined in A or B, and left out."
             )
 
     def html(self) -> Html:
@@ -250,8 +268,8 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _limits(test: str, source: Source) -> dict[str, float]:
-    categories, classes = source.limits
+def _limits(test: str, results: PageResults) -> dict[str, float]:
+    categories, classes = results.view.limits
     if test == "context_dependence":
         names = ("enhancing", "neutral", "silencing")
         return {key: getattr(categories, key) for key in names}

@@ -96,19 +96,19 @@ def packed(value: object) -> Html:
 
 def numbers(values: ArrayLike) -> Any:
     """Numbers as (nested lists of) JSON values, to `DIGITS` significant digits; NaN is None."""
-    found = np.asarray(values, dtype=np.float64)
-    there = np.isfinite(found)
-    size = np.floor(np.log10(np.abs(found), out=np.zeros_like(found), where=there & (found != 0)))
+    array = np.asarray(values, dtype=np.float64)
+    there = np.isfinite(array)
+    size = np.floor(np.log10(np.abs(array), out=np.zeros_like(array), where=there & (array != 0)))
     power = DIGITS - 1 - size
     # A power of ten is exact as a factor alone, and not as a fraction.
     up, down = 10.0 ** np.clip(power, 0, None), 10.0 ** np.clip(-power, 0, None)
     with np.errstate(invalid="ignore", over="ignore"):
-        rounded = np.round(found * up / down) / up * down + 0.0
-    result = np.where(there, np.where(np.isfinite(rounded), rounded, found), 0.0).astype(object)
+        rounded = np.round(array * up / down) / up * down + 0.0
+    result = np.where(there, np.where(np.isfinite(rounded), rounded, array), 0.0).astype(object)
     result[~there] = None
     return result.tolist() if result.ndim else result.item()
 
 
 def digest(content: str) -> str:
-    """What a Content-Security-Policy calls an inline script or style of this content."""
+    """The name of an inline script or style of this content in a Content-Security-Policy."""
     return "'sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + "'"

@@ -1,4 +1,4 @@
-"""A figure of the page, and what those that draw them share."""
+"""A figure of the page, and what the modules that draw them share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from creme.report.page.source import HEAVY, REPLICATES, Source
+from creme.report.page.encode import Html
+from creme.report.page.results import PageResults
 from creme.report.style import COLUMN, PAGE
 
 FEW: dict[str, Any] = {"resamples": 1}
@@ -18,36 +19,53 @@ FEW: dict[str, Any] = {"resamples": 1}
 
 
 @dataclass(frozen=True)
-class Drawn:
+class PageFigure:
     """A figure of the page.
 
     Attributes
     ----------
-    stage : str
+    section : str
+        The heading that it stands under.
     title : str
     paper : str
-        The figure of the paper that it is; empty if the paper has none.
+        The figure of the paper that it is, or "" if the paper has none.
     caption : str
     drawing : Axes or Figure
     """
 
-    stage: str
+    section: str
     title: str
     paper: str
     caption: str
     drawing: Axes | Figure
 
 
-def deciding(source: Source, test: str) -> xr.Dataset:
-    """A test's Dataset of the deciding track, without what figures do not use."""
-    return source.open(test, (*HEAVY, *REPLICATES)).sel(track=[source.track]).load()
+@dataclass(frozen=True)
+class PageSection:
+    """A section of figures of a test that the paper does not have.
+
+    Attributes
+    ----------
+    title : str
+    text : list of str
+        Paragraphs above the figures.
+    figures : list of PageFigure
+    table : Html or None
+        Below the figures.
+    """
+
+    title: str
+    text: list[str]
+    figures: list[PageFigure]
+    table: Html | None = None
 
 
-def labels_of(source: Source, dataset: xr.Dataset) -> xr.DataArray | None:
+def labels_of(results: PageResults, dataset: xr.Dataset) -> xr.DataArray | None:
     """Category of each locus of a Dataset; None where there are none at all."""
-    if not source.categories:
+    categories = results.view.categories
+    if not categories:
         return None
-    named = [source.categories.get(str(name), "") for name in dataset["locus"].values]
+    named = [categories.get(str(name), "") for name in dataset["locus"].values]
     return xr.DataArray(
         np.array(named, dtype=object), dims="locus", coords={"locus": dataset["locus"].values}
     )

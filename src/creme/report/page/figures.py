@@ -1,8 +1,9 @@
-"""Which of the paper's figures a report shows, stage by stage."""
+"""The paper's figures that a report shows, stage by stage."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
@@ -15,44 +16,53 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.figure import FEW, Drawn, deciding, labels_of, width_of
+from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
+from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, fine, searches
-from creme.report.page.source import Source
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 
 
-def figures(source: Source) -> Iterator[Drawn]:
+def figures(results: PageResults) -> Iterator[PageFigure]:
     """The figures of every test that has results, in the order of the stages.
 
-    One test's Dataset is in memory at a time, without replicates.
+    Of a test that an experiment has several times, each has its figures, with its label in their
+    titles. One test's Dataset is in memory at a time, without replicates.
     """
-    for test, draw in _DRAWN.items():
-        if test in source.tests and source.tracks:
-            yield from draw(source)
+    if not results.view.tracks:
+        return
+    for test, draw in _FIGURES_OF.items():
+        if test not in results.labels:
+            continue
+        labels = [results.labels[test], *(label for label, of in results.further if of == test)]
+        for label in labels:
+            for figure in draw(results.with_label(test, label)):
+                if len(labels) > 1:
+                    figure = replace(figure, title=f"{figure.title} ({label})")
+                yield figure
 
 
-def _contexts(source: Source) -> Iterator[Drawn]:
-    limits = source.limits[0]
-    yield Drawn(
-        "context_dependence",
+def _contexts(results: PageResults) -> Iterator[PageFigure]:
+    limits = results.view.limits[0]
+    yield PageFigure(
+        "Contexts",
         "Context dependence",
         "Figure 2a",
         "Loci by the effect of shuffling all but the TSS tile: positive where the context "
         f"enhances. Inset: loci above {limits.enhancing:g} (enhancing), within plus and minus "
         f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing).",
         report.context_histogram(
-            deciding(source, "context_dependence"),
-            track=source.track,
+            results.deciding("context_dependence"),
+            track=results.view.track,
             enhancing=limits.enhancing,
             neutral=limits.neutral,
             silencing=limits.silencing,
         ),
     )
-    drawing = coverage(source)
+    drawing = coverage(results)
     if drawing is not None:
-        yield Drawn(
-            "context_dependence",
+        yield PageFigure(
+            "Contexts",
             "Predicted coverage, before and after",
             "Figure 2b",
             "The most typical locus of each category: coverage around its TSS, in gene "
@@ -62,8 +72,8 @@ def _contexts(source: Source) -> Iterator[Drawn]:
         )
 
 
-def _swaps(source: Source) -> Iterator[Drawn]:
-    dataset = deciding(source, "context_swap")
+def _swaps(results: PageResults) -> Iterator[PageFigure]:
+    dataset = results.deciding("context_swap")
     sources = in_order(texts(dataset["source_category"]))
     for measure, title, paper, caption in (
         ("effect", "TSSs in other contexts", "Figure 2c", "TSSs put into the context of other "
@@ -75,42 +85,48 @@ def _swaps(source: Source) -> Iterator[Drawn]:
             continue
         figure, axes = report.panels(1, len(sources), width=width_of(len(sources)), height=55)
         for one, ax in zip(sources, axes[0], strict=True):
-            report.swap_boxes(dataset, source=one, measure=measure, track=source.track, ax=ax)
-        yield Drawn("context_swap", title, paper, caption, figure)
+            report.swap_boxes(dataset, source=one, measure=measure, track=results.view.track, ax=ax)
+        yield PageFigure("Contexts", title, paper, caption, figure)
 
 
-def _tiles(test: str, title: str, paper: str, caption: str) -> Callable[[Source], Iterator[Drawn]]:
-    def draw(source: Source) -> Iterator[Drawn]:
-        dataset = deciding(source, test)
-        labels = labels_of(source, dataset)
-        yield Drawn(
-            test, title, paper, caption, report.tile_effects(dataset, labels, track=source.track)
+def _tiles(
+    test: str, title: str, paper: str, caption: str
+) -> Callable[[PageResults], Iterator[PageFigure]]:
+    def draw(results: PageResults) -> Iterator[PageFigure]:
+        dataset = results.deciding(test)
+        labels = labels_of(results, dataset)
+        yield PageFigure(
+            "Tiles",
+            title,
+            paper,
+            caption,
+            report.tile_effects(dataset, labels, track=results.view.track),
         )
         if test == "sufficiency":
-            yield from _bars(source, dataset)
-            yield from _against(source, dataset)
-            yield from _maps(source, dataset)
+            yield from _bars(results, dataset)
+            yield from _against(results, dataset)
+            yield from _maps(results, dataset)
 
     return draw
 
 
-def _against(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
-    if "necessity" not in source.tests:
+def _against(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]:
+    if "necessity" not in results.labels:
         return
     try:
-        table = necessity_and_sufficiency(deciding(source, "necessity"), sufficiency)
+        table = necessity_and_sufficiency(results.deciding("necessity"), sufficiency)
     except ConfigError:  # no tile in common
         return
-    category = table["locus"].map(source.categories).fillna("")
+    category = table["locus"].map(results.view.categories).fillna("")
     names = [name for name in CONTEXTS if (category == name).any()]
     parts = {name: table[category == name] for name in names} or {"": table}
     figure, axes = report.panels(1, len(parts), width=width_of(len(parts)), height=58)
     for (name, part), ax in zip(parts.items(), axes[0], strict=True):
         report.necessity_sufficiency(
-            part, track=source.track, title=name, colour=PALETTE.get(name), ax=ax
+            part, track=results.view.track, title=name, colour=PALETTE.get(name), ax=ax
         )
-    yield Drawn(
-        "sufficiency",
+    yield PageFigure(
+        "Tiles",
         "Necessity against sufficiency",
         "Supplementary Figure 2c to e",
         "A point is a tile. Necessity does not imply sufficiency. Spearman's correlation has its "
@@ -119,16 +135,16 @@ def _against(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
     )
 
 
-def _maps(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
+def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]:
     """The locus of each category whose tiles do most."""
-    if "necessity" not in source.tests:
+    if "necessity" not in results.labels:
         return
-    necessity = deciding(source, "necessity")
+    necessity = results.deciding("necessity")
     common = [str(n) for n in necessity["locus"].values if n in sufficiency["locus"].values]
     if not common:
         return
     does = abs(necessity["effect"].sel(locus=common).isel(track=0)).max("tile").fillna(0)
-    labels = [source.categories.get(name, "") for name in common]
+    labels = [results.view.categories.get(name, "") for name in common]
     chosen = []
     for category in [c for c in CONTEXTS if c in labels] or [""]:
         of = [k for k, label in enumerate(labels) if label == category]
@@ -136,16 +152,16 @@ def _maps(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
             chosen.append(common[max(of, key=lambda k: float(does.values[k]))])
     if not chosen:
         return
-    genes = {name: _genes(source, necessity.sel(locus=name)) for name in chosen}
+    genes = {name: _genes(results, necessity.sel(locus=name)) for name in chosen}
     height = 60 if any(genes.values()) else 48
     figure, axes = report.panels(len(chosen), 1, width=175, height=height * len(chosen))
     for name, ax in zip(chosen, axes[:, 0], strict=True):
         report.tile_map(
-            necessity, sufficiency, locus=name, track=source.track, genes=genes[name], ax=ax
+            necessity, sufficiency, locus=name, track=results.view.track, genes=genes[name], ax=ax
         )
     arrows = "Arrows: TSSs around, the locus's own gene in bold. " if any(genes.values()) else ""
-    yield Drawn(
-        "sufficiency",
+    yield PageFigure(
+        "Tiles",
         "Tiles along the sequence",
         "Figure 3a",
         "Of each context the locus whose strongest tile is most necessary. Error bars are standard "
@@ -154,34 +170,34 @@ def _maps(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
     )
 
 
-def _genes(source: Source, one: xr.Dataset) -> list[TSS]:
+def _genes(results: PageResults, one: xr.Dataset) -> list[TSS]:
     """The TSSs within a locus's window."""
-    if source.neighbours is None or not {"contig", "start", "end"} <= set(one.coords):
+    if results.neighbours is None or not {"contig", "start", "end"} <= set(one.coords):
         return []
     contig, start, end = (one[key].item() for key in ("contig", "start", "end"))
-    return source.neighbours.of_map(str(contig), int(start), int(end))
+    return results.neighbours.of_map(str(contig), int(start), int(end))
 
 
-def _bars(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
-    weak = source.limits[1].weak
+def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]:
+    weak = results.view.limits[1].weak
     there = np.isfinite(sufficiency["effect"].values)
     if not there.any():
         return
     lengths = (sufficiency["tile_end"] - sufficiency["tile_start"]).values
-    found = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
-    yield Drawn(
-        "sufficiency",
+    histogram = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
+    yield PageFigure(
+        "Tiles",
         "Where CREs lie",
         "Figure 3d",
         f"Tiles that are enhancers (sufficiency above {weak:g}) and silencers (below "
         f"{MINUS}{weak:g}), by their distance from the TSS.",
-        report.distance_bars(found, track=source.track),
+        report.distance_bars(histogram, track=results.view.track),
     )
 
 
-def _distances(source: Source) -> Iterator[Drawn]:
-    dataset = deciding(source, "distance")
-    kinds = _kind_of_tiles(source, dataset)
+def _distances(results: PageResults) -> Iterator[PageFigure]:
+    dataset = results.deciding("distance")
+    kinds = _kind_of_tiles(results, dataset)
     curves = {}
     for kind in ("enhancer", "silencer"):
         part = dataset[["fold_change"]].where(kinds == kind)
@@ -189,34 +205,36 @@ def _distances(source: Source) -> Iterator[Drawn]:
             curves[f"{kind}s"] = distance_curve(part, **FEW)
     if not curves:
         curves["CREs"] = distance_curve(dataset[["fold_change"]], **FEW)
-    yield Drawn(
-        "distance",
+    yield PageFigure(
+        "Distance",
         "CREs at other distances",
         "Figure 3e",
         "Activity with the CRE moved, over that with the CRE at its own position; both sides of "
         "the TSS averaged. The band is the standard deviation of the mean over loci.",
-        report.distance_curves(curves, track=source.track),
+        report.distance_curves(curves, track=results.view.track),
     )
-    yield Drawn(
-        "distance",
+    yield PageFigure(
+        "Distance",
         "Both sides of the TSS",
         "",
         "The first CREs one by one, each with its own position marked.",
-        report.distance_profiles(dataset, track=source.track, most=5),
+        report.distance_profiles(dataset, track=results.view.track, most=5),
     )
 
 
-def _kind_of_tiles(source: Source, dataset: xr.Dataset) -> xr.DataArray:
+def _kind_of_tiles(results: PageResults, dataset: xr.Dataset) -> xr.DataArray:
     """``enhancer`` or ``silencer`` by sufficiency, (locus, tile); empty where unknown."""
     kinds = np.full((dataset.sizes["locus"], dataset.sizes["tile"]), "", dtype=object)
-    if "sufficiency" in source.tests:
-        limits = source.limits[1]
-        known = deciding(source, "sufficiency")[["effect"]]
-        found = kind_of(cre_classes(known, weak=limits.weak, strong=limits.strong)).isel(track=0)
+    if "sufficiency" in results.labels:
+        limits = results.view.limits[1]
+        effects = results.deciding("sufficiency")[["effect"]]
+        classes = kind_of(cre_classes(effects, weak=limits.weak, strong=limits.strong)).isel(
+            track=0
+        )
         of = {
             (str(locus), int(start)): str(kind)
             for locus, starts, row in zip(
-                found["locus"].values, _starts(found), found.values, strict=True
+                classes["locus"].values, _starts(classes), classes.values, strict=True
             )
             for start, kind in zip(starts, row, strict=True)
             if np.isfinite(start)
@@ -239,7 +257,7 @@ def _starts(values: xr.DataArray) -> np.ndarray:
     return np.asarray(starts.transpose("locus", "tile").values, dtype=np.float64)
 
 
-_DRAWN: dict[str, Callable[[Source], Iterator[Drawn]]] = {
+_FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "context_dependence": _contexts,
     "context_swap": _swaps,
     "necessity": _tiles(

@@ -64,14 +64,14 @@ class Neighbours:
         if contig not in self._of:
             return []
         position, code, forward = self._of[contig]
-        found: dict[tuple[int, bool], list[int]] = {}
+        by_gene: dict[tuple[int, bool], list[int]] = {}
         for k in range(*np.searchsorted(position, [start, end])):
-            places = found.setdefault((int(code[k]), bool(forward[k])), [])
+            places = by_gene.setdefault((int(code[k]), bool(forward[k])), [])
             if position[k] not in places[-1:]:
                 places.append(int(position[k]))
         return [
             Gene(str(self._names[gene]), contig, "+" if plus else "-", places)
-            for (gene, plus), places in found.items()
+            for (gene, plus), places in by_gene.items()
         ]
 
     def of_map(self, contig: str, start: int, end: int) -> list[TSS]:
@@ -83,7 +83,7 @@ class Neighbours:
         ]
 
     def of_page(self, record: Mapping[Any, Any], span: list[int]) -> dict[str, Any]:
-        """What the page's map of a locus shows: ``genes``, and how many more there are.
+        """The genes of the page's map of a locus, ``genes``, and how many more there are.
 
         Parameters
         ----------
@@ -101,13 +101,13 @@ class Neighbours:
         """
         tss, sign = int(record["tss_position"]), 1 if record["strand"] == "+" else -1
         ends = sorted((tss + sign * span[0], tss + sign * (span[1] - 1)))
-        known = []
+        genes = []
         for gene in self.within(str(record["contig"]), ends[0], ends[1] + 1):
             own = gene.name == str(record["gene"]) and gene.strand == str(record["strand"])
             distances = sorted(sign * (position - tss) for position in gene.positions)
-            known.append((gene.name, gene.strand, int(own), distances))
-        if not known:
+            genes.append((gene.name, gene.strand, int(own), distances))
+        if not genes:
             return {}
-        known.sort(key=lambda one: (-one[2], min(map(abs, one[3])), one[0]))
-        taken = sorted(known[:MOST], key=lambda one: (one[3], one[0]))
-        return {"genes": [list(one) for one in taken], "genes_more": len(known) - len(taken)}
+        genes.sort(key=lambda one: (-one[2], min(map(abs, one[3])), one[0]))
+        taken = sorted(genes[:MOST], key=lambda one: (one[3], one[0]))
+        return {"genes": [list(one) for one in taken], "genes_more": len(genes) - len(taken)}

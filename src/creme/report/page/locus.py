@@ -13,7 +13,8 @@ from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
 from creme.analysis.normalise import fold_change
 from creme.report.page.encode import Data, numbers
-from creme.report.page.source import Source
+from creme.report.page.locus_measures import LocusMeasures
+from creme.report.page.results import PageResults
 from creme.report.page.swaps_and_fits import Fits, Swaps
 
 BLOCK = 32
@@ -43,7 +44,7 @@ _OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
 
 
 @dataclass(frozen=True)
-class Locus:
+class PageLocus:
     """A locus of the page.
 
     Attributes
@@ -58,27 +59,27 @@ class Locus:
     data: Data
 
 
-def each_locus(source: Source) -> Iterator[Locus]:
+def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLocus]:
     """The loci in the order of the study; a few are in memory at a time."""
-    tracks = source.tracks[:MOST_TRACKS]
-    opened = {test: _open(source, test) for test in _TAKEN if test in source.tests}
+    tracks = results.view.tracks[:MOST_TRACKS]
+    opened = {test: _open(results, test) for test in _TAKEN if test in results.labels}
     rows = {
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
     }
-    swaps = Swaps(source, tracks)
-    fits = Fits(source)
-    records = source.loci.to_dict("records")
+    swaps = Swaps(results, tracks)
+    fits = Fits(results)
+    records = results.view.loci.to_dict("records")
     for first in range(0, len(records), BLOCK):
-        some = records[first : first + BLOCK]
+        block = records[first : first + BLOCK]
         loaded: dict[str, tuple[list[xr.Dataset], list[str]]] = {}
         for test, data in opened.items():
-            wanted = [r["locus"] for r in some if r["locus"] in rows[test]]
+            wanted = [r["locus"] for r in block if r["locus"] in rows[test]]
             if wanted:
                 part = data.isel(locus=[rows[test][name] for name in wanted]).load()
-                part = _enriched(test, part, source)
+                part = _enriched(test, part, results)
                 loaded[test] = ([part.sel(track=track, drop=True) for track in tracks], wanted)
-        for record in some:
+        for record in block:
             at = {
                 test: (parts, wanted.index(record["locus"]))
                 for test, (parts, wanted) in loaded.items()
@@ -88,26 +89,26 @@ def each_locus(source: Source) -> Iterator[Locus]:
                 track: {test: parts[k].isel(locus=row) for test, (parts, row) in at.items()}
                 for k, track in enumerate(tracks)
             }
-            yield _locus(record, by_track, source, swaps, fits)
+            yield _locus(record, by_track, results, (swaps, fits, measures))
 
 
-def _open(source: Source, test: str) -> xr.Dataset:
-    """What the section of a locus takes of a test; a label less is time saved at every locus."""
-    opened = source.open(test)
+def _open(results: PageResults, test: str) -> xr.Dataset:
+    """A test without what a locus's section does not show: each label takes time at every locus."""
+    opened = results.open(test)
     measures = [f"{name}{end}" for name in _MEASURED for end in ("", *_SPREAD)]
     taken = {*_OF_LOCUS, *_TAKEN[test], *measures}
     return opened.drop_vars([name for name in opened.variables if name not in taken])
 
 
-def _enriched(test: str, part: xr.Dataset, source: Source) -> xr.Dataset:
+def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
     """With what analyses say of each locus."""
-    limits = source.limits[1]
+    limits = results.view.limits[1]
     if test == "sufficiency":
         classes = cre_classes(part, weak=limits.weak, strong=limits.strong)
         return part.assign(cre_class=classes)
     if test == "higher_order":
-        found = additive_comparison(part, threshold=limits.additive)
-        return part.assign({key: found[key] for key in ("additive", "interaction", "mse")})
+        comparison = additive_comparison(part, threshold=limits.additive)
+        return part.assign({key: comparison[key] for key in ("additive", "interaction", "mse")})
     if test == "multiplicity":
         return part.assign(zero=fold_change(part, "tss_control", "control").mean("replicate"))
     return part
@@ -116,11 +117,11 @@ def _enriched(test: str, part: xr.Dataset, source: Source) -> xr.Dataset:
 def _locus(
     record: Mapping[Any, Any],
     by_track: Mapping[str, Mapping[str, xr.Dataset]],
-    source: Source,
-    swaps: Swaps,
-    fits: Fits,
-) -> Locus:
+    results: PageResults,
+    others: tuple[Swaps, Fits, LocusMeasures],
+) -> PageLocus:
     name = str(record["locus"])
+    swaps, fits, measures = others
     tiles = _Tiles(next(iter(by_track.values()), {}))
     data: Data = {
         "name": name,
@@ -129,18 +130,20 @@ def _locus(
         "contig": str(record["contig"]),
         "tss": int(record["tss_position"]),
         "strand": str(record["strand"]),
-        "category": source.categories.get(name, ""),
+        "category": results.view.categories.get(name, ""),
         "span": tiles.span,
         "tiles": tiles.described,
         "tracks": [],
     }
-    if source.neighbours is not None and tiles.span is not None:
-        data |= source.neighbours.of_page(record, tiles.span)
+    if results.neighbours is not None and tiles.span is not None:
+        data |= results.neighbours.of_page(record, tiles.span)
     for track, parts in by_track.items():
-        data["tracks"].append({"track": track, **_measured(parts, tiles), **swaps.of(name, track)})
-        for one in data["tracks"][-1].get("copies", []):
+        measured = _measured(parts, tiles)
+        for one in measured.get("copies", []):
             one.update(fits.of(name, one["start"], one["search"], track))
-    return Locus(_row(record, data), data)
+        more = {**swaps.of(name, track), **measures.of(name, track)}
+        data["tracks"].append({"track": track, **measured, **more})
+    return PageLocus(_row(record, data), data)
 
 
 def _row(record: Mapping[Any, Any], data: Data) -> Data:
@@ -167,22 +170,22 @@ def _row(record: Mapping[Any, Any], data: Data) -> Data:
 
 
 def _strongest(measured: Data | None) -> float | None:
-    known = [value for value in (measured or {"mean": []})["mean"] if value is not None]
-    return max(known, key=abs, default=None)
+    effects = [value for value in (measured or {"mean": []})["mean"] if value is not None]
+    return max(effects, key=abs, default=None)
 
 
 class _Tiles:
     """The tiles of a locus, of all tests that go through them, and where the TSS is."""
 
     def __init__(self, parts: Mapping[str, xr.Dataset]) -> None:
-        found: dict[tuple[int, int], list[int]] = {}
+        by_ends: dict[tuple[int, int], list[int]] = {}
         for test in ("necessity", "sufficiency", "higher_order"):
             if test in parts:
                 for place in places(parts[test]):
-                    found.setdefault(place[:2], list(place[2:]))
-        self.keys = sorted(found)
+                    by_ends.setdefault(place[:2], list(place[2:]))
+        self.keys = sorted(by_ends)
         self.index = {key: k for k, key in enumerate(self.keys)}
-        self.described = [[*key, *found[key]] for key in self.keys]
+        self.described = [[*key, *by_ends[key]] for key in self.keys]
         self.span = self._span(parts)
 
     @staticmethod
@@ -206,19 +209,19 @@ def places(part: xr.Dataset) -> list[tuple[int, int, int, int, int]]:
 
 
 def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
-    """What was measured of one track."""
-    found: Data = {}
+    """The values of one track."""
+    data: Data = {}
     for part in parts.values():
-        found["activity"] = numbers(part["wild_type"].values)
+        data["activity"] = numbers(part["wild_type"].values)
         break
     if "context_dependence" in parts:
-        found["context"] = _statistics(parts["context_dependence"], "effect")
+        data["context"] = _statistics(parts["context_dependence"], "effect")
     for test in ("necessity", "sufficiency"):
         if test in parts:
-            found[test] = _statistics(_along(parts[test], tiles), "effect")
+            data[test] = _statistics(_along(parts[test], tiles), "effect")
     if "sufficiency" in parts:
         classes = _along(parts["sufficiency"], tiles)["cre_class"].values.tolist()
-        found["classes"] = [name if isinstance(name, str) else "" for name in classes]
+        data["classes"] = [name if isinstance(name, str) else "" for name in classes]
     for test, key, make in (
         ("distance", "distance", _distance),
         ("higher_order", "greedy", _greedy),
@@ -226,19 +229,19 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
         ("fine_tile", "fine", _fine),
     ):
         if test in parts:
-            found[key] = make(parts[test], tiles)
-    return found
+            data[key] = make(parts[test], tiles)
+    return data
 
 
 def _along(part: xr.Dataset, tiles: _Tiles) -> xr.Dataset:
     """A test's values along the tiles of the locus."""
     starts = part["tile_start"].values
-    known = {
+    place_of = {
         (int(start), int(end)): place
         for place, (start, end) in enumerate(zip(starts, part["tile_end"].values, strict=True))
         if np.isfinite(start)
     }
-    order = [known.get(key, -1) for key in tiles.keys]
+    order = [place_of.get(key, -1) for key in tiles.keys]
     if order == list(range(part.sizes["tile"])):
         return part
     taken = part.isel(tile=order)
@@ -248,16 +251,16 @@ def _along(part: xr.Dataset, tiles: _Tiles) -> xr.Dataset:
 
 def _statistics(part: xr.Dataset, measure: str) -> Data:
     """Mean, standard deviation, standard error and replicates; replicates along the last axis."""
-    found: Data = {"mean": numbers(part[measure].values)}
+    data: Data = {"mean": numbers(part[measure].values)}
     for key, variable in (("sd", f"{measure}_std"), ("se", f"{measure}_se")):
         if variable in part:
-            found[key] = numbers(part[variable].values)
+            data[key] = numbers(part[variable].values)
     if f"{measure}_replicates" in part:
         values = part[f"{measure}_replicates"]
-        found["values"] = numbers(
+        data["values"] = numbers(
             np.moveaxis(values.values, values.get_axis_num("replicate"), -1)  # type: ignore[arg-type]
         )
-    return found
+    return data
 
 
 def _each_tile(part: xr.Dataset, tiles: _Tiles) -> Iterator[tuple[xr.Dataset, Data]]:
@@ -271,18 +274,18 @@ def _each_tile(part: xr.Dataset, tiles: _Tiles) -> Iterator[tuple[xr.Dataset, Da
 
 
 def _distance(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         if not np.isfinite(one["fold_change"].values).any():
             continue
-        known = one.isel(position=np.flatnonzero(np.isfinite(one["position_distance"].values)))
-        at = known["position_distance"].values.astype(int).tolist()
-        found.append({**where, "positions": at, **_statistics(known, "fold_change")})
-    return found
+        measured = one.isel(position=np.flatnonzero(np.isfinite(one["position_distance"].values)))
+        at = measured["position_distance"].values.astype(int).tolist()
+        cres.append({**where, "positions": at, **_statistics(measured, "fold_change")})
+    return cres
 
 
 def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    searches = []
     starts = {start: tiles.index[start, end] for start, end in tiles.keys}
     for search in part["search"].values:
         one = part.sel(search=search)
@@ -292,7 +295,7 @@ def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
         # The tile's own effect is that of the first round, where nothing else is shuffled.
         first = part.sel(search=search)["tile_fold_change"].isel(round=0).values
         chosen = one["selected"].values.astype(int)
-        found.append(
+        searches.append(
             {
                 "search": str(search),
                 "tiles": [starts.get(int(start)) for start in one["selected_start"].values],
@@ -303,11 +306,11 @@ def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
                 "mse": numbers(one["mse"].values),
             }
         )
-    return found
+    return searches
 
 
 def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         start = np.asarray(one["position_start"].values, dtype=float)
         away = dict(zip(start.tolist(), one["position_distance"].values.tolist(), strict=True))
@@ -316,7 +319,7 @@ def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
             if not np.isfinite(of["fold_change"].values).any():
                 continue
             placed = [away.get(float(place)) for place in of["selected_start"].values]
-            found.append(
+            cres.append(
                 {
                     **where,
                     "search": str(search),
@@ -326,26 +329,26 @@ def _copies(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
                     **_statistics(of, "fold_change"),
                 }
             )
-    return found
+    return cres
 
 
 def _fine(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
-    found = []
+    cres = []
     for one, where in _each_tile(part, tiles):
         there = np.isfinite(one["score"].values) & np.isfinite(one["kept_bp"].values)
         if not there.any():
             continue
-        known = one.isel(round=np.flatnonzero(there))
+        rounds = one.isel(round=np.flatnonzero(there))
         names = ("sub_start", "sub_end", "sub_genomic_start", "sub_genomic_end")
         sub = np.stack([np.asarray(one[name].values, dtype=float) for name in names], axis=-1)
-        found.append(
+        cres.append(
             {
                 **where,
-                "bp": known["kept_bp"].values.astype(int).tolist(),
-                "window": known["window"].values.astype(int).tolist(),
-                "score": numbers(known["score"].values),
+                "bp": rounds["kept_bp"].values.astype(int).tolist(),
+                "window": rounds["window"].values.astype(int).tolist(),
+                "score": numbers(rounds["score"].values),
                 "final": numbers(one["final_score"].values),
                 "parts": sub[np.isfinite(sub).all(axis=-1)].astype(int).tolist(),
             }
         )
-    return found
+    return cres

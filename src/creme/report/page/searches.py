@@ -13,38 +13,40 @@ from creme import report
 from creme.analysis.additive import INTERACTIONS, additive_comparison
 from creme.analysis.categories import texts
 from creme.analysis.traces import mean_traces
-from creme.report.page.figure import FEW, Drawn, deciding, labels_of, width_of
-from creme.report.page.source import HEAVY, Source
+from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
+from creme.report.page.results import HEAVY, PageResults
 
 
-def searches(source: Source) -> Iterator[Drawn]:
-    dataset = deciding(source, "higher_order")
-    labels = labels_of(source, dataset)
+def searches(results: PageResults) -> Iterator[PageFigure]:
+    dataset = results.deciding("higher_order")
+    labels = labels_of(results, dataset)
     means = mean_traces(dataset, labels, **FEW)
-    found = additive_comparison(dataset, threshold=source.limits[1].additive)
+    additive = additive_comparison(dataset, threshold=results.view.limits[1].additive)
     searches = [str(name) for name in dataset["search"].values]
     for search in searches:
         figure = "Figure 4b" if search == "enhancers" else "Figure 4c"
         less = "least" if search == "enhancers" else "most"
-        yield Drawn(
-            "higher_order",
+        yield PageFigure(
+            "Sets of tiles",
             f"Sets of {search}",
             figure,
             f"Activity over the wild type as ever more tiles are shuffled, those first that leave "
             f"{less} of it. The band is the standard deviation of the mean over loci.",
-            report.greedy_traces(means, search=search, track=source.track),
+            report.greedy_traces(means, search=search, track=results.view.track),
         )
-    yield from _one_search(source, dataset, found, searches)
+    yield from _one_search(results, dataset, additive, searches)
     for search in searches:
-        yield _additive(source, found, labels, search)
+        yield _additive(results, additive, labels, search)
 
 
-def _additive(source: Source, found: xr.Dataset, labels: xr.DataArray | None, search: str) -> Drawn:
-    chosen: dict[str, Any] = {"search": search, "track": source.track}
+def _additive(
+    results: PageResults, additive: xr.Dataset, labels: xr.DataArray | None, search: str
+) -> PageFigure:
+    chosen: dict[str, Any] = {"search": search, "track": results.view.track}
     enhancing = search == "enhancers" and labels is not None and "enhancing" in labels.values
     if enhancing:
         chosen |= {"categories": labels, "category": "enhancing"}
-    classes = texts(found["interaction"].sel(search=search).isel(track=0))
+    classes = texts(additive["interaction"].sel(search=search).isel(track=0))
     if enhancing and labels is not None:
         classes = classes[labels.values == "enhancing"]
     there = [name for name in INTERACTIONS if name in classes]
@@ -52,11 +54,11 @@ def _additive(source: Source, found: xr.Dataset, labels: xr.DataArray | None, se
     rows, columns = (2, 2) if len(there) == len(INTERACTIONS) else (1, 1 + len(there))
     figure, axes = report.panels(rows, columns, width=width_of(columns), height=48 * rows)
     for interaction, ax in zip((None, *there), axes.flat, strict=True):
-        report.observed_and_additive(found, interaction=interaction, **chosen, ax=ax)
+        report.observed_and_additive(additive, interaction=interaction, **chosen, ax=ax)
     whose = "loci of enhancing contexts" if enhancing else "all loci"
     more = f" No set is {' or '.join(none)}." if none else ""
-    return Drawn(
-        "higher_order",
+    return PageFigure(
+        "Sets of tiles",
         f"Are sets of {search} additive?",
         "Figure 4d to g" if search == "enhancers" else "Supplementary Figure 4",
         f"The observed trace of the search, and the sum of what its tiles do by themselves; "
@@ -66,23 +68,23 @@ def _additive(source: Source, found: xr.Dataset, labels: xr.DataArray | None, se
 
 
 def _one_search(
-    source: Source, dataset: xr.Dataset, found: xr.Dataset, searches: list[str]
-) -> Iterator[Drawn]:
+    results: PageResults, dataset: xr.Dataset, additive: xr.Dataset, searches: list[str]
+) -> Iterator[PageFigure]:
     """The locus that is furthest from additive."""
     search = searches[0]
-    mse = found["mse"].sel(search=search).isel(track=0).fillna(-1).values
+    mse = additive["mse"].sel(search=search).isel(track=0).fillna(-1).values
     if not mse.size or mse.max() < 0:
         return
     locus = str(dataset["locus"].values[int(mse.argmax())])
     figure, axes = report.panels(2, 1, width=85, height=85)
     report.observed_and_additive(
-        found, search=search, track=source.track, locus=locus, ax=axes[0, 0]
+        additive, search=search, track=results.view.track, locus=locus, ax=axes[0, 0]
     )
     report.individual_effects(
-        dataset, search=search, track=source.track, locus=locus, ax=axes[1, 0]
+        dataset, search=search, track=results.view.track, locus=locus, ax=axes[1, 0]
     )
-    yield Drawn(
-        "higher_order",
+    yield PageFigure(
+        "Sets of tiles",
         "The set that is least additive",
         "Supplementary Figure 3",
         f"Search of {search}: above, the two traces; below, what each tile does by itself, in the "
@@ -91,46 +93,46 @@ def _one_search(
     )
 
 
-def copies(source: Source) -> Iterator[Drawn]:
-    dataset = source.open("multiplicity", HEAVY).sel(track=[source.track]).load()
+def copies(results: PageResults) -> Iterator[PageFigure]:
+    dataset = results.open("multiplicity", HEAVY).sel(track=[results.view.track]).load()
     for search in [str(name) for name in dataset["search"].values]:
-        yield Drawn(
-            "multiplicity",
+        yield PageFigure(
+            "Copies",
             "Copies" if dataset.sizes["search"] == 1 else f"Copies, placed as {search}",
             "Supplementary Figure 5",
             "Activity with ever more copies of a CRE, over that with the CRE at its own position; "
             "each copy stands where it does most. Short lines at the right: fitted plateaus.",
             report.saturation_curves(
-                dataset, _fitted(source, search), search=search, track=source.track
+                dataset, _fitted(results, search), search=search, track=results.view.track
             ),
         )
 
 
-def _fitted(source: Source, search: str) -> xr.Dataset | None:
+def _fitted(results: PageResults, search: str) -> xr.Dataset | None:
     """The plateaus that the study has fitted."""
-    table = source.table("saturation")
+    table = results.table("saturation")
     if table is None or "plateau" not in table or table.empty:
         return None
-    rows = table[(table["search"] == search) & (table["track"] == source.track)]
-    known = pd.to_numeric(rows["plateau"], errors="coerce").to_numpy(dtype=np.float64)
+    rows = table[(table["search"] == search) & (table["track"] == results.view.track)]
+    plateaus = pd.to_numeric(rows["plateau"], errors="coerce").to_numpy(dtype=np.float64)
     saturates = rows["saturates"].astype(str).str.lower().eq("true").to_numpy()
-    return xr.Dataset({"plateau": ("fit", known), "saturates": ("fit", saturates)})
+    return xr.Dataset({"plateau": ("fit", plateaus), "saturates": ("fit", saturates)})
 
 
-def fine(source: Source) -> Iterator[Drawn]:
-    dataset = deciding(source, "fine_tile")
-    yield Drawn(
-        "fine_tile",
+def fine(results: PageResults) -> Iterator[PageFigure]:
+    dataset = results.deciding("fine_tile")
+    yield PageFigure(
+        "Parts of tiles",
         "Fine-tile search",
         "",
         "Share of a tile's effect that is kept, against the bases that are left; the first tiles. "
         "A star is what is left, rebuilt and measured once more.",
-        report.fine_tile_search(dataset, track=source.track, most=5),
+        report.fine_tile_search(dataset, track=results.view.track, most=5),
     )
-    yield Drawn(
-        "fine_tile",
+    yield PageFigure(
+        "Parts of tiles",
         "What is left of each tile",
         "",
         "Bases that keep the effect, in gene orientation; the first tiles.",
-        report.fine_tile_map(dataset, track=source.track),
+        report.fine_tile_map(dataset, track=results.view.track),
     )

@@ -1,147 +1,112 @@
-"""The sections of the page that need no script: summary, selection, stages, settings, sources."""
+"""The sections of the page that need no script: summary, selection, figures, stages."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from itertools import groupby
-from typing import Any
 
 from creme.analysis.categories import CRE_CLASSES
-from creme.report.marks import loci
+from creme.report.marks import loci, number
 from creme.report.page.coverage import why_not
 from creme.report.page.encode import Child, Html, joined, name, tag
-from creme.report.page.figure import Drawn
-from creme.report.page.source import Source
+from creme.report.page.figure import PageFigure, PageSection
+from creme.report.page.results import (
+    RUN,
+    SELECTION,
+    WITH_FIGURES,
+    PageResults,
+    title_of,
+)
 from creme.report.page.svg import inline
-
-TITLES = {
-    "loci": "Selection of loci",
-    "context_dependence": "Context dependence",
-    "context_swap": "Context swap",
-    "necessity": "Necessity",
-    "sufficiency": "Sufficiency",
-    "distance": "Distance",
-    "higher_order": "Higher-order interactions",
-    "multiplicity": "Multiplicity",
-    "fine_tile": "Fine-tile search",
-    "run": "Run",
-}
-"""Stages as headings."""
+from creme.report.page.table import count, table
+from creme.results.view import Failure, ResultsView
+from creme.results.words import duration
 
 CAVEAT = (
     "What a model shows is a hypothesis about biology, and not a measurement. Effects are "
     "differences of predictions: they say what this model has learned, errors and all."
 )
 
-CITATION = (
-    "Shushan Toneyan and Peter K Koo. Interpreting Cis-Regulatory Interactions from Large-Scale "
-    "Deep Neural Networks for Genomics."
-)
 
-
-def count(value: object) -> str:
-    """A whole number as people read it."""
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def table(
-    columns: Iterable[Child], rows: Iterable[Iterable[Child]], *, caption: str, numeric: str = ""
-) -> Html:
-    """A table in a box of its own, which scrolls sideways where it is too wide.
+def summary(view: ResultsView, shown: int) -> Html:
+    """Numbers that say what the results hold, and what is missing of them.
 
     Parameters
     ----------
-    columns : iterable
-        Headings.
-    rows : iterable of iterable
-        The first cell of each is its heading.
-    caption : str
-    numeric : str
-        A character a column: ``n`` for numbers.
+    view : ResultsView
+    shown : int
+        Loci that the page has.
     """
-    heads, body = list(columns), []
-    kinds = ["n" if mark == "n" else None for mark in numeric.ljust(len(heads))]
-    for row in rows:
-        first, *others = row
-        cells = [tag("td", c, class_=kind) for c, kind in zip(others, kinds[1:], strict=True)]
-        body.append(tag("tr", tag("th", first, scope="row"), *cells))
-    head = [tag("th", c, scope="col", class_=kind) for c, kind in zip(heads, kinds, strict=True)]
-    whole = tag(
-        "table", tag("caption", caption), tag("thead", tag("tr", *head)), tag("tbody", *body)
-    )
-    return tag("div", whole, class_="wide", tabindex="0", role="region", aria_label=caption)
-
-
-def summary(source: Source, shown: int) -> Html:
-    """Numbers that say what the study found, and what is missing of it."""
     facts: list[tuple[str, str]] = []
-    if source.funnel:
-        facts.append((count(source.funnel[0]["left"]), str(source.funnel[0]["why"])))
+    if view.funnel:
+        facts.append((count(view.funnel[0]["left"]), str(view.funnel[0]["why"])))
     facts.append((count(shown), "locus" if shown == 1 else "loci"))
-    for context, number in (source.state.get("categories") or {}).items():
-        if number:
-            what = "without a category" if context == "none" else f"in {context} contexts"
-            facts.append((count(number), what))
+    for context, amount in (view.raw.get("categories") or {}).items():
+        if amount:
+            words = "without a category" if context == "none" else f"in {context} contexts"
+            facts.append((count(amount), words))
     classes: dict[str, int] = {}
-    for of in (source.state.get("classes") or {}).values():
-        for kind, number in of.items():
-            classes[kind] = classes.get(kind, 0) + number
+    for of in (view.raw.get("classes") or {}).values():
+        for kind, amount in of.items():
+            classes[kind] = classes.get(kind, 0) + amount
     for kind in CRE_CLASSES:
-        if number := classes.get(kind, 0):
-            facts.append((count(number), kind if number == 1 else f"{kind}s"))
-    totals = {k: sum(s.get(k) or 0 for s in source.stages.values()) for k in _COUNTS}
+        if amount := classes.get(kind, 0):
+            facts.append((count(amount), kind if amount == 1 else f"{kind}s"))
+    totals = {k: sum(s.get(k) or 0 for s in view.stages.values()) for k in _COUNTS}
     facts.append((count(totals["predicted"]), "sequences predicted"))
     facts.append((count(totals["stored"]), "more taken from the store"))
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    return joined([tag("ul", *items, class_="facts"), _not_positive(source), _missing(source)])
+    return joined([tag("ul", *items, class_="facts"), _not_positive(view), _missing(view)])
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
 
 
-def _not_positive(source: Source) -> Html | None:
-    """What effects are, shares of an activity, where that is negative or 0."""
-    activity = source.loci["activity"].to_numpy(dtype=float)
-    said = []
+def _not_positive(view: ResultsView) -> Html | None:
+    """How many loci have an activity, of which effects are shares, that is negative or 0."""
+    activity = view.loci["activity"].to_numpy(dtype=float)
+    sentences = []
     if n := int((activity < 0).sum()):
-        said.append(f"The activity of {loci(n)} is negative: effects there have the other sign.")
+        sentences.append(
+            f"The activity of {loci(n)} is negative: effects there have the other sign."
+        )
     if n := int((activity == 0).sum()):
-        said.append(f"The activity of {loci(n)} is 0: effects there are not defined.")
-    return tag("p", " ".join(said), class_="missing", role="note") if said else None
+        sentences.append(f"The activity of {loci(n)} is 0: effects there are not defined.")
+    return tag("p", " ".join(sentences), class_="missing", role="note") if sentences else None
 
 
-def _missing(source: Source) -> Html | None:
-    """What is not there, stage by stage."""
-    said = []
-    for stage, state in source.stages.items():
-        what = TITLES.get(stage, stage)
+def _missing(view: ResultsView) -> Html | None:
+    """The stages, tests and units that are not there."""
+    items: list[Html] = []
+    for stage, state in view.stages.items():
+        title = title_of(view, stage)
         if state.get("state") != "finished":
             why = state.get("error") or _WHY.get(str(state.get("state")), "")
-            said.append(tag("li", f"{what} is {state.get('state')}", f": {why}" if why else "."))
+            items.append(tag("li", f"{title} is {state.get('state')}", f": {why}" if why else "."))
         elif state.get("note"):
-            said.append(tag("li", f"{what} had nothing to do: {state['note']}."))
-        failed = state.get("failures") or []
+            items.append(tag("li", f"{title} had nothing to do: {state['note']}."))
+        failed = len(_failures_of(view, stage))
         if failed:
-            number = f"{count(len(failed))} unit{'s' if len(failed) > 1 else ''}"
-            said.append(tag("li", f"{what}: {number} failed, and have no results."))
-    if source.study:
-        left_out = [TITLES[s] for s in TITLES if s not in source.stages and s != "run"]
+            units = (
+                "1 unit failed, and has"
+                if failed == 1
+                else f"{count(failed)} units failed, and have"
+            )
+            items.append(tag("li", f"{title}: {units} no results."))
+    items += _progress(view)
+    if view.kind == "study":
+        left_out = [s for s in (SELECTION, *WITH_FIGURES) if s not in view.stages]
         if left_out:
-            said.append(tag("li", f"Not part of this study: {', '.join(left_out)}."))
-    elif source.not_shown:
-        said.append(
-            tag("li", f"Not shown on this page: {', '.join(source.not_shown)}; 'creme results' "
-                "prints and exports them.")
-        )  # fmt: skip
-    if not said:
+            names = ", ".join(title_of(view, stage) for stage in left_out)
+            items.append(tag("li", f"Not part of this study: {names}."))
+    if not items:
         return None
     return tag(
         "div",
         tag("h3", "What is missing"),
-        tag("ul", *said),
+        tag("ul", *items),
         class_="missing",
         role="note",
     )
@@ -149,17 +114,45 @@ def _missing(source: Source) -> Html | None:
 
 _WHY = {
     "waiting": "it has not begun.",
-    "running": "it has no results yet.",
+    "new": "it has not begun.",
+    "running": "it has not come to its end.",
     "interrupted": "it was stopped before its end, and can be continued.",
     "stopped": "it was stopped before its end, and can be continued.",
 }
 
 
-def funnel(source: Source) -> Html | None:
+def _progress(view: ResultsView) -> list[Html]:
+    """Units that are finished of tests that are not; the rate and the time left of a run."""
+    progress = view.progress
+    items = []
+    for label, units in progress.tests.items():
+        if units.state in ("finished", "waiting", "new", "outdated"):
+            continue
+        there = f"{count(units.finished)} of {count(units.of)}" if units.of else units.finished
+        if units.of or units.finished:
+            items.append(tag("li", f"{title_of(view, label)}: {there} units are finished."))
+    if view.state == "running" and progress.rate:
+        words = f"The run makes {number(progress.rate, ',.4g')} predictions a second"
+        if progress.seconds_left is not None:
+            words += f", and needs about {duration(progress.seconds_left)} more"
+        items.append(tag("li", f"{words}, as of {view.raw.get('updated', 'then')}."))
+    elif view.state in ("interrupted", "stopped", "failed", "outdated"):
+        items.append(tag("li", "To continue: ", tag("code", view.further)))
+    return items
+
+
+def _failures_of(view: ResultsView, stage: str) -> list[Failure]:
+    """The failures of a stage; those of an experiment are all of its one stage."""
+    if view.kind == "experiment" and stage == RUN:
+        return view.failures
+    return [failure for failure in view.failures if failure[0] == stage]
+
+
+def funnel(view: ResultsView) -> Html | None:
     """The steps of the selection."""
-    if not source.funnel:
+    if not view.funnel:
         return None
-    most = max((row["left"] for row in source.funnel), default=0) or 1
+    most = max((row["left"] for row in view.funnel), default=0) or 1
     rows = [
         (
             row["step"],
@@ -173,168 +166,101 @@ def funnel(source: Source) -> Html | None:
             count(row["removed"]),
             row["why"],
         )
-        for row in source.funnel
+        for row in view.funnel
     ]
     columns = ("step", "left", "", "left out", "why")
     return table(columns, rows, caption="Selection of TSSs, step by step", numeric=" n n ")
 
 
-def drawings(drawn: Iterable[Drawn], source: Source) -> Html:
-    """The figures, stage by stage; a stage without results says so."""
+def figures_section(
+    figures: Iterable[PageFigure], sections: Iterable[PageSection], results: PageResults
+) -> Html:
+    """The figures, stage by stage; then tests without figures of their own.
+
+    Parameters
+    ----------
+    figures : iterable of PageFigure
+        Those of the paper.
+    sections : iterable of PageSection
+        Those of other tests.
+    results : PageResults
+    """
     parts: list[Html] = []
-    numbered = enumerate(drawn)
-    for title, group in groupby(numbered, key=lambda item: _SUBJECTS[item[1].stage]):
+    view = results.view
+    numbered = enumerate(figures)
+    for title, group in groupby(numbered, key=lambda item: item[1].section):
         shown = [_figure(one, f"f{k}") for k, one in group]
         parts.append(tag("h3", title))
         parts.append(tag("div", *shown, class_="figures"))
-    if (why := why_not(source)) is not None:
+    if (why := why_not(results)) is not None:
         parts.append(tag("p", why))
+    for k, section in enumerate(sections):
+        parts.append(tag("h3", section.title))
+        parts += [tag("p", text) for text in section.text]
+        shown = [
+            _figure(one, f"m{k}-{n}", of_the_paper=False) for n, one in enumerate(section.figures)
+        ]
+        parts.append(tag("div", *shown, class_="figures"))
+        if section.table is not None:
+            parts.append(section.table)
     if not parts:
         parts.append(tag("p", "No test has results yet: there is nothing to draw."))
-    without = [s for s in source.stages if s in TITLES and s not in ("loci", "run")]
-    without = [TITLES[s] for s in without if s not in source.tests]
-    if without and source.tests:
-        parts.append(tag("p", f"Without results, and so without figures: {', '.join(without)}."))
+    stages = [s for s in view.stages if s not in (SELECTION, RUN) and s not in view.tests]
+    if stages and results.labels:
+        names = ", ".join(title_of(view, stage) for stage in stages)
+        parts.append(tag("p", f"Without results, and so without figures: {names}."))
     return joined(parts)
 
 
-_SUBJECTS = {
-    **dict.fromkeys(("context_dependence", "context_swap"), "Contexts"),
-    **dict.fromkeys(("necessity", "sufficiency"), "Tiles"),
-    "distance": "Distance",
-    "higher_order": "Sets of tiles",
-    "multiplicity": "Copies",
-    "fine_tile": "Parts of tiles",
-}
-
-
-def _figure(one: Drawn, prefix: str) -> Html:
-    paper = f"{one.paper} of the paper. " if one.paper else "Not in the paper. "
-    caption = tag("figcaption", tag("b", one.title), ". ", tag("i", paper), one.caption)
+def _figure(one: PageFigure, prefix: str, *, of_the_paper: bool = True) -> Html:
+    paper = None
+    if of_the_paper:
+        paper = tag("i", f"{one.paper} of the paper. " if one.paper else "Not in the paper. ")
+    caption = tag("figcaption", tag("b", one.title), ". ", paper, one.caption)
     picture, width = inline(one.drawing, prefix, f"{one.title}. {one.caption}")
     return tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
 
 
-def stages(source: Source) -> Html:
+def stages(view: ResultsView) -> Html:
     """State, counts and hours of each stage."""
     rows: list[list[Child]] = []
-    for stage, state in source.stages.items():
-        said = state.get("error") or state.get("note") or ""
+    for stage, state in view.stages.items():
+        note = state.get("error") or state.get("note") or ""
         numbers = [count(state.get(k, "") if state.get(k) is not None else "") for k in _SHOWN]
         took = state.get("seconds")
         rows.append(
             [
-                TITLES.get(stage, stage),
+                title_of(view, stage),
                 state.get("state"),
                 *numbers,
                 duration(took) if took is not None else "",
-                joined([said, _failures(state.get("failures") or [])]),
+                joined([note, _failures(view, stage)]),
             ]
         )
     columns = ("stage", "state", "units", "asked for", "predicted", "from the store", "repeated",
                "time", "notes")  # fmt: skip
-    note = tag(
+    explanation = tag(
         "p",
         "A stage's counts and time are those of the run that finished it. Repeated sequences were "
         "asked for more than once in it.",
     )
     caption = "Predictions and time, stage by stage"
-    return joined([table(columns, rows, caption=caption, numeric="  nnnnnn "), note])
+    return joined([table(columns, rows, caption=caption, numeric="  nnnnnn "), explanation])
 
 
 _SHOWN = ("units", "asked", "predicted", "stored", "repeated")
 _FAILURES = 50
 
 
-def _failures(failures: list[Any]) -> Html | None:
+def _failures(view: ResultsView, stage: str) -> Html | None:
+    failures = _failures_of(view, stage)
     if not failures:
         return None
-    items = [tag("li", name(unit), ": ", why) for unit, why in failures[:_FAILURES]]
+    items = []
+    for label, unit, why in failures[:_FAILURES]:
+        # Of an experiment, whose tests share one stage, the test is named too.
+        test = joined([name(label), ", "]) if label != stage else None
+        items.append(tag("li", test, name(unit), ": ", why))
     if len(failures) > _FAILURES:
         items.append(tag("li", f"and {count(len(failures) - _FAILURES)} more"))
     return tag("details", tag("summary", f"{len(failures)} failed"), tag("ul", *items))
-
-
-def settings(source: Source) -> Html:
-    """The file, the model, versions and the seed."""
-    model = source.model
-    tracks = [str(track) for track in model.get("tracks") or []]
-    facts: list[tuple[str, Child]] = [
-        ("model", name(model.get("name", "unknown"))),
-        ("model's version", model.get("version", "unknown")),
-        ("fingerprint", tag("code", model.get("fingerprint", "unknown"))),
-        ("configuration", tag("code", _short(model.get("configuration", {})))),
-        ("kept bins", f"{ranges(model.get('bins') or [])}, of {model.get('bin_size', '?')} bp"),
-        ("kept tracks", joined(_listed(tracks))),
-        ("activities", tag("code", _short(source.readouts))),
-        ("deciding activity", name(source.tracks[0] if source.tracks else "unknown")),
-        ("seed", source.seed),
-        ("versions", ", ".join(f"{k} {v}" for k, v in source.versions.items())),
-        ("store", tag("code", source.state.get("store", "unknown"))),
-        ("folder", tag("code", source.path.resolve())),
-        ("state of", source.state.get("updated", "unknown")),
-    ]
-    if model.get("machine"):
-        facts.insert(6, ("machine", model["machine"]))
-    rows = [joined([tag("dt", key), tag("dd", value)]) for key, value in facts]
-    what = "The study file" if source.study else "The experiment file"
-    return joined(
-        [
-            tag("dl", *rows, class_="settings"),
-            tag("h3", f"{what}, as it was run"),
-            tag("pre", tag("code", source.configuration), tabindex="0", dir="ltr"),
-        ]
-    )
-
-
-def _short(value: object, limit: int = 2000) -> str:
-    plain = json.dumps(value, ensure_ascii=False)
-    return plain if len(plain) <= limit else plain[:limit] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-def _listed(names: list[str], most: int = 24) -> list[Child]:
-    parts: list[Child] = []
-    for k, one in enumerate(names[:most]):
-        parts += [", " if k else None, name(one)]
-    if len(names) > most:
-        parts.append(f" and {count(len(names) - most)} more")
-    return parts or ["none"]
-
-
-def ranges(values: list[int]) -> str:
-    """Whole numbers as runs: ``0-55, 60``."""
-    parts: list[str] = []
-    ordered = sorted(values)
-    start = 0
-    for k in range(1, len(ordered) + 1):
-        if k == len(ordered) or ordered[k] != ordered[k - 1] + 1:
-            first, last = ordered[start], ordered[k - 1]
-            parts.append(str(first) if first == last else f"{first}-{last}")
-            start = k
-    return ", ".join(parts[:12]) + (" and others" if len(parts) > 12 else "") or "none"
-
-
-def citation(source: Source) -> Html:
-    """What to cite."""
-    return joined(
-        [
-            tag("p", "The tests and the analyses are those of CREME:"),
-            tag("blockquote", tag("p", CITATION)),
-            tag(
-                "p",
-                "Please cite also the paper of the model, ",
-                name(source.model.get("name", "unknown")),
-                ", and the sources of the genome and the annotation; and name the versions and the "
-                "fingerprint above.",
-            ),
-        ]
-    )
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them, with hours as hours."""
-    if seconds < 100:
-        return f"{seconds:.1f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

@@ -39,9 +39,9 @@ def inline(drawing: Axes | Figure, prefix: str, label: str) -> tuple[Html, str]:
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue())
     _drop(root)
-    known = _renamed(root, prefix)
+    ids = _renamed(root, prefix)
     for element in root.iter():
-        _point(element, known)
+        _point(element, ids)
     width = root.attrib.pop("width")
     for key in ("height", "version"):
         root.attrib.pop(key, None)
@@ -65,20 +65,20 @@ def _renamed(root: ElementTree.Element, prefix: str) -> dict[str, str]:
             if key == f"{{{_LINK}}}href" and value.startswith("#"):
                 used.add(value[1:])
             used.update(_REFERENCE.findall(value))
-    known = {old: f"{prefix}-{k}" for k, old in enumerate(sorted(used))}
+    ids = {old: f"{prefix}-{k}" for k, old in enumerate(sorted(used))}
     for element in root.iter():
         old = element.attrib.pop("id", None)
-        if old in known:
-            element.set("id", known[old])
-    return known
+        if old in ids:
+            element.set("id", ids[old])
+    return ids
 
 
-def _point(element: ElementTree.Element, known: dict[str, str]) -> None:
+def _point(element: ElementTree.Element, ids: dict[str, str]) -> None:
     for key, value in element.attrib.items():
         if key == f"{{{_LINK}}}href" and value.startswith("#"):
-            element.set(key, f"#{known[value[1:]]}")
+            element.set(key, f"#{ids[value[1:]]}")
         elif "url(#" in value:
-            element.set(key, _REFERENCE.sub(lambda m: f"url(#{known[m[1]]})", value))
+            element.set(key, _REFERENCE.sub(lambda m: f"url(#{ids[m[1]]})", value))
 
 
 def _written(root: ElementTree.Element) -> str:

@@ -9,17 +9,21 @@ from string import Template
 
 from creme.errors import ConfigError
 from creme.files.durable import write_text
-from creme.report.page import sections
+from creme.report.page import sections, settings
 from creme.report.page.compare import comparison
 from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
 from creme.report.page.figures import figures
 from creme.report.page.locus import MOST_TRACKS, each_locus
-from creme.report.page.source import Source
+from creme.report.page.locus_measures import LocusMeasures
+from creme.report.page.measure_section import measure_sections
+from creme.report.page.results import PageResults
 from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
+from creme.results.view import ResultsView
+from creme.study.view import open_results
 
 NAME = "report.html"
 _OF_CRES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "locus.js", "start.js")
+_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "measure.js", "locus.js", "start.js")
 
 
 def write_report(
@@ -52,44 +56,46 @@ def write_report(
     PluginError
         If matplotlib is missing.
     """
-    read = Source(source)
-    path = Path(output) if output is not None else read.path / NAME
+    view = open_results(source)
+    path = Path(output) if output is not None else view.path / NAME
     if path.is_dir():
         raise ConfigError(f"{path} is a folder: give the name of a file in it")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
-    other = Source(compare) if compare is not None else None
-    write_text(path, render(read, other))
+    other = open_results(compare) if compare is not None else None
+    write_text(path, render(view, other))
     return path
 
 
-def render(source: Source, other: Source | None = None) -> str:
+def render(view: ResultsView, other: ResultsView | None = None) -> str:
     """The page as text."""
+    results = PageResults(view)
     rows: list[Data] = []
     blocks: list[Html] = []
-    for k, locus in enumerate(each_locus(source)):
+    measures = LocusMeasures(results, view.tracks[:MOST_TRACKS])
+    for k, locus in enumerate(each_locus(results, measures)):
         rows.append(locus.row)
         blocks.append(tag("script", packed(locus.data), type="text/plain", id=f"d{k}"))
-    drawn = sections.drawings(figures(source), source)
-    compared = comparison(source, other) if other is not None else None
+    shown = sections.figures_section(figures(results), measure_sections(results), results)
+    compared = comparison(results, PageResults(other)) if other is not None else None
     script, style = _script(), _style()
     parts = {
         "policy": _policy(script, style),
-        "title": text(f"{source.name} \N{EN DASH} CREME report"),
+        "title": text(f"{view.name} \N{EN DASH} CREME report"),
         "style": style,
-        "name": tag("bdi", source.name),
-        "kind": "study" if source.study else "experiment",
+        "name": tag("bdi", view.name),
+        "kind": view.kind,
         "caveat": text(sections.CAVEAT),
         "navigation": _navigation(compared is not None, bool(rows)),
-        "summary": sections.summary(source, len(rows)),
-        "funnel": sections.funnel(source) or "",
-        "figures": drawn,
-        "tracks": _tracks(source),
+        "summary": sections.summary(view, len(rows)),
+        "funnel": sections.funnel(view) or "",
+        "figures": shown,
+        "tracks": _notes(results, measures),
         "comparison": compared or "",
-        "stages": sections.stages(source),
-        "settings": sections.settings(source),
-        "citation": sections.citation(source),
-        "version": text(source.versions.get("creme-toolkit", "")),
+        "stages": sections.stages(view),
+        "settings": settings.settings(view),
+        "citation": settings.citation(view),
+        "version": text(view.versions.get("creme-toolkit", "")),
         "table": as_json(_columns(rows)),
         "blocks": joined(_lines(blocks)),
         "script": script,
@@ -105,25 +111,33 @@ def _lines(blocks: list[Html]) -> Iterator[Html]:
 
 def _columns(rows: list[Data]) -> dict[str, list[object]]:
     """The table by column: names once, and only columns that hold something."""
-    found: dict[str, list[object]] = {}
+    columns: dict[str, list[object]] = {}
     for key in rows[0] if rows else ():
         values = [row[key] for row in rows]
         if any(value not in (None, "") for value in values):
-            found[key] = values
-    if found.get("locus") == found.get("gene"):
-        found.pop("locus", None)
-    return found
+            columns[key] = values
+    if columns.get("locus") == columns.get("gene"):
+        columns.pop("locus", None)
+    return columns
 
 
-def _tracks(source: Source) -> Html | str:
-    """What the loci's sections show of several activities."""
-    known = source.tracks
-    if len(known) < 2:
-        return ""
-    said: list[object] = ["The table and the figures are those of ", tag("bdi", known[0]), "."]
-    if len(known) > MOST_TRACKS:
-        said.append(f" Loci show {MOST_TRACKS} of {len(known)} activities.")
-    return tag("p", *said)
+def _notes(results: PageResults, measures: LocusMeasures) -> Html:
+    """The activities and the tests that the loci's sections show, where there are several."""
+    sentences: list[object] = []
+    tracks = results.view.tracks
+    if len(tracks) > 1:
+        sentences += ["The table and the figures are those of ", tag("bdi", tracks[0]), ". "]
+    if len(tracks) > MOST_TRACKS:
+        sentences.append(f"Loci show {MOST_TRACKS} of {len(tracks)} activities. ")
+    further = [label for label, _ in results.further]
+    if further:
+        first = sorted({results.labels[test] for _, test in results.further})
+        sentences.append(
+            f"The table and the maps are those of {', '.join(first)}; {', '.join(further)} "
+            f"{'stands' if len(further) == 1 else 'stand'} below the map of each locus. "
+        )
+    sentences += [f"{note} " for note in measures.notes]
+    return tag("p", *sentences) if sentences else Html("")
 
 
 def _navigation(compared: bool, loci: bool) -> Html:
@@ -135,7 +149,7 @@ def _navigation(compared: bool, loci: bool) -> Html:
 
 
 def _policy(script: str, style: str) -> Html:
-    """What the page may do: run its own script and style, and nothing with a network.
+    """The page's rights: to run its own script and style, and nothing with a network.
 
     Attributes of style are what drawings are made of, hence their 'unsafe-inline'.
     """

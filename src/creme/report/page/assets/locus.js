@@ -228,15 +228,17 @@ function locusSection(locus, { previous, next, close }) {
     const known = measured();
     map = null;
     const parts = [facts()];
+    const measures = (known.measures || []).map((test) => measurePart(test, locus, grid));
     if (known.necessity || known.sufficiency || known.distance) {
       map = locusMap(locus, known, () => tile);
       map.frame.addEventListener("pick", (event) => pick(event.detail));
       parts.push(map.element, detail, ...allTiles(), ...allGenes());
-    } else {
+    } else if (!measures.length) {
       parts.push(make("p", {}, locus.category ? "No tile of this locus has been measured." : "This locus has no category, and no tile of it was measured."));
     }
     const more = [greedyParts(), copiesParts(), fineParts(), swapParts()].flat();
     if (more.length) parts.push(make("div", { class: "parts" }, more));
+    parts.push(...measures);
     body.replaceChildren(...parts);
     pick(tile);
   }

@@ -1,0 +1,127 @@
+"""Results as the page takes them: the labels of tests by their part on the page, genes around."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from functools import cached_property
+
+import pandas as pd
+import xarray as xr
+
+from creme import registry
+from creme.errors import PluginError, ResultsError
+from creme.report.page.genes import Neighbours
+from creme.results.view import ResultsView
+from creme.study.folder import LOCI
+
+WITH_FIGURES = (
+    "context_dependence",
+    "context_swap",
+    "necessity",
+    "sufficiency",
+    "distance",
+    "higher_order",
+    "multiplicity",
+    "fine_tile",
+)
+"""The tests that have figures of their own, in the order of the page."""
+HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")
+"""Raw activities, which are large, and which neither figures nor comparisons use."""
+REPLICATES = ("effect_replicates", "dinuc_effect_replicates", "fold_change_replicates", "mutant")
+"""Variables that the paper's figures do not use either."""
+SELECTION, RUN = "loci", "run"
+"""The first stage of a study, which selects its loci, and the one stage of an experiment."""
+
+
+class PageResults:
+    """A view of results, and the label that stands for each test that has figures of its own.
+
+    Parameters
+    ----------
+    view : ResultsView
+    labels : mapping of str to str, optional
+        The label by test; the first one of each test unless given.
+
+    Attributes
+    ----------
+    view : ResultsView
+    labels : dict of str to str
+        For each test of `WITH_FIGURES` that has results, its label.
+    """
+
+    def __init__(self, view: ResultsView, labels: Mapping[str, str] | None = None) -> None:
+        self.view = view
+        if labels is None:
+            labels = {}
+            for label, test in self._each():
+                if test in WITH_FIGURES:
+                    labels.setdefault(test, label)
+        self.labels = dict(labels)
+
+    def _each(self) -> Iterator[tuple[str, str]]:
+        """Label and test of all results that the page shows."""
+        for label in self.view.tests:
+            if self.view.kind == "experiment" or label != SELECTION:
+                yield label, self.view.test_name(label)
+
+    @property
+    def further(self) -> list[tuple[str, str]]:
+        """Labels and tests of those that have figures of their own, and are not the first."""
+        return [
+            (label, test)
+            for label, test in self._each()
+            if test in WITH_FIGURES and self.labels[test] != label
+        ]
+
+    @property
+    def without_figures(self) -> list[str]:
+        """Labels of the tests that have no figures of their own."""
+        return [label for label, test in self._each() if test not in WITH_FIGURES]
+
+    def with_label(self, test: str, label: str) -> PageResults:
+        """The same, with another label for a test."""
+        return PageResults(self.view, {**self.labels, test: label})
+
+    def open(self, test: str, without: Collection[str] = ()) -> xr.Dataset:
+        """The Dataset of one of `labels`, whose variables are read when they are used."""
+        return self.view.open(self.labels[test], without)
+
+    def deciding(self, test: str) -> xr.Dataset:
+        """A test's Dataset of the deciding track, without what figures do not use."""
+        opened = self.open(test, (*HEAVY, *REPLICATES))
+        return opened.sel(track=[self.view.track]).load()
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table of a study, if it is there."""
+        if self.view.kind != "study" or name not in self.view.tables:
+            return None
+        return self.view.table(name)
+
+    @cached_property
+    def neighbours(self) -> Neighbours | None:
+        """The TSSs of a study's annotation; None for an experiment, whose results have none."""
+        path = self.view.path / LOCI
+        return Neighbours(path) if self.view.kind == "study" and path.is_file() else None
+
+
+def title_of(view: ResultsView, label: str) -> str:
+    """A test's or a stage's heading, with its label where that is not the test's name."""
+    if label == RUN and view.kind == "experiment":
+        return "Run"
+    if label == SELECTION and view.kind == "study":
+        return "Selection of loci"
+    try:
+        presentation = view.presentation(label)
+    except ResultsError:  # it has no results yet
+        return title_of_test(label)
+    own = label == presentation.test or presentation.test not in registry.plugins("test")
+    return presentation.title if own else f"{presentation.title} ({label})"
+
+
+def title_of_test(test: str) -> str:
+    """The heading of a test by its name."""
+    try:
+        return str(registry.load("test", test).presentation().title)
+    except PluginError:
+        words = test.replace("_", " ").replace("-", " ")
+        return words[:1].upper() + words[1:]
