@@ -47,7 +47,7 @@ __getattr__, __dir__ = attach(
         "measure": "creme.api",
         "open_results": "creme.study.view",
         "Experiment": "creme.runner.experiment",
-        "Study": "creme.study.config",
+        "Study": "creme.study.study",
         "Edit": "creme.sequence",
         "Mutant": "creme.sequence",
         "Sequence": "creme.sequence",
@@ -77,7 +77,7 @@ if TYPE_CHECKING:
     from creme.seeds import derive
     from creme.sequence import Edit, Mutant, Sequence
     from creme.store import Store
-    from creme.study.config import Study
+    from creme.study.study import Study
     from creme.study.view import open_results
     from creme.test import Profiles, Test
     from creme.tiling import Tile, Tiling

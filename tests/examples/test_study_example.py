@@ -10,7 +10,7 @@ import pytest
 from creme.cli.template import STUDY
 from creme.registry import plugins
 from creme.study import run_study
-from creme.study.config import STAGES, Study, parse
+from creme.study.config import STAGES, StudyFile, parse
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 
@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 def test_the_template_is_the_defaults():
     written = parse(STUDY)
-    plain = Study(
+    plain = StudyFile(
         name="my-study",
         seed=7,
         model=written.model,

@@ -15,7 +15,8 @@ from creme.errors import ConfigError, CremeError, ModelError, PluginError, Resul
 from creme.registry import plugins
 from creme.results.directory import Results
 from creme.study import run_study
-from creme.study.config import STAGES, Study
+from creme.study.config import STAGES
+from creme.study.study import Study
 from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare

@@ -121,14 +121,14 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
     """State of each stage, or of those given, and the funnel."""
     from creme.cli.terminal import out, table
     from creme.runner.experiment import read_text
-    from creme.study.config import Study
+    from creme.study.config import StudyFile
     from creme.study.folder import STUDY
     from creme.study.location import Location
 
     location = Location.of(path, output)
     folder = location.folder
     if folder is None or not folder.begun:
-        folder = location.begun(Study.from_text(location.text(), title=str(location.file)))
+        folder = location.begun(StudyFile.from_text(location.text(), title=str(location.file)))
     state, entries = folder.state(), folder.stages()
     for stage in stages or ():
         if stage not in entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from creme.study.run import run_study
-from creme.study.view import Study, StudyResults, open_results
+from creme.study.view import FormerStudy as Study
+from creme.study.view import StudyResults, open_results
 
 __all__ = ["Study", "StudyResults", "open_results", "run_study"]

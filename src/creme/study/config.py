@@ -7,7 +7,7 @@ from collections.abc import Sequence as SequenceOf
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 from pydantic_core import PydanticSerializationError
@@ -27,17 +27,13 @@ from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Stage
 from creme.test import Test
 
-if TYPE_CHECKING:
-    from creme.study.forecast.cost import Forecast
-    from creme.study.view import StudyResults
-
-__all__ = ["STAGES", "TESTS", "Categories", "Classes", "Common", "LocusSelection", "Study", "parse"]
+__all__ = ["STAGES", "TESTS", "Categories", "Classes", "Common", "LocusSelection", "StudyFile", "parse"]
 
 _READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
 """Where relative paths start from of the study that is made now."""
 
 
-class Study(StageTables):
+class StudyFile(StageTables):
     """A study as its file describes it.
 
     Relative paths start from the folder of the file; from the current directory for a study that is
@@ -69,21 +65,6 @@ class Study(StageTables):
     categories: Categories = Categories()
     classes: Classes = Classes()
     common: Common = Common()
-
-    @classmethod
-    def from_file(cls, path: str | Path) -> Self:
-        """Read a study file.
-
-        Raises
-        ------
-        ConfigError
-            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
-        """
-        from creme.study.location import Location
-
-        location = Location.of(path)
-        location.check()
-        return cls.from_text(location.text(), location.base, str(location.file))
 
     @classmethod
     def from_text(cls, text: str, folder: Path | None = None, title: str = "study") -> Self:
@@ -135,7 +116,7 @@ class Study(StageTables):
 
     def __eq__(self, other: object) -> bool:
         """Whether the fields are equal; the folder and the text of a file are no fields."""
-        return isinstance(other, Study) and self.configuration() == other.configuration()
+        return isinstance(other, StudyFile) and self.configuration() == other.configuration()
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -166,71 +147,6 @@ class Study(StageTables):
         return tomli_w.dumps(
             {key: value for key, value in _stated(ordered).items() if value not in ({}, [])}
         )
-
-    def plan(
-        self, output: str | Path | None = None, assume_loci: int | None = None
-    ) -> list[Forecast]:
-        """The predictions that each stage will take; see `creme.study.forecast.cost.forecast`.
-
-        Parameters
-        ----------
-        output : str or Path, optional
-            The study's folder; ``NAME.study`` in the folder of the file unless given. What is
-            finished there is known.
-        assume_loci : int, optional
-            How many loci will be selected, where that is not known.
-        """
-        from creme.study.forecast.cost import forecast
-        from creme.study.run import prepare
-
-        prepared, folder = prepare(self, output)
-        return forecast(prepared, folder, assume_loci)
-
-    def run(
-        self,
-        output: str | Path | None = None,
-        stages: SequenceOf[str] | None = None,
-        *,
-        progress: bool | None = None,
-    ) -> StudyResults:
-        """Run the study, or go on with it; see `creme.study.run.run_study`.
-
-        Parameters
-        ----------
-        output : str or Path, optional
-            The study's folder; ``NAME.study`` in the folder of the file unless given.
-        stages : sequence of str, optional
-            Only these, and those that they need and that are not finished.
-        progress : bool, optional
-            Whether to show how far each stage is; unless given, in notebooks and terminals only.
-
-        Raises
-        ------
-        KeyboardInterrupt
-            After Ctrl-C; what was predicted is stored, and `run` again goes on from there.
-        """
-        from creme.runner.progress_bar import shown_in_python
-        from creme.study.run import run_study
-
-        interrupted = []
-
-        def note(stage: str, state: dict[str, Any], ran: bool) -> None:
-            if ran and state["state"] == "interrupted":
-                interrupted.append(stage)
-
-        results = run_study(
-            self,
-            output=output,
-            stages=stages,
-            progress=lambda stage, plan: shown_in_python(plan, progress),
-            on_stage=note,
-        )
-        if interrupted:
-            raise KeyboardInterrupt(
-                "stopped before the end; what was predicted is stored, and another run goes on "
-                "from there"
-            )
-        return results
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -386,9 +302,9 @@ _SECTIONS: dict[str, type[Parameters]] = {
 }
 
 
-def parse(text: str, title: str = "study") -> Study:
-    """A study from the text of a file; see `Study.from_text`."""
-    return Study.from_text(text, title=title)
+def parse(text: str, title: str = "study") -> StudyFile:
+    """A study from the text of a file; see `StudyFile.from_text`."""
+    return StudyFile.from_text(text, title=title)
 
 
 def _stated(value: Any) -> Any:

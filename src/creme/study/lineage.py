@@ -12,7 +12,7 @@ from typing import Any
 
 from creme.errors import CremeError
 from creme.files.digests import FileState, digest, file_state
-from creme.study.config import Study
+from creme.study.config import StudyFile
 from creme.study.stages.order import BUILT_IN, earlier
 from creme.study.stages.stage import Stage
 
@@ -81,7 +81,7 @@ def changed(recorded: Mapping[str, str], passed: Mapping[str, str]) -> list[str]
     return [stage for stage in recorded if passed.get(stage, recorded[stage]) != recorded[stage]]
 
 
-def files(study: Study, folder: Path) -> dict[str, Path]:
+def files(study: StudyFile, folder: Path) -> dict[str, Path]:
     """The files whose digests belong to the identity of stage ``loci``."""
     annotation = study.loci.gtf or study.loci.bed or study.loci.table
     assert annotation is not None
@@ -89,12 +89,12 @@ def files(study: Study, folder: Path) -> dict[str, Path]:
     return {section: folder / path.expanduser() for section, path in named.items()}
 
 
-def changed_files(study: Study, base: Path, identity: Mapping[str, Any]) -> list[Path]:
+def changed_files(study: StudyFile, base: Path, identity: Mapping[str, Any]) -> list[Path]:
     """The files that are gone, or are others than those that a study was made from.
 
     Parameters
     ----------
-    study : Study
+    study : StudyFile
     base : Path
         Where its relative paths start from; none is looked for where that is another machine's.
     identity : mapping

@@ -8,7 +8,7 @@ from pathlib import Path
 from creme.errors import ConfigError, ResultsError
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.runner.experiment import read_text
-from creme.study.config import Study
+from creme.study.config import StudyFile
 from creme.study.folder import STUDY, Folder, of_study
 
 
@@ -90,12 +90,12 @@ class Location:
                 f"with --output"
             )
 
-    def folder_of(self, study: Study) -> Folder:
+    def folder_of(self, study: StudyFile) -> Folder:
         """The study's folder: ``NAME.study`` beside the file, unless it is another one."""
         path = self.folder.path if self.folder else self.base / f"{study.name}.study"
         return Folder(path, study.added)
 
-    def begun(self, study: Study) -> Folder:
+    def begun(self, study: StudyFile) -> Folder:
         """The study's folder, which is there.
 
         Raises

@@ -23,7 +23,7 @@ from creme.runner.plan import Plan
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
-from creme.study.config import Study
+from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import files
 from creme.study.loci import activity_test
@@ -45,7 +45,7 @@ class PreparedStudy:
 
     Attributes
     ----------
-    study : Study
+    study : StudyFile
     plan : Plan
         Model, selection and readouts; no tests and no loci.
     tracks : list of str
@@ -54,13 +54,13 @@ class PreparedStudy:
         The deciding one.
     """
 
-    study: Study
+    study: StudyFile
     plan: Plan
     tracks: list[str]
     track: int
 
     @classmethod
-    def of(cls, study: Study) -> PreparedStudy:
+    def of(cls, study: StudyFile) -> PreparedStudy:
         """Check a study against its model.
 
         Raises
@@ -74,7 +74,7 @@ class PreparedStudy:
             raise ConfigError(f"{study.title}: {error}") from None
 
     @classmethod
-    def _of(cls, study: Study) -> PreparedStudy:
+    def _of(cls, study: StudyFile) -> PreparedStudy:
         study.check_added()
         model, selection = build_model(study.model, study.folder)
         plan = Plan(

@@ -20,7 +20,7 @@ from creme.runner.plan import Plan
 from creme.runner.run import ALL_UNITS, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
-from creme.study.config import Study
+from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import made_from, passed_on
 from creme.study.location import Location
@@ -44,7 +44,7 @@ COUNTED_EVERY = 10.0
 
 
 def run_study(
-    study: str | Path | Study,
+    study: str | Path | StudyFile,
     *,
     output: str | Path | None = None,
     stages: SequenceOf[str] | None = None,
@@ -58,7 +58,7 @@ def run_study(
 
     Parameters
     ----------
-    study : str, Path or Study
+    study : str, Path or StudyFile
         A study file, the folder of a study, or a study made in Python.
     output : str or Path, optional
         The study's folder; ``NAME.study`` beside the file unless given.
@@ -104,21 +104,21 @@ def run_study(
 
 
 def prepare(
-    study: str | Path | Study, output: str | Path | None = None
+    study: str | Path | StudyFile, output: str | Path | None = None
 ) -> tuple[PreparedStudy, Folder]:
     """A study with its model, and its folder, which need not be there yet.
 
     Parameters
     ----------
-    study : str, Path or Study
+    study : str, Path or StudyFile
     output : str or Path, optional
     """
-    if isinstance(study, Study):
+    if isinstance(study, StudyFile):
         path = Path(output) if output else study.folder / f"{study.name}.study"
         return PreparedStudy.of(study), Folder(path, study.added)
     location = Location.of(study, output)
     location.check()
-    read = Study.from_text(location.text(), location.base, str(location.file))
+    read = StudyFile.from_text(location.text(), location.base, str(location.file))
     return PreparedStudy.of(read), location.folder_of(read)
 
 

@@ -307,7 +307,7 @@ def _with_category(dataset: xr.Dataset, categories: dict[str, str]) -> xr.Datase
     return dataset.assign_coords(category=("locus", np.array(names, dtype=object)))
 
 
-class Study(StudyResults):
+class FormerStudy(StudyResults):
     """The former name of `StudyResults`, whose state and stages were methods."""
 
     def __init__(self, path: str | Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from creme.genome import Locus
 from creme.sequence import Sequenceable
-from creme.study.config import Study
+from creme.study.config import StudyFile
 from creme.study.prepared import PreparedStudy
 from creme.suite.adaptive import AdaptiveTest
 from creme.test import Profiles, Test
@@ -50,7 +50,7 @@ def digests(prepared: PreparedStudy, test: Test, loci: Iterable[Locus]) -> set[b
     }
 
 
-def alike(study: Study, stage: str, other: str) -> bool:
+def alike(study: StudyFile, stage: str, other: str) -> bool:
     """Whether two stages draw the same random bases for the same tiles."""
     fields = ("tile", "tss_tile", "replicates", "perturbation")
     one, two = study.test(stage), at_least(study.test(other))

@@ -15,7 +15,7 @@ from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.study.coverage import coverage
 from creme.study.stages.grouping import category_by_locus, category_by_track, loci_by_category
-from creme.study.stages.stage import Outcome, PassedOn, Stage, StageData
+from creme.study.stages.stage import StageOutcome, PassedOn, Stage, StageData
 from creme.study.stages.tables import statistics, tidy_rows
 
 if TYPE_CHECKING:
@@ -70,6 +70,6 @@ CONTEXT_DEPENDENCE = Stage(
     further_tables=("categories", "coverage"),
     from_store=_coverage,
     passes_on=PassedOn("tables/categories.csv", ("locus", "category", "taken")),
-    outcome=Outcome("categories", {}, _counts),
+    outcome=StageOutcome("categories", {}, _counts),
     thresholds=lambda study: {"categories": study.categories.configuration()},
 )

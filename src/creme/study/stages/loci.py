@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from creme.study.stages.stage import Outcome, PassedOn, Stage, StageData
+from creme.study.stages.stage import StageOutcome, PassedOn, Stage, StageData
 
 ALL_SITES, SELECTED = "loci.tsv", "selected.tsv"
 
@@ -26,5 +26,5 @@ LOCI = Stage(
     further_tables=("funnel",),
     files=(ALL_SITES, SELECTED),
     passes_on=PassedOn(SELECTED, ("contig", "tss", "strand", "gene", "transcript", "locus")),
-    outcome=Outcome("funnel", [], lambda tables: tables["funnel"].to_dict("records")),
+    outcome=StageOutcome("funnel", [], lambda tables: tables["funnel"].to_dict("records")),
 )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from creme.study.config import Study
+    from creme.study.config import StudyFile
     from creme.study.prepared import PreparedStudy
 
 Takes = Literal["sites", "selected", "categories", "cres"]
@@ -31,7 +31,7 @@ class StageData:
     ----------
     name : str
         The stage.
-    study : Study
+    study : StudyFile
     track : str
         The deciding one.
     dataset : Dataset
@@ -41,7 +41,7 @@ class StageData:
     """
 
     name: str
-    study: Study
+    study: StudyFile
     track: str
     dataset: xr.Dataset
     categories: Mapping[str, str] | None
@@ -65,7 +65,7 @@ class PassedOn:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageOutcome:
     """The outcome of a stage in ``study.json``.
 
     Attributes
@@ -121,7 +121,7 @@ class PairForecast:
     shares: str
 
 
-def _nothing(study: Study) -> dict[str, Any]:
+def _nothing(study: StudyFile) -> dict[str, Any]:
     return {}
 
 
@@ -160,7 +160,7 @@ class Stage:
     files : tuple of str
         Files that it writes into the study's folder beside its tables.
     passes_on : PassedOn, optional
-    outcome : Outcome, optional
+    outcome : StageOutcome, optional
     thresholds : callable
         From the study to those of its thresholds that the tables depend on, by section.
     defaults : callable
@@ -191,8 +191,8 @@ class Stage:
     ) = None
     files: tuple[str, ...] = ()
     passes_on: PassedOn | None = None
-    outcome: Outcome | None = None
-    thresholds: Callable[[Study], dict[str, Any]] = _nothing
+    outcome: StageOutcome | None = None
+    thresholds: Callable[[StudyFile], dict[str, Any]] = _nothing
     defaults: Callable[[SequenceOf[str]], dict[str, Any]] = lambda classes: {}
     searches: SearchForecast | None = None
     pairs: PairForecast | None = None

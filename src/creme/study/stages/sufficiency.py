@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from creme.study.stages.grouping import class_of_tiles
-from creme.study.stages.stage import Outcome, PassedOn, Stage, StageData
+from creme.study.stages.stage import StageOutcome, PassedOn, Stage, StageData
 from creme.study.stages.tables import statistics, tidy_rows, with_class
 
 
@@ -45,7 +45,7 @@ SUFFICIENCY = Stage(
     passes_on=PassedOn(
         "tables/cre_classes.csv", ("locus", "category", "tile_start", "tile_end", "cre_class")
     ),
-    outcome=Outcome("classes", {}, _counts),
+    outcome=StageOutcome("classes", {}, _counts),
     thresholds=lambda study: {
         "classes": {"weak": study.classes.weak, "strong": study.classes.strong}
     },

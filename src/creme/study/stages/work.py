@@ -15,7 +15,7 @@ from creme.study.stages.stage import Stage
 from creme.test import Test
 
 if TYPE_CHECKING:
-    from creme.study.config import Study
+    from creme.study.config import StudyFile
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class StageWork:
 
 
 def work_of(
-    study: Study,
+    study: StudyFile,
     stage: Stage,
     loci: SequenceOf[Locus],
     categories: dict[str, list[str]],
@@ -49,7 +49,7 @@ def work_of(
 
     Parameters
     ----------
-    study : Study
+    study : StudyFile
     stage : Stage
         Any but the first.
     loci : sequence of Locus
@@ -77,7 +77,7 @@ def work_of(
 
 
 def _on_cres(
-    study: Study,
+    study: StudyFile,
     stage: Stage,
     loci: SequenceOf[Locus],
     categories: dict[str, list[str]],
