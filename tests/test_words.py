@@ -18,6 +18,7 @@ PUBLIC = {
     ("src/creme/genome/locus.py", "given"),
     ("src/creme/runner/scheduler.py", "asked"),
     ("src/creme/runner/tasks.py", "asked"),
+    ("src/creme/study/forecast/cost.py", "asked"),
 }
 """Names that users write: a locus is made with ``given=``; and keys of stored counts."""
 

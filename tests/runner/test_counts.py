@@ -162,7 +162,7 @@ def test_stages_of_a_study_that_share_a_store_object(tmp_path):
         file = mini.study(folder)
         for part in parts:
             study = run_study(file, stages=part)
-        counted.append({stage: [study.stages()[stage][name] for name in names] for stage in stages})
+        counted.append({stage: [study.stages[stage][name] for name in names] for stage in stages})
         for stage in stages:
             state = Folder(study.path).results(stage).state()
             assert [state["counts"][name] for name in names] == counted[-1][stage]

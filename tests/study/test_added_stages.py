@@ -16,10 +16,10 @@ from creme.registry import plugins
 from creme.results.directory import Results
 from creme.study import run_study
 from creme.study.config import STAGES
-from creme.study.study import Study
 from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
+from creme.study.study import Study
 from in_process import caller
 
 pytestmark = pytest.mark.skipif(

@@ -13,8 +13,8 @@ from creme.errors import ConfigError
 from creme.genome import LociConfig
 from creme.study import run_study
 from creme.study.config import Common, LocusSelection
-from creme.study.study import Study
 from creme.study.run import prepare
+from creme.study.study import Study
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 ADDED = """

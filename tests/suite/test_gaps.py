@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from creme.store import Store
 
 TILE = 200  # the toy's 2,400 bp have tiles at 100, 300, ..., 900 and 1300, 1500, ..., 2100
 
-TESTS = {
+TESTS: dict[str, dict[str, Any]] = {
     "necessity": {"replicates": 3},
     "sufficiency": {"replicates": 3},
     "distance": {"replicates": 2},
@@ -47,7 +49,7 @@ def run(tmp_path, test, *chosen):
 
 
 def create(name, **more):
-    return registry.create("tests", {"name": name, "tile": TILE, **TESTS[name], **more})
+    return registry.create("test", {"name": name, "tile": TILE, **TESTS[name], **more})
 
 
 @pytest.mark.parametrize("name", TESTS)

@@ -192,12 +192,12 @@ def show_plan(
     columns = ["stage", "units", "asked", "to predict", "in the store", "time"]
     columns += ["cost"] if price is not None else []
     rows = [_planned(one, seconds, price) for one in planned]
-    asked, needed, stored = (
+    requested, needed, stored = (
         sum(getattr(one, name) for one in planned) for name in ("asked", "needed", "stored")
     )
     mark = "at least " if any(one.kind == "unknown" for one in planned) else ""
     took = needed * seconds
-    last = ["all", "", f"{mark}{asked}", f"{mark}{needed}", stored]
+    last = ["all", "", f"{mark}{requested}", f"{mark}{needed}", stored]
     rows.append([*last, f"{mark}{duration(took)}", *_cost(took, price)])
     title = f"{prepared.study.name}: {seconds:.3g} s a prediction, {how}"
     out.print(table(columns, rows, title=title))

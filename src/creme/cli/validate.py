@@ -217,8 +217,8 @@ def _write_elements(
         raise ConfigError("no element of the table can be measured in these loci")
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
-    given: dict[str, Any] = json.loads(dataset.attrs["configuration"])
-    kept = {key: value for key, value in given.items() if key != "tiles" and value is not None}
+    settings: dict[str, Any] = json.loads(dataset.attrs["configuration"])
+    kept = {key: value for key, value in settings.items() if key != "tiles" and value is not None}
     lines = ["# The elements of a CRISPRi table as tiles; those that overlap stand in other tests."]
     for number, layer in enumerate(layers, start=1):
         lines += ["", "[[tests]]", 'name = "necessity"', f'label = "elements_{number}"']

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Sequence as SequenceOf
 from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +26,16 @@ from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Stage
 from creme.test import Test
 
-__all__ = ["STAGES", "TESTS", "Categories", "Classes", "Common", "LocusSelection", "StudyFile", "parse"]
+__all__ = [
+    "STAGES",
+    "TESTS",
+    "Categories",
+    "Classes",
+    "Common",
+    "LocusSelection",
+    "StudyFile",
+    "parse",
+]
 
 _READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
 """Where relative paths start from of the study that is made now."""
@@ -216,15 +224,15 @@ class StudyFile(StageTables):
 
     def cres(self, stage: str) -> dict[str, list[str]]:
         """The classes of CREs that a stage takes, by category, each class in full."""
-        given: Mapping[Any, Any] = self.options(stage).cres or self.stage_records[stage].cres
+        classes: Mapping[Any, Any] = self.options(stage).cres or self.stage_records[stage].cres
         return {
             context: [
                 name
                 for name in CRE_CLASSES
-                if name in given[context] or name.rpartition(" ")[2] in given[context]
+                if name in classes[context] or name.rpartition(" ")[2] in classes[context]
             ]
             for context in CONTEXTS
-            if context in given
+            if context in classes
         }
 
     def test(self, stage: str, **chosen: Any) -> Test:
@@ -275,21 +283,21 @@ class StudyFile(StageTables):
                 if key in table and getattr(options, key) is None:
                     raise ConfigError(f"{record.heading} {key}: this stage has none")
             table = {k: v for k, v in table.items() if k not in StageOptions.model_fields}
-        given = {
+        parameters = {
             key: value
             for key, value in self.common.configuration().items()
             if value is not None and self.has_field(stage, key)
         }
         if record.takes == "cres":
             source = self._table(FOUND_BY["classes"].name)
-            given |= {
+            parameters |= {
                 key: source[key]
                 for key in ("tile", "tss_tile")
                 if key in source and self.has_field(stage, key)
             }
             classes = [name for names in self.cres(stage).values() for name in names]
-            given |= record.defaults(classes)
-        return {**given, **table}
+            parameters |= record.defaults(classes)
+        return {**parameters, **table}
 
 
 _SECTIONS: dict[str, type[Parameters]] = {

@@ -89,7 +89,7 @@ from creme.files.durable import write_text
 from creme.results.directory import Results
 from creme.results.state import StateFolder, gone, now
 from creme.study.config import parse
-from creme.study.lineage import changed, changed_files, made_from, passed_on
+from creme.study.lineage import changed, changed_files, passed_on, stage_inputs
 from creme.study.stages.loci import ALL_SITES, SELECTED
 from creme.study.stages.order import BUILT_IN, earlier, from_record, recorded
 from creme.study.stages.stage import Stage
@@ -255,7 +255,7 @@ class Folder(StateFolder):
         """
         state = self._read()
         identities, records = state.get("identity", {}), self._records(state)
-        sources = made_from(stage, passed_on(self.path), records)
+        sources = stage_inputs(stage, passed_on(self.path), records)
         before = state["stages"].get(stage, {}).get("made_from", sources)
         if changed(before, sources) or identities.get(stage, identity) != identity:
             self._forget(records[stage])

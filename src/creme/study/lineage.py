@@ -53,7 +53,7 @@ def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
     return state.hexdigest()
 
 
-def made_from(
+def stage_inputs(
     stage: str, passed: Mapping[str, str], stages: Mapping[str, Stage] = BUILT_IN
 ) -> dict[str, str]:
     """Digests of what earlier stages pass on to a stage that begins now, by earlier stage.
@@ -74,7 +74,7 @@ def changed(recorded: Mapping[str, str], passed: Mapping[str, str]) -> list[str]
     Parameters
     ----------
     recorded : mapping
-        Of `made_from`, when the stage began.
+        Of `stage_inputs`, when the stage began.
     passed : mapping
         Of `passed_on`, now; what is not there is made again before it is used.
     """

@@ -51,7 +51,7 @@ class Location:
         path = Path(path)
         if not path.exists():
             raise ConfigError(_nothing_at(path))
-        given = None if output is None else Folder(output)
+        output_folder = None if output is None else Folder(output)
         kind = kind_of(path)
         if kind is Kind.RESULTS and (study := of_study(path)) is not None:
             raise ResultsError(
@@ -61,7 +61,7 @@ class Location:
             raise ConfigError(str(mistaken(path, "a study")))
         if path.is_dir():
             folder = Folder.existing(path)
-            if given is not None and given.path.resolve() != path.resolve():
+            if output_folder is not None and output_folder.path.resolve() != path.resolve():
                 raise ConfigError(
                     f"{path} is a study's folder, and goes on where it is: --output is for a study "
                     f"file, such as its own {path / STUDY}"
@@ -69,8 +69,8 @@ class Location:
             return cls(path / STUDY, Path(folder.state()["folder"]), folder)
         if path.name == STUDY and Folder(path.parent).begun:
             folder = Folder(path.parent)
-            return cls(path, Path(folder.state()["folder"]), given or folder)
-        return cls(path, path.parent, given)
+            return cls(path, Path(folder.state()["folder"]), output_folder or folder)
+        return cls(path, path.parent, output_folder)
 
     def text(self) -> str:
         """The study file; a ConfigError if it cannot be read."""

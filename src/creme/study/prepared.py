@@ -304,11 +304,11 @@ def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: st
         f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "
         f"study.\n\n"
     )
-    return note + tomli_w.dumps(_given(described))
+    return note + tomli_w.dumps(_stated(described))
 
 
-def _given(value: Any) -> Any:
+def _stated(value: Any) -> Any:
     """Without what is None, which TOML cannot say, and without empty lists."""
     if isinstance(value, dict):
-        return {k: _given(v) for k, v in value.items() if v is not None and v != []}
-    return [_given(v) for v in value] if isinstance(value, list) else value
+        return {k: _stated(v) for k, v in value.items() if v is not None and v != []}
+    return [_stated(v) for v in value] if isinstance(value, list) else value

@@ -22,7 +22,7 @@ from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
-from creme.study.lineage import made_from, passed_on
+from creme.study.lineage import passed_on, stage_inputs
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy, experiment_text
@@ -151,7 +151,7 @@ class _Runner:
         entry = self.folder.stages().get(stage.name, {})
         if entry.get("state") != "finished" or entry.get("failures"):
             return False
-        sources = made_from(
+        sources = stage_inputs(
             stage.name, passed_on(self.folder.path), self.prepared.study.stage_records
         )
         # An earlier version has not recorded what a stage was made from.
@@ -194,8 +194,8 @@ class _Runner:
         def watching(plan: Plan) -> Iterator[Hooks]:
             counted = time.monotonic()
             none: Hooks = (lambda progress: None, lambda scheduler: None)
-            given = self.progress(stage, plan) if self.progress else nullcontext(none)
-            with given as (outer, on_start):
+            display = self.progress(stage, plan) if self.progress else nullcontext(none)
+            with display as (outer, on_start):
 
                 def on_progress(progress: Progress) -> None:
                     nonlocal counted

@@ -56,9 +56,11 @@ class AddedStage(StageOptions):
         """The test's parameters stand beside the stage's keys."""
         if not isinstance(values, dict):
             return values
-        given = {key: value for key, value in values.items() if key in cls.model_fields}
+        fields = {key: value for key, value in values.items() if key in cls.model_fields}
         rest = {key: value for key, value in values.items() if key not in cls.model_fields}
-        return {**given, "parameters": {**given.get("parameters", {}), **rest}} if rest else given
+        return (
+            {**fields, "parameters": {**fields.get("parameters", {}), **rest}} if rest else fields
+        )
 
     @model_validator(mode="after")
     def _one_choice(self) -> AddedStage:

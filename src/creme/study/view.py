@@ -203,8 +203,8 @@ class StudyResults(ResultsView):
 
         try:
             # The rest of the file may name plugins that are not installed here.
-            given = tomllib.loads(self.configuration)
-            return Categories(**given.get("categories", {})), Classes(**given.get("classes", {}))
+            table = tomllib.loads(self.configuration)
+            return Categories(**table.get("categories", {})), Classes(**table.get("classes", {}))
         except (ConfigError, TypeError, tomllib.TOMLDecodeError) as error:
             raise ResultsError(f"{self.path}: its {STUDY} cannot be read: {error}") from None
 

@@ -23,11 +23,11 @@ CRES_NOTE = (
 )
 
 
-def assumed_loci(prepared: PreparedStudy, given: int | None) -> tuple[int, str]:
+def assumed_loci(prepared: PreparedStudy, assume: int | None) -> tuple[int, str]:
     """How many loci will be selected, and a note: as many as given, or the paper's share."""
     candidates, most = prepared.candidates, prepared.study.selection.max_loci
-    if given is not None:
-        n, note = given, "as given"
+    if assume is not None:
+        n, note = assume, "as given"
     else:
         genes = {
             site.gene_id or site.gene

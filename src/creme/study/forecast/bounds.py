@@ -46,8 +46,8 @@ def multiplicity(test: Multiplicity, locus: Locus, tracks: int, shared: bool) ->
     paths = tracks * len(test.searches)
     later = sum(places - copy for copy in range(1, test.copies))
     controls = test.replicates * (1 + tiles)
-    asked = 1 + controls + test.replicates * tiles * (places + paths * later)
-    return asked, asked - 1 - (controls if shared else 0)
+    requested = 1 + controls + test.replicates * tiles * (places + paths * later)
+    return requested, requested - 1 - (controls if shared else 0)
 
 
 def fine_tile(test: FineTile, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
@@ -55,8 +55,8 @@ def fine_tile(test: FineTile, locus: Locus, tracks: int, shared: bool) -> tuple[
     tiles = tuple(test.tiling(locus))
     controls = test.replicates * (1 + len(tiles))
     groups = sum(_groups(test, len(tile)) for tile in tiles)
-    asked = 1 + controls + test.replicates * tracks * groups
-    return asked, asked - 1 - (controls if shared else 0)
+    requested = 1 + controls + test.replicates * tracks * groups
+    return requested, requested - 1 - (controls if shared else 0)
 
 
 def context_swap(test: ContextSwap, loci: int, shared: bool) -> tuple[int, int, int]:

@@ -225,8 +225,8 @@ class _Planner:
         """As many as a stand-in asks for, for each of the units; pairs, for all of them."""
         if stage.pairs is not None:
             shared = alike(self.study, stage.name, stage.pairs.shares)
-            pairs, asked, needed = stage.pairs.count(test, units, shared)
-            return Forecast(stage.name, pairs, asked, needed, 0, "estimate", True, notes)
+            pairs, requested, needed = stage.pairs.count(test, units, shared)
+            return Forecast(stage.name, pairs, requested, needed, 0, "estimate", True, notes)
         one = self._of_units(stage, test, list(test.units([self.stand_in])), stored=False)
         as_is = stage.searches is not None or one.kind == "unknown"
         return replace(
@@ -248,9 +248,9 @@ class _Planner:
             self.study, stage.name, searches.shares
         )
         both = [searches.count(test, unit, tracks, shared) for unit in units]
-        asked, needed = (sum(values) for values in zip(*both, strict=True))
+        requested, needed = (sum(values) for values in zip(*both, strict=True))
         notes = (searches.note,)
-        return Forecast(stage.name, len(units), asked, needed, 0, searches.kind, False, notes)
+        return Forecast(stage.name, len(units), requested, needed, 0, searches.kind, False, notes)
 
     def _loci(self) -> tuple[int, tuple[str, ...]]:
         if self.loci is not None:

@@ -15,10 +15,10 @@ from creme.study.stages.necessity import NECESSITY
 def seconds_per_prediction(prepared: PreparedStudy) -> float:
     """Wall time of a prediction, from a few batches of shuffled tiles after one to warm up."""
     test = prepared.study.test(NECESSITY.name)
-    given = prepared.plan.batch_size
-    size = given if isinstance(given, int) else prepared.plan.model.batch_size
+    batch_size = prepared.plan.batch_size
+    size = batch_size if isinstance(batch_size, int) else prepared.plan.model.batch_size
     sequences = list(islice(requests(prepared, test, stand_in(prepared, [])), 1 + 3 * size))
-    device = Device(prepared.plan.model, prepared.plan.selection, given)
+    device = Device(prepared.plan.model, prepared.plan.selection, batch_size)
     first, rest = sequences[: 1 + size], sequences[1 + size :] or sequences
     for start in range(0, len(first), size):
         device.predict(first[start : start + size])

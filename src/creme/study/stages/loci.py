@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from creme.study.stages.stage import StageOutcome, PassedOn, Stage, StageData
+from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
 
 ALL_SITES, SELECTED = "loci.tsv", "selected.tsv"
 

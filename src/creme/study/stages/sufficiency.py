@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from creme.study.stages.grouping import class_of_tiles
-from creme.study.stages.stage import StageOutcome, PassedOn, Stage, StageData
+from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
 from creme.study.stages.tables import statistics, tidy_rows, with_class
 
 
