@@ -106,7 +106,7 @@ def _kind(name: str, kind: str | None, file: Path | None) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    from creme.runner.experiment import parse_toml, read_text
+    from creme.runner.toml_file import parse_toml, read_text
 
     return parse_toml(read_text(file), str(file))
 

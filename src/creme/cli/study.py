@@ -120,7 +120,7 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
     """State of each stage, or of those given, and the funnel."""
     from creme.cli.terminal import out, table
-    from creme.runner.experiment import read_text
+    from creme.runner.toml_file import read_text
     from creme.study.config import StudyFile
     from creme.study.folder import STUDY
     from creme.study.location import Location

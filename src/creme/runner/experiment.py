@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr
-from pydantic_core import PydanticSerializationError
+from pydantic import Field
 
-from creme.errors import ConfigError, CremeWarning
+from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
-from creme.parameters import Parameters
 from creme.results import ALL_UNITS
 from creme.runner.tables import FolderName as FolderName
 from creme.runner.tables import build_model as build_model
 from creme.runner.tables import build_tests as build_tests
 from creme.runner.tables import select as select
+from creme.runner.toml_file import TomlFile, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
 
@@ -31,7 +27,7 @@ BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
 _WARNED_ONE_BY_ONE = 5
 
 
-class Experiment(Parameters):
+class Experiment(TomlFile):
     """An experiment as its file describes it.
 
     Relative paths are relative to the folder of the file, or to the current directory for an
@@ -43,6 +39,8 @@ class Experiment(Parameters):
     >>> print(experiment.plan())                               # doctest: +SKIP
     >>> results = experiment.run()                             # doctest: +SKIP
     """
+
+    called: ClassVar[str] = "experiment"
 
     name: FolderName = Field(description="names the results directory")
     seed: int = Field(0, ge=0, description="seed of everything random")
@@ -63,10 +61,6 @@ class Experiment(Parameters):
     readouts: list[Readout] = Field(default=[], description="activities that are read")
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
-    _folder: Path = PrivateAttr(default_factory=Path)
-    _text: str | None = PrivateAttr(default=None)
-    _title: str = PrivateAttr(default="")
-
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
         """Read an experiment file.
@@ -77,60 +71,17 @@ class Experiment(Parameters):
             If the file is missing, is not TOML, or holds a key or a value that is not allowed.
         """
         path = Path(path).expanduser()
-        return cls._from_text(read_text(path), str(path), path.parent)
-
-    @classmethod
-    def _from_text(cls, text: str, title: str, folder: Path) -> Self:
-        table = parse_toml(text, title)
-        try:
-            experiment = cls(**table)
-        except ConfigError as error:
-            raise ConfigError(f"{title}: {str(error).removeprefix('Experiment: ')}") from None
-        experiment._folder, experiment._text, experiment._title = folder, text, title
-        return experiment
-
-    @property
-    def folder(self) -> Path:
-        """The folder that relative paths start from."""
-        return self._folder
-
-    @property
-    def title(self) -> str:
-        """What errors call the experiment: its file, or its name."""
-        return self._title or f"experiment {self.name!r}"
+        return cls.from_text(read_text(path), path.parent, str(path))
 
     @property
     def store_path(self) -> Path:
         """The store's directory."""
-        return self._folder / Path(self.store).expanduser()
+        return self.folder / Path(self.store).expanduser()
 
     @property
     def results_path(self) -> Path:
         """The results directory, unless a run is given another."""
-        return self._folder / Path(self.results or f"{self.name}.results").expanduser()
-
-    @property
-    def text(self) -> str:
-        """The file's own text, or `to_toml` for an object that was made in Python."""
-        return self.to_toml() if self._text is None else self._text
-
-    def to_toml(self) -> str:
-        """The text of an experiment file that gives an equal object.
-
-        Raises
-        ------
-        ConfigError
-            If a table holds an object that a file cannot hold.
-        """
-        import tomli_w
-
-        try:
-            table = self.configuration()
-        except PydanticSerializationError as error:
-            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
-        if not self.readouts:
-            del table["readouts"]
-        return tomli_w.dumps(_without_none(table))
+        return self.folder / Path(self.results or f"{self.name}.results").expanduser()
 
     def plan(self) -> PlannedRun:
         """Check everything, and say what a run will ask for; nothing is predicted or written.
@@ -193,18 +144,6 @@ class Experiment(Parameters):
         warn_of_failures(report.failures)
         return ExperimentResults(results.path)
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Another experiment with some fields changed, whose paths start from the same folder."""
-        copy = super().model_copy(update=update, deep=deep)
-        copy._folder = self._folder
-        return copy
-
-    def __eq__(self, other: object) -> bool:
-        """Whether all fields are equal, wherever the files are."""
-        if not isinstance(other, Experiment):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in Experiment.model_fields)
-
 
 def parse(text: str, title: str = "experiment", folder: Path = Path()) -> Experiment:
     """An experiment from the text of a file.
@@ -217,30 +156,7 @@ def parse(text: str, title: str = "experiment", folder: Path = Path()) -> Experi
     folder : Path
         Where its relative paths start from.
     """
-    return Experiment._from_text(text, title, folder)
-
-
-def read_text(path: Path) -> str:
-    """The text of an experiment file; a ConfigError if it is missing or cannot be read.
-
-    A byte order mark, as some editors write, is no part of it.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(
-            f"no experiment file {path}; 'creme init {path}' writes a commented one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def parse_toml(text: str, title: str) -> dict[str, Any]:
-    """The table of a TOML text; a ConfigError if it is not TOML."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{title} is not valid TOML: {error}") from None
+    return Experiment.from_text(text, folder, title)
 
 
 def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) -> None:
@@ -266,10 +182,3 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
             CremeWarning,
             stacklevel=stacklevel,
         )
-
-
-def _without_none(value: Any) -> Any:
-    """Without what is None, which TOML cannot say."""
-    if isinstance(value, dict):
-        return {key: _without_none(part) for key, part in value.items() if part is not None}
-    return [_without_none(part) for part in value] if isinstance(value, list) else value

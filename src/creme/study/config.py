@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from pydantic import Field, PrivateAttr, field_validator, model_validator
-from pydantic_core import PydanticSerializationError
+from pydantic import Field, field_validator, model_validator
 
 from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
@@ -18,7 +15,7 @@ from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
-from creme.runner.experiment import BatchSize, FolderName, parse_toml
+from creme.runner.experiment import BatchSize, FolderName
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import StageOptions, Stages
@@ -37,9 +34,6 @@ __all__ = [
     "parse",
 ]
 
-_READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
-"""Where relative paths start from of the study that is made now."""
-
 
 class StudyFile(StageTables):
     """A study as its file describes it.
@@ -49,9 +43,9 @@ class StudyFile(StageTables):
     a study can be read where a plugin is not installed.
     """
 
-    _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get())
-    _text: str | None = PrivateAttr(None)
-    _title: str = PrivateAttr("")
+    called: ClassVar[str] = "study"
+    # They are fields of the base class, and would come first.
+    last: ClassVar[tuple[str, ...]] = TESTS
 
     name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
@@ -75,86 +69,15 @@ class StudyFile(StageTables):
     common: Common = Common()
 
     @classmethod
-    def from_text(cls, text: str, folder: Path | None = None, title: str = "study") -> Self:
-        """A study from the text of a file.
-
-        Parameters
-        ----------
-        text : str
-        folder : Path, optional
-            Where its relative paths start from; the current directory unless given.
-        title : str
-            Names the file in errors.
-
-        Raises
-        ------
-        ConfigError
-            If it is not TOML, or holds a key or a value that is not allowed.
-        """
-        table = parse_toml(text, title)
-        token = _READ_FROM.set(folder or Path())
+    def _from_table(cls, table: dict[str, Any]) -> Self:
+        for key, section in _SECTIONS.items():
+            if isinstance(table.get(key), dict):
+                table[key] = section(**table[key])
         try:
-            for key, section in _SECTIONS.items():
-                if isinstance(table.get(key), dict):
-                    table[key] = section(**table[key])
-            study = cls(**table)
+            return cls(**table)
         except ConfigError as error:
             words = str(error).removeprefix(f"{cls.__name__}: ")
-            words = words.replace("[stages]: [stages.", "[stages.", 1)
-            raise ConfigError(f"{title}: {words}") from None
-        finally:
-            _READ_FROM.reset(token)
-        study._text, study._title = text, title
-        return study
-
-    @property
-    def folder(self) -> Path:
-        """The folder that relative paths start from."""
-        return self._folder
-
-    @property
-    def title(self) -> str:
-        """The name of the study in errors: its file, or its name."""
-        return self._title or f"study {self.name!r}"
-
-    @property
-    def text(self) -> str:
-        """The file's own text, or `to_toml` for an object that was made in Python."""
-        return self.to_toml() if self._text is None else self._text
-
-    def __eq__(self, other: object) -> bool:
-        """Whether the fields are equal; the folder and the text of a file are no fields."""
-        return isinstance(other, StudyFile) and self.configuration() == other.configuration()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Another study with some fields changed, whose paths start from the same folder."""
-        token = _READ_FROM.set(self._folder)
-        try:
-            return super().model_copy(update=update, deep=deep)
-        finally:
-            _READ_FROM.reset(token)
-
-    def to_toml(self) -> str:
-        """The text of a study file that gives an equal object.
-
-        Raises
-        ------
-        ConfigError
-            If a table holds an object that a file cannot hold.
-        """
-        import tomli_w
-
-        try:
-            table = self.configuration()
-        except PydanticSerializationError as error:
-            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
-        # Tables of stages are the base class's fields, and would come first.
-        ordered = {key: table[key] for key in sorted(table, key=lambda key: key in TESTS)}
-        return tomli_w.dumps(
-            {key: value for key, value in _stated(ordered).items() if value not in ({}, [])}
-        )
+            raise ConfigError(words.replace("[stages]: [stages.", "[stages.", 1)) from None
 
     @field_validator("stages", mode="before")
     @classmethod
@@ -313,10 +236,3 @@ _SECTIONS: dict[str, type[Parameters]] = {
 def parse(text: str, title: str = "study") -> StudyFile:
     """A study from the text of a file; see `StudyFile.from_text`."""
     return StudyFile.from_text(text, title=title)
-
-
-def _stated(value: Any) -> Any:
-    """Without what is None, which TOML cannot say."""
-    if isinstance(value, dict):
-        return {key: _stated(part) for key, part in value.items() if part is not None}
-    return [_stated(part) for part in value] if isinstance(value, list) else value

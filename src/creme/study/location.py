@@ -7,7 +7,7 @@ from pathlib import Path
 
 from creme.errors import ConfigError, ResultsError
 from creme.results.kind import Kind, kind_of, mistaken
-from creme.runner.experiment import read_text
+from creme.runner.toml_file import read_text
 from creme.study.config import StudyFile
 from creme.study.folder import STUDY, Folder, of_study
 

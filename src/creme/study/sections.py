@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, create_model
 
 from creme.parameters import Parameters
+from creme.runner.toml_file import TomlFile
 from creme.study.stages.order import BUILT_IN
 
 STAGES = tuple(BUILT_IN)
@@ -50,12 +51,14 @@ class Common(Parameters):
 
 
 if TYPE_CHECKING:
-    StageTables = Parameters
+
+    class StageTables(TomlFile):
+        pass
 else:
     # A field for the table of each of the toolkit's stages.
     StageTables = create_model(
         "StageTables",
-        __base__=Parameters,
+        __base__=TomlFile,
         **{
             name: (dict[str, Any], Field({}, description="parameters of the stage's test"))
             for name in TESTS
