@@ -111,7 +111,8 @@ def test_no_page_and_no_text_in_code_names_an_old_place():
     pattern = re.compile("|".join(rf"\b{re.escape(old)}\b(?![-_/])" for old in MOVED))
     named = {}
     for file in files("*.md", "*.toml", "*.py", "*.ipynb", "*.html"):
-        if file == Path(__file__) or file.name == "CHANGELOG.md":
+        # The tests of former notebooks, and the list of what has changed, name old places.
+        if file == Path(__file__) or file.name in ("CHANGELOG.md", "test_export_folder.py"):
             continue
         hits = set(pattern.findall(file.read_text(encoding="utf-8")))
         if hits:

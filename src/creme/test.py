@@ -73,7 +73,8 @@ class Presentation:
     measure : str
         The variable of its Dataset that answers its question.
     neutral : float
-        The measure's value where nothing happens: 0 for a difference, 1 for a ratio.
+        The measure's value where nothing happens: 0 for a difference, 1 for a ratio, NaN where no
+        value says so.
     title : str
         A heading.
     summary : str
@@ -105,7 +106,8 @@ class Test(Parameters, ABC):
         replicates are looked for as ``MEASURE_std`` and ``MEASURE_se``, replicates as
         ``MEASURE_replicates``.
     neutral : float
-        The measure's value where nothing happens: 0 for a difference, 1 for a ratio.
+        The measure's value where nothing happens: 0 for a difference, 1 for a ratio, NaN where no
+        value says so.
     title : str
         A heading; made of the name unless given.
     summary : str

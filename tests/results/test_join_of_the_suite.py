@@ -53,7 +53,7 @@ def create(name, changes):
     if name == "tss_activity":  # no plugin: a study has its own way to it
         return TssActivity(**changes)
     common = {} if name == "saturation_mutagenesis" else {"tile": 200, "replicates": 3}
-    return registry.create("tests", {"name": name, "seed": 1, **common, **changes})
+    return registry.create("test", {"name": name, "seed": 1, **common, **changes})
 
 
 def both(plan: Plan, folder, monkeypatch) -> dict[str, xr.Dataset]:
@@ -106,8 +106,8 @@ def test_toy_model(name, changes, tmp_path, monkeypatch):
 def test_synthetic_model_and_odd_names(tmp_path, monkeypatch):
     """Loci of both strands that reach past their contig, with names of all kinds."""
     tests = {
-        "swap": registry.create("tests", {"name": "context_swap", "tile": 700, "replicates": 2}),
-        "need": registry.create("tests", {"name": "necessity", "tile": 700, "replicates": 2}),
+        "swap": registry.create("test", {"name": "context_swap", "tile": 700, "replicates": 2}),
+        "need": registry.create("test", {"name": "necessity", "tile": 700, "replicates": 2}),
     }
     loci = placed_loci(written_genome(tmp_path)[0])
     plan = prepare(tests, SyntheticModel(length=6144, decay=3000.0), loci)

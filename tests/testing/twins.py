@@ -364,8 +364,8 @@ class Edited(Test):
 
 TESTS = [
     Twin("runs", "nothing"),
-    Twin("runs", "no track"),
-    Twin("runs", "objects", frozenset({"saved"})),
+    Twin("runs", "no track", EVERYTHING),
+    Twin("runs", "objects", EVERYTHING),
     Twin("any_number_of_tracks", "two tracks"),
     Twin("any_number_of_tracks", "second"),
     Twin("named_dimensions", "unnamed"),

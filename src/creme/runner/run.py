@@ -343,8 +343,10 @@ def _attributes(plan: Plan, label: str) -> dict[str, Any]:
         "tracks": [plan.model.tracks[index].name for index in plan.selection.tracks],
         "configuration": plan.model.configuration(),
     }
+    shown = vars(test.presentation())
     return {
-        **vars(test.presentation()),
+        # JSON has no NaN, which says that there is no neutral value.
+        **{name: value for name, value in shown.items() if value == value},
         "configuration": json.dumps(test.configuration()),
         "model": json.dumps(selected),
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),

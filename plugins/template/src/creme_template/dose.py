@@ -13,9 +13,8 @@ class Dose(Test):
     """How activity grows with copies of a motif, until a copy no longer adds to it."""
 
     name: ClassVar[str] = "dose"
-    title: ClassVar[str] = "Dose of a motif"
     measure: ClassVar[str] = "activity"  # the variable that answers the question
-    neutral: ClassVar[float] = 0.0  # its value where nothing happens
+    neutral: ClassVar[float] = np.nan  # its value where nothing happens; an activity has none
     along: ClassVar[str] = ""  # no dimension lies along the sequence
 
     motif: str = "TGACTCAGCAGTTC"
