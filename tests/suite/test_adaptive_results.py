@@ -30,7 +30,7 @@ TESTS = {
     "sufficiency": Sufficiency(**COMMON, tiles=TILES, tolerance=0.3),
     "context_swap": ContextSwap(**COMMON, tolerance=0.3),
     "distance": Distance(**COMMON, tiles=TILES[1:3], tolerance=0.3),
-    "higher_order": HigherOrder(**COMMON, tiles=TILES, rounds=3, confidence=0.8),
+    "higher_order": HigherOrder(**COMMON, tiles=TILES, rounds=3, confidence=0.8, accept="all"),
 }
 
 

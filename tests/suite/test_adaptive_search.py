@@ -33,6 +33,7 @@ few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck
 
 def create(confidence=None, **changes):
     given = {"tile": 200, "tiles": TILES, "replicates": REPLICATES, "rounds": 3, "seed": 2}
+    given["accept"] = "all"
     return HigherOrder(**{**given, "confidence": confidence, **changes})
 
 

@@ -205,20 +205,23 @@ class HigherOrder(TiledTest):
             ]
         )
         members = sorted({tile for trace in traces for tile in trace.tiles})
-        response = yield (
-            mutant
-            for member in members
-            for mutant in self.shuffles(
-                unit.sequence, tiles[member], unit, "alone", replicates=range(fresh)
+        singles: dict[int, Activities] = {}
+        if members:
+            response = yield (
+                mutant
+                for member in members
+                for mutant in self.shuffles(
+                    unit.sequence, tiles[member], unit, "alone", replicates=range(fresh)
+                )
             )
-        )
-        singles = response.reshape(len(members), fresh, len(wild_type))
+            split = response.reshape(len(members), fresh, len(wild_type))
+            singles = dict(zip(members, split, strict=True))
         every = tuple(self.tiling(unit))
         return tested_sets(
             traces,
             list(self.searches),
             wild_type,
-            dict(zip(members, singles, strict=True)),
+            singles,
             rules,
             [(every.index(tile), tile.start) for tile in tiles],
         )
