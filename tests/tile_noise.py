@@ -51,8 +51,9 @@ class TileNoise:
     planted : callable
     noise : float
         Standard deviation between shuffles of a tile.
-    transform : callable, optional
-        Of the standard normal values, so that they are not normal.
+    middle : bool
+        Whether native bases lie in the middle of their shuffles, as if each tile did exactly
+        nothing, in place of being one more draw.
     """
 
     def __init__(
@@ -60,19 +61,19 @@ class TileNoise:
         locus: Locus,
         planted: Planted,
         noise: float = 0.05,
-        transform: Callable[[NDArray[np.float64]], NDArray[np.float64]] = lambda z: z,
+        middle: bool = False,
     ) -> None:
-        self._planted, self._noise, self._transform = planted, noise, transform
+        self._planted, self._noise = planted, noise
         self._native = locus.sequence.codes
-        self._draws = transform(draws(self._native[None]))
-        self.asked = 0
+        self._draws = np.zeros((1, TILES)) if middle else draws(self._native[None])
+        self.requested = 0
 
     def activities(self, sequences: Iterable[Sequenceable]) -> NDArray[np.float32]:
         """(n, 1), of any sequences of the locus's length."""
         codes = np.stack([one.sequence.codes for one in sequences])
-        self.asked += len(codes)
+        self.requested += len(codes)
         native = (codes == self._native).reshape(len(codes), TILES, TILE).all(axis=2)
-        noise = (self._transform(draws(codes)) - self._draws)
+        noise = np.where(native, 0, draws(codes) - self._draws)
         others = np.arange(TILES) != TILES // 2
         values = self._planted(native[:, others]) + self._noise * noise[:, others].sum(axis=1)
         return values[:, None].astype(np.float32)

@@ -122,7 +122,9 @@ def test_the_kept_shuffle_is_what_the_next_round_starts_from(measured):
 def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
     loci = toy_loci(1)
     some, progress = run(
-        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=2, searches=["silencers"], accept="all"),
+        HigherOrder(
+            tile=200, tiles=TILES, replicates=1, rounds=2, searches=["silencers"], accept="all"
+        ),
         loci,
         tmp_path / "some",
     )
@@ -130,7 +132,9 @@ def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
     assert some.search.values.tolist() == ["silencers"]
     assert progress.predicted <= 1 + 5 + 2 * 4
     full, _ = run(
-        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=50, accept="all"), loci, tmp_path / "all"
+        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=50, accept="all"),
+        loci,
+        tmp_path / "all",
     )
     assert full.sizes["round"] == 5
     np.testing.assert_array_equal(

@@ -31,9 +31,7 @@ def traces(dataset: xr.Dataset) -> xr.DataArray:
     """
     observed = dataset["fold_change"].astype(np.float64).rename(round="tiles")
     observed = observed.assign_coords(tiles=np.arange(1, observed.sizes["tiles"] + 1))
-    start = xr.ones_like(observed.isel(tiles=0, drop=True)).where(
-        observed.notnull().any("tiles")
-    )
+    start = xr.ones_like(observed.isel(tiles=0, drop=True)).where(observed.notnull().any("tiles"))
     return xr.concat([start.assign_coords(tiles=0), observed], dim="tiles").transpose(
         *observed.dims
     )

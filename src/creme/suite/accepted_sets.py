@@ -190,9 +190,7 @@ class SetSearch:
 
     def _acceptance(self, candidates: int) -> Acceptance:
         attempts = min(self._rules.patience, max(candidates, 1))
-        return Acceptance(
-            candidates, attempts, self._lowest, self._wild_type, self._rules.minimum
-        )
+        return Acceptance(candidates, attempts, self._lowest, self._wild_type, self._rules.minimum)
 
     def _round(
         self, number: int, state: Mutant, candidates: list[int]
@@ -288,9 +286,7 @@ class SetSearch:
     def _of(
         self, state: Mutant, index: int, names: tuple[Name, ...], replicates: range
     ) -> Iterator[Mutant]:
-        return self._shuffles(
-            state, self._tiles[index], self._locus, *names, replicates=replicates
-        )
+        return self._shuffles(state, self._tiles[index], self._locus, *names, replicates=replicates)
 
 
 def tested_sets(
