@@ -5,9 +5,7 @@ The loci are those of `tile_noise`: 38 tiles, shuffle noise 0.05, no model.
 
 from __future__ import annotations
 
-import tempfile
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +26,7 @@ from creme.suite.acceptance import SIGNIFICANCE, Acceptance, prior_of
 from creme.suite.higher_order import HigherOrder
 from creme.variances import Prior
 from planted import FIRST, SECOND, additive, inert, redundant, strong
-from tile_noise import TILE, TILES, TileNoise, answer, locus
+from tile_noise import TILE, TileNoise, answer, locus
 from toy import LENGTH, MODEL, toy_loci
 
 EMPTY_LOCI, PLANTED_LOCI = 60, 25
@@ -183,7 +181,8 @@ def test_what_does_not_vary_is_judged_by_the_least_effect_alone():
     acceptance = Acceptance(10, 3, lowest=True, wild_type=2.0, minimum=0.05)
     nothing = Prior(0.0, 0.0)
     verdict = acceptance.judge(2.0, np.full(10, 1.8, np.float32), 1, nothing)
-    assert verdict.accepted and verdict.p == 0
+    assert verdict.accepted
+    assert verdict.p == 0
     assert not acceptance.judge(2.0, np.full(10, 1.95, np.float32), 1, nothing).accepted
     assert not acceptance.judge(2.0, np.full(10, 2.2, np.float32), 1, nothing).accepted
     assert acceptance.judge(2.0, np.full(10, 2.0, np.float32), 1, nothing).p == 1
@@ -261,8 +260,9 @@ def test_running_again_asks_for_the_same_sequences(tmp_path):
 
 def test_the_first_attempt_is_the_necessity_test_with_a_confidence_too(tmp_path):
     loci = toy_loci(2)
-    whole, _ = measured(toy(replicates=12), loci, tmp_path / "store")
-    fewer, progress = measured(toy(replicates=12, confidence=0.8), loci, tmp_path / "other")
+    given = {"tile": 100, "replicates": 12}
+    whole, _ = measured(toy(**given), loci, tmp_path / "store")
+    fewer, _ = measured(toy(**given, confidence=0.8), loci, tmp_path / "other")
     used = fewer.replicates_used.isel(attempt=0)
     assert ((used > 0) & (used < 12)).any()
     first = fewer.shuffled.isel(attempt=0)

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
-from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
 from creme.suite.acceptance import FRESH
+from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, nearest, relative, result
