@@ -55,7 +55,7 @@ def spread_alone() -> Iterator[None]:
     with ExitStack() as stack:
         stack.enter_context(mock.patch.object(adaptive, "MINIMUM", 4))
         for module in (adaptive, race):
-            stack.enter_context(mock.patch.object(module, "about_normal", lambda *_: True))
+            stack.enter_context(mock.patch.object(module, "about_normal", return_value=True))
         yield
 
 
@@ -67,7 +67,7 @@ def measured(values: np.ndarray, tolerance: float | None) -> np.ndarray:
         adaptive.Layout(
             effects=(tiles,),
             cells=(tiles,),
-            sequences=lambda cell, numbers: ((cell[0], k) for k in numbers),  # type: ignore
+            sequences=lambda cell, numbers: ((cell[0], k) for k in numbers),  # type: ignore[misc]
             needs=lambda effects: effects,
             effect=lambda activities: activities.astype(np.float64),
             own_draws=True,

@@ -15,6 +15,7 @@ from scipy.special import ndtri
 from creme.genome import Locus
 from creme.sequence import Sequence, Sequenceable
 from creme.suite.tiled import TiledTest
+from creme.test import Profiles
 
 TILE, TILES = 50, 39
 """bp, and tiles with that of the TSS, which is in the middle."""
@@ -84,6 +85,7 @@ def answer(test: TiledTest, locus: Locus, model: TileNoise):
     steps = test.run(locus)
     request = next(steps)
     while True:
+        assert not isinstance(request, Profiles)
         try:
             request = steps.send(model.activities(request))
         except StopIteration as end:

@@ -14,6 +14,7 @@ from scipy import stats
 from scipy.special import comb
 
 from creme.analysis.additive import additive_comparison
+from creme.analysis.evidence import Prior
 from creme.analysis.order_agreement import order_agreement
 from creme.analysis.traces import tiles_until, traces
 from creme.errors import ConfigError
@@ -24,7 +25,6 @@ from creme.store import Store
 from creme.study.forecast.bounds import higher_order
 from creme.suite.acceptance import SIGNIFICANCE, Acceptance, prior_of
 from creme.suite.higher_order import HigherOrder
-from creme.variances import Prior
 from planted import FIRST, SECOND, additive, inert, redundant, strong
 from tile_noise import TILE, TileNoise, answer, locus
 from toy import LENGTH, MODEL, toy_loci
@@ -143,7 +143,9 @@ def test_attempts_are_judged_by_the_prediction_of_a_draw(planted):
     for number in range(4):
         for search, sign in (("enhancers", 1), ("silencers", -1)):
             one = searched(planted, number).sel(search=search)
-            before, pending, dropped, candidates = float(one.wild_type), [], set(), 38
+            before, candidates = float(one.wild_type), 38
+            pending: list[int] = []
+            dropped: set[int] = set()
             for attempt in range(int((one.tried >= 0).sum())):
                 mean = one.shuffled[attempt].mean("replicate", skipna=True) * sign
                 mean = mean.values

@@ -15,9 +15,7 @@ TILES = 38
 KINDS = {
     "normal": lambda random, shape: random.normal(1, 1, shape),
     "skewed": lambda random, shape: np.exp(0.7 * random.normal(size=shape) - 0.245),
-    "far off": lambda random, shape: (
-        random.normal(size=shape) + 20 * (random.random(shape) < 0.05)
-    ),
+    "far off": lambda random, shape: random.normal(size=shape) + 20 * (random.random(shape) < 0.05),
 }
 """All of mean 1; the second has a skewness of 2.9, of the third one in twenty is far off."""
 
@@ -29,7 +27,7 @@ def stopped(values, tolerance, own_draws=True):
         Layout(
             effects=(len(values),),
             cells=(len(values),),
-            sequences=lambda cell, replicates: ((cell[0], k) for k in replicates),
+            sequences=lambda cell, replicates: ((cell[0], k) for k in replicates),  # type: ignore[misc]
             needs=lambda effects: effects,
             effect=lambda activities: activities.astype(np.float64),
             own_draws=own_draws,
@@ -37,7 +35,7 @@ def stopped(values, tolerance, own_draws=True):
     )
     request = next(steps)
     while True:
-        response = np.array([values[place] for place in request], np.float32)[:, None]
+        response = np.array([values[place] for place in request], np.float32)[:, None]  # type: ignore[union-attr]
         try:
             request = steps.send(response)
         except StopIteration as end:

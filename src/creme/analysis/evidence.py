@@ -71,7 +71,6 @@ def fit_prior(variances: NDArray[np.float64], df: float) -> Prior:
     return Prior(prior, float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))))
 
 
-
 def evidence(dataset: xr.Dataset, *, measure: str = "effect") -> xr.Dataset:
     """How likely effects as large as a test's are where the native bases do nothing.
 

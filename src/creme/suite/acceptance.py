@@ -8,7 +8,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.variances import Prior, fit_prior, prediction_p
+from creme.analysis.evidence import Prior, fit_prior
 
 SIGNIFICANCE = 0.05
 """Probability of accepting anything at all from a state where no tile does anything."""
@@ -55,7 +55,7 @@ class Acceptance:
     Null hypothesis: the native bases of the set's tiles, with all else as in the accepted state,
     are exchangeable with their shuffles. Fresh shuffles of all tiles of the set together are then
     draws of the same kind as the accepted state itself, and their mean differs from it with the
-    variance of a prediction (`creme.variances.prediction_p`). The shuffles by which the tiles were
+    variance of a prediction (`prediction_p`). The shuffles by which the tiles were
     chosen are not among them; but that the tiles were chosen for the luck of their *native* bases
     remains, and is paid for: p counts for all sets of this many candidates, and for each attempt.
     Both directions of the search are in the two-sided p.
@@ -108,3 +108,39 @@ def prior_of(values: NDArray[np.float32]) -> Prior:
     complete = values[:, np.isfinite(values).all(axis=0)].astype(np.float64)
     n = complete.shape[1]
     return fit_prior(complete.var(axis=1, ddof=1), n - 1) if n > 1 else Prior(0.0, 0.0)
+
+
+def prediction_p(change: float, variance: float, n: int, prior: Prior) -> float:
+    """Two-sided p of a change to the mean of `n` draws from a value that would be one more draw.
+
+    Parameters
+    ----------
+    change : float
+        Mean of the draws minus the single value.
+    variance : float
+        Of the draws, ddof 1.
+    n : int
+    prior : Prior
+        Of variances of this kind. It may make the variance larger, never smaller: a set of tiles
+        may well vary more than others do.
+
+    Returns
+    -------
+    float
+        NaN for a single draw.
+
+    Notes
+    -----
+    Of n + 1 exchangeable normal values the mean of n differs from the other one with a variance of
+    s^2 (1 + 1 / n).
+    """
+    from scipy.special import stdtr
+
+    if n < 2 or not np.isfinite(change):
+        return float("nan")
+    df = min(prior.df + n - 1, 1e9)
+    moderated = float(prior.moderated(np.array([variance]), n - 1)[0])
+    spread = np.sqrt(max(variance, moderated) * (1 + 1 / n))
+    if spread == 0:
+        return float(change == 0)
+    return float(2 * stdtr(df, -abs(change) / spread))

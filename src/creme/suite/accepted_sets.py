@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from creme.analysis.evidence import Prior
 from creme.genome import Locus
 from creme.seeds import Name
 from creme.sequence import Edit, Mutant
@@ -21,7 +22,6 @@ from creme.suite.search import Direction, Query, Search
 from creme.suite.statistics import averaged, means, nearest, relative, result
 from creme.test import Activities
 from creme.tiling import Tile
-from creme.variances import Prior
 
 
 class Shuffling(Protocol):
@@ -161,7 +161,8 @@ class SetSearch:
         trace, rules = SetTrace(), self._rules
         accepted = Mutant(self._locus.sequence, [])
         before = initial = self._wild_type
-        state, pending = accepted, ()
+        state = accepted
+        pending: tuple[int, ...] = ()
         candidates = list(range(len(self._tiles)))
         acceptance = self._acceptance(len(candidates))
         for number in range(rules.rounds):
