@@ -43,7 +43,7 @@ def test_the_study_is_forecast_run_and_shown(file):
     table = results.table("interactions")
     together = dataset["alone"].notnull().sum("round").to_series()
     for row in table.itertuples():
-        size = together[row.locus, row.search, row.track]
+        size = together[(row.locus, row.search, row.track)]  # type: ignore[index]
         assert (isinstance(row.interaction, str) and row.interaction != "") == (size > 1)
     page = results.report(file.parent / "report.html").read_text(encoding="utf-8")
     assert "Sets of enhancers" in page
