@@ -206,6 +206,7 @@ def search_rows(loci: Loci, store: Store) -> Iterator[list[str]]:
             "replicates": REPLICATES,
             "rounds": rounds,
             "searches": (direction,),
+            "accept": "all",
             "seed": loci.plan.seed,
         }
         full, all_predictions = measure_test(loci.plan, HigherOrder(**common), store)

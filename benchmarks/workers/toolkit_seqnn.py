@@ -74,7 +74,9 @@ def ways(data, replicates, tiles=0):
     parameters = {"tile": TILE, "replicates": replicates, "tiles": chosen(tiles)}
     tests = {
         "necessity": Necessity(**parameters),
-        "greedy": HigherOrder(**parameters, rounds=tiles or 3, searches=("enhancers",)),
+        "greedy": HigherOrder(
+            **parameters, rounds=tiles or 3, searches=("enhancers",), accept="all"
+        ),
     }
 
     def run():

@@ -161,7 +161,9 @@ JOBS = {
     "sufficiency": suite(lambda tile, n, _: Sufficiency(tile=tile, replicates=n)),
     "distance": suite(lambda tile, n, others: Distance(tile=tile, replicates=n, tiles=[others[1]])),
     "higher_order": suite(
-        lambda tile, n, _: HigherOrder(tile=tile, replicates=n, rounds=3, searches=ENHANCERS)
+        lambda tile, n, _: HigherOrder(
+            tile=tile, replicates=n, rounds=3, searches=ENHANCERS, accept="all"
+        )
     ),
     "multiplicity": suite(
         lambda tile, n, others: Multiplicity(

@@ -48,6 +48,7 @@ replicates = 2
 name = "higher_order"
 replicates = 2
 rounds = 3
+accept = "all"
 
 [[tests]]
 name = "saturation_mutagenesis"

@@ -124,7 +124,7 @@ def test_the_callers_list_of_tiles_is_emptied(theirs, tmp_path):
     _, tiles_afterwards = theirs["greedy"]
     assert tiles_afterwards == []
     tiles = [tuple(tile) for tile in TILES]
-    test = HigherOrder(tile=TILE, tiles=tiles, replicates=1, rounds=2)
+    test = HigherOrder(tile=TILE, tiles=tiles, replicates=1, rounds=2, accept="all")
     with Store(tmp_path / "store") as store:
         measure(prepare([test], Ours(), [LOCUS]), store)
     assert tiles == [tuple(tile) for tile in TILES]

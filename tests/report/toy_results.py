@@ -37,7 +37,7 @@ def results() -> dict[str, xr.Dataset]:
         Necessity(**common, tiles=TILES),
         Sufficiency(**common, tiles=TILES),
         Distance(**common, tiles=TWO),
-        HigherOrder(**common, tiles=TILES),
+        HigherOrder(**common, tiles=TILES, accept="all"),
         Multiplicity(**common, tiles=TWO, copies=4, positions=[0, 300, 700, 1400, 2000]),
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
         SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),

@@ -56,6 +56,7 @@ replicates = 3
 name = "higher_order"
 tile = 200
 rounds = 2
+accept = "all"
 replicates = 2
 """
 

@@ -21,7 +21,7 @@ TESTS: dict[str, dict[str, Any]] = {
     "necessity": {"replicates": 3},
     "sufficiency": {"replicates": 3},
     "distance": {"replicates": 2},
-    "higher_order": {"replicates": 2, "rounds": 3},
+    "higher_order": {"replicates": 2, "rounds": 3, "accept": "all"},
     "multiplicity": {"replicates": 2, "copies": 2},
     "fine_tile": {"replicates": 2, "windows": [50], "shares": [0.5], "removed": [1]},
 }

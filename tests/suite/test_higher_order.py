@@ -7,8 +7,9 @@ import pytest
 
 from creme.kernels.shuffle import dinucleotide_shuffles
 from creme.seeds import derive
-from creme.suite.higher_order import HigherOrder, _nearest
+from creme.suite.higher_order import HigherOrder
 from creme.suite.necessity import Necessity
+from creme.suite.statistics import nearest
 from toy import activity, run, toy_loci
 
 TILES = [(0, 200), (300, 500), (800, 1000), (1500, 1700), (2200, 2400)]
@@ -42,7 +43,7 @@ def greedy(locus, track, lowest, rounds, replicates, seed):
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     loci = toy_loci(2)
-    test = HigherOrder(tile=200, tiles=TILES, replicates=3, seed=2)
+    test = HigherOrder(tile=200, tiles=TILES, replicates=3, seed=2, accept="all")
     return loci, *run(test, loci, tmp_path_factory.mktemp("higher"))
 
 
@@ -121,7 +122,9 @@ def test_the_kept_shuffle_is_what_the_next_round_starts_from(measured):
 def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
     loci = toy_loci(1)
     some, progress = run(
-        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=2, searches=["silencers"]),
+        HigherOrder(
+            tile=200, tiles=TILES, replicates=1, rounds=2, searches=["silencers"], accept="all"
+        ),
         loci,
         tmp_path / "some",
     )
@@ -129,7 +132,9 @@ def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
     assert some.search.values.tolist() == ["silencers"]
     assert progress.predicted <= 1 + 5 + 2 * 4
     full, _ = run(
-        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=50), loci, tmp_path / "all"
+        HigherOrder(tile=200, tiles=TILES, replicates=1, rounds=50, accept="all"),
+        loci,
+        tmp_path / "all",
     )
     assert full.sizes["round"] == 5
     np.testing.assert_array_equal(
@@ -142,6 +147,6 @@ def test_rounds_end_when_asked_or_when_no_tile_is_left(tmp_path):
 @pytest.mark.parametrize("shift", [-1e-6, 0.0, 1e-6])
 def test_of_two_replicates_the_first_is_kept_whatever_the_last_digit(shift):
     activities = np.array([1.0, 3.0 * (1 + shift)], dtype=np.float32)
-    assert _nearest(activities, float(activities.mean(dtype=np.float64))) == 0
-    assert _nearest(np.array([0.0, 9.0, 4.0, 4.0], dtype=np.float32), 4.25) == 2
-    assert _nearest(np.array([1.0, 1.001, 0.5], dtype=np.float32), 1.001) == 1
+    assert nearest(activities, float(activities.mean(dtype=np.float64))) == 0
+    assert nearest(np.array([0.0, 9.0, 4.0, 4.0], dtype=np.float32), 4.25) == 2
+    assert nearest(np.array([1.0, 1.001, 0.5], dtype=np.float32), 1.001) == 1

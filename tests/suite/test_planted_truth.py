@@ -120,7 +120,7 @@ def test_planted_pairs_interact_as_planted(kind, interaction, hill, half, scale,
     promoter = {"enhancer": "weak_promoter", "silencer": "strong_promoter"}[kind]
     offset, n = scale.tile * 2 // 5, 6
     locus = planted(promoter, *((kind, tile, offset, n) for tile in scale.pair), scale=scale)
-    test = HigherOrder(tile=scale.tile, rounds=2, replicates=3, searches=[kind + "s"])
+    test = HigherOrder(tile=scale.tile, rounds=2, replicates=3, searches=[kind + "s"], accept="all")
     got = run(test, locus, model, tmp_path).isel(search=0)
     assert got.sizes["tile"] == len(scale.tiles)
 
@@ -257,7 +257,7 @@ def test_an_empty_tile_does_nothing_anywhere(tmp_path):
     assert np.isnan(got.final_score)
     assert got.sub_end - got.sub_start == 1000
     others = [tile for tile in SMALL.tiles if tile != SMALL.pair[1]][:4]
-    higher = HigherOrder(**{**chosen, "tiles": intervals(*others)}, rounds=3)
+    higher = HigherOrder(**{**chosen, "tiles": intervals(*others)}, rounds=3, accept="all")
     got = run(higher, locus, SMALL.model(), tmp_path / "higher_order")
     assert (np.abs(got.fold_change - 1) <= 3 * got.fold_change_se).all()
 

@@ -37,6 +37,8 @@ SUITE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [(1190, 1194)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [10, 1500]},
 }
+if "set_sufficiency" in registry.plugins("test"):  # not yet in an older installation
+    SUITE["set_sufficiency"] = {"sets": [TILES[1], TILES[0]]}
 BY_NAME = st.sampled_from(sorted(SUITE))
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -17,6 +17,10 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
     round, in the order in which the search chose them. Both are fold changes over the wild type,
     which is 1 before the first round.
 
+    Of sets that were tested, the tiles' own effects are those of fresh shuffles (``alone``), and
+    the two are compared at the accepted set alone: not on the way to it, and not where it has fewer
+    than two tiles.
+
     Parameters
     ----------
     dataset : Dataset
@@ -29,7 +33,8 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
     Dataset, (locus, search, round, track)
         ``observed`` and ``additive``, the traces; and without ``round``: ``mse``, the mean of
         (observed - additive)^2 over rounds; ``difference``, the mean of observed - additive;
-        ``interaction``, one of `INTERACTIONS`, empty where the trace is NaN.
+        ``interaction``, one of `INTERACTIONS`, empty where the trace is NaN. Of a tested set
+        ``mse`` and ``difference`` are those at its last tile, NaN for fewer than two tiles.
 
     Notes
     -----
@@ -48,14 +53,16 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
     if not threshold >= 0:
         raise ConfigError(f"threshold = {threshold}: a mean squared error is not negative")
     observed = dataset["fold_change"].astype(np.float64)
-    alone = dataset["tile_fold_change"].astype(np.float64).isel(round=0, drop=True)
-    # One tile of each round is the selected one; after the end of a search none is: NaN.
-    index = xr.DataArray(np.arange(alone.sizes["tile"]), dims="tile")
-    alone = alone.drop_vars([n for n, c in alone.coords.items() if "tile" in c.dims])
-    alone = alone.where(index == dataset["selected"]).max("tile")
+    tested = "alone" in dataset
+    alone = dataset["alone"].astype(np.float64) if tested else _of_first_round(dataset)
     additive = (1 + (alone - 1).cumsum("round", skipna=False)).transpose(*observed.dims)
-    deviation = observed - additive
-    mse, difference = (deviation**2).mean("round"), deviation.mean("round")
+    if tested:
+        additive = additive.where(observed.notnull())
+        deviation = _at_the_end(observed - additive, alone)
+        mse, difference = deviation**2, deviation
+    else:
+        deviation = observed - additive
+        mse, difference = (deviation**2).mean("round"), deviation.mean("round")
     # Shuffling enhancers lowers the activity, shuffling silencers raises it.
     excess = xr.where(observed["search"] == "enhancers", -1, 1) * difference
     interaction = np.select(
@@ -72,3 +79,19 @@ def additive_comparison(dataset: xr.Dataset, *, threshold: float = 0.3) -> xr.Da
             "interaction": mse.copy(data=interaction.astype(object)),
         }
     )
+
+
+def _of_first_round(dataset: xr.Dataset) -> xr.DataArray:
+    """Fold change of each round's tile in the first round, where nothing else was shuffled."""
+    alone = dataset["tile_fold_change"].astype(np.float64).isel(round=0, drop=True)
+    # One tile of each round is the selected one; after the end of a search none is: NaN.
+    index = xr.DataArray(np.arange(alone.sizes["tile"]), dims="tile")
+    alone = alone.drop_vars([n for n, c in alone.coords.items() if "tile" in c.dims])
+    return alone.where(index == dataset["selected"]).max("tile")
+
+
+def _at_the_end(values: xr.DataArray, alone: xr.DataArray) -> xr.DataArray:
+    """The value at a set's last tile; NaN for sets of fewer than two tiles."""
+    size = alone.notnull().sum("round")
+    place = xr.DataArray(np.arange(1, values.sizes["round"] + 1), dims="round")
+    return values.where((place == size) & (size > 1)).max("round")

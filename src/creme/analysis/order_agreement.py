@@ -194,7 +194,8 @@ def _orders(dataset: xr.Dataset, search: str, track: str) -> Mapping[tuple[Any, 
             (int(distance), int(length)) if np.isfinite(distance) else None
             for distance, length in zip(tiles[0][row], tiles[1][row], strict=True)
         ]
-        order = [names[int(index)] for index in selected[row] if np.isfinite(index)]
+        # After the last tile of a search: NaN, or -1 where sets are tested.
+        order = [names[int(index)] for index in selected[row] if index >= 0]
         orders[key] = (
             [name for name in order if name is not None],
             {name for name in names if name is not None},

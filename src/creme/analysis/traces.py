@@ -22,7 +22,8 @@ def traces(dataset: xr.Dataset) -> xr.DataArray:
     Returns
     -------
     DataArray, (locus, search, tiles, track)
-        ``tiles`` is the number of shuffled tiles, from 0.
+        ``tiles`` is the number of shuffled tiles, from 0. Of sets that were tested, NaN where a
+        tile was accepted only together with the next, and after the set's last tile.
 
     Notes
     -----
@@ -30,9 +31,7 @@ def traces(dataset: xr.Dataset) -> xr.DataArray:
     """
     observed = dataset["fold_change"].astype(np.float64).rename(round="tiles")
     observed = observed.assign_coords(tiles=np.arange(1, observed.sizes["tiles"] + 1))
-    start = xr.ones_like(observed.isel(tiles=0, drop=True)).where(
-        observed.isel(tiles=0, drop=True).notnull()
-    )
+    start = xr.ones_like(observed.isel(tiles=0, drop=True)).where(observed.notnull().any("tiles"))
     return xr.concat([start.assign_coords(tiles=0), observed], dim="tiles").transpose(
         *observed.dims
     )

@@ -147,7 +147,9 @@ def observed_and_additive(
             continue
         spread = np.concatenate([[np.nan if loci < 2 else 0.0], mean_trace["se"].values])
         style = "-" if label == "observed" else "--"
-        line = band(ax, np.arange(len(mean)), mean, spread, colour=PALETTE[label], style=style)
+        # Tiles that were accepted together have one value, at the last of them.
+        there = np.flatnonzero(np.isfinite(mean))
+        line = band(ax, there, mean[there], spread[there], colour=PALETTE[label], style=style)
         entries.append((label, line))
     if not entries:
         what = f"no {interaction} set" if interaction else "no trace"
@@ -196,13 +198,17 @@ def individual_effects(
     ax.set_xlabel("tile, in the order of the search")
     ax.set_ylabel(f"{_CHANGE},\nthis tile alone")
     chosen = part["selected"].values
-    single = part["tile_fold_change"].isel(round=0).values.astype(float)
-    there = np.isfinite(part["fold_change"].values.astype(float))
+    if "alone" in part:
+        single = part["alone"].values.astype(float)
+        there = np.isfinite(single)
+    else:
+        single = part["tile_fold_change"].isel(round=0).values.astype(float)
+        there = np.isfinite(part["fold_change"].values.astype(float))
     places = np.flatnonzero(there)
     if not places.size or not single.size:
         note(ax, "no trace to draw: the search has no finite fold change")
         return ax
-    values = single[chosen[places].astype(int)]
+    values = single[places] if "alone" in part else single[chosen[places].astype(int)]
     ax.bar(places + 1, values - 1, 0.7, bottom=1.0, color=PALETTE[direction], linewidth=0)
     ax.axhline(1.0, color="black", linewidth=0.6)
     ax.margins(y=0.1)

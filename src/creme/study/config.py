@@ -218,8 +218,8 @@ class StudyFile(StageTables):
                 for key in ("tile", "tss_tile")
                 if key in source and self.has_field(stage, key)
             }
-            classes = [name for names in self.cres(stage).values() for name in names]
-            parameters |= record.defaults(classes)
+        by_class = self.cres(stage) if record.takes == "cres" else {}
+        parameters |= record.defaults([name for names in by_class.values() for name in names])
         return {**parameters, **table}
 
 

@@ -17,11 +17,12 @@ from pydantic import Field
 
 from creme.sequence import Sequenceable
 from creme.suite.background import BackgroundTest
+from creme.suite.normality import about_normal
 from creme.suite.statistics import averaged
 from creme.test import Activities, Request
 
-MINIMUM = 4
-"""Replicates that are always measured: the spread of fewer is no estimate."""
+MINIMUM = 6
+"""Replicates that are always measured: fewer show neither their spread nor that they are skewed."""
 
 CONFIDENCE = 0.95
 """Of the interval whose width decides; see `settled`."""
@@ -32,7 +33,7 @@ Mask = NDArray[np.bool_]
 def looks(replicates: int) -> list[int]:
     """Numbers of replicates after which a test looks at its effects; the last one is all.
 
-    4, 6, 9, 14, 21, ...: each time half as many again, so that there are few looks (each is a
+    6, 9, 14, 21, ...: each time half as many again, so that there are few looks (each is a
     chance to stop too early) and each requests enough to fill a batch.
     """
     ends = [min(MINIMUM, replicates)]
@@ -54,7 +55,8 @@ def precise_enough(values: NDArray[np.float64], tolerance: float) -> Mask:
     An effect is known when the half width of its confidence interval, by Student's t, is below
     that which the tolerance would give a mean of normal values: t s / sqrt(n) < 1.96 tolerance. A
     few replicates underestimate their spread as often as not, and a test that stops when it looks
-    small would pick those; t requires 1.6 times less at 4 replicates, and 1.15 times less at 10.
+    small would pick those; t requires 1.3 times less at 6 replicates, and 1.15 times less at 10.
+    It holds for replicates that are about normal: see `creme.suite.normality`.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ class Layout:
         The cells, (cells,), that some of the effects, (effects,), are computed from.
     effect : callable
         Activities, (cells, replicate, track), to effects, (effects, replicate, track) float64.
+    own_draws : bool
+        Whether each effect has random draws of its own, and not backgrounds that all share.
     """
 
     effects: tuple[int, ...]
@@ -99,6 +103,13 @@ class Layout:
     sequences: Callable[[tuple[int, ...], range], Iterable[Sequenceable]]
     needs: Callable[[Mask], Mask]
     effect: Callable[[NDArray[np.float32]], NDArray[np.float64]]
+    own_draws: bool = False
+
+    def about_normal(self, effect: NDArray[np.float64]) -> bool:
+        """Whether effects, (effects, n, track), look about normal, and are enough to say so."""
+        n, tracks = effect.shape[-2:]
+        rows = effect.reshape(-1, n, tracks)
+        return about_normal(rows, n * len(rows) if self.own_draws else n)
 
     def request(self, cells: Mask, replicates: range) -> Iterator[Sequenceable]:
         """The sequences of cells in their order, replicate by replicate for each."""
@@ -138,7 +149,8 @@ class AdaptiveTest(BackgroundTest):
         ge=0,
         allow_inf_nan=False,
         description="standard error of an effect that is small enough: `replicates` is then the "
-        "most, and 4 the least, that are measured; all are unless given",
+        "most, and 6 the least, that are measured; all are unless given, and where there are too "
+        "few draws to show that they are about normal",
     )
 
     def configuration(self) -> dict[str, Any]:
@@ -164,7 +176,11 @@ class AdaptiveTest(BackgroundTest):
         return size if self.tolerance is None else None
 
     def measure_replicates(self, layout: Layout) -> Generator[Request, Activities, Measurements]:
-        """Measure all replicates, or until each effect is known to the tolerance in all tracks."""
+        """Measure all replicates, or until each effect is known to the tolerance in all tracks.
+
+        No effect stops while the replicates of all do not look about normal: of skewed ones those
+        with a small spread are those whose rare values are still to come.
+        """
         shape = (*layout.cells, self.replicates, -1)
         active = np.ones(layout.effects, dtype=bool)
         if self.tolerance is None:
@@ -183,7 +199,12 @@ class AdaptiveTest(BackgroundTest):
             activities[cells, begin:end] = response.reshape(-1, end - begin, response.shape[1])
             effect, used[active] = layout.effect(activities), end
             if end < self.replicates:
-                active &= ~precise_enough(effect[..., :end, :], self.tolerance)
+                seen = effect[..., :end, :]
+                # Effects that have stopped lack the last replicates, and say nothing.
+                if layout.about_normal(seen):
+                    active &= ~precise_enough(seen, self.tolerance)
+                else:
+                    active &= ~np.isnan(seen).any(axis=-2).all(axis=-1)
             if not active.any():
                 break
             begin = end

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import xarray as xr
 from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
+from creme.suite.acceptance import FRESH
+from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
-from creme.suite.statistics import averaged, means, relative, result
+from creme.suite.statistics import averaged, means, nearest, relative, result
 from creme.suite.tiled import TiledTest
-from creme.test import Steps
+from creme.test import Activities, Request, Steps
 from creme.tiling import Tile
-
-ROUNDING = 1e-5
-"""Relative to the mean: activities that differ by less are equally far from it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,14 @@ class HigherOrder(TiledTest):
     nearest to their mean is kept (of equally near ones the first). The fold change is
     SHUFFLE-MUTANT / WT.
 
+    The best of many means is a lucky one. So the winner is measured again on fresh shuffles, of
+    which one is kept, and it belongs to the set only if the activity's change since the last
+    accepted state is more than luck (`creme.suite.acceptance`) and at least `minimum_effect`. A
+    winner that is not accepted stays shuffled for `patience` rounds, so that tiles that stand in
+    for one another are accepted together; those of them that the set can do without are dropped.
+    With ``accept = "all"`` the search is the paper's: every round's winner is chosen, by the very
+    shuffles that are its measurement.
+
     Each track is searched by itself; searches that have chosen the same share their predictions.
 
     Notes
@@ -60,7 +68,24 @@ class HigherOrder(TiledTest):
     )
     along: ClassVar[str] = ""
 
-    rounds: int | None = Field(None, ge=1, description="how many tiles to choose; all unless given")
+    accept: Literal["tested", "all"] = Field(
+        "tested",
+        description="which tiles belong to a set: those that pass a test on fresh shuffles, or "
+        "each round's best one, as in the paper",
+    )
+    patience: int = Field(
+        3, ge=1, description="rounds without acceptance after which a search ends, if tested"
+    )
+    minimum_effect: float = Field(
+        0.05,
+        ge=0,
+        allow_inf_nan=False,
+        description="change of the activity, as a share of the wild type's, that an accepted set "
+        "makes at least, if tested",
+    )
+    rounds: int | None = Field(
+        None, ge=1, description="how many rounds at most; as many as tiles unless given"
+    )
     searches: Searches = BOTH
     confidence: float | None = Field(
         None,
@@ -71,8 +96,12 @@ class HigherOrder(TiledTest):
     )
 
     def configuration(self) -> dict[str, Any]:
-        """The parameters; the confidence only if there is one."""
+        """The parameters; those of the test of sets, and the confidence, only if there is one."""
         parameters = super().configuration()
+        # The paper's way was the only one: its results stay those of the same experiment.
+        if self.accept == "all":
+            for key in ("accept", "patience", "minimum_effect"):
+                del parameters[key]
         if self.confidence is None:
             del parameters["confidence"]
         return parameters
@@ -84,16 +113,34 @@ class HigherOrder(TiledTest):
     def run(self, unit: Locus) -> Steps:
         """Measure a locus.
 
-        ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles chosen before and for
-        replicates that were not needed; ``tile_fold_change`` its mean over replicates by the wild
-        type. With a confidence, ``replicates_used``, (search, round, tile, track), counts the
-        measured ones, 0 for tiles chosen before. By (search, round, track):
+        Of the paper's way, ``shuffled`` is (search, round, tile, replicate, track), NaN for tiles
+        chosen before and for replicates that were not needed; ``tile_fold_change`` its mean over
+        replicates by the wild type. With a confidence, ``replicates_used``, (search, round, tile,
+        track), counts the measured ones, 0 for tiles chosen before. By (search, round, track):
         ``initial``, the activity that a round starts from; ``selected`` and ``selected_start``, the
         index and the start of the chosen tile; ``kept``, its kept replicate; ``fold_change``, that
         of the chosen tile.
+
+        Of tested sets, a round is that of a tile of the set: ``selected`` and ``selected_start``
+        are -1 after the last one; ``fold_change`` is that with the tiles up to this one shuffled,
+        NaN for a tile that was accepted together with the next; ``alone`` that of the tile by
+        itself, shuffled afresh. What the search tried is along ``attempt``, in place of ``round``:
+        ``shuffled``, ``tile_fold_change``, ``replicates_used``, ``initial`` and ``kept`` as above;
+        ``tried`` and ``tried_start``, the attempt's winner, -1 after the last one; ``again``,
+        (search, attempt, replicate, track), the activities with it and the tiles that were pending
+        shuffled afresh; ``p``, corrected for the search; ``accepted``, 1 where it was.
         """
         tiles = self.measurable(unit)
         (wild_type,) = yield [unit.sequence]
+        if self.accept == "all":
+            dataset = yield from self._all_rounds(tiles, wild_type, unit)
+        else:
+            dataset = yield from self._tested(tiles, wild_type, unit)
+        return self.in_tiling(dataset, tiles, unit)
+
+    def _all_rounds(
+        self, tiles: tuple[Tile, ...], wild_type: Activities, unit: Locus
+    ) -> Generator[Request, Activities, xr.Dataset]:
         tracks = range(len(wild_type))
         traces = yield from together(
             [
@@ -123,7 +170,7 @@ class HigherOrder(TiledTest):
         if used is not None:
             change = change.assign(replicates_used=(by_tile, used))
         numbers = np.array([tuple(self.tiling(unit)).index(tile) for tile in tiles])
-        dataset = result(
+        return result(
             change,
             {
                 "wild_type": (("track",), wild_type),
@@ -135,7 +182,49 @@ class HigherOrder(TiledTest):
             },
             {"search": list(self.searches)},
         )
-        return self.in_tiling(dataset, tiles, unit)
+
+    def _tested(
+        self, tiles: tuple[Tile, ...], wild_type: Activities, unit: Locus
+    ) -> Generator[Request, Activities, xr.Dataset]:
+        fresh = max(self.replicates, FRESH)
+        rules = Rules(
+            replicates=self.replicates,
+            fresh=fresh,
+            patience=self.patience,
+            minimum=self.minimum_effect,
+            rounds=min(self.rounds or len(tiles), len(tiles)),
+            confidence=self.confidence,
+        )
+        traces = yield from together(
+            [
+                SetSearch(
+                    tiles, unit, self.shuffles, rules, track, direction == "enhancers", activity
+                ).run()
+                for direction in self.searches
+                for track, activity in enumerate(wild_type.tolist())
+            ]
+        )
+        members = sorted({tile for trace in traces for tile in trace.tiles})
+        singles: dict[int, Activities] = {}
+        if members:
+            response = yield (
+                mutant
+                for member in members
+                for mutant in self.shuffles(
+                    unit.sequence, tiles[member], unit, "alone", replicates=range(fresh)
+                )
+            )
+            split = response.reshape(len(members), fresh, len(wild_type))
+            singles = dict(zip(members, split, strict=True))
+        every = tuple(self.tiling(unit))
+        return tested_sets(
+            traces,
+            list(self.searches),
+            wild_type,
+            singles,
+            rules,
+            [(every.index(tile), tile.start) for tile in tiles],
+        )
 
     def _search(
         self,
@@ -164,12 +253,12 @@ class HigherOrder(TiledTest):
                 race.record(response[:, track])
             shuffled[number, remaining] = race.values
             at, mean = race.best()
-            nearest = _nearest(race.values[at], mean)
+            middle = nearest(race.values[at], mean)
             selected.append(remaining[at])
-            kept.append(nearest)
-            initial.append(race.values[at, nearest])
+            kept.append(middle)
+            initial.append(race.values[at, middle])
             (state,) = self.shuffles(
-                state, tiles[remaining[at]], unit, *_names(number), replicates=[nearest]
+                state, tiles[remaining[at]], unit, *_names(number), replicates=[middle]
             )
         return _ShuffleTrace(shuffled, np.array(initial[:-1]), selected, kept)
 
@@ -185,16 +274,6 @@ class HigherOrder(TiledTest):
             yield from self.shuffles(
                 state, tiles[index], unit, *_names(number), replicates=replicates
             )
-
-
-def _nearest(activities: np.ndarray, mean: float) -> int:
-    """The replicate whose activity is nearest to the mean; of equally near ones the first.
-
-    Two replicates are always equally near, and the choice between them must not depend on the last
-    digit of a prediction, which differs from machine to machine.
-    """
-    deviations = np.abs(activities.astype(np.float64) - mean)
-    return int(np.flatnonzero(deviations <= deviations.min() + ROUNDING * abs(mean))[0])
 
 
 def _names(number: int) -> tuple[str | int, ...]:

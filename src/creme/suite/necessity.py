@@ -43,6 +43,7 @@ class Necessity(AdaptiveTest, TiledTest):
                 ),
                 needs=lambda tiles: tiles,
                 effect=lambda shuffled: relative(wild_type - shuffled, wild_type),
+                own_draws=True,
             )
         )
         dims = ("tile", "replicate", "track")

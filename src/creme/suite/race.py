@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.suite.adaptive import looks, quantile
+from creme.suite.normality import about_normal
 
 
 class Race:
@@ -13,7 +14,8 @@ class Race:
 
     After each of `looks` a candidate is left out if it is out of reach: if, at the confidence, the
     mean of all its replicates would not be as good as that of the best one so far. It comes back if
-    the best one turns out to be worse. The winner has all its replicates, and so has any
+    the best one turns out to be worse, or if replicates no longer look about normal: none is left
+    out then (`creme.suite.normality`). The winner has all its replicates, and so has any
     candidate that stayed within reach of it.
 
     Parameters
@@ -82,6 +84,9 @@ class Race:
             return np.arange(len(self._n))
         replicates = self.values.shape[1]
         complete = self._n == replicates
+        fewest = int(self._n.min())
+        if not about_normal(self.values[:, :fewest, None], fewest * len(self._n)):
+            return np.flatnonzero(~complete)
         means = self._sign * self._means()
         reach = np.zeros(len(means))
         for n in set(self._n[~complete].tolist()):

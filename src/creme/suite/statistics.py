@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+ROUNDING = 1e-5
+"""Relative to the mean: activities that differ by less are equally far from it."""
+
 Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray]]
 """Arrays by name, each with its dimensions."""
 
@@ -81,6 +84,16 @@ def _incomplete(
         if 0 < count < values.shape[axis]:
             rows = used == count
             yield int(count), rows, moved[rows][:, :count]
+
+
+def nearest(activities: np.ndarray, mean: float) -> int:
+    """The replicate whose activity is nearest to the mean; of equally near ones the first.
+
+    Two replicates are always equally near, and the choice between them must not depend on the last
+    digit of a prediction, which differs from machine to machine.
+    """
+    deviations = np.abs(activities.astype(np.float64) - mean)
+    return int(np.flatnonzero(deviations <= deviations.min() + ROUNDING * abs(mean))[0])
 
 
 def result(

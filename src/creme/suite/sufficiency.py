@@ -98,6 +98,7 @@ class Sufficiency(AdaptiveTest, TiledTest):
             sequences=independent,
             needs=lambda at: np.stack([at, at], axis=1),
             effect=lambda activities: relative(activities[:, 1] - activities[:, 0], wild_type),
+            own_draws=True,
         )
 
 

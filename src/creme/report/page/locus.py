@@ -29,7 +29,7 @@ _TAKEN = {
     "necessity": _TILES,
     "sufficiency": _TILES,
     "distance": (*_TILES, "position_distance"),
-    "higher_order": (*_TILES, "search", "selected", "selected_start", "tile_fold_change"),
+    "higher_order": (*_TILES, "search", "selected", "selected_start", "tile_fold_change", "alone"),
     "multiplicity": (
         *(*_TILES, "search", "copies", "position_start", "position_distance", "selected_start"),
         *("control", "tss_control"),
@@ -289,19 +289,24 @@ def _greedy(part: xr.Dataset, tiles: _Tiles) -> list[Data]:
     starts = {start: tiles.index[start, end] for start, end in tiles.keys}
     for search in part["search"].values:
         one = part.sel(search=search)
-        one = one.isel(round=np.flatnonzero(np.isfinite(one["fold_change"].values)))
+        tested = "alone" in one
+        shown = one["alone"] if tested else one["fold_change"]
+        one = one.isel(round=np.flatnonzero(np.isfinite(shown.values)))
         if not one.sizes["round"]:
             continue
-        # The tile's own effect is that of the first round, where nothing else is shuffled.
-        first = part.sel(search=search)["tile_fold_change"].isel(round=0).values
-        chosen = one["selected"].values.astype(int)
+        if tested:
+            alone = one["alone"].values
+        else:
+            # The tile's own effect is that of the first round, where nothing else is shuffled.
+            first = part.sel(search=search)["tile_fold_change"].isel(round=0).values
+            alone = first[one["selected"].values.astype(int)]
         searches.append(
             {
                 "search": str(search),
                 "tiles": [starts.get(int(start)) for start in one["selected_start"].values],
                 **_statistics(one, "fold_change"),
                 "additive": numbers(one["additive"].values),
-                "alone": numbers(first[chosen]),
+                "alone": numbers(alone),
                 "interaction": str(one["interaction"].item()),
                 "mse": numbers(one["mse"].values),
             }

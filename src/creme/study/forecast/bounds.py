@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from creme.genome import Locus
+from creme.suite.acceptance import FRESH
 from creme.suite.context_swap import ContextSwap
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
@@ -18,7 +19,9 @@ from creme.suite.multiplicity import Multiplicity
 def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
     """At most: the first round is asked for once, later ones by each track and direction.
 
-    With a confidence, each search also asks for its own part of the first round.
+    With a confidence, each search also asks for its own part of the first round. Where sets are
+    tested, each round measures its winner again, and at worst each is accepted together with the
+    rounds before and one tile after another of these is dropped again.
 
     Parameters
     ----------
@@ -34,7 +37,19 @@ def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> 
     later = sum(tiles - number for number in range(1, rounds))
     distinct = test.replicates * (tiles + paths * later)
     again = 0 if test.confidence is None else test.replicates * tiles * (paths - 1)
+    if test.accept == "tested":
+        distinct += _tested(test, rounds, tiles, paths)
     return 1 + distinct + again, distinct - (test.replicates * tiles if shared else 0)
+
+
+def _tested(test: HigherOrder, rounds: int, tiles: int, paths: int) -> int:
+    """What is measured again at most: winners, tiles of accepted sets, and single tiles."""
+    fresh = max(test.replicates, FRESH)
+    groups, rest = divmod(rounds, test.patience)
+    sizes = [test.patience] * groups + [rest] * (rest > 0)
+    # While a set of n has passengers: each tile as the last one, and each set of n - 1.
+    eliminated = sum(n * (1 + 2 * fresh) for size in sizes for n in range(2, size + 1))
+    return paths * (rounds * fresh + eliminated) + tiles * fresh
 
 
 def multiplicity(test: Multiplicity, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:

@@ -31,6 +31,7 @@ HIGHER_ORDER = Stage(
     title="Higher-order interactions",
     needs=("context_dependence",),
     takes="categories",
+    defaults=lambda classes: {"accept": "all"},  # the paper's way
     make_tables=_tables,
     further_tables=("interactions",),
     thresholds=lambda study: {"additive": study.classes.additive},
