@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from creme.errors import ConfigError
 
+FEW = 20
+"""Fewer groups than this give intervals that are too narrow, however many draws are made."""
 _AT_ONCE = 100
 
 
