@@ -539,7 +539,7 @@ def test_missing_pairs_are_left_out_or_scored_lowest():
     assert lowest["all", "1/distance", "auroc"]["value"] == pytest.approx(1 / 3)
     assert lowest["30000-100000", "necessity", "auroc"]["pairs"] == 1
     with pytest.raises(ConfigError, match="missing = 'zero'"):
-        evaluate(pairs, missing="zero")
+        evaluate(pairs, missing="zero")  # type: ignore[arg-type]
 
 
 def test_intervals_of_few_genes_are_marked():

@@ -16,7 +16,7 @@ from creme.analysis.categories import (
     read_genes,
 )
 from creme.analysis.distances import distance_curve, distance_histogram, folded
-from creme.analysis.normalise import effect_by_wild_type
+from creme.analysis.normalise import effect_by_control, effect_by_wild_type
 from creme.analysis.traces import mean_traces, tiles_until
 
 REVISED = {"enhancing": 0.95, "neutral": 0.05, "silencing": -0.3}
@@ -90,6 +90,36 @@ def test_cre_classes(cres):
     np.testing.assert_allclose(effect.squeeze(), frame["(MUT - CONTROL) / WT"], atol=1e-6)
     kinds = kind_of(cre_classes(xr.Dataset({"effect": effect}))).squeeze().values
     np.testing.assert_array_equal(np.char.capitalize(kinds.astype(str)), frame["tile class"])
+
+
+def test_each_published_effect_is_on_its_own_scale(cres):
+    """Enhancers by the wild type, silencers by the control, to the last digit of the table."""
+    frame, results = cres
+    by_control = effect_by_control(results, "mutant").squeeze()
+    np.testing.assert_allclose(by_control, frame["(MUT - CONTROL) / CONTROL"], rtol=2e-5, atol=1e-5)
+    silencers = frame["tile class"] == "Silencer"
+    scale = np.where(silencers, frame["(MUT - CONTROL) / CONTROL"], frame["(MUT - CONTROL) / WT"])
+    np.testing.assert_array_equal(scale, frame["Normalized CRE effect"])
+    assert (frame["Normalized CRE effect"] != frame["(MUT - CONTROL) / WT"])[silencers].all()
+
+
+def test_published_silencers_come_out_by_control(cres):
+    frame, results = cres
+    results = results.assign(effect=effect_by_wild_type(results, "mutant", "control"))
+    kinds = kind_of(cre_classes(results, silencers_by="control")).squeeze().values
+    np.testing.assert_array_equal(np.char.capitalize(kinds.astype(str)), frame["tile class"])
+    by_control = pd.Series(cre_classes(results, silencers_by="control").squeeze().values)
+    by_wild_type = pd.Series(cre_classes(results).squeeze().values)
+    # The wild type is silenced by its context, so that shares of it are larger.
+    assert by_wild_type.value_counts()["strong silencer"] == 325
+    assert by_control.value_counts().to_dict() == {
+        **{"strong enhancer": 52, "weak enhancer": 98},
+        **{"strong silencer": 119, "weak silencer": 257},
+    }
+    # At other thresholds for silencers, as published for another model.
+    lower = cre_classes(results, silencers_by="control", weak_silencer=0.2)
+    np.testing.assert_array_equal(kind_of(lower).squeeze(), kinds)
+    assert (kind_of(cre_classes(results, weak_silencer=0.6, strong_silencer=0.7)) == "silencer").sum() < 376
 
 
 def test_distance_histogram(cres):

@@ -153,8 +153,8 @@ class _Found:
             classes_of(test, part[side], **_limits(test, each))
             for side, each in zip("ab", of, strict=True)
         ]
-        (in_a, names), (in_b, _) = both
-        if not names:
+        (in_a, names), (in_b, others) = both
+        if not (names and others):
             return
         seed = derive(0, "agreement", "classes", test, str(track))
         got = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
@@ -250,13 +250,13 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _limits(test: str, source: Source) -> dict[str, float]:
+def _limits(test: str, source: Source) -> dict[str, Any]:
     categories, classes = source.limits
     if test == "context_dependence":
         names = ("enhancing", "neutral", "silencing")
         return {key: getattr(categories, key) for key in names}
     if test == "sufficiency":
-        return {"weak": classes.weak, "strong": classes.strong}
+        return classes.of_tiles()
     return {}
 
 

@@ -163,18 +163,21 @@ def _genes(source: Source, one: xr.Dataset) -> list[TSS]:
 
 
 def _bars(source: Source, sufficiency: xr.Dataset) -> Iterator[Drawn]:
-    weak = source.limits[1].weak
+    limits = source.limits[1]
     there = np.isfinite(sufficiency["effect"].values)
     if not there.any():
         return
     lengths = (sufficiency["tile_end"] - sufficiency["tile_start"]).values
-    found = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
+    width = int(np.nanmax(lengths))
+    found = distance_histogram(sufficiency, classes=_classes(source), bin_width=width, **FEW)
+    by_control = ", as a share of the control" if limits.silencers_by == "control" else ""
+    beyond = "" if limits.q_below is None else f", both with q below {limits.q_below:g}"
     yield Drawn(
         "sufficiency",
         "Where CREs lie",
         "Figure 3d",
-        f"Tiles that are enhancers (sufficiency above {weak:g}) and silencers (below "
-        f"{MINUS}{weak:g}), by their distance from the TSS.",
+        f"Tiles that are enhancers (sufficiency above {limits.weak:g}) and silencers (below "
+        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the TSS.",
         report.distance_bars(found, track=source.track),
     )
 
@@ -210,9 +213,7 @@ def _kind_of_tiles(source: Source, dataset: xr.Dataset) -> xr.DataArray:
     """``enhancer`` or ``silencer`` by sufficiency, (locus, tile); empty where unknown."""
     kinds = np.full((dataset.sizes["locus"], dataset.sizes["tile"]), "", dtype=object)
     if "sufficiency" in source.tests:
-        limits = source.limits[1]
-        known = deciding(source, "sufficiency")[["effect"]]
-        found = kind_of(cre_classes(known, weak=limits.weak, strong=limits.strong)).isel(track=0)
+        found = kind_of(_classes(source)).isel(track=0)
         of = {
             (str(locus), int(start)): str(kind)
             for locus, starts, row in zip(
@@ -228,6 +229,12 @@ def _kind_of_tiles(source: Source, dataset: xr.Dataset) -> xr.DataArray:
                 if np.isfinite(start):
                     kinds[row, column] = of.get((str(locus), int(start)), "")
     return xr.DataArray(kinds, dims=("locus", "tile"))
+
+
+def _classes(source: Source) -> xr.DataArray:
+    """Class of each tile of the deciding track, by the thresholds of the results."""
+    dataset = source.open("sufficiency").sel(track=[source.track]).load()
+    return cre_classes(dataset, **source.limits[1].of_tiles())
 
 
 def _starts(values: xr.DataArray) -> np.ndarray:

@@ -12,6 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import context_categories
+from creme.analysis.evidence import evidence
 from creme.analysis.thresholds import Categories, Classes
 from creme.errors import ConfigError, ResultsError
 from creme.report.page.genes import Neighbours
@@ -189,6 +190,11 @@ class Source:
         )
         named = zip(found["locus"].values, found.values, strict=True)
         return {str(locus): str(category) for locus, category in named if category}
+
+    @cached_property
+    def evidence(self) -> xr.Dataset:
+        """Evidence of the effects of all tiles by sufficiency."""
+        return evidence(self.open("sufficiency").load())
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table of the study, if it is there."""
