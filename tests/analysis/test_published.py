@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,7 +21,7 @@ from creme.analysis.distances import distance_curve, distance_histogram, folded
 from creme.analysis.normalise import effect_by_control, effect_by_wild_type
 from creme.analysis.traces import mean_traces, tiles_until
 
-REVISED = {"enhancing": 0.95, "neutral": 0.05, "silencing": -0.3}
+REVISED: dict[str, Any] = {"enhancing": 0.95, "neutral": 0.05, "silencing": -0.3}
 """The published files are of the revised paper; the text at hand has 0.95, 0.2 and -0.5."""
 
 
@@ -119,7 +121,9 @@ def test_published_silencers_come_out_by_control(cres):
     # At other thresholds for silencers, as published for another model.
     lower = cre_classes(results, silencers_by="control", weak_silencer=0.2)
     np.testing.assert_array_equal(kind_of(lower).squeeze(), kinds)
-    assert (kind_of(cre_classes(results, weak_silencer=0.6, strong_silencer=0.7)) == "silencer").sum() < 376
+    assert (
+        kind_of(cre_classes(results, weak_silencer=0.6, strong_silencer=0.7)) == "silencer"
+    ).sum() < 376
 
 
 def test_distance_histogram(cres):
