@@ -99,8 +99,8 @@ def main() -> None:
             for jointly in (True, False)
         )
         print(
-            f"coverage of 0.95 of a mean over tiles, {replicates} backgrounds: {joint:.3f} jointly, "
-            f"{apart:.3f} tile by tile"
+            f"coverage of 0.95 of a mean over tiles, {replicates} backgrounds: {joint:.3f} "
+            f"jointly, {apart:.3f} tile by tile"
         )
 
 

@@ -70,12 +70,12 @@ def test_counts_and_tiles_that_lack_replicates():
     random = np.random.default_rng(0)
     times = random.multinomial(6, np.full(6, 1 / 6), size=500)
     draws = [
-        float(count(values.isel(replicate=np.repeat(range(6), one)).mean("replicate")))
+        count(values.isel(replicate=np.repeat(range(6), one)).mean("replicate")).item()
         for one in times
     ]
-    value = float(found["value"])
+    value = found["value"].item()
     low, high = value + (np.quantile(draws, [0.025, 0.975]) - value) * np.sqrt(6 / 5)
-    assert (float(found["low"]), float(found["high"])) == pytest.approx((low, high))
+    assert (found["low"].item(), found["high"].item()) == pytest.approx((low, high))
 
 
 def test_one_background_has_no_interval():
