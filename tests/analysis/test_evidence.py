@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -128,7 +130,7 @@ def measured(test: str, random: np.random.Generator, loci: int = 400, r: int = 5
             "control": level * background * drawn,
         }
         effect = (raw["mutant"] - raw["control"]) / level
-    variables = {name: (dims, values) for name, values in raw.items()}
+    variables: dict[str, Any] = {name: (dims, values) for name, values in raw.items()}
     variables["wild_type"] = (("locus", "track"), raw["wild_type"][:, 0, 0])
     return xr.Dataset(
         {**variables, "effect_replicates": (dims, effect)},
@@ -154,7 +156,7 @@ def test_logarithms_are_those_of_the_activities():
     dataset = measured("sufficiency", random, loci=20)
     # As where the tiles of a locus share their backgrounds.
     dataset["control"] = dataset["control"].isel(tile=0)
-    differences = np.log(dataset["mutant"]) - np.log(dataset["control"])
+    differences = xr.DataArray(np.log(dataset["mutant"]) - np.log(dataset["control"]))
     differences = differences.transpose("locus", "tile", "replicate", "track")
     alike = evidence(xr.Dataset({"effect_replicates": differences}))
     xr.testing.assert_allclose(evidence(dataset)[["t", "p", "q"]], alike[["t", "p", "q"]])
@@ -184,7 +186,8 @@ def test_activities_at_or_below_0_have_no_logarithm():
     two["shuffled"].values[3, 4, 1, 1] = 0
     tested = evidence(two)
     assert tested["log"].values.tolist() == [True, False]
-    for track, scale in ((0, "log"), (1, "measure")):
+    scales: tuple[Literal["log", "measure"], ...] = ("log", "measure")
+    for track, scale in enumerate(scales):
         one = evidence(two.isel(track=[track]), scale=scale)
         np.testing.assert_allclose(tested["t"][..., track], one["t"][..., 0])
     with pytest.raises(ConfigError, match="some activities are not above 0"):

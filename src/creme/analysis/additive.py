@@ -102,15 +102,15 @@ def additive_comparison(
     low, high = (_relative(bound, wild_type) for bound in (floor, ceiling))
     variance = _variance(dataset, wild_type)
     single = variance / alone.where(alone != 0) ** 2
-    errors = {
-        "additive": np.sqrt(variance.fillna(0).cumsum("round")),
-        "multiplicative": abs(multiplicative) * np.sqrt(single.fillna(0).cumsum("round")),
+    squares = {
+        "additive": variance.fillna(0).cumsum("round"),
+        "multiplicative": multiplicative**2 * single.fillna(0).cumsum("round"),
     }
-    for scale, error in errors.items():
-        expected = compared[scale]
-        clear = expected - _ERRORS * error > (0.0 if low is None else low)
+    for scale, square in squares.items():
+        expected, margin = compared[scale], _ERRORS * square**0.5
+        clear = expected - margin > (0.0 if low is None else low)
         if high is not None:
-            clear = clear & (expected + _ERRORS * error < high)
+            clear = clear & (expected + margin < high)
         compared[f"interaction_{scale}"] = _classes(observed - expected, threshold, scale, clear)
     return compared if low is None else _with_floor(compared, alone, low)
 

@@ -86,9 +86,9 @@ def correlation(
     -------
     dict
         ``correlation``, ``low``, ``high``, ``loci``, ``n`` and ``few``, whether there are fewer
-        loci than `creme.analysis.resampling.FEW`, so that the interval is too narrow; it is NaN for one locus,
-        and the correlation for constant values. Draws without a value, or of constant ones, are
-        left out of the interval.
+        loci than `creme.analysis.resampling.FEW`, so that the interval is too narrow; it is NaN for
+        one locus, and the correlation for constant values. Draws without a value, or of constant
+        ones, are left out of the interval.
 
     Notes
     -----
