@@ -3,8 +3,8 @@
     python benchmarks/evidence.py [--loci 5000] [--seed 0]
 
 Native bases and shuffles are draws of one kind, so that every call is a false one. Printed for
-normal replicates of equal and of unequal variances, and for one draw in twenty that is far off (5
-standard deviations more spread); beside it the one-sample t over replicates, which the toolkit does
+normal replicates of equal and of unequal variances, and for one draw in twenty that is far off (of
+six times the spread); beside it the one-sample t over replicates, which the toolkit does
 not use. Last, the interval of a mean over the tiles of a locus that share their backgrounds.
 """
 
