@@ -66,11 +66,11 @@ def fit_prior(variances: NDArray[np.float64], df: float) -> Prior:
     -----
     Smyth, Linear models and empirical Bayes methods (2004), section 6.2.
     """
-    known = variances[np.isfinite(variances)]
-    if len(known) < 3 or not (known > 0).any():
+    finite = variances[np.isfinite(variances)]
+    if len(finite) < 3 or not (finite > 0).any():
         return Prior(0.0, 0.0)
-    floor = _LEAST_SHARE * float(np.median(known[known > 0]))
-    logs = np.log(np.maximum(known, floor)) - digamma(df / 2) + np.log(df / 2)
+    floor = _LEAST_SHARE * float(np.median(finite[finite > 0]))
+    logs = np.log(np.maximum(finite, floor)) - digamma(df / 2) + np.log(df / 2)
     excess = float(logs.var(ddof=1) - polygamma(1, df / 2))
     if excess <= 0:
         return Prior(np.inf, float(np.exp(logs.mean())))

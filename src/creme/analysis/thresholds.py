@@ -83,8 +83,8 @@ class Classes(Parameters):
         study without them is what it was.
         """
         fields = type(self).model_fields
-        given = {n: v for n, v in self.configuration().items() if v != fields[n].default}
+        changed = {n: v for n, v in self.configuration().items() if v != fields[n].default}
         if self.q_below is None:
-            given.pop("minimum_effect", None)
-        given.pop("additive", None)
-        return {**given, "weak": self.weak, "strong": self.strong}
+            changed.pop("minimum_effect", None)
+        changed.pop("additive", None)
+        return {**changed, "weak": self.weak, "strong": self.strong}
