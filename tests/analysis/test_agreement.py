@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import rankdata
 
-from concatenated import join
 from creme.analysis.agreement import (
     check_tile_sizes,
     effect_agreement,
@@ -144,7 +143,7 @@ def test_nan_is_left_out_and_counted():
 def test_tiles_that_loci_do_not_have_are_no_tiles():
     """Loci with different tiles are filled up with NaN where they are joined."""
     parts = [tiled(np.ones((1, n)), [f"L{n}"]) for n in (2, 4)]
-    both = join(parts)
+    both = xr.concat(parts, "locus", join="outer", coords=["tile_start", "tile_end", "distance"])
     table, overlap = paired_effects(both, both, ONE)
     assert (overlap.loci, overlap.tiles, len(table), overlap.undefined) == (2, 6, 6, 0)
 

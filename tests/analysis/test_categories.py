@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from creme.analysis.categories import (
+    CRE_CLASSES,
     context_categories,
     cre_classes,
     housekeeping_share,
@@ -15,6 +16,9 @@ from creme.analysis.categories import (
     read_genes,
     tiles_of,
 )
+from creme.analysis.class_agreement import classes_of
+from creme.analysis.evidence import evidence
+from creme.analysis.thresholds import Classes
 from creme.errors import ConfigError
 from creme.suite.context_swap import ContextSwap
 from creme.suite.necessity import Necessity
@@ -161,3 +165,103 @@ def test_gene_lists(tmp_path):
     table.write_text("Ensembl;Refseq\nENST1;NM_1\n")
     with pytest.raises(ConfigError, match=r"no column 'Gene\.name' or 'gene'"):
         read_genes(table)
+
+
+def with_raw(mutant, control, wild_type=2.0):
+    """Sufficiency of a locus: (tile, replicate) activities in backgrounds that tiles share."""
+    mutant, control = np.array(mutant, float), np.array(control, float)
+    effects = (mutant - control) / wild_type
+    raw = (("locus", "tile", "replicate", "track"), mutant[None, ..., None])
+    return xr.Dataset(
+        {
+            "wild_type": (("locus", "track"), [[wild_type]]),
+            "control": (("locus", "replicate", "track"), control[None, :, None]),
+            "mutant": raw,
+            "effect_replicates": (raw[0], effects[None, ..., None]),
+            "effect": (("locus", "tile", "track"), np.nanmean(effects, axis=1)[None, :, None]),
+        },
+        {"locus": ["locus0"], "track": ["one"]},
+    )
+
+
+def test_silencers_have_thresholds_of_their_own():
+    got = cre_classes(cres(0.4, 0.6, -0.25, -0.4), weak_silencer=0.2, strong_silencer=0.3)
+    assert got.values.ravel().tolist() == [
+        *("weak enhancer", "strong enhancer", "weak silencer", "strong silencer")
+    ]
+    assert (cre_classes(cres(-0.25)) == "").all()
+    with pytest.raises(ConfigError, match=r"weak = 0\.6, strong = 0\.5"):
+        cre_classes(cres(1), weak_silencer=0.6)
+    with pytest.raises(ConfigError, match=r"weak_silencer = 0\.3 is above strong_silencer = 0\.2"):
+        Classes(strong_silencer=0.2)
+
+
+def test_silencers_by_control_take_a_share_of_what_is_there():
+    """Of an activity of 0.4 in random context a tile takes 45 %, which is 9 % of the wild type."""
+    dataset = with_raw([[0.2, 0.24], [1.6, 1.6], [np.nan, 0.2]], [0.3, 0.5])
+    assert cre_classes(dataset).values.ravel().tolist() == ["", "strong enhancer", ""]
+    by_control = cre_classes(dataset, silencers_by="control")
+    # The last tile's only replicate is compared with the control of the same background.
+    assert by_control.values.ravel().tolist() == [
+        *("weak silencer", "strong enhancer", "strong silencer")
+    ]
+    assert (cre_classes(dataset, silencers_by="control", weak_silencer=0.46)[0, :, 0] == "")[0]
+    silent = with_raw([[0.0, 0.0]], [0.0, 0.0])
+    assert (cre_classes(silent, silencers_by="control") == "").all()
+
+
+def test_classes_may_need_evidence():
+    random = np.random.default_rng(0)
+    control = random.uniform(1, 1.2, 10)
+    noise = random.normal(0, 0.2, (40, 10))
+    noise[1] = random.normal(0, 2, 10)
+    mutant = control + noise - noise.mean(axis=1, keepdims=True)
+    mutant[0] += 1.4
+    mutant[1] += 1.4  # as large, in shuffles that differ much more
+    dataset = with_raw(mutant, control, wild_type=2.0)
+    assert cre_classes(dataset).values[0, :2, 0].tolist() == ["strong enhancer"] * 2
+    tested = cre_classes(dataset, q_below=0.05).values[0, :, 0]
+    assert tested.tolist() == ["strong enhancer"] + [""] * 39
+    # Of a part, by the evidence of the whole.
+    whole = evidence(dataset)
+    part = dataset.isel(tile=slice(0, 2)).assign_coords(tile=[0, 1])
+    whole = whole.assign_coords(tile=np.arange(40))
+    of_part = cre_classes(part, q_below=0.05, evidence=whole).values[0, :, 0]
+    assert of_part.tolist() == tested[:2].tolist()
+    assert (cre_classes(dataset, q_below=0.05, minimum_effect=0.75) == "").all()
+
+
+def test_contexts_may_need_evidence_but_for_neutral_ones():
+    random = np.random.default_rng(1)
+    replicates = random.normal(0, 0.01, (30, 8, 1))
+    replicates[0] += 0.97
+    replicates[1] = np.array([0.0, 1.95] * 4)[:, None]
+    dataset = xr.Dataset(
+        {
+            "effect_replicates": (("locus", "replicate", "track"), replicates),
+            "effect": (("locus", "track"), replicates.mean(axis=1)),
+        },
+        {"locus": [f"l{k}" for k in range(30)], "track": ["one"]},
+    )
+    assert context_categories(dataset).values[:3, 0].tolist() == [
+        *("enhancing", "enhancing", "neutral")
+    ]
+    assert context_categories(dataset, q_below=0.01).values[:3, 0].tolist() == [
+        *("enhancing", "", "neutral")
+    ]
+
+
+def test_thresholds_at_their_defaults_are_no_part_of_an_identity():
+    assert Classes().of_tiles() == {"weak": 0.3, "strong": 0.5}
+    assert Classes(minimum_effect=0.1, additive=0.2).of_tiles() == {"weak": 0.3, "strong": 0.5}
+    given = Classes(silencers_by="control", q_below=0.05, weak_silencer=0.2, minimum_effect=0.1)
+    assert given.of_tiles() == {
+        **{"weak": 0.3, "strong": 0.5, "weak_silencer": 0.2, "silencers_by": "control"},
+        **{"q_below": 0.05, "minimum_effect": 0.1},
+    }
+
+
+def test_classes_that_need_more_than_effects_are_not_compared_by_them():
+    assert classes_of("sufficiency", [0.6], **Classes().of_tiles())[1] == CRE_CLASSES
+    for given in (Classes(silencers_by="control"), Classes(q_below=0.1)):
+        assert classes_of("sufficiency", [0.6], **given.of_tiles()) == (None, ())

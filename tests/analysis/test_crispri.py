@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crispri_tables
-from concatenated import join as join_units
 from creme.analysis.crispri import (
     LocusWindow,
     check_build,
@@ -139,7 +138,7 @@ BAD = [
     ),
     ({"rows": [("chr1", "x", 9, *ROW[3:])]}, "line 2: start 'x' is not a whole number"),
     ({"rows": [ROW, ("chr1", 9, "", *ROW[3:])]}, "line 3: end '' is not a whole number"),
-    ({"rows": [ROW, ("chr1", 9, 9, *ROW[3:])]}, r"line 3: element \[9, 9\) needs 0 <= start"),
+    ({"rows": [ROW, ("chr1", 9, 8, *ROW[3:])]}, r"line 3: element \[9, 8\) needs 0 <= start"),
     ({"rows": [("chr1", -1, 9, *ROW[3:])]}, r"line 2: element \[-1, 9\)"),
     ({"rows": [(*ROW[:6], "maybe", 5)]}, "line 2: Regulated 'maybe' is not TRUE, FALSE or NA"),
     ({"rows": [(*ROW[:4], "much", *ROW[5:])]}, "line 2: effect_size 'much' is not a number"),
@@ -180,6 +179,19 @@ def test_build_and_cell_type(table):
         read_pairs(path, cell_type="WTC11", build="hg38")
     assert read_pairs(table(ROW)).build == ""
     assert read_pairs(table(ROW), build="hs1").build == "hs1"
+
+
+def test_an_element_of_no_length_is_missing_and_stops_nothing(table):
+    """As one of the published held-out pairs of five cell types."""
+    header = (*crispri_tables.HEADER, "CellType")
+    rows = [(*ROW, "K562"), ("chr1", 150, 150, *ROW[3:], "K562"), ("chr1", 9, 9, *ROW[3:], "WTC11")]
+    pairs = read_pairs(table(*rows, header=header), cell_type="K562")
+    assert pairs.table["missing"].tolist() == ["", "element of no length in the table"]
+    placed = place(pairs, [window(position=1000, length=2000)], 100)
+    assert placed["missing"].tolist() == ["", "element of no length in the table"]
+    assert element_tiles(placed) == [{"A": [(100, 200)]}]
+    with pytest.raises(ConfigError, match="line 2"):
+        read_pairs(table(("chr1", 150, 149, *ROW[3:])))
 
 
 def test_the_benchmark_is_read_as_it_is(data):
@@ -400,8 +412,7 @@ def test_loci_of_different_tiles_are_joined_by_their_own(table):
         necessity([[1.0, 2]], [(0, 500), (500, 900)], loci[:1]),
         necessity([[5.0]], [(300, 800)], loci[1:]),
     )
-
-    results = join_units([one, other])
+    results = xr.concat([one, other], "locus", join="outer", coords=["tile_start", "tile_end"])
     rows = [
         ("chr1", w.start + 500, w.start + 800, w.gene, 0, "FALSE", "FALSE", w.position)
         for w in loci
@@ -505,6 +516,42 @@ def test_bins_of_one_class_say_why():
     assert set(nothing["why"]) == {"no pair"}
 
 
+def test_missing_pairs_are_left_out_or_scored_lowest():
+    pairs = scored(
+        [0.9, 0.1, np.nan, np.nan, np.nan, np.nan, np.nan],
+        [True, False, True, True, True, True, True],
+        distance=np.array([1000, 2000, 90_000, np.nan, 500, 600, 700]),
+        locus=["A", "A", "A", "B", "A", "", "A"],
+    ).assign(gene="C")
+    pairs["missing"] = [
+        *("", "", "outside the window", "gene on another contig"),
+        *("element of no length in the table", "gene not among the loci"),
+        "by the table: overlaps promoter",
+    ]
+    left_out = rows_of(evaluate(pairs, resamples=5))
+    assert left_out["all", "necessity", "auroc"]["value"] == 1
+    assert left_out["all", "necessity", "auprc"]["pairs"] == 2
+    lowest = rows_of(evaluate(pairs, missing="lowest", resamples=5))
+    row = lowest["all", "necessity", "auroc"]
+    # One of three regulated pairs is found; the others rank below the one that is not regulated.
+    assert (row["pairs"], row["regulated"], row["genes"]) == (4, 3, 2)
+    assert row["value"] == pytest.approx(1 / 3)
+    assert lowest["all", "1/distance", "auroc"]["value"] == pytest.approx(1 / 3)
+    assert lowest["30000-100000", "necessity", "auroc"]["pairs"] == 1
+    with pytest.raises(ConfigError, match="missing = 'zero'"):
+        evaluate(pairs, missing="zero")  # type: ignore[arg-type]
+
+
+def test_intervals_of_few_genes_are_marked():
+    regulated = np.array([True, False] * 30)
+    few, many = (
+        evaluate(scored(np.arange(60.0), regulated, locus=np.arange(60) % n), resamples=5)
+        for n in (19, 20)
+    )
+    assert few["few"].all()
+    assert not many.loc[many["distances"] == "all", "few"].any()
+
+
 def test_options_of_evaluate():
     some = scored(np.arange(8.0), np.array([True, False] * 4), locus=[0] * 8)
     assert evaluate(some, resamples=20)["low"].isna().all(), "one gene has no interval"
@@ -595,6 +642,13 @@ def test_published_effects_against_the_benchmark(data):
     assert got["all", "necessity", "auprc"]["value"] == pytest.approx(0.879, abs=0.001)
     assert got["all", "1/distance", "auprc"]["value"] == pytest.approx(0.481, abs=0.001)
     assert got["all", "1/distance", "auprc"]["gain_low"] > 0.1
+    # Regulated elements beyond the window are ones that were not found.
+    whole = evaluate(joined, missing="lowest", resamples=500)
+    every = rows_of(whole)["all", "necessity", "auprc"]
+    assert (every["pairs"], every["regulated"], every["genes"]) == (453, 37, 76)
+    # 17 of 37 are ranked as before, the other 20 all at once, where precision is the prevalence.
+    assert every["value"] == pytest.approx((17 * 0.879 + 20 * 37 / 453) / 37, abs=0.001)
+    assert not whole.loc[whole["distances"] == "all", "few"].any()
     # On the other strand the tiles would be others: nothing is left of it.
     turned = results.assign_coords(
         tile_start=("tile", [196_608 - t[1] for t in tiles]),

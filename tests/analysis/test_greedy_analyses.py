@@ -160,3 +160,87 @@ def test_correlation_draws_loci():
     np.testing.assert_allclose([same["correlation"], same["low"]], 1)
     one = correlation(table[table.locus == 0], resamples=20)
     assert np.isnan(one["low"])
+
+
+def with_spread(results, spread=0.1, wild_type=10.0):
+    """The same with replicates of the first round's shuffles, which have a standard error."""
+    first = results["tile_fold_change"].values[:, :, 0]
+    replicates = first[:, :, :, None] + np.array([-spread, 0, spread])[:, None]
+    table = np.full((*results["tile_fold_change"].shape[:4], 3, 1), np.nan)
+    table[:, :, 0] = replicates * wild_type
+    dims = ("locus", "search", "round", "tile", "replicate", "track")
+    return results.assign(shuffled=(dims, table), wild_type=(("locus", "track"), [[wild_type]]))
+
+
+def test_the_multiplicative_trace_multiplies_single_effects():
+    results = search([0.9, 0.5, 1.1], [1, 0, 2], [0.5, 0.45, 0.4])
+    got = additive_comparison(results).squeeze()
+    np.testing.assert_allclose(got.multiplicative, [0.5, 0.45, 0.495])
+    np.testing.assert_allclose(got.mse_multiplicative, 0.095**2 / 3)
+    np.testing.assert_allclose(got.difference_multiplicative, -0.095 / 3)
+    np.testing.assert_allclose(got.additive, [0.5, 0.4, 0.5])
+    assert got.explained_by == "multiplicative"
+    assert additive_comparison(search([0.9, 0.5], [1, 0], [0.5, 0.4])).explained_by == "additive"
+    assert additive_comparison(search([0.9], [0], [0.9])).explained_by == ""
+
+
+def test_cooperative_on_one_scale_may_be_nothing_on_the_other():
+    """Two tiles that keep a tenth of the activity each keep a hundredth together."""
+    got = additive_comparison(search([0.1, 0.1], [0, 1], [0.1, 0.01]))
+    assert got.interaction == "cooperative"
+    assert got.interaction_multiplicative == "multiplicative"
+    # The additive expectation is an activity of -0.8: it says nothing of what is possible.
+    assert got.interaction_additive == "undetermined"
+    assert got.explained_by == "multiplicative"
+    # Silencers whose effects multiply are more than additive.
+    got = additive_comparison(search([3.0, 3.0], [0, 1], [3.0, 9.0], "silencers"))
+    assert got.interaction == got.interaction_additive == "redundant"
+    assert got.interaction_multiplicative == "multiplicative"
+    got = additive_comparison(search([3.0, 3.0], [0, 1], [3.0, 5.0], "silencers"))
+    assert got.interaction == "additive"
+    assert got.interaction_multiplicative == "cooperative"
+
+
+def test_expectations_near_a_bound_decide_nothing():
+    results = search([0.6, 0.5], [1, 0], [0.5, 0.9])
+    exact = additive_comparison(results, threshold=0.1)
+    # 0.1 is expected where effects add, and 0.3 where they multiply.
+    assert exact.interaction_additive == "cooperative"
+    assert exact.interaction_multiplicative == "cooperative"
+    # Standard errors of 0.1 / sqrt(3) each: two of their sum are 0.16, two of the product 0.09.
+    noisy = additive_comparison(with_spread(results), threshold=0.1)
+    assert noisy.interaction_additive == "undetermined"
+    assert noisy.interaction_multiplicative == "cooperative"
+    xr.testing.assert_equal(noisy[["mse", "interaction"]], exact[["mse", "interaction"]])
+    # Near the activity of the TSS tile alone.
+    floor = xr.DataArray([[2.2]], dims=("locus", "track"))
+    with_floor = additive_comparison(with_spread(results), threshold=0.1, floor=floor)
+    assert with_floor.interaction_multiplicative == "undetermined"
+    ceiling = xr.DataArray([[3.5]], dims=("locus", "track"))
+    capped = additive_comparison(with_spread(results), threshold=0.1, ceiling=ceiling)
+    assert capped.interaction_multiplicative == "undetermined"
+    with pytest.raises(ConfigError, match="needs results with their wild_type"):
+        additive_comparison(results, floor=floor)
+
+
+def test_rounds_near_a_bound_are_left_out_of_the_class_alone():
+    results = search([0.6, 0.5, 0.5], [1, 0, 2], [0.5, 0.1, 0.0])
+    got = additive_comparison(results, threshold=0.01)
+    # The third round's expectation is -0.4, and the second's is what is observed.
+    assert got.interaction == "cooperative"
+    assert got.interaction_additive == "additive"
+    assert got.mse.item() == pytest.approx(0.4**2 / 3)
+
+
+def test_above_the_floor_what_may_be_lost_is_multiplied():
+    results = with_spread(search([0.6, 0.5, 0.1], [1, 0, 2], [0.5, 0.30, 0.2]))
+    floor = xr.DataArray([[2.0]], dims=("locus", "track"), coords={"locus": ["a"]})
+    got = additive_comparison(results, floor=floor).squeeze()
+    # (0.5 - 0.2) / 0.8, then times (0.6 - 0.2) / 0.8, then nothing.
+    expected = 0.2 + 0.8 * np.array([0.375, 0.375 * 0.5, 0])
+    np.testing.assert_allclose(got.multiplicative_above_floor, expected)
+    error = ((np.array([0.5, 0.30, 0.2]) - expected) ** 2).mean() / 0.64
+    np.testing.assert_allclose(got.mse_multiplicative_above_floor, error)
+    np.testing.assert_allclose(got.mse_above_floor, got.mse / 0.64)
+    high = additive_comparison(results, floor=floor * 6).squeeze()
+    assert np.isnan(high.mse_above_floor)

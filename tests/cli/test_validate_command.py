@@ -78,6 +78,10 @@ def test_planted_enhancers_are_validated(finished, tmp_path, creme):
     assert re.search(r"gene not among the loci +│ +1 │ +1 ", shown)
     assert re.search(r"outside the window +│ +2 │ +0 ", shown)
     assert re.search(r"all +│ +48 │ +5 │ +3 │ AUPRC │ 1\.000 \(1\.000 to 1\.000\)", shown)
+    # Two silencers beyond the window rank below every other pair.
+    assert "missing pairs of these loci scored lowest" in shown
+    assert re.search(r"all +│ +50 │ +5 │ +3 │ AUPRC │ 1\.000 ", shown)
+    assert "Warning: intervals over fewer than 20 genes are too narrow" in shown
     assert "no pair is regulated" in shown
     pairs = pd.read_csv(tmp_path / "pairs.csv", keep_default_na=False, na_values=[""])
     assert len(pairs) == 51

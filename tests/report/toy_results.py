@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -50,5 +51,5 @@ def results() -> dict[str, xr.Dataset]:
 @cache
 def categories() -> xr.DataArray:
     """Categories of the toy's contexts, by thresholds that put loci into several."""
-    thresholds = {"enhancing": 0.2, "neutral": 0.15, "silencing": -0.15}
+    thresholds: dict[str, Any] = {"enhancing": 0.2, "neutral": 0.15, "silencing": -0.15}
     return context_categories(results()["context_dependence"], **thresholds)

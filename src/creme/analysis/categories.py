@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,8 @@ def context_categories(
     enhancing: float = 0.95,
     neutral: float = 0.2,
     silencing: float = -0.5,
+    q_below: float | None = None,
+    evidence: xr.Dataset | None = None,
 ) -> xr.DataArray:
     """Category of each locus's context, by the context dependence test's effect.
 
@@ -31,6 +34,11 @@ def context_categories(
         Of the context dependence test.
     enhancing, neutral, silencing : float
         Enhancing above, neutral within plus and minus, silencing below; the paper's unless given.
+    q_below : float, optional
+        Enhancing and silencing contexts need a q-value below it as well. A neutral context is one
+        of a small effect, and needs none.
+    evidence : Dataset, optional
+        Of `creme.analysis.evidence.evidence`; of `dataset` unless given.
 
     Returns
     -------
@@ -52,13 +60,27 @@ def context_categories(
             f"categories overlap; silencing <= -neutral <= neutral <= enhancing is needed"
         )
     effect = dataset["effect"]
+    beyond = _beyond_chance(dataset, q_below, evidence)
     chosen = np.select(
-        [effect > enhancing, np.abs(effect) < neutral, effect < silencing], CONTEXTS, ""
+        [(effect > enhancing) & beyond, np.abs(effect) < neutral, (effect < silencing) & beyond],
+        CONTEXTS,
+        "",
     )
     return _text(effect, chosen, "category")
 
 
-def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) -> xr.DataArray:
+def cre_classes(
+    dataset: xr.Dataset,
+    *,
+    weak: float = 0.3,
+    strong: float = 0.5,
+    weak_silencer: float | None = None,
+    strong_silencer: float | None = None,
+    silencers_by: Literal["wild_type", "control"] = "wild_type",
+    q_below: float | None = None,
+    minimum_effect: float = 0.05,
+    evidence: xr.Dataset | None = None,
+) -> xr.DataArray:
     """Class of each tile, by the sufficiency test's effect.
 
     Parameters
@@ -68,6 +90,19 @@ def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) 
     weak, strong : float
         A weak enhancer has an effect above `weak` and below `strong`, a strong one `strong` and
         above; a weak silencer between -`strong` and below -`weak`, a strong one below -`strong`.
+    weak_silencer, strong_silencer : float, optional
+        Thresholds of silencers, without their sign, where they differ from those of enhancers.
+    silencers_by : {'wild_type', 'control'}
+        The effect that makes a silencer: (CRE-TSS-MUTANT - TSS-CONTROL) / WT, as for enhancers; or
+        by TSS-CONTROL, the share of the TSS's activity in random context that the tile takes away,
+        which is never below -1. The latter needs ``mutant`` and ``control``.
+    q_below : float, optional
+        A class needs a q-value below it as well, and an effect (by the wild type) of at least
+        `minimum_effect`, with either sign.
+    minimum_effect : float
+    evidence : Dataset, optional
+        Of `creme.analysis.evidence.evidence`, of these tiles and maybe others; of `dataset` unless
+        given, which then has to be whole: q-values depend on the tests beside.
 
     Returns
     -------
@@ -77,17 +112,54 @@ def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) 
     Notes
     -----
     Section "CRE Sufficiency Test", Analysis, and the legend of Figure 3d for the weak edges.
+    Silencers by control: the published tables of CREs (docs/published_results.md).
     """
-    if not 0 <= weak <= strong:
-        raise ConfigError(f"weak = {weak}, strong = {strong}: 0 <= weak <= strong is needed")
+    low = weak if weak_silencer is None else weak_silencer
+    high = strong if strong_silencer is None else strong_silencer
+    for edges in ((weak, strong), (low, high)):
+        if not 0 <= edges[0] <= edges[1]:
+            raise ConfigError(
+                f"weak = {edges[0]}, strong = {edges[1]}: 0 <= weak <= strong is needed"
+            )
     effect = dataset["effect"]
+    lost = effect if silencers_by == "wild_type" else _by_control(dataset)
+    beyond = _beyond_chance(dataset, q_below, evidence)
+    if q_below is not None:
+        beyond = beyond & (np.abs(effect) >= minimum_effect)
     conditions = [
         (effect > weak) & (effect >= strong),
         effect > weak,
-        (effect < -weak) & (effect >= -strong),
-        effect < -weak,
+        (lost < -low) & (lost >= -high),
+        lost < -low,
     ]
-    return _text(effect, np.select(conditions, CRE_CLASSES, ""), "cre_class")
+    classes = np.select([condition & beyond for condition in conditions], CRE_CLASSES, "")
+    return _text(effect, classes, "cre_class")
+
+
+def _by_control(dataset: xr.Dataset) -> xr.DataArray:
+    """What a tile changes as a share of TSS-CONTROL: of means over the replicates of both."""
+    mutant, control = (dataset[name].astype(np.float64) for name in ("mutant", "control"))
+    if "replicate" in mutant.dims:
+        used = mutant.notnull()
+        mutant = mutant.mean("replicate")
+        control = control.where(used).mean("replicate")
+    change = (mutant - control) / control.where(control > 0)
+    return change.transpose(*dataset["effect"].dims)
+
+
+def _beyond_chance(
+    dataset: xr.Dataset, q_below: float | None, evidence: xr.Dataset | None
+) -> xr.DataArray:
+    """Whether each effect has a q-value below; True for all without a limit."""
+    effect = dataset["effect"]
+    if q_below is None:
+        return xr.ones_like(effect, dtype=bool)
+    if evidence is None:
+        from creme.analysis.evidence import evidence as evidence_of
+
+        evidence = evidence_of(dataset)
+    _, q = xr.align(effect, evidence["q"], join="left", exclude={"replicate"})
+    return (q < q_below).transpose(*effect.dims)
 
 
 def kind_of(classes: xr.DataArray) -> xr.DataArray:

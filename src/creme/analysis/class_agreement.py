@@ -105,12 +105,15 @@ def _kappa(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.divide(observed - expected, beyond, out=np.full(len(n), np.nan), where=beyond > 0)
 
 
-def classes_of(test: str, effects: ArrayLike, **thresholds: float) -> tuple[Any, tuple[str, ...]]:
+def classes_of(test: str, effects: ArrayLike, **thresholds: Any) -> tuple[Any, tuple[str, ...]]:
     """Classes by the effects of a test, and their names; no names for a test without classes.
 
     ``context_dependence`` has categories of contexts, ``sufficiency`` classes of CREs; see
-    `creme.analysis.categories` for the thresholds.
+    `creme.analysis.categories` for the thresholds. Classes that need more than effects (silencers
+    by their control, q-values) have no names either: by effects alone they would be others.
     """
+    if thresholds.get("silencers_by", "wild_type") != "wild_type" or thresholds.get("q_below"):
+        return None, ()
     dataset = xr.Dataset({"effect": ("row", np.asarray(effects, dtype=np.float64))})
     if test == "context_dependence":
         return context_categories(dataset, **thresholds).values, CONTEXTS

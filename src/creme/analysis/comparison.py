@@ -10,7 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from creme.analysis.resampling import group_weights, interval
+from creme.analysis.resampling import FEW, group_weights, interval
 from creme.errors import ConfigError
 
 _ROUNDING = 1e-13
@@ -85,9 +85,10 @@ def correlation(
     Returns
     -------
     dict
-        ``correlation``, ``low``, ``high``, ``loci`` and ``n``; the interval is NaN for one locus,
-        and the correlation for constant values. Draws without a value, or of constant ones, are
-        left out of the interval.
+        ``correlation``, ``low``, ``high``, ``loci``, ``n`` and ``few``, whether there are fewer
+        loci than `creme.analysis.resampling.FEW`, so that the interval is too narrow; it is NaN for
+        one locus, and the correlation for constant values. Draws without a value, or of constant
+        ones, are left out of the interval.
 
     Notes
     -----
@@ -107,6 +108,7 @@ def correlation(
         "low": low,
         "high": high,
         "loci": len(names),
+        "few": len(names) < FEW,
         "n": len(table),
     }
 

@@ -7,14 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from creme.analysis.crispri_table import Pairs
+from creme.analysis.crispri_table import Pairs, called
 from creme.analysis.ranking import compare_scores, undefined
+from creme.analysis.resampling import FEW
 from creme.errors import ConfigError, listing
 from creme.genome.contigs import plain_contig
 from creme.seeds import derive
@@ -24,6 +25,7 @@ EDGES = (0, 10_000, 30_000, 100_000)
 """First distances of the evaluation's bins, bp; the last bin has no end."""
 BASELINE = "1/distance"
 TSS_GAP = 10_000
+_NO_GENE = "gene not among the loci"
 _WHY = {
     "": "",
     "empty": "no pair",
@@ -152,7 +154,7 @@ def place(pairs: Pairs, loci: SequenceOf[LocusWindow], tss_tile: int) -> pd.Data
 def _locate(pair: Any, candidates: list[LocusWindow], tss_tile: int) -> tuple[Any, ...]:
     unknown = (np.nan, np.nan, np.nan, np.nan)
     if not candidates:
-        return ("", *unknown, "gene not among the loci")
+        return ("", *unknown, _NO_GENE)
     on_contig = [w for w in candidates if plain_contig(w.contig) == plain_contig(pair.contig)]
     if not on_contig:
         return (candidates[0].name, *unknown, "gene on another contig")
@@ -165,7 +167,9 @@ def _locate(pair: Any, candidates: list[LocusWindow], tss_tile: int) -> tuple[An
     reason = ""
     if start < 0 or end > window.length:
         reason = "outside the window"
-    elif Tile(start, end).overlaps(Tile.centred(window.tss, tss_tile, window.length)):
+    elif start < end and Tile(start, end).overlaps(
+        Tile.centred(window.tss, tss_tile, window.length)
+    ):
         reason = "overlaps the TSS tile"
     return (window.name, start, end, distance, abs(window.position - pair.tss), reason)
 
@@ -311,6 +315,7 @@ def missing_counts(joined: pd.DataFrame) -> dict[str, tuple[int, int]]:
 def evaluate(
     joined: pd.DataFrame,
     *,
+    missing: Literal["left out", "lowest"] = "left out",
     by: str = "gene",
     edges: SequenceOf[int] = EDGES,
     confidence: float = 0.95,
@@ -325,7 +330,11 @@ def evaluate(
     Parameters
     ----------
     joined : DataFrame
-        Of `join`; pairs with a reason in ``missing`` are left out.
+        Of `join`.
+    missing : {'left out', 'lowest'}
+        Leave out the pairs with a reason in ``missing``; or score those lowest that have a valid
+        call and whose gene is among the loci, as the ENCODE benchmark does for the genes of a
+        predictor: a regulated element outside the window then counts as one that was not found.
     by : {'gene', 'element'}
         The groups that the bootstrap draws. Effects at a gene share its wild type, its promoter
         and whatever the model gets wrong there: genes are independent and their pairs are not.
@@ -340,13 +349,23 @@ def evaluate(
         For all distances and for each bin that has a pair, a row for each score (``necessity``,
         ``1/distance``) and metric, as `creme.analysis.ranking.compare_scores`; with ``distances``,
         ``pairs``, ``regulated``, ``genes``, ``prevalence`` (AUPRC of a random score),
-        and ``why``, why there is no value.
+        ``why``, why there is no value, and ``few``, whether so few groups were drawn (fewer than
+        `creme.analysis.resampling.FEW`) that the intervals are too narrow.
     """
+    if missing not in ("left out", "lowest"):
+        raise ConfigError(f"missing = {missing!r}: choose 'left out' or 'lowest'")
     if by not in ("gene", "element"):
         raise ConfigError(f"by = {by!r}: draw 'gene' or 'element'")
     if not edges or list(edges) != sorted(set(edges)) or edges[0] < 0:
         raise ConfigError(f"edges = {list(edges)}: ascending distances are needed, none negative")
     usable = joined[joined["missing"] == ""]
+    if missing == "lowest":
+        usable = joined[called(joined["missing"]) & (joined["missing"] != _NO_GENE)]
+        # Of several loci of a gene none was chosen: its pairs are drawn together all the same.
+        usable = usable.assign(
+            effect=usable["effect"].where(usable["missing"] == "", -np.inf),
+            locus=usable["locus"].where(usable["locus"] != "", usable["gene"]),
+        )
     separation = usable["distance"].abs()
     parts = [("all", usable)]
     for low, high in zip(edges, [*edges[1:], np.inf], strict=True):
@@ -358,12 +377,14 @@ def evaluate(
         element = part["contig"] + ":" + part["start"].astype(str) + "-" + part["end"].astype(str)
         scores = {
             "necessity": part["effect"].to_numpy(dtype=np.float64),
-            BASELINE: 1 / np.maximum(part["distance"].abs().to_numpy(dtype=np.float64), 1),
+            # A pair without a distance is the furthest.
+            BASELINE: 1 / np.maximum(separation[part.index].fillna(np.inf).to_numpy(float), 1),
         }
+        groups = part["locus"] if by == "gene" else element
         comparison = compare_scores(
             part["regulated"],
             scores,
-            part["locus"] if by == "gene" else element,
+            groups,
             confidence=confidence,
             resamples=resamples,
             seed=derive(seed, "crispri", by, name),
@@ -375,6 +396,7 @@ def evaluate(
             "genes": part["locus"].nunique(),
             "prevalence": part["regulated"].mean() if len(part) else np.nan,
             "why": _WHY[undefined(part["regulated"])],
+            "few": groups.nunique() < FEW,
         }
         tables.append(comparison.assign(**counts))
     return pd.concat(tables, ignore_index=True)

@@ -29,6 +29,10 @@ _COLUMNS = {
 }
 _REQUIRED = ("contig", "start", "end", "gene")
 _TRUE, _FALSE, _NONE = {"TRUE", "T", "1"}, {"FALSE", "F", "0"}, {"", "NA", "NAN", "."}
+_NO_CALL = "no call in the table"
+_NO_LENGTH = "element of no length in the table"
+_REPEATED, _CONTRADICTED = "repeated in the table", "contradicted in the table"
+_INVALID = "by the table: "
 _BUILDS = {"hg38": "hg38", "grch38": "hg38", "hg19": "hg19", "grch37": "hg19"}
 
 
@@ -77,8 +81,9 @@ def read_pairs(
     Returns
     -------
     Pairs
-        With every line of the cell type. ``missing`` is set for pairs without a call, for those
-        that the table itself marks as not valid, and for pairs that it repeats or contradicts.
+        With every line of the cell type. ``missing`` is set for pairs without a call, for elements
+        of no length, for pairs that the table itself marks as not valid, and for those that it
+        repeats or contradicts.
 
     Raises
     ------
@@ -97,12 +102,13 @@ def read_pairs(
     table = pd.DataFrame({"line": np.arange(len(raw)) + 2, "contig": columns["contig"]})
     for name in ("start", "end"):
         table[name] = _numbers(path, columns[name], name, whole=True).astype(np.int64)
-    wrong = np.flatnonzero((table["start"] < 0) | (table["start"] >= table["end"]))
+    wrong = np.flatnonzero((table["start"] < 0) | (table["start"] > table["end"]))
     if wrong.size:
         row = table.iloc[wrong[0]]
         raise ConfigError(
             f"{path}, line {row.line}: element [{row.start}, {row.end}) needs 0 <= start < end"
         )
+    no_length = table["start"] == table["end"]
     empty = pd.Series([""] * len(raw))
     for name in ("gene", "gene_id", "cell_type", "dataset"):
         table[name] = columns.get(name, empty)
@@ -111,12 +117,28 @@ def read_pairs(
         table[name] = _numbers(path, columns[name], name) if name in columns else nothing
     call = _calls(path, columns, table["effect_size"])
     table["regulated"] = call.fillna(0).astype(bool)
-    table["missing"] = np.where(call.isna(), "no call in the table", "")
+    table["missing"] = np.where(no_length, _NO_LENGTH, np.where(call.isna(), _NO_CALL, ""))
     if "valid" in columns:
         _mark_invalid(table, columns["valid"])
     table = _of_cell_type(path, table, cell_type)
     _mark_repeated(table)
     return Pairs(table, _build(path, build), str(path))
+
+
+def called(missing: pd.Series) -> pd.Series:
+    """Whether each pair has a valid call, by its reason: true too where only a value is missing.
+
+    Parameters
+    ----------
+    missing : Series of str
+        Of `Pairs`, or as `creme.analysis.crispri` completes it.
+
+    Returns
+    -------
+    Series of bool
+    """
+    by_table = missing.isin([_NO_CALL, _NO_LENGTH, _REPEATED, _CONTRADICTED])
+    return ~(by_table | missing.str.startswith(_INVALID))
 
 
 def _text(path: Path) -> pd.DataFrame:
@@ -207,7 +229,7 @@ def _mark_invalid(table: pd.DataFrame, valid: pd.Series) -> None:
     # A text gives the reason: "overlaps potential promoter".
     reason = valid.where(~upper.isin(_FALSE | _NONE), "not valid")
     wrong = ~upper.isin(_TRUE) & (table["missing"] == "")
-    table.loc[wrong, "missing"] = "by the table: " + reason[wrong]
+    table.loc[wrong, "missing"] = _INVALID + reason[wrong]
 
 
 def _of_cell_type(path: Path, table: pd.DataFrame, cell_type: str | None) -> pd.DataFrame:
@@ -230,8 +252,8 @@ def _mark_repeated(table: pd.DataFrame) -> None:
     calls = usable.groupby(["contig", "start", "end", "gene", "gene_id"], sort=False)["regulated"]
     repeats = calls.cumcount() > 0
     differing = calls.transform("nunique") > 1
-    table.loc[repeats.index[repeats], "missing"] = "repeated in the table"
-    table.loc[differing.index[differing], "missing"] = "contradicted in the table"
+    table.loc[repeats.index[repeats], "missing"] = _REPEATED
+    table.loc[differing.index[differing], "missing"] = _CONTRADICTED
 
 
 def _build(path: Path, requested: str | None) -> str:

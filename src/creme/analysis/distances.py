@@ -16,6 +16,7 @@ def distance_histogram(
     dataset: xr.Dataset,
     *,
     weak: float = 0.3,
+    classes: xr.DataArray | None = None,
     bin_width: int = 5000,
     signed: bool = False,
     **options: Any,
@@ -28,6 +29,8 @@ def distance_histogram(
         Of the sufficiency test.
     weak : float
         Enhancers have an effect above it, silencers one below its negative.
+    classes : DataArray of text, optional
+        Of `creme.analysis.categories.cre_classes`, which say what is counted, and not `weak`.
     bin_width : int
         Of distances, bp; bins are centred on its multiples.
     signed : bool
@@ -48,7 +51,9 @@ def distance_histogram(
     """
     if bin_width < 1:
         raise ConfigError(f"bin_width = {bin_width}: a bin has at least 1 bp")
-    kinds = kind_of(cre_classes(dataset, weak=weak, strong=np.inf))
+    if classes is None:
+        classes = cre_classes(dataset, weak=weak, strong=np.inf)
+    kinds = kind_of(classes)
     distance = dataset["distance"].broadcast_like(kinds)
     distance = distance if signed else abs(distance)
     defined = dataset["effect"].notnull()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import xarray as xr
@@ -13,6 +14,12 @@ from scipy.stats import t as student
 
 from creme.errors import ConfigError
 
+_COMPARED = {
+    "necessity": ("wild_type", "shuffled"),
+    "sufficiency": ("mutant", "control"),
+    "context_dependence": ("wild_type", "mutant"),
+}
+"""Two activities by test, whose difference is its effect: within a replicate where both have it."""
 _LEAST_SHARE = 1e-5
 """Variances below this share of their median count as that: a variance of 0 has no logarithm."""
 
@@ -71,7 +78,12 @@ def fit_prior(variances: NDArray[np.float64], df: float) -> Prior:
     return Prior(prior, float(np.exp(logs.mean() + digamma(prior / 2) - np.log(prior / 2))))
 
 
-def evidence(dataset: xr.Dataset, *, measure: str = "effect") -> xr.Dataset:
+def evidence(
+    dataset: xr.Dataset,
+    *,
+    measure: str = "effect",
+    scale: Literal["auto", "log", "measure"] = "auto",
+) -> xr.Dataset:
     """How likely effects as large as a test's are where the native bases do nothing.
 
     The null hypothesis is that the native bases of a tile (or of a context) are exchangeable with
@@ -89,18 +101,25 @@ def evidence(dataset: xr.Dataset, *, measure: str = "effect") -> xr.Dataset:
     dataset : Dataset
         Of necessity, sufficiency, context dependence, or another test with ``MEASURE_replicates``.
     measure : str
+    scale : {'auto', 'log', 'measure'}
+        Differences of logarithms of activities, on which the spread between shuffles depends least
+        on the activity (necessity: log WT - log SHUFFLE; sufficiency: log CRE-TSS-MUTANT - log
+        TSS-CONTROL within a background; context dependence: log WT - log MUTANT); or replicates of
+        the measure. By default logarithms for the tracks of these tests whose activities are all
+        above 0, and the measure elsewhere.
 
     Returns
     -------
     Dataset
         ``t``, ``p`` (two-sided) and ``q`` (Benjamini and Hochberg, over all effects of a track),
-        with the dimensions of the measure; ``prior_df`` and ``prior_variance``, (track,). NaN for
-        an effect that is NaN or has a single replicate.
+        with the dimensions of the measure; ``prior_df``, ``prior_variance`` and ``log``, whether
+        logarithms were compared, (track,). NaN for an effect that is NaN or has a single replicate.
 
     Raises
     ------
     ConfigError
-        If the Dataset has no replicates of the measure.
+        If the Dataset has no replicates of the measure; if logarithms are required of another test,
+        or of activities that are not above 0.
 
     Notes
     -----
@@ -114,6 +133,10 @@ def evidence(dataset: xr.Dataset, *, measure: str = "effect") -> xr.Dataset:
             f"test {dataset.attrs.get('test', '?')!r} has no {name}: evidence needs the replicates"
         )
     replicates = dataset[name]
+    logs = _log_differences(dataset, measure, scale)
+    if logs is not None:
+        taken = logs["positive"] if scale == "auto" else xr.ones_like(logs["positive"])
+        replicates = xr.where(taken, logs["difference"], replicates).transpose(*replicates.dims)
     used = replicates.notnull().sum("replicate")
     variance = replicates.var("replicate", ddof=1, skipna=True).where(used > 1)
     effect = replicates.mean("replicate", skipna=True)
@@ -122,9 +145,37 @@ def evidence(dataset: xr.Dataset, *, measure: str = "effect") -> xr.Dataset:
         tracks.append(
             _of_track(effect.isel(track=track), variance.isel(track=track), used.isel(track=track))
         )
-    return xr.concat(tracks, dim="track", coords="different", compat="equals").transpose(
+    tested = xr.concat(tracks, dim="track", coords="different", compat="equals").transpose(
         *(dim for dim in replicates.dims if dim != "replicate")
     )
+    log = np.zeros(dataset.sizes["track"], bool) if logs is None else taken.values
+    return tested.assign(log=("track", log))
+
+
+def _log_differences(dataset: xr.Dataset, measure: str, scale: str) -> xr.Dataset | None:
+    """``difference`` of logarithms of activities, of each replicate, and ``positive``, (track,).
+
+    The latter is whether all activities are above 0. None where the measure itself is to be taken.
+    """
+    pair = _COMPARED.get(str(dataset.attrs.get("test", "")))
+    if scale == "measure":
+        return None
+    if measure != "effect" or pair is None or not set(pair) <= set(dataset.data_vars):
+        if scale == "log":
+            raise ConfigError(
+                f"scale = 'log': of test {dataset.attrs.get('test', '?')!r} no two activities are "
+                f"known whose difference its {measure} is"
+            )
+        return None
+    activities = [dataset[name].astype(np.float64) for name in pair]
+    positive = xr.ones_like(dataset["track"], dtype=bool).drop_vars("track", errors="ignore")
+    for activity in activities:
+        rest = [dim for dim in activity.dims if dim != "track"]
+        positive = positive & ((activity > 0) | activity.isnull()).all(rest)
+    if scale == "log" and not positive.all():
+        raise ConfigError("scale = 'log': some activities are not above 0; take scale = 'auto'")
+    above, below = (np.log(activity.where(activity > 0)) for activity in activities)
+    return xr.Dataset({"difference": above - below, "positive": positive})
 
 
 def _of_track(effect: xr.DataArray, variance: xr.DataArray, used: xr.DataArray) -> xr.Dataset:

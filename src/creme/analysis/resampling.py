@@ -1,14 +1,17 @@
-"""Draws of whole groups with replacement, as weights of their members."""
+"""Draws with replacement of whole groups, and of backgrounds that tiles share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from creme.errors import ConfigError
 
+FEW = 20
+"""Fewer groups than this give intervals that are too narrow, however many draws are made."""
 _AT_ONCE = 100
 
 
@@ -59,3 +62,75 @@ def interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
     tail = (1 - confidence) / 2 * 100
     low, high = np.percentile(values, [tail, 100 - tail])
     return float(low), float(high)
+
+
+def shared_interval(
+    replicates: xr.DataArray,
+    statistic: Callable[[xr.DataArray], xr.DataArray],
+    *,
+    dim: str = "replicate",
+    jointly: bool = True,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> xr.Dataset:
+    """A statistic of a locus's tiles, with an interval over the backgrounds that they share.
+
+    The k-th background is the same for all tiles of a locus, so that their effects err together. A
+    draw takes backgrounds with replacement, the same for every tile; effects are the means over
+    those, and the statistic is that of these effects.
+
+    Parameters
+    ----------
+    replicates : DataArray
+        Effects of each replicate, with `dim`; NaN where a tile was not measured.
+    statistic : callable
+        Of the effects, without `dim` and maybe with a dimension ``draw``, which it keeps: for
+        example ``lambda effects: effects.mean("tile")``, or
+        ``lambda effects: (effects > 0.3).sum("tile")``.
+    dim : str
+    jointly : bool
+        False for replicates that are drawn anew for each tile (``backgrounds_of = "tile"``, and
+        necessity, whose shuffles are a tile's own).
+    confidence : float
+    resamples, seed : int
+
+    Returns
+    -------
+    Dataset
+        ``value``, of all replicates; ``low`` and ``high``, percentiles of the draws, NaN for one
+        replicate.
+
+    Raises
+    ------
+    ConfigError
+        If the replicates lack the dimension, or the confidence is no share.
+
+    Notes
+    -----
+    Draws of R replicates spread by sqrt((R - 1) / R) of what R new ones would. They are stretched
+    about the value to make up for it.
+    """
+    if dim not in replicates.dims:
+        raise ConfigError(f"the values have no dimension {dim!r}: theirs are {replicates.dims}")
+    if not 0 < confidence < 1:
+        raise ConfigError(f"confidence = {confidence}: it lies between 0 and 1")
+    value = statistic(replicates.mean(dim))
+    n = replicates.sizes[dim]
+    if n < 2:
+        return xr.Dataset({"value": value, "low": value * np.nan, "high": value * np.nan})
+    moved = replicates.transpose(..., dim)
+    numbers = moved.values.astype(np.float64)
+    shape = (resamples,) if jointly else (*numbers.shape[:-1], resamples)
+    times = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=shape)
+    product = "...k,dk->...d" if jointly else "...k,...dk->...d"
+    measured = np.isfinite(numbers)
+    total = np.einsum(product, np.where(measured, numbers, 0), times)
+    count = np.einsum(product, measured.astype(np.float64), times)
+    effects = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    like = moved.isel({dim: 0}, drop=True)
+    drawn = like.expand_dims(draw=resamples, axis=-1).copy(data=effects)
+    spread = (statistic(drawn) - value) * np.sqrt(n / (n - 1))
+    tail = (1 - confidence) / 2
+    low, high = (spread.quantile(q, "draw").drop_vars("quantile") for q in (tail, 1 - tail))
+    return xr.Dataset({"value": value, "low": value + low, "high": value + high})

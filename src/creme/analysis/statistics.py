@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from creme.analysis.categories import texts
+from creme.analysis.resampling import FEW
 from creme.errors import ConfigError
 
 
@@ -38,7 +39,8 @@ def mean_over(
     Dataset
         ``mean``; ``se``, the standard deviation of the mean (the paper's bands); ``low`` and
         ``high``, percentiles of the means of `resamples` draws with replacement; ``n``, the number
-        of values. With a single value, only ``mean`` and ``n`` are defined.
+        of values, and ``few``, whether they are fewer than `creme.analysis.resampling.FEW`, so that
+        the interval is too narrow. With a single value, only ``mean`` and ``n`` are defined.
 
     Raises
     ------
@@ -68,6 +70,7 @@ def mean_over(
         "low": np.where(n > 1, low, np.nan),
         "high": np.where(n > 1, high, np.nan),
         "n": n,
+        "few": n < FEW,
     }
     coords = {name: c for name, c in values.coords.items() if dim not in c.dims}
     return xr.Dataset({name: (rest, array) for name, array in columns.items()}, coords)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -38,6 +38,23 @@ class Classes(Parameters):
 
     weak: float = Field(0.3, ge=0, description="weak CREs have an effect above, or below minus")
     strong: float = Field(0.5, ge=0, description="strong ones")
+    weak_silencer: float | None = Field(
+        None, ge=0, description="weak silencers have an effect below minus; `weak` unless given"
+    )
+    strong_silencer: float | None = Field(
+        None, ge=0, description="strong silencers; `strong` unless given"
+    )
+    silencers_by: Literal["wild_type", "control"] = Field(
+        "wild_type",
+        description="silencers lose a share of the wild type, or of the TSS tile's activity in "
+        "random context",
+    )
+    q_below: float | None = Field(
+        None, gt=0, le=1, description="CREs have a q-value below, if given; see docs/trust.md"
+    )
+    minimum_effect: float = Field(
+        0.05, ge=0, description="and an effect of at least plus or minus this"
+    )
     additive: float = Field(
         0.3, ge=0, description="mean squared error above which a set of tiles is not additive"
     )
@@ -46,4 +63,28 @@ class Classes(Parameters):
     def _ordered(self) -> Self:
         if self.weak > self.strong:
             raise ValueError(f"weak = {self.weak} is above strong = {self.strong}")
+        weak, strong = self.silencers
+        if weak > strong:
+            raise ValueError(f"weak_silencer = {weak} is above strong_silencer = {strong}")
         return self
+
+    @property
+    def silencers(self) -> tuple[float, float]:
+        """The thresholds of weak and of strong silencers, without their sign."""
+        return (
+            self.weak if self.weak_silencer is None else self.weak_silencer,
+            self.strong if self.strong_silencer is None else self.strong_silencer,
+        )
+
+    def of_tiles(self) -> dict[str, Any]:
+        """The fields that class tiles, as `creme.analysis.categories.cre_classes` takes them.
+
+        Those at their defaults are left out but for `weak` and `strong`, so that the identity of a
+        study without them is what it was.
+        """
+        fields = type(self).model_fields
+        changed = {n: v for n, v in self.configuration().items() if v != fields[n].default}
+        if self.q_below is None:
+            changed.pop("minimum_effect", None)
+        changed.pop("additive", None)
+        return {**changed, "weak": self.weak, "strong": self.strong}

@@ -153,11 +153,11 @@ class _AgreementTables:
         from creme.seeds import derive
 
         for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
-            (in_a, names), (in_b, _) = (
+            (in_a, names), (in_b, others) = (
                 classes_of(test, part[side], **_thresholds(test, view))
                 for side, view in zip("ab", views, strict=True)
             )
-            if not names:
+            if not (names and others):
                 return
             seed = derive(
                 self._options["seed"], "agreement", "classes", title, str(of_a), str(of_b)
@@ -229,13 +229,13 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _thresholds(test: str, view: ResultsView) -> dict[str, float]:
+def _thresholds(test: str, view: ResultsView) -> dict[str, Any]:
     categories, classes = view.limits
     if test == "context_dependence":
         names = ("enhancing", "neutral", "silencing")
         return {name: getattr(categories, name) for name in names}
     if test == "sufficiency":
-        return {"weak": classes.weak, "strong": classes.strong}
+        return classes.of_tiles()
     return {}
 
 

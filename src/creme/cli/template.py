@@ -95,6 +95,8 @@ silencing = -0.5
 [classes]                       # by the sufficiency test's effect
 weak = 0.3
 strong = 0.5
+# silencers_by = "control"      # a silencer's share of the control, and not of the wild type
+# q_below = 0.05                # only effects beyond the noise of the shuffles (docs/trust.md)
 additive = 0.3                  # mean squared error above which a set of tiles is not additive
 
 [common]                        # parameters of every test, unless its own table has them

@@ -61,6 +61,7 @@ def crispri(
         windows,
     )
     from creme.analysis.crispri_table import read_pairs
+    from creme.analysis.resampling import FEW
     from creme.cli.show import warn_if_outdated
     from creme.cli.terminal import out
     from creme.study.view import open_results
@@ -82,9 +83,18 @@ def crispri(
     _write_pairs(export, list(joined.values()))
     if all((part["missing"] != "").all() for part in joined.values()):
         raise ConfigError(f"no pair of {table} is measured in {results}; the reasons stand above")
+    few = False
     for name, part in joined.items():
         scored = evaluate(part, by=by, edges=edges, resamples=resamples, seed=seed)
-        _print_scores(scored, name, by, resamples)
+        _print_scores(scored, name, by)
+        whole = evaluate(part, missing="lowest", by=by, edges=edges, resamples=resamples, seed=seed)
+        if whole["pairs"].max() > scored["pairs"].max():
+            _print_scores(whole, f"{name}, missing pairs of these loci scored lowest", by)
+        few = few or bool(scored["few"].any())
+    if few:
+        out.print(
+            f"Warning: intervals over fewer than {FEW} {by}s are too narrow.", highlight=False
+        )
     out.print(f"Wrote the pairs, joined and missing, to {export}", highlight=False)
 
 
@@ -173,7 +183,7 @@ def _print_missing(joined: dict[str, pd.DataFrame]) -> None:
         out.print(table(["pairs", "n", "regulated"], rows, title=title))
 
 
-def _print_scores(scored: pd.DataFrame, track: str, by: str, resamples: int) -> None:
+def _print_scores(scored: pd.DataFrame, track: str, by: str) -> None:
     from creme.analysis.crispri import BASELINE
     from creme.cli.terminal import out, table
 

@@ -195,7 +195,7 @@ def cre_class_features(dataset: xr.Dataset, thresholds: Classes) -> pd.DataFrame
     )
     if not has_tiles:
         return pd.DataFrame(columns=[*KEYS, "cre_class"])
-    classes = cre_classes(dataset, weak=thresholds.weak, strong=thresholds.strong)
+    classes = cre_classes(dataset, **thresholds.of_tiles())
     part = dataset[[]].assign(cre_class=classes).reset_coords()
     part = part[["cre_class", "genomic_start", "genomic_end"]]
     frame = part.to_dataframe().reset_index().dropna(subset=["genomic_start"])

@@ -29,9 +29,10 @@ _AS_N = bytes.maketrans(_AMBIGUOUS + _AMBIGUOUS.lower(), b"N" * 2 * len(_AMBIGUO
 class Genome:
     """A FASTA file, read in place.
 
-    Plain files and files of bgzip (with biopython) are read where they are. A file of gzip cannot
-    be, so it is decompressed once into the cache folder (``$CREME_CACHE_DIR``, else the user's
-    cache of the platform). An index ``.fai`` (and ``.gzi``) beside the file is used where it is
+    Plain files are read where they are, and so are files of bgzip where biopython (extra ``bgzip``)
+    is installed. A file of gzip cannot be, so it is decompressed once into the cache folder
+    (``$CREME_CACHE_DIR``, else the user's cache of the platform), as one of bgzip is without
+    biopython. An index ``.fai`` (and ``.gzi``) beside the file is used where it is
     not older than the file; any other is made in the cache folder. Nothing is ever written beside
     the file.
 

@@ -40,12 +40,11 @@ class IndexedFasta:
         kind = compression(path)
         _require_fasta(path)
         notes = []
-        if kind == "bgzip" and path.suffix.lower() in _SUFFIXES[:2]:
-            _require_biopython(path)
+        if kind == "bgzip" and path.suffix.lower() in _SUFFIXES[:2] and _has_biopython():
             fasta = path
         elif kind != "none":
             (fasta,) = cached(path, (".fa",), lambda target: decompress(path, target))
-            notes.append(f"{path} is compressed by gzip; its decompressed copy is {fasta}")
+            notes.append(f"{path} is compressed by {kind}; its decompressed copy is {fasta}")
             kind = "none"
         else:
             if path.suffix.lower() in _SUFFIXES:
@@ -262,11 +261,10 @@ def _require_fasta(path: Path) -> None:
             return
 
 
-def _require_biopython(path: Path) -> None:
+def _has_biopython() -> bool:
+    """Whether bgzip can be read in place."""
     try:
         from Bio import bgzf  # noqa: F401
     except ImportError:
-        raise GenomeError(
-            f"{path} is compressed by bgzip, which needs biopython to be read: run 'pip install "
-            f"creme-toolkit[bgzip]', or decompress it with 'bgzip -d'"
-        ) from None
+        return False
+    return True

@@ -61,7 +61,9 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     cre_classes.csv         the tiles with a class: locus, category, tile_start, tile_end,
                             genomic_start, genomic_end, distance, effect, effect_se, cre_class
     distance_curve.csv      category, kind, track, distance, mean, se, low, high, n
-    interactions.csv        locus, category, search, track, mse, difference, interaction
+    interactions.csv        locus, category, search, track, mse, difference, interaction; and
+                            mse_, difference_ and interaction_multiplicative,
+                            interaction_additive, explained_by
     saturation.csv          locus, category, tile_start, search, track, plateau, half, ...
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile

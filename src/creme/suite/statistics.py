@@ -40,7 +40,8 @@ def averaged(
     Returns
     -------
     xarray.Dataset
-        ``name`` (mean over replicates), ``name_std`` (ddof 1), ``name_se`` (of the mean) and
+        ``name`` (mean over replicates), ``name_std`` (ddof 1), ``name_se`` (of the mean: the
+        Monte-Carlo error, which more replicates lower, and no evidence; see docs/trust.md) and
         ``name_replicates``. With a single replicate std and se are NaN.
     """
     replicates = xr.DataArray(values, dims=dims)

@@ -161,8 +161,8 @@ class _Agreement:
             classes_of(test, part[side], **_limits(test, each))
             for side, each in zip("ab", of, strict=True)
         ]
-        (in_a, names), (in_b, _) = both
-        if not names:
+        (in_a, names), (in_b, others) = both
+        if not (names and others):
             return
         seed = derive(0, "agreement", "classes", test, str(track))
         agreement = class_agreement(in_a, in_b, part["locus"], names, seed=seed, **_DRAWS)
@@ -268,13 +268,13 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
 
 
-def _limits(test: str, results: PageResults) -> dict[str, float]:
+def _limits(test: str, results: PageResults) -> dict[str, Any]:
     categories, classes = results.view.limits
     if test == "context_dependence":
         names = ("enhancing", "neutral", "silencing")
         return {key: getattr(categories, key) for key in names}
     if test == "sufficiency":
-        return {"weak": classes.weak, "strong": classes.strong}
+        return classes.of_tiles()
     return {}
 
 

@@ -179,18 +179,21 @@ def _genes(results: PageResults, one: xr.Dataset) -> list[TSS]:
 
 
 def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]:
-    weak = results.view.limits[1].weak
+    limits = results.view.limits[1]
     there = np.isfinite(sufficiency["effect"].values)
     if not there.any():
         return
     lengths = (sufficiency["tile_end"] - sufficiency["tile_start"]).values
-    histogram = distance_histogram(sufficiency, weak=weak, bin_width=int(np.nanmax(lengths)), **FEW)
+    width = int(np.nanmax(lengths))
+    histogram = distance_histogram(sufficiency, classes=_classes(results), bin_width=width, **FEW)
+    by_control = ", as a share of the control" if limits.silencers_by == "control" else ""
+    beyond = "" if limits.q_below is None else f", both with q below {limits.q_below:g}"
     yield PageFigure(
         "Tiles",
         "Where CREs lie",
         "Figure 3d",
-        f"Tiles that are enhancers (sufficiency above {weak:g}) and silencers (below "
-        f"{MINUS}{weak:g}), by their distance from the TSS.",
+        f"Tiles that are enhancers (sufficiency above {limits.weak:g}) and silencers (below "
+        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the TSS.",
         report.distance_bars(histogram, track=results.view.track),
     )
 
@@ -226,11 +229,7 @@ def _kind_of_tiles(results: PageResults, dataset: xr.Dataset) -> xr.DataArray:
     """``enhancer`` or ``silencer`` by sufficiency, (locus, tile); empty where unknown."""
     kinds = np.full((dataset.sizes["locus"], dataset.sizes["tile"]), "", dtype=object)
     if "sufficiency" in results.labels:
-        limits = results.view.limits[1]
-        effects = results.deciding("sufficiency")[["effect"]]
-        classes = kind_of(cre_classes(effects, weak=limits.weak, strong=limits.strong)).isel(
-            track=0
-        )
+        classes = kind_of(_classes(results)).isel(track=0)
         of = {
             (str(locus), int(start)): str(kind)
             for locus, starts, row in zip(
@@ -246,6 +245,12 @@ def _kind_of_tiles(results: PageResults, dataset: xr.Dataset) -> xr.DataArray:
                 if np.isfinite(start):
                     kinds[row, column] = of.get((str(locus), int(start)), "")
     return xr.DataArray(kinds, dims=("locus", "tile"))
+
+
+def _classes(results: PageResults) -> xr.DataArray:
+    """Class of each tile of the deciding track, by the thresholds of the results."""
+    dataset = results.open("sufficiency").sel(track=[results.view.track]).load()
+    return cre_classes(dataset, **results.view.limits[1].of_tiles())
 
 
 def _starts(values: xr.DataArray) -> np.ndarray:

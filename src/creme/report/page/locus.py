@@ -97,6 +97,8 @@ def _open(results: PageResults, test: str) -> xr.Dataset:
     opened = results.open(test)
     measures = [f"{name}{end}" for name in _MEASURED for end in ("", *_SPREAD)]
     taken = {*_OF_LOCUS, *_TAKEN[test], *measures}
+    if test == "sufficiency" and results.view.limits[1].silencers_by == "control":
+        taken |= {"control", "mutant"}
     return opened.drop_vars([name for name in opened.variables if name not in taken])
 
 
@@ -104,7 +106,8 @@ def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
     """With what analyses say of each locus."""
     limits = results.view.limits[1]
     if test == "sufficiency":
-        classes = cre_classes(part, weak=limits.weak, strong=limits.strong)
+        evidence = None if limits.q_below is None else results.evidence
+        classes = cre_classes(part, **limits.of_tiles(), evidence=evidence)
         return part.assign(cre_class=classes)
     if test == "higher_order":
         comparison = additive_comparison(part, threshold=limits.additive)

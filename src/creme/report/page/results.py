@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from creme import registry
+from creme.analysis.evidence import evidence
 from creme.errors import PluginError, ResultsError
 from creme.report.page.genes import Neighbours
 from creme.results.view import ResultsView
@@ -90,6 +91,11 @@ class PageResults:
         """A test's Dataset of the deciding track, without what figures do not use."""
         opened = self.open(test, (*HEAVY, *REPLICATES))
         return opened.sel(track=[self.view.track]).load()
+
+    @cached_property
+    def evidence(self) -> xr.Dataset:
+        """Evidence of the effects of all tiles by sufficiency."""
+        return evidence(self.open("sufficiency").load())
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A table of a study, if it is there."""

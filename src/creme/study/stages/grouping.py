@@ -52,5 +52,5 @@ def category_by_locus(categories: dict[str, list[str]]) -> dict[str, str]:
 
 def class_of_tiles(dataset: xr.Dataset, thresholds: Classes, track: str) -> xr.DataArray:
     """Class of each tile, (locus, tile), by the sufficiency test's effect."""
-    classes = cre_classes(dataset, weak=thresholds.weak, strong=thresholds.strong)
+    classes = cre_classes(dataset, **thresholds.of_tiles())
     return classes.sel(track=track, drop=True)

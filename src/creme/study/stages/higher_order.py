@@ -9,6 +9,10 @@ from creme.study.forecast.bounds import higher_order
 from creme.study.stages.stage import SearchForecast, Stage, StageData
 from creme.study.stages.tables import categories_of, statistics, tidy_rows
 
+_BY_SET = (
+    *("mse", "difference", "interaction", "mse_multiplicative", "difference_multiplicative"),
+    *("interaction_additive", "interaction_multiplicative", "explained_by"),
+)
 AT_MOST = "searches: at most, each track and direction going its own way"
 
 
@@ -18,7 +22,7 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     traces = dataset.assign(additive=comparison["additive"])
     names = ("wild_type", *statistics("fold_change"), "additive", "initial")
     frame = tidy_rows(traces, data, names)
-    by = comparison[["mse", "difference", "interaction"]]
+    by = comparison[list(_BY_SET)]
     sets = by.drop_vars([n for n in by.coords if n not in ("locus", "search", "track")])
     table = sets.to_dataframe(dim_order=["locus", "search", "track"]).reset_index()
     table.insert(1, "category", categories_of(table["locus"], data.categories or {}))

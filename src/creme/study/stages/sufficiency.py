@@ -46,7 +46,5 @@ SUFFICIENCY = Stage(
         "tables/cre_classes.csv", ("locus", "category", "tile_start", "tile_end", "cre_class")
     ),
     outcome=StageOutcome("classes", {}, _counts),
-    thresholds=lambda study: {
-        "classes": {"weak": study.classes.weak, "strong": study.classes.strong}
-    },
+    thresholds=lambda study: {"classes": study.classes.of_tiles()},
 )
