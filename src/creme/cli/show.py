@@ -86,6 +86,8 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
 
 
 def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
+    from creme.results.gaps import gap_sentence
+
     title = shown.title if label == shown.test else f"{shown.title} ({label})"
     out.print(f"{title}: {shown.summary}" if shown.summary else title, highlight=False)
     columns, rows = strongest(dataset, shown, top)
@@ -93,6 +95,8 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
     out.print(
         table(columns, rows, title=f"{label}: {'in order' if in_order else 'strongest first'}")
     )
+    if sentence := gap_sentence(dataset):
+        out.print(f"{label}: {sentence}.", highlight=False)
 
 
 def warn_if_outdated(view: ResultsView) -> None:

@@ -21,6 +21,7 @@ from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
+from creme.results.gaps import without_bases
 
 
 def figures(results: PageResults) -> Iterator[PageFigure]:
@@ -159,13 +160,16 @@ def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         report.tile_map(
             necessity, sufficiency, locus=name, track=results.view.track, genes=genes[name], ax=ax
         )
+    shown = (part.sel(locus=chosen) for part in (necessity, sufficiency))
+    lost = any(without_bases(part) is not None for part in shown)
+    hatched = "Hatched: tiles that were not measured, for lack of bases. " if lost else ""
     arrows = "Arrows: TSSs around, the locus's own gene in bold. " if any(genes.values()) else ""
     yield PageFigure(
         "Tiles",
         "Tiles along the sequence",
         "Figure 3a",
         "Of each context the locus whose strongest tile is most necessary. Error bars are standard "
-        f"errors over replicates. {arrows}Every locus has such a map below, to zoom into.",
+        f"errors over replicates. {arrows}{hatched}Every locus has such a map below, to zoom into.",
         figure,
     )
 
