@@ -122,7 +122,7 @@ def test_the_map_hatches_and_names_them_in_a_browser(report, visit, study):
             assert page.locator(f'.map rect[data-test="{test}"][data-tile="{k}"]').count() == 0
     assert "Hatched tiles were not measured" in page.locator("#map-keys").inner_text()
     facts = page.locator(".locus dl").inner_text()
-    assert "2 tiles: +2 kb, +3 kb" in facts
+    assert "2 tiles of 1,000 bp: +2 kb, +3 kb" in facts
     assert "% of the window" in facts
     box = page.locator('.map rect[data-lost="necessity"]').first.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

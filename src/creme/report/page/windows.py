@@ -33,14 +33,17 @@ class _Window:
         bp past the contig's ends, upstream and downstream of the TSS.
     n : float or None
         Share of N, padding among it; None where the results do not say it.
-    lost : dict
-        Tiles, by start, end and distance, with the labels of the tests that have not measured them.
+    covered : float
+        bp of tiles that `n` is the share of, where it is that of tiles.
+    lost : set
+        Start, end and distance of each tile that a test has not measured.
     """
 
     length: int
     padding: tuple[int, int]
     n: float | None = None
-    lost: dict[_Tile, list[str]] = field(default_factory=dict)
+    covered: float = 0.0
+    lost: set[_Tile] = field(default_factory=set)
 
     @property
     def padded(self) -> float:
@@ -67,11 +70,11 @@ class Windows:
                 continue
             dataset = results.view.open(label)
             if {"padding_left", "padding_right", "start", "end"} <= set(dataset.coords):
-                self._add(label, dataset)
+                self._add(dataset)
         if not self._of_tiles:
             self._read_selection(results)
 
-    def _add(self, label: str, dataset: xr.Dataset) -> None:
+    def _add(self, dataset: xr.Dataset) -> None:
         if "source" in dataset.coords:  # its units are pairs of loci
             return
         names = [str(one) for one in dataset["locus"].values]
@@ -90,13 +93,14 @@ class Windows:
         for row, locus in enumerate(names):
             window = self._windows[locus]
             start, end, distance = (values[row] for values in places)
-            if self._of_tiles and window.n is None:
-                there = np.isfinite(shares[row])
-                size = (end - start)[there]
-                window.n = float((size * (1 - shares[row][there])).sum() / size.sum())
+            there = np.isfinite(shares[row])
+            size = (end - start)[there]
+            # Of several tests, the one whose tiles cover most of the window.
+            if self._of_tiles and size.sum() > window.covered:
+                window.covered = float(size.sum())
+                window.n = float((size * (1 - shares[row][there])).sum() / window.covered)
             for k in [] if lost is None else np.flatnonzero(lost.values[row]):
-                tile = (int(start[k]), int(end[k]), int(distance[k]))
-                window.lost.setdefault(tile, []).append(label)
+                window.lost.add((int(start[k]), int(end[k]), int(distance[k])))
 
     def _read_selection(self, results: PageResults) -> None:
         """The share of N that a study's first stage has recorded."""
@@ -118,7 +122,8 @@ class Windows:
         window = self._windows.get(locus)
         if window is None or window.whole:
             return {}
-        lost = [[distance, tests] for (_, _, distance), tests in sorted(window.lost.items())]
+        tiles = sorted(window.lost, key=lambda tile: (tile[0] - tile[1], tile[0]))
+        lost = [[distance, end - start] for start, end, distance in tiles]
         data: Data = {"length": window.length, "padding": list(window.padding), "lost": lost}
         return {"window": {**data, "n": window.n, "of_tiles": self._of_tiles}}
 

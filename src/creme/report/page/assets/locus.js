@@ -43,8 +43,16 @@ function locusSection(locus, { previous, next, close }) {
     const sides = ["upstream", "downstream"].flatMap((side, k) => (of.padding[k] ? [`${grouped(of.padding[k])} bp ${side}`] : []));
     if (sides.length) rows.push(["past the contig's end", `${percent((of.padding[0] + of.padding[1]) / of.length)} of the window, ${sides.join(", ")}`]);
     if (of.n) rows.push(["N", `${percent(of.n)} of the ${of.of_tiles ? "tiles" : "window"}`]);
-    if (of.lost.length) rows.push(["not measured, for lack of bases", `${of.lost.length} ${of.lost.length === 1 ? "tile" : "tiles"}: ${of.lost.map(([distance]) => offset(distance)).join(", ")}`]);
+    if (of.lost.length) rows.push(["not measured, for lack of bases", lostTiles(of.lost)]);
     return rows;
+  }
+
+  // Tests may have tiles of several lengths.
+  function lostTiles(tiles) {
+    return [...new Set(tiles.map(([, bp]) => bp))].map((bp) => {
+      const at = tiles.filter((tile) => tile[1] === bp).map(([distance]) => offset(distance));
+      return `${at.length} ${at.length === 1 ? "tile" : "tiles"} of ${grouped(bp)} bp: ${at.join(", ")}`;
+    }).join("; ");
   }
 
   const lostTests = (k) => ["necessity", "sufficiency"].filter((test) => measured()[test] && (measured()[test].lost || []).includes(k));
