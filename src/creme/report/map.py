@@ -14,12 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import ScaledTranslation
 
+from creme.analysis.noise import within_noise
 from creme.errors import ConfigError, CremeWarning, listing
 from creme.genome.contigs import plain_contig
 from creme.genome.records import TSS
 from creme.report.marks import legend, name, note, size_of, text_width, zero
 from creme.report.select import kilobases, only
-from creme.report.style import BLACK, PALETTE, SMALL, axes_of, styled
+from creme.report.style import BLACK, GREY, PALETTE, SMALL, axes_of, styled
 from creme.results.gaps import without_bases
 
 _ROWS = 4
@@ -66,11 +67,11 @@ def tile_map(
     Notes
     -----
     The 5' end of the gene is at the left, on both strands. Error bars are standard errors over
-    replicates. Tiles that were not measured for lack of bases are hatched. Figure 3a is the scheme
-    of this.
+    replicates. Bars of effects within noise (`creme.analysis.noise`) are grey. Tiles that were not
+    measured for lack of bases are hatched. Figure 3a is the scheme of this.
     """
     tests = {
-        test: only(dataset, locus=locus, track=track)
+        test: only(_with_noise(dataset), locus=locus, track=track)
         for test, dataset in (("necessity", necessity), ("sufficiency", sufficiency))
         if dataset is not None
     }
@@ -81,7 +82,7 @@ def tile_map(
     ax.set_ylabel("effect of the tile")
     entries: list[tuple[str, Artist]] = []
     ends: list[float] = []
-    hatched = False
+    hatched = greyed = False
     for place, (test, part) in enumerate(tests.items()):
         effect = part["effect"].values.astype(float)
         there = np.isfinite(effect)
@@ -97,7 +98,12 @@ def tile_map(
             hatched = True
         if not there.any():
             continue
-        ax.bar(at[there], effect[there], width[there], color=PALETTE[test], linewidth=0, zorder=2)
+        colours = [PALETTE[test]] * int(there.sum())
+        if "noise" in part:
+            noise = part["noise"].values[there].astype(bool)
+            colours = [GREY if one else PALETTE[test] for one in noise]
+            greyed |= bool(noise.any())
+        ax.bar(at[there], effect[there], width[there], color=colours, linewidth=0, zorder=2)
         if "effect_se" in part and np.isfinite(part["effect_se"].values).any():
             spread = part["effect_se"].values.astype(float)[there]
             ax.errorbar(
@@ -114,11 +120,18 @@ def tile_map(
         return ax
     zero(ax)
     zero(ax, across=False)
+    if greyed:
+        entries.append(("within noise", Patch(color=GREY)))
     if hatched:
         entries.append(("no bases", Patch(**_HATCH)))
     legend(ax, entries, loc="best", handlelength=0.8, handleheight=0.7)
     _draw_genes(ax, next(iter(tests.values())), genes)
     return ax
+
+
+def _with_noise(dataset: xr.Dataset) -> xr.Dataset:
+    noise = within_noise(dataset)
+    return dataset if noise is None else dataset.assign(noise=noise)
 
 
 _HATCH: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.7", "hatch": "/////", "linewidth": 0}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creme.tiling import MIN_BASES
+
 if TYPE_CHECKING:
     import xarray as xr
 
@@ -29,13 +31,10 @@ def without_bases(dataset: xr.Dataset) -> xr.DataArray | None:
     DataArray of bool, (locus, tile), or None
         False where a locus has fewer tiles than others. None where every tile was measured.
     """
-    from creme.suite.tiled import TiledTest
-
     if SHARE not in dataset.data_vars:
         return None
     # The default is no part of a configuration.
-    default = TiledTest.model_fields["min_bases"].default
-    least = json.loads(dataset.attrs.get("configuration", "{}")).get("min_bases", default)
+    least = json.loads(dataset.attrs.get("configuration", "{}")).get("min_bases", MIN_BASES)
     lost = dataset[SHARE] < least
     return lost if bool(lost.any()) else None
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
+from creme.analysis.noise import q_values
 from creme.analysis.normalise import fold_change
 from creme.report.page.encode import Data, numbers
 from creme.report.page.locus_measures import LocusMeasures
@@ -71,6 +72,11 @@ def each_locus(
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
     }
+    q_of = {
+        test: q_values(opened[test].sel(track=tracks))
+        for test in ("necessity", "sufficiency")
+        if test in opened
+    }
     swaps = Swaps(results, tracks)
     fits = Fits(results)
     records = results.view.loci.to_dict("records")
@@ -80,7 +86,10 @@ def each_locus(
         for test, data in opened.items():
             wanted = [r["locus"] for r in block if r["locus"] in rows[test]]
             if wanted:
-                part = data.isel(locus=[rows[test][name] for name in wanted]).load()
+                places_of = [rows[test][name] for name in wanted]
+                part = data.isel(locus=places_of).sel(track=tracks).load()
+                if (q := q_of.get(test)) is not None:
+                    part = part.assign(q=q.isel(locus=places_of))
                 lost = without_bases(part)
                 if lost is not None:
                     part = part.assign(without_bases=lost)
@@ -251,6 +260,8 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
         if test in parts:
             along = _along(parts[test], tiles)
             data[test] = _statistics(along, "effect")
+            if "q" in along:
+                data[test]["q"] = numbers(along["q"].values)
             if "without_bases" in along:
                 lost = np.flatnonzero(along["without_bases"].values == 1)
                 data[test]["lost"] = lost.tolist()

@@ -51,6 +51,10 @@ function offset(bp) {
   return `${sign}${number(value, 7)} ${unit}`;
 }
 
+// Whether an effect is within noise.
+const NOISE = 0.05;
+const noisy = (of, k) => Boolean(of.q && of.q[k] !== null && of.q[k] > NOISE);
+
 // A pattern for what was not measured.
 function hatching(id) {
   return draw("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },

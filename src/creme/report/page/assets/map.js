@@ -229,7 +229,7 @@ function locusMap(locus, measured, selected) {
       const wide = to - from;
       const [high, low] = [Math.min(y(0), y(mean)), Math.max(y(0), y(mean))];
       inside.append(draw("rect", {
-        class: `bar fill-${panel.test}`, "data-test": panel.test, "data-tile": tile.k,
+        class: `bar fill-${panel.test}${noisy(panel.of, tile.k) ? " noise" : ""}`, "data-test": panel.test, "data-tile": tile.k,
         x: from + wide * 0.1, y: high, width: Math.max(1, wide * 0.8), height: Math.max(0.8, low - high),
       }));
       const middle = (from + to) / 2;
@@ -282,6 +282,7 @@ function locusMap(locus, measured, selected) {
       if (lost(test, k)) found.push(`${test}: ${noBases(locus, k)}`);
       if (!of || of.mean[k] === null) continue;
       found.push(`${test} ${number(of.mean[k])}${spread(of, k)}`);
+      if (of.q && of.q[k] !== null) found.push(make("small", {}, `q ${number(of.q[k], 2)}${noisy(of, k) ? ": within noise" : ""}`));
       if (of.values) found.push(make("small", {}, `replicates ${replicates(of.values[k])}`));
     }
     const name = (measured.classes || [])[k];
@@ -442,6 +443,7 @@ function locusMap(locus, measured, selected) {
     "Click the map or go to it with Tab: arrow keys go from tile to tile, + and \u2212 zoom, Shift and arrow keys move, ",
     "0 shows all, ", genes.length ? "G goes from gene to gene (Shift and G back), " : "", "Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
     (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".",
+    panels.some((panel) => panel.of && panel.of.mean.some((_, k) => noisy(panel.of, k))) ? ` Grey bars are within noise (q above ${NOISE}).` : "",
     panels.some((panel) => (panel.of && panel.of.lost) || false) ? " Hatched tiles were not measured, for lack of bases." : "",
     locus.genes_more ? ` ${grouped(locus.genes_more)} more genes, further from the TSS, are left out of this page.` : "");
   set(whole[0], whole[1] - whole[0]);
