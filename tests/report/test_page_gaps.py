@@ -10,6 +10,7 @@ from read_page import Page
 import gapped
 from creme import report as drawings
 from creme.analysis.distances import distance_histogram
+from creme.analysis.evidence import evidence
 from creme.report.page import write_report
 
 pytest_plugins = ["page_fixtures"]
@@ -137,3 +138,33 @@ def test_the_map_hatches_and_names_them_in_a_browser(report, visit, study):
     page.get_by_role("button", name="next").click()
     page.wait_for_selector(".locus .map rect[data-test]")
     assert page.locator(".map rect[data-lost]").count() == 0
+
+
+def test_bars_within_noise_are_grey_in_a_browser(run_tests, visit, tmp_path):
+    table = '[[tests]]\nname = "necessity"\ntile = 200\nreplicates = 3\n'
+    scan = 'plugin = "motif_scan"\nweights = "weights.txt"\nbins = "all"'
+    results = run_tests("noisy", scan, table)
+    path = write_report(results.path, tmp_path / "report.html")
+    dataset = results.load("necessity")
+    q = evidence(dataset)["q"].isel(track=0)
+    for locus in Page(path).loci():
+        expected = q.sel(locus=locus["name"]).values
+        np.testing.assert_allclose(
+            np.array(locus["tracks"][0]["necessity"]["q"], dtype=float), expected
+        )
+    assert (q > 0.05).any()
+    page = visit(path)
+    page.get_by_role("link", name="GENE1", exact=True).click()
+    page.wait_for_selector(".locus .map rect[data-test]")
+    grey = page.locator(".map rect.bar.noise")
+    numbers = [int(one.get_attribute("data-tile")) for one in grey.all()]
+    assert numbers == np.flatnonzero(q.sel(locus="GENE1").values > 0.05).tolist()
+    assert "Grey bars are within noise" in page.locator("#map-keys").inner_text()
+    fill = grey.first.evaluate("one => getComputedStyle(one).fill")
+    other = page.evaluate(
+        "getComputedStyle(document.documentElement).getPropertyValue('--necessity')"
+    )
+    red, green, blue = (int(other.strip()[k : k + 2], 16) for k in (1, 3, 5))
+    assert fill != f"rgb({red}, {green}, {blue})"
+    grey.first.hover()
+    assert "within noise" in page.locator("#tip").inner_text()
