@@ -37,7 +37,9 @@ def test_colours_of_tracks(study, test):
     dataset, shown = noisy(study, test), study.presentation(test)
     q = evidence(dataset)["q"]
     classes = cre_class_features(noisy(study, "sufficiency"), study.limits[1])
-    rows = named(features(dataset, classes), shown)
+    placed = features(dataset, classes)
+    assert placed is not None
+    rows = named(placed, shown)
     by_place = {
         (locus, int(start)): float(q.values[row, k, 0])
         for row, locus in enumerate(dataset["locus"].values)

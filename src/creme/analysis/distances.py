@@ -57,13 +57,12 @@ def distance_histogram(
     bins = places.where(defined)
     occupied = np.unique(bins.values[np.isfinite(bins.values)])
     positions = occupied if occupied.size else np.zeros(1)
+    at = xr.DataArray((positions * bin_width).astype(int), dims="distance", name="distance")
     counts = xr.concat(
         [
             xr.concat(
                 [((kinds == kind) & (bins == position)).sum("tile") for position in positions],
-                dim=xr.DataArray(
-                    (positions * bin_width).astype(int), dims="distance", name="distance"
-                ),
+                dim=at,
             )
             for kind in ("enhancer", "silencer")
         ],
@@ -75,8 +74,8 @@ def distance_histogram(
             (places == position).any("tile") & ~(bins == position).any("tile")
             for position in positions
         ],
-        dim=counts["distance"],
-    )
+        dim=at,
+    ).isel(distance=slice(occupied.size))
     statistics = mean_over(counts.where(defined.any("tile") & ~lost), **options)
     return statistics.assign(count=counts.sum("locus"))
 

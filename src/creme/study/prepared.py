@@ -98,8 +98,8 @@ class PreparedStudy:
             batch_size=study.batch_size,
         )
         _, tracks = plan.readout()
-        selection = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
-        prepared = cls(study, plan, tracks, _deciding(study.track, tracks), selection)
+        settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
+        prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
         for path in files(study, prepared.study.folder).values():

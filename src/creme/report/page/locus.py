@@ -73,9 +73,9 @@ def each_locus(
         for test, data in opened.items()
     }
     q_of = {
-        test: q_values(opened[test].sel(track=tracks))
-        for test in ("necessity", "sufficiency")
-        if test in opened
+        test: q_values(data.sel(track=tracks))
+        for test, data in opened.items()
+        if test in ("necessity", "sufficiency")
     }
     swaps = Swaps(results, tracks)
     fits = Fits(results)
