@@ -9,6 +9,9 @@ from itertools import pairwise
 from creme.errors import ConfigError, SequenceError
 from creme.sequence import Sequence
 
+MIN_BASES = 0.5
+"""Share of a tile that has to be bases, and not N, to be measured, unless a test says another."""
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class Tile:

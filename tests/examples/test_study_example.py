@@ -44,7 +44,8 @@ def chr20(data, tmp_path):
 def test_the_loci_of_the_megabase(chr20):
     ready, folder = prepare(chr20)
     found = {one.stage: one for one in forecast(ready, folder, 5)}
-    assert found["loci"].needed == 14
+    # The window of one of the 14 is more than a tenth N, past the end of the megabase.
+    assert found["loci"].needed == 13
     done = run_study(chr20, stages=["loci"])
     loci = pd.read_csv(done.path / "loci.tsv", sep="\t").set_index("gene")
     selected = loci[loci["step"] == "selected"]

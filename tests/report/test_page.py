@@ -25,6 +25,7 @@ from creme.report.page import write, write_report
 from creme.report.page.encode import digest, numbers
 from creme.report.page.figures import figures
 from creme.report.page.locus_measures import LocusMeasures
+from creme.report.page.windows import Windows
 from creme.report.page.write import render
 from creme.results.directory import Results
 from creme.study import StudyResults
@@ -198,7 +199,9 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
 
     monkeypatch.setattr(locus, "BLOCK", 1)
     results = page_results(finished.path)
-    alone = [one.data for one in locus.each_locus(results, LocusMeasures(results, []))]
+    alone = [
+        one.data for one in locus.each_locus(results, LocusMeasures(results, []), Windows(results))
+    ]
     assert alone == page.loci()
 
 

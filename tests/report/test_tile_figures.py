@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 import xarray as xr
 from drawn import bars, finish, legend, lines, notes, segments, ticks, tidy, with_gid
+from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer
 from matplotlib.patches import Rectangle
 from toy_results import categories, results
 
 from creme.analysis.comparison import correlation, necessity_and_sufficiency
+from creme.analysis.evidence import evidence
 from creme.errors import ConfigError, CremeWarning
 from creme.genome.records import TSS
 from creme.report import (
@@ -21,6 +24,7 @@ from creme.report import (
     tile_map,
 )
 from creme.report.boxen import letter_values
+from creme.report.style import GREY, PALETTE
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -34,7 +38,7 @@ def test_bars_are_the_effects_at_the_tiles_places():
         np.testing.assert_allclose([height for _, height in drawn], one.effect)
         # A tile of 200 bp: 80 bp for each test, side by side.
         np.testing.assert_allclose([at for at, _ in drawn], one.distance / 1000 + shift)
-    assert legend(ax) == ["necessity", "sufficiency"]
+    assert legend(ax) == ["necessity", "sufficiency", "within noise"]
     assert ax.get_title() == "locus1"
     assert ax.get_xlabel() == "distance from TSS (kb), negative upstream"
     np.testing.assert_allclose(ax.get_xlim(), (-1.2, 1.2))
@@ -45,12 +49,30 @@ def test_bars_are_the_effects_at_the_tiles_places():
 
 def test_one_test_alone():
     ax = tile_map(sufficiency=results()["sufficiency"], locus="locus0", track="one")
-    assert legend(ax) == ["sufficiency"]
+    assert legend(ax) == ["sufficiency", "within noise"]
     np.testing.assert_allclose([at for at, _ in bars(ax)], results()["sufficiency"].distance / 1000)
     with pytest.raises(ConfigError, match="give the results of"):
         tile_map()
     with pytest.raises(ConfigError, match=r"no locus 'locus9' \(did you mean"):
         tile_map(results()["necessity"], locus="locus9", track="one")
+
+
+def test_bars_within_noise_are_grey():
+    """By the q of all loci of the track, also where one locus is drawn."""
+    dataset = results()["necessity"]
+    clear = dataset.assign(effect_replicates=dataset["effect_replicates"].copy())
+    # One tile with an effect far beyond the spread between its replicates.
+    clear["effect_replicates"][1, 2] = 5.0 + 0.01 * clear["effect_replicates"][1, 2]
+    clear["effect"] = clear["effect_replicates"].mean("replicate")
+    q = evidence(clear)["q"].sel(locus="locus1", track="two").values
+    assert (q > 0.05).any()
+    assert q[2] < 0.05
+    ax = tile_map(clear, locus="locus1", track="two")
+    (container,) = [c for c in ax.containers if isinstance(c, BarContainer)]
+    colours = [to_hex(bar.get_facecolor()).upper() for bar in container]
+    assert colours == [GREY if one > 0.05 else PALETTE["necessity"].upper() for one in q]
+    single = clear.isel(replicate=[0])
+    assert legend(tile_map(single, locus="locus1", track="two")) == ["necessity"]
 
 
 def on_genome(strand: str) -> xr.Dataset:

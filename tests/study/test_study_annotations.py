@@ -37,6 +37,7 @@ fasta = "{fasta}"
 gtf = "{gtf}"
 
 [selection]
+max_n = 1.0
 within = 1
 """
 

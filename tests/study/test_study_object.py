@@ -13,6 +13,7 @@ from creme.errors import ConfigError
 from creme.genome import LociConfig
 from creme.study import run_study
 from creme.study.config import Common, LocusSelection
+from creme.study.folder import Folder
 from creme.study.run import prepare
 from creme.study.study import Study
 
@@ -133,5 +134,15 @@ def test_stages_in_python(tmp_path):
 def test_identities_are_those_of_finished_studies(tmp_path):
     mini.write(tmp_path)
     golden = json.loads((Path(__file__).parent / "data" / "mini_identity.json").read_text())
-    prepared, _ = prepare(mini.study(tmp_path))
+    file = mini.study(tmp_path)
+    of_new, _ = prepare(file)
+    # Since then windows with many N are left out by default.
+    changed = {**golden["loci"], "selection": {**golden["loci"]["selection"], "max_n": 0.1}}
+    assert of_new.identity() == {**golden, "loci": changed}
+    # A folder that began without the limit is still this file's.
+    folder = Folder(tmp_path / "mini.study")
+    folder.path.mkdir()
+    folder.begin({"identity": golden, "stages": {"loci": {"state": "finished"}}})
+    prepared, its_folder = prepare(file)
     assert prepared.identity() == golden
+    its_folder.check(prepared.identity())

@@ -12,7 +12,7 @@ import pytest
 
 import mini_study as mini
 from creme.demo.genome import plant
-from creme.errors import CremeWarning, GenomeError
+from creme.errors import CremeWarning, GenomeError, ResultsError
 from creme.genome import Genome, LociConfig
 from creme.sequence import Sequence
 from creme.study import run_study
@@ -182,7 +182,7 @@ def test_a_site_is_not_moved_off_its_contig(tmp_path):
     mini.write_fasta(tmp_path / "genome.fa", {"edge": text})
     gene = mini.Gene("E", "neutral", "edge", 140, "+", ())
     (tmp_path / "annotation.gtf").write_text(mini.transcript(gene))
-    change = ("activity = 5.0", "activity = 5.0\nrecentre = 600")
+    change = ("activity = 5.0", "activity = 5.0\nrecentre = 600\nmax_n = 1.0")
     run_study(mini.study(tmp_path, ONLY_LOCI, change))
     table = pd.read_csv(tmp_path / "mini.study" / "loci.tsv", sep="\t")
     assert table["summit_distance"].tolist() == [-2 * BIN]
@@ -340,3 +340,57 @@ def test_contigs_without_a_tss(tmp_path):
     with pytest.raises(GenomeError, match=r"no TSS on the contigs .*\(bare\)"):
         run_study(mini.study(tmp_path, ONLY_LOCI, ("[common]", "contigs = ['bare']\n[common]")))
     assert genes
+
+
+def at_the_end(folder):
+    """Two genes, the second so near to the contig's end that a quarter of its window is N."""
+    genes = mini.write(folder, genes=2)
+    text = (folder / "genome.fa").read_text().split("\n", 1)[1].replace("\n", "")
+    mini.write_fasta(
+        folder / "genome.fa", {"mini1": text[: genes[1].position + mini.LENGTH // 4 + 1]}
+    )
+    return genes
+
+
+def test_windows_with_many_n_are_left_out_unless_the_file_allows_them(tmp_path):
+    at_the_end(tmp_path)
+    study = run_study(mini.study(tmp_path, ONLY_LOCI))
+    assert selected(tmp_path)["locus"].tolist() == ["GENE1"]
+    (row,) = [row for row in study.funnel if row["step"] == "n"]
+    assert row["removed"] == 1
+    assert row["why"] == "more than 0.1 of the window is N (max_n)"
+    loci = study.table("loci").set_index("gene")
+    assert loci.loc["GENE2", "step"] == "n"
+    assert loci.loc["GENE2", "n"] == pytest.approx(0.25, abs=1e-3)
+    limit = ("activity = 5.0", "activity = 5.0\nmax_n = 0.3")
+    run_study(mini.study(tmp_path, ONLY_LOCI, limit), output=tmp_path / "more.study")
+    table = pd.read_csv(tmp_path / "more.study" / "selected.tsv", sep="\t")
+    assert table["locus"].tolist() == ["GENE1", "GENE2"]
+
+
+def test_a_study_of_before_the_limit_goes_on_without(tmp_path):
+    at_the_end(tmp_path)
+    # Its file did not say it, and its identity did: no limit was the default.
+    without = ("activity = 5.0", "activity = 5.0\nmax_n = 1.0")
+    run_study(mini.study(tmp_path, without), stages=["loci"])
+    file = mini.study(tmp_path)
+    (tmp_path / "mini.study" / "study.toml").write_text(file.read_text())
+    for again in (file, tmp_path / "mini.study"):
+        study = run_study(again, stages=["loci", "context_dependence"])
+        assert study.funnel[4]["why"] == "more than 1 of the window is N (max_n)"
+        assert study.dataset("context_dependence")["locus"].values.tolist() == ["GENE1", "GENE2"]
+    assert study.stages["context_dependence"]["state"] == "finished"
+    # Any other change is one: it is not known what the file's default stands for.
+    stricter = mini.study(tmp_path, ("activity = 5.0", "activity = 5.0\nmax_n = 0.1"))
+    with pytest.raises(ResultsError, match="it differs in loci: selection"):
+        run_study(stricter)
+    with pytest.raises(ResultsError, match="it differs in loci: selection"):
+        run_study(file, output=made_with(tmp_path, "max_n = 0.3"))
+
+
+def made_with(folder, limit):
+    path = folder / "other.study"
+    file = mini.study(folder, ONLY_LOCI, ("activity = 5.0", f"activity = 5.0\n{limit}"))
+    run_study(file, output=path)
+    mini.study(folder, ONLY_LOCI)
+    return path

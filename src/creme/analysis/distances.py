@@ -42,8 +42,9 @@ def distance_histogram(
     -------
     Dataset, (kind, distance, track)
         ``count`` over all loci; ``mean``, ``se``, ``low`` and ``high`` of the count a locus; ``n``,
-        the number of loci. ``kind`` is ``enhancer`` or ``silencer``. Without a single effect that
-        is defined there are no distances.
+        the number of loci, without those whose tiles there have no defined effect. ``kind`` is
+        ``enhancer`` or ``silencer``. Without a single effect that is defined there are no
+        distances.
 
     Notes
     -----
@@ -57,22 +58,30 @@ def distance_histogram(
     distance = dataset["distance"].broadcast_like(kinds)
     distance = distance if signed else abs(distance)
     defined = dataset["effect"].notnull()
-    bins = (distance / bin_width).round().where(defined)
+    places = (distance / bin_width).round()
+    bins = places.where(defined)
     occupied = np.unique(bins.values[np.isfinite(bins.values)])
     positions = occupied if occupied.size else np.zeros(1)
+    at = xr.DataArray((positions * bin_width).astype(int), dims="distance", name="distance")
     counts = xr.concat(
         [
             xr.concat(
                 [((kinds == kind) & (bins == position)).sum("tile") for position in positions],
-                dim=xr.DataArray(
-                    (positions * bin_width).astype(int), dims="distance", name="distance"
-                ),
+                dim=at,
             )
             for kind in ("enhancer", "silencer")
         ],
         dim=xr.DataArray(["enhancer", "silencer"], dims="kind", name="kind"),
     ).isel(distance=slice(occupied.size))
-    statistics = mean_over(counts.where(defined.any("tile")), **options)
+    # What was not measured there (a gap of the assembly) is not a locus without a CRE.
+    lost = xr.concat(
+        [
+            (places == position).any("tile") & ~(bins == position).any("tile")
+            for position in positions
+        ],
+        dim=at,
+    ).isel(distance=slice(occupied.size))
+    statistics = mean_over(counts.where(defined.any("tile") & ~lost), **options)
     return statistics.assign(count=counts.sum("locus"))
 
 

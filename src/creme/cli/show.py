@@ -86,13 +86,22 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
 
 
 def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
+    from creme.analysis.noise import Q
+    from creme.results.gaps import gap_sentence
+
     title = shown.title if label == shown.test else f"{shown.title} ({label})"
     out.print(f"{title}: {shown.summary}" if shown.summary else title, highlight=False)
     columns, rows = strongest(dataset, shown, top)
     in_order = np.isnan(shown.neutral) or not shown.measure
-    out.print(
-        table(columns, rows, title=f"{label}: {'in order' if in_order else 'strongest first'}")
-    )
+    title = f"{label}: {'in order' if in_order else 'strongest first'}"
+    if "q" in columns:
+        place = columns.index("q")
+        out.print(table(columns, rows, title, grey=lambda row: row[place] > Q))
+        out.print(f"Grey: within noise (q above {Q:g}).", highlight=False)
+    else:
+        out.print(table(columns, rows, title))
+    if sentence := gap_sentence(dataset):
+        out.print(f"{label}: {sentence}.", highlight=False)
 
 
 def warn_if_outdated(view: ResultsView) -> None:
@@ -133,11 +142,13 @@ def strongest(
     Returns
     -------
     list of str
-        Columns: what tells the rows apart, the wild type, the measure, and its spread.
+        Columns: what tells the rows apart, the wild type, the measure, its spread, and its q
+        (`creme.analysis.noise`).
     list of rows
         In the order of the Dataset where no neutral value is known; those of a test without a
         measure have all its values.
     """
+    from creme.analysis.noise import q_values
     from creme.results.tidy import tidy
 
     if not shown.measure:
@@ -146,6 +157,9 @@ def strongest(
     measure = shown.measure
     names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se"])
     part = dataset[[name for name in names if name in dataset.data_vars]].load()
+    if measure == "effect" and (q := q_values(dataset)) is not None:
+        names["q"] = None
+        part = part.assign(q=q)
     frame = tidy(part).dropna(subset=[measure])
     if not np.isnan(shown.neutral):
         away = (frame[measure] - shown.neutral).abs()

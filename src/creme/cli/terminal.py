@@ -34,14 +34,20 @@ def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: An
     err.print(f"{prefix}: {message}", style="yellow")
 
 
-def table(columns: list[str], rows: list[list[Any]], title: str | None = None) -> Table:
-    """A table of values, numbers to the right, everything shown as text."""
+def table(
+    columns: list[str],
+    rows: list[list[Any]],
+    title: str | None = None,
+    grey: Callable[[list[Any]], bool] = lambda row: False,
+) -> Table:
+    """A table of values, numbers to the right, everything shown as text; some rows in grey."""
     made = Table(title=title, title_justify="left", header_style="bold")
     for place, column in enumerate(columns):
         numeric = all(isinstance(row[place], (int, float)) for row in rows)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        made.add_row(*[f"{v:.3f}" if isinstance(v, float) else str(v) for v in row])
+        texts = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
+        made.add_row(*texts, style="bright_black" if grey(row) else None)
     return made
 
 

@@ -10,12 +10,13 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import context_categories, cre_classes
+from creme.analysis.noise import within_noise
 from creme.analysis.thresholds import Categories, Classes
 from creme.results.presentation import presentation_of
 from creme.test import Presentation
 
 KEYS = ["locus", "track", "tile_from", "tile_to"]
-COLUMNS = [*KEYS, "gene", "contig", "strand", "start", "end", "value", "group"]
+COLUMNS = [*KEYS, "gene", "contig", "strand", "start", "end", "value", "noise", "group"]
 
 MOST_FILES = 12
 """Names along a dimension that are told apart; the measure is averaged over a longer one."""
@@ -155,8 +156,9 @@ def features(
         `COLUMNS`: the tile, [tile_from, tile_to) in the genome, that the interval [start, end) is
         or lies in; both 0-based, half-open. The interval is cut where the contig ends, and left out
         where it lies outside, or where its value is NaN. ``value`` is the test's measure, see
-        `placed`. ``group`` is the class of the tile, or the category of the context for the context
-        dependence test, or empty. None for a test without places on the genome.
+        `placed`. ``noise`` says whether it is within noise (`creme.analysis.noise`). ``group`` is
+        the class of the tile, or the category of the context for the context dependence test, or
+        empty. None for a test without places on the genome.
     """
     if place is None:
         places = placed(dataset, presentation_of(dataset, str(dataset.attrs.get("test", ""))))
@@ -212,7 +214,8 @@ def _frame(dataset: xr.Dataset, place: Placed, tile: tuple[str, str] | None) -> 
     if "track" not in values.dims:
         values = values.expand_dims(track=[""])
     part = dataset.reset_coords()[[n for n in names if n in dataset.variables]]
-    frame = _as_text(part.assign(value=values).to_dataframe().reset_index())
+    part = part.assign(value=values, noise=_noise(dataset, place))
+    frame = _as_text(part.to_dataframe().reset_index())
     first = frame[place.start].to_numpy(dtype=np.float64)
     last = first + 1 if place.end is None else frame[place.end].to_numpy(dtype=np.float64)
     forward = frame["strand"].to_numpy() != "-"
@@ -230,6 +233,12 @@ def _frame(dataset: xr.Dataset, place: Placed, tile: tuple[str, str] | None) -> 
     )
     valid = np.isfinite(frame["value"]) & (frame["start"] < frame["end"]) & (frame["contig"] != "")
     return frame.loc[valid, [name for name in COLUMNS if name != "group"]].reset_index(drop=True)
+
+
+def _noise(dataset: xr.Dataset, place: Placed) -> xr.DataArray:
+    """Whether the values are within noise, where they are the effects that this is known of."""
+    noise = within_noise(dataset) if place.values.name == "effect" else None
+    return xr.DataArray(False) if noise is None else noise
 
 
 def _as_text(frame: pd.DataFrame) -> pd.DataFrame:

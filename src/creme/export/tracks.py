@@ -107,7 +107,7 @@ def named(part: pd.DataFrame, shown: Presentation) -> pd.DataFrame:
     the sign says what the tile does: ``activating`` or ``repressing`` for effects and scores, and
     ``above`` or ``below`` the neutral value for other measures. Where no neutral value is known,
     the value itself stands there. The colour is that of the class where the class is the measure's
-    own, and that of the sign elsewhere.
+    own, and that of the sign elsewhere; grey for effects within noise (`creme.analysis.noise`).
 
     Parameters
     ----------
@@ -136,7 +136,10 @@ def named(part: pd.DataFrame, shown: Presentation) -> pd.DataFrame:
             for (gene, locus), name in zip(genes, names, strict=True)
         ],
         away=away,
-        colour=[COLOURS.get(name, _GREY) for name in (groups if by_group else colours)],
+        colour=[
+            _GREY if noise else COLOURS.get(name, _GREY)
+            for name, noise in zip(groups if by_group else colours, part["noise"], strict=True)
+        ],
     )
 
 

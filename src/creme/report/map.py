@@ -11,15 +11,17 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.transforms import ScaledTranslation
 
+from creme.analysis.noise import within_noise
 from creme.errors import ConfigError, CremeWarning, listing
 from creme.genome.contigs import plain_contig
 from creme.genome.records import TSS
 from creme.report.marks import legend, name, note, size_of, text_width, zero
 from creme.report.select import kilobases, only
-from creme.report.style import BLACK, PALETTE, SMALL, axes_of, styled
+from creme.report.style import BLACK, GREY, PALETTE, SMALL, axes_of, styled
+from creme.results.gaps import without_bases
 
 _ROWS = 4
 _ROW = 11.5  # pt
@@ -65,10 +67,11 @@ def tile_map(
     Notes
     -----
     The 5' end of the gene is at the left, on both strands. Error bars are standard errors over
-    replicates. Figure 3a is the scheme of this.
+    replicates. Bars of effects within noise (`creme.analysis.noise`) are grey. Tiles that were not
+    measured for lack of bases are hatched. Figure 3a is the scheme of this.
     """
     tests = {
-        test: only(dataset, locus=locus, track=track)
+        test: only(_with_noise(dataset), locus=locus, track=track)
         for test, dataset in (("necessity", necessity), ("sufficiency", sufficiency))
         if dataset is not None
     }
@@ -79,6 +82,7 @@ def tile_map(
     ax.set_ylabel("effect of the tile")
     entries: list[tuple[str, Artist]] = []
     ends: list[float] = []
+    hatched = greyed = False
     for place, (test, part) in enumerate(tests.items()):
         effect = part["effect"].values.astype(float)
         there = np.isfinite(effect)
@@ -86,11 +90,20 @@ def tile_map(
         length = kilobases(part["tile_end"].values - part["tile_start"].values)
         located = np.isfinite(middle) & np.isfinite(length)
         ends += [*(middle - length / 2)[located], *(middle + length / 2)[located]]
-        if not there.any():
-            continue
         width = 0.8 * length / len(tests)
         at = middle + (place - (len(tests) - 1) / 2) * width
-        ax.bar(at[there], effect[there], width[there], color=PALETTE[test], linewidth=0, zorder=2)
+        lost = without_bases(part)
+        if lost is not None:
+            _hatch(ax, at[lost.values], width[lost.values])
+            hatched = True
+        if not there.any():
+            continue
+        colours = [PALETTE[test]] * int(there.sum())
+        if "noise" in part:
+            noise = part["noise"].values[there].astype(bool)
+            colours = [GREY if one else PALETTE[test] for one in noise]
+            greyed |= bool(noise.any())
+        ax.bar(at[there], effect[there], width[there], color=colours, linewidth=0, zorder=2)
         if "effect_se" in part and np.isfinite(part["effect_se"].values).any():
             spread = part["effect_se"].values.astype(float)[there]
             ax.errorbar(
@@ -107,9 +120,31 @@ def tile_map(
         return ax
     zero(ax)
     zero(ax, across=False)
+    if greyed:
+        entries.append(("within noise", Patch(color=GREY)))
+    if hatched:
+        entries.append(("no bases", Patch(**_HATCH)))
     legend(ax, entries, loc="best", handlelength=0.8, handleheight=0.7)
     _draw_genes(ax, next(iter(tests.values())), genes)
     return ax
+
+
+def _with_noise(dataset: xr.Dataset) -> xr.Dataset:
+    noise = within_noise(dataset)
+    return dataset if noise is None else dataset.assign(noise=noise)
+
+
+_HATCH: dict[str, Any] = {"facecolor": "none", "edgecolor": "0.7", "hatch": "/////", "linewidth": 0}
+
+
+def _hatch(ax: Axes, at: np.ndarray, width: np.ndarray) -> None:
+    """Mark tiles that were not measured, from the bottom to the top: they have no effect, not 0."""
+    for middle, wide in zip(at, width, strict=True):
+        box = Rectangle(
+            (middle - wide / 2, 0), wide, 1, transform=ax.get_xaxis_transform(), zorder=0,
+            gid="no bases", **_HATCH,
+        )  # fmt: skip
+        ax.add_artist(box)
 
 
 def _only_name(*datasets: xr.Dataset | None) -> str:

@@ -49,6 +49,8 @@ def measure_heat_map(
         return ax
     columns = _columns(grid, place)
     values = grid.values[place][:, columns]
+    # A cell without a value is not one of no effect.
+    ax.patch.set(hatch="/////", edgecolor="0.7")
     base = grid.neutral
     if base is None:
         image = ax.imshow(values, aspect="auto", interpolation="none", cmap="viridis")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from creme import registry
 from creme.errors import PluginError
+from creme.results.gaps import SHARE
 from creme.test import Presentation
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
 """The measures of the toolkit's own tests, and their neutral values."""
 
-_SUPPORTING = ("_std", "_se", "_replicates")
+_SUPPORTING = ("_std", "_se", "_replicates", SHARE)
 
 
 def presentation_of(

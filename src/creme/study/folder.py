@@ -164,6 +164,12 @@ class Folder(StateFolder):
             stages[name] = {**stages.get(name, {"state": "waiting"}), **recorded(stage)}
         self.begin({**about, "stages": stages})
 
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The settings behind each stage that has begun, by stage; empty where none has."""
+        recorded = self.read_state().get("identity", {}) if self.begun else {}
+        return recorded if isinstance(recorded, dict) else {}
+
     def check(self, identity: Mapping[str, Any]) -> None:
         """Check that what is finished here is this study's; see `claim`.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -27,6 +28,7 @@ from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import files
 from creme.study.loci import activity_test
+from creme.study.sections import LocusSelection
 from creme.study.stages.grouping import class_of_tiles, loci_by_category
 from creme.study.stages.order import FOUND_BY
 from creme.study.stages.stage import Stage
@@ -52,16 +54,25 @@ class PreparedStudy:
         Labels of all activities.
     track : int
         The deciding one.
+    selection : LocusSelection
+        That of the study, with the limits that hold in its folder.
     """
 
     study: StudyFile
     plan: Plan
     tracks: list[str]
     track: int
+    selection: LocusSelection
 
     @classmethod
-    def of(cls, study: StudyFile) -> PreparedStudy:
+    def of(cls, study: StudyFile, recorded: Mapping[str, Any] | None = None) -> PreparedStudy:
         """Check a study against its model.
+
+        Parameters
+        ----------
+        study : StudyFile
+        recorded : mapping, optional
+            The identity in the study's folder, by stage, where it has begun.
 
         Raises
         ------
@@ -69,12 +80,12 @@ class PreparedStudy:
             Whatever is wrong with the model, the tests or the annotation.
         """
         try:
-            return cls._of(study)
+            return cls._of(study, recorded or {})
         except ConfigError as error:
             raise ConfigError(f"{study.title}: {error}") from None
 
     @classmethod
-    def _of(cls, study: StudyFile) -> PreparedStudy:
+    def _of(cls, study: StudyFile, recorded: Mapping[str, Any]) -> PreparedStudy:
         study.check_added()
         model, selection = build_model(study.model, study.folder)
         plan = Plan(
@@ -87,7 +98,8 @@ class PreparedStudy:
             batch_size=study.batch_size,
         )
         _, tracks = plan.readout()
-        prepared = cls(study, plan, tracks, _deciding(study.track, tracks))
+        settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
+        prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
         for path in files(study, prepared.study.folder).values():
@@ -102,7 +114,7 @@ class PreparedStudy:
     @cached_property
     def activity(self) -> TssActivity:
         """The first stage's test."""
-        return activity_test(self.plan, self.study.selection, self.study.seed)
+        return activity_test(self.plan, self.selection, self.study.seed)
 
     @property
     def label(self) -> str:
@@ -117,7 +129,7 @@ class PreparedStudy:
     @cached_property
     def candidates(self) -> Candidates:
         """All TSSs; reads the annotation."""
-        return Candidates.load(self.study.loci, self.study.selection, self.study.folder)
+        return Candidates.load(self.study.loci, self.selection, self.study.folder)
 
     @cached_property
     def genome(self) -> Genome:
@@ -183,7 +195,7 @@ class PreparedStudy:
                 "track": self.label,
                 **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
-                "selection": study.selection.configuration(),
+                "selection": self.selection.configuration(),
             }
         on_cres = stage.takes == "cres"
         parameters = file_plugins.identity(study.test(stage.name))

@@ -115,11 +115,13 @@ def prepare(
     """
     if isinstance(study, StudyFile):
         path = Path(output) if output else study.folder / f"{study.name}.study"
-        return PreparedStudy.of(study), Folder(path, study.added)
+        folder = Folder(path, study.added)
+        return PreparedStudy.of(study, folder.identity), folder
     location = Location.of(study, output)
     location.check()
     read = StudyFile.from_text(location.text(), location.base, str(location.file))
-    return PreparedStudy.of(read), location.folder_of(read)
+    folder = location.folder_of(read)
+    return PreparedStudy.of(read, folder.identity), folder
 
 
 def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
@@ -215,7 +217,7 @@ class _Runner:
 
     def _select(self, stage: Stage) -> dict[str, Any]:
         prepared, candidates = self.prepared, self.prepared.candidates
-        activity, selection = prepared.activity, prepared.study.selection
+        activity, selection = prepared.activity, prepared.selection
         plan = prepared.of_test(stage.label, activity, [])
         results = self.folder.results(stage.name)
         identity = prepared.identity()[stage.name]

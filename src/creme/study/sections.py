@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, create_model
 
@@ -15,6 +16,13 @@ STAGES = tuple(BUILT_IN)
 
 TESTS = STAGES[1:]
 """Those that have a table in the study file."""
+
+
+MAX_N = 0.1
+"""Share of N in a locus's window, at most, unless the study file gives another."""
+
+_EARLIER_MAX_N = 1.0
+"""That of studies of before there was a limit."""
 
 
 class LocusSelection(Parameters):
@@ -31,12 +39,32 @@ class LocusSelection(Parameters):
         0, ge=0, description="move the TSS to a summit that is at most this far away, bp"
     )
     per_gene: int = Field(1, ge=0, description="most active TSSs to keep of a gene; 0 keeps all")
-    max_n: float = Field(1.0, ge=0, le=1, description="share of N in the window, at most")
+    max_n: float | None = Field(
+        None, ge=0, le=1, description=f"share of N in the window, at most; {MAX_N} unless given"
+    )
     contigs: list[str] | None = Field(None, min_length=1, description="only TSSs on these contigs")
     transcripts: Literal["all", "representative"] = Field(
         "all", description="TSSs of all transcripts, or of the one that stands for its gene"
     )
     max_loci: int | None = Field(None, ge=1, description="most active loci to keep, at most")
+
+    def settled(self, recorded: Mapping[str, Any]) -> Self:
+        """With `max_n` as a number, for a study whose folder has begun or not.
+
+        Parameters
+        ----------
+        recorded : mapping
+            The selection in the folder's identity of stage ``loci``; empty where it has not begun.
+
+        Notes
+        -----
+        A study that began when there was no limit, and whose file gives none, goes on without:
+        otherwise its finished stages would be another study's.
+        """
+        if self.max_n is not None:
+            return self
+        earlier = recorded.get("max_n") == _EARLIER_MAX_N
+        return self.model_copy(update={"max_n": _EARLIER_MAX_N if earlier else MAX_N})
 
 
 class Common(Parameters):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.study.candidates import Candidates, gene_name
-from creme.study.config import LocusSelection
+from creme.study.sections import MAX_N, LocusSelection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,8 @@ def select(
         "on a contig that the FASTA lacks" + (" or contigs leaves out" * bool(selection.contigs)),
     )
     drop("failed", failed, "could not be predicted")
-    drop("n", measured.n > selection.max_n, f"more than {selection.max_n:g} of the window is N")
+    most_n = MAX_N if selection.max_n is None else selection.max_n
+    drop("n", measured.n > most_n, f"more than {most_n:g} of the window is N (max_n)")
     drop(
         "recentre", _moved_onto_another(candidates, measured, steps), "moved to the TSS of another"
     )

@@ -17,7 +17,7 @@ from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.test import Unit
-from creme.tiling import Tile, Tiling
+from creme.tiling import MIN_BASES, Tile, Tiling
 
 
 class TiledTest(BackgroundTest):
@@ -33,7 +33,7 @@ class TiledTest(BackgroundTest):
         "or one for each locus by name, without the others",
     )
     min_bases: float = Field(
-        0.5,
+        MIN_BASES,
         ge=0,
         le=1,
         description="share of a tile that has to be bases, and not N; other tiles are not measured",

@@ -12,6 +12,7 @@ from creme import report
 from creme.analysis.categories import CONTEXTS, cre_classes, kind_of, texts
 from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
+from creme.analysis.noise import Q, q_values, within_noise
 from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
@@ -21,6 +22,7 @@ from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
+from creme.results.gaps import without_bases
 
 
 def figures(results: PageResults) -> Iterator[PageFigure]:
@@ -152,6 +154,9 @@ def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
             chosen.append(common[max(of, key=lambda k: float(does.values[k]))])
     if not chosen:
         return
+    # q depends on all loci, and replicates are too many to keep.
+    necessity = _with_q(results, "necessity", necessity)
+    sufficiency = _with_q(results, "sufficiency", sufficiency)
     genes = {name: _genes(results, necessity.sel(locus=name)) for name in chosen}
     height = 60 if any(genes.values()) else 48
     figure, axes = report.panels(len(chosen), 1, width=175, height=height * len(chosen))
@@ -159,15 +164,26 @@ def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         report.tile_map(
             necessity, sufficiency, locus=name, track=results.view.track, genes=genes[name], ax=ax
         )
+    shown = (part.sel(locus=chosen) for part in (necessity, sufficiency))
+    lost = any(without_bases(part) is not None for part in shown)
+    marked = [within_noise(part) for part in (necessity, sufficiency)]
+    grey = f"Grey: within noise (q above {Q:g}). " if any(m is not None for m in marked) else ""
+    hatched = "Hatched: tiles that were not measured, for lack of bases. " if lost else ""
     arrows = "Arrows: TSSs around, the locus's own gene in bold. " if any(genes.values()) else ""
     yield PageFigure(
         "Tiles",
         "Tiles along the sequence",
         "Figure 3a",
         "Of each context the locus whose strongest tile is most necessary. Error bars are standard "
-        f"errors over replicates. {arrows}Every locus has such a map below, to zoom into.",
+        f"errors over replicates. {arrows}{grey}{hatched}Every locus has such a map below, to zoom "
+        "into.",
         figure,
     )
+
+
+def _with_q(results: PageResults, test: str, deciding: xr.Dataset) -> xr.Dataset:
+    q = q_values(results.open(test).sel(track=[results.view.track]))
+    return deciding if q is None else deciding.assign(q=q)
 
 
 def _genes(results: PageResults, one: xr.Dataset) -> list[TSS]:

@@ -11,11 +11,14 @@ import xarray as xr
 
 from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
+from creme.analysis.noise import q_values
 from creme.analysis.normalise import fold_change
 from creme.report.page.encode import Data, numbers
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.results import PageResults
 from creme.report.page.swaps_and_fits import Fits, Swaps
+from creme.report.page.windows import Windows
+from creme.results.gaps import SHARE, without_bases
 
 BLOCK = 32
 """Loci that are in memory at a time."""
@@ -26,10 +29,12 @@ _SPREAD = ("_std", "_se", "_replicates")
 _TILES = ("tile_start", "tile_end", "distance", "genomic_start", "genomic_end")
 _TAKEN = {
     "context_dependence": (),
-    "necessity": _TILES,
-    "sufficiency": _TILES,
+    "necessity": (*_TILES, SHARE),
+    "sufficiency": (*_TILES, SHARE),
     "distance": (*_TILES, "position_distance"),
-    "higher_order": (*_TILES, "search", "selected", "selected_start", "tile_fold_change", "alone"),
+    "higher_order": (
+        *(*_TILES, SHARE, "search", "selected", "selected_start", "tile_fold_change", "alone"),
+    ),
     "multiplicity": (
         *(*_TILES, "search", "copies", "position_start", "position_distance", "selected_start"),
         *("control", "tss_control"),
@@ -59,13 +64,20 @@ class PageLocus:
     data: Data
 
 
-def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLocus]:
+def each_locus(
+    results: PageResults, measures: LocusMeasures, windows: Windows
+) -> Iterator[PageLocus]:
     """The loci in the order of the study; a few are in memory at a time."""
     tracks = results.view.tracks[:MOST_TRACKS]
     opened = {test: _open(results, test) for test in _TAKEN if test in results.labels}
     rows = {
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
+    }
+    q_of = {
+        test: q_values(data.sel(track=tracks))
+        for test, data in opened.items()
+        if test in ("necessity", "sufficiency")
     }
     swaps = Swaps(results, tracks)
     fits = Fits(results)
@@ -76,7 +88,13 @@ def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLo
         for test, data in opened.items():
             wanted = [r["locus"] for r in block if r["locus"] in rows[test]]
             if wanted:
-                part = data.isel(locus=[rows[test][name] for name in wanted]).load()
+                places_of = [rows[test][name] for name in wanted]
+                part = data.isel(locus=places_of).sel(track=tracks).load()
+                if (q := q_of.get(test)) is not None:
+                    part = part.assign(q=q.isel(locus=places_of))
+                lost = without_bases(part)
+                if lost is not None:
+                    part = part.assign(without_bases=lost)
                 part = _enriched(test, part, results)
                 loaded[test] = ([part.sel(track=track, drop=True) for track in tracks], wanted)
         for record in block:
@@ -89,7 +107,9 @@ def each_locus(results: PageResults, measures: LocusMeasures) -> Iterator[PageLo
                 track: {test: parts[k].isel(locus=row) for test, (parts, row) in at.items()}
                 for k, track in enumerate(tracks)
             }
-            yield _locus(record, by_track, results, (swaps, fits, measures))
+            one = _locus(record, by_track, results, (swaps, fits, measures))
+            one.data.update(windows.of(str(record["locus"])))
+            yield one
 
 
 def _open(results: PageResults, test: str) -> xr.Dataset:
@@ -138,6 +158,8 @@ def _locus(
         "tiles": tiles.described,
         "tracks": [],
     }
+    if tiles.shares:
+        data["bases"] = tiles.shares
     if results.neighbours is not None and tiles.span is not None:
         data |= results.neighbours.of_page(record, tiles.span)
     for track, parts in by_track.items():
@@ -189,6 +211,10 @@ class _Tiles:
         self.keys = sorted(by_ends)
         self.index = {key: k for k, key in enumerate(self.keys)}
         self.described = [[*key, *by_ends[key]] for key in self.keys]
+        shares: dict[tuple[int, int], float] = {}
+        for part in parts.values():
+            shares |= _shares(part)
+        self.shares = [numbers(shares.get(key, np.nan)) for key in self.keys] if shares else []
         self.span = self._span(parts)
 
     @staticmethod
@@ -211,6 +237,22 @@ def places(part: xr.Dataset) -> list[tuple[int, int, int, int, int]]:
     return [tuple(map(int, row)) for row in rows if np.isfinite(row).all()]  # type: ignore[misc]
 
 
+def _shares(part: xr.Dataset) -> dict[tuple[int, int], float]:
+    """The share of bases of each tile, by its ends; empty where none lacks so many."""
+    if SHARE not in part:
+        return {}
+    values = [
+        np.asarray(part[name].values, dtype=np.float64)
+        for name in ("tile_start", "tile_end", SHARE)
+    ]
+    rows = zip(*values, strict=True)
+    return {
+        (int(start), int(end)): float(share)
+        for start, end, share in rows
+        if np.isfinite([start, end, share]).all()
+    }
+
+
 def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
     """The values of one track."""
     data: Data = {}
@@ -221,7 +263,13 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
         data["context"] = _statistics(parts["context_dependence"], "effect")
     for test in ("necessity", "sufficiency"):
         if test in parts:
-            data[test] = _statistics(_along(parts[test], tiles), "effect")
+            along = _along(parts[test], tiles)
+            data[test] = _statistics(along, "effect")
+            if "q" in along:
+                data[test]["q"] = numbers(along["q"].values)
+            if "without_bases" in along:
+                lost = np.flatnonzero(along["without_bases"].values == 1)
+                data[test]["lost"] = lost.tolist()
     if "sufficiency" in parts:
         classes = _along(parts["sufficiency"], tiles)["cre_class"].values.tolist()
         data["classes"] = [name if isinstance(name, str) else "" for name in classes]

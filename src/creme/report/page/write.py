@@ -17,6 +17,7 @@ from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.measure_section import measure_sections
 from creme.report.page.results import PageResults
+from creme.report.page.windows import Windows
 from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
 from creme.results.view import ResultsView
 from creme.study.view import open_results
@@ -73,7 +74,8 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
     rows: list[Data] = []
     blocks: list[Html] = []
     measures = LocusMeasures(results, view.tracks[:MOST_TRACKS])
-    for k, locus in enumerate(each_locus(results, measures)):
+    windows = Windows(results)
+    for k, locus in enumerate(each_locus(results, measures, windows)):
         rows.append(locus.row)
         blocks.append(tag("script", packed(locus.data), type="text/plain", id=f"d{k}"))
     shown = sections.figures_section(figures(results), measure_sections(results), results)
@@ -87,7 +89,7 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "kind": view.kind,
         "caveat": text(sections.CAVEAT),
         "navigation": _navigation(compared is not None, bool(rows)),
-        "summary": sections.summary(view, len(rows)),
+        "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
         "funnel": sections.funnel(view) or "",
         "figures": shown,
         "tracks": _notes(results, measures),

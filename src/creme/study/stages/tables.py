@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import xarray as xr
 
+from creme.results.gaps import SHARE
 from creme.results.tidy import tidy
 from creme.study.stages.stage import Stage, StageData
 
@@ -24,6 +25,9 @@ def categories_of(loci: Iterable[str], categories: Mapping[str, str]) -> list[st
 def tidy_rows(dataset: xr.Dataset, data: StageData, names: Iterable[str]) -> pd.DataFrame:
     """Rows of some variables, without the fill between loci of different sizes."""
     present = [name for name in names if name in dataset]
+    if SHARE in dataset and any("tile" in dataset[name].dims for name in present):
+        # It says why there is no value.
+        present = [*dict.fromkeys([*present, SHARE])]
     frame = tidy(dataset[present])
     for fill in ("tile_start", "position_start"):
         if fill in frame:

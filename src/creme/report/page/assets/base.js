@@ -51,6 +51,22 @@ function offset(bp) {
   return `${sign}${number(value, 7)} ${unit}`;
 }
 
+// Whether an effect is within noise.
+const NOISE = 0.05;
+const noisy = (of, k) => Boolean(of.q && of.q[k] !== null && of.q[k] > NOISE);
+
+// A pattern for what was not measured.
+function hatching(id) {
+  return draw("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },
+    draw("line", { class: "hatch", x1: 0, x2: 0, y1: 0, y2: 6 }));
+}
+
+// Why a tile has no value: its share of bases.
+function noBases(locus, k) {
+  const share = (locus.bases || [])[k];
+  return `not measured${share === null || share === undefined ? "" : `, ${number(100 * share, 3)} % of the tile is bases`}`;
+}
+
 const interval = (contig, start, end) => `${contig}:${grouped(start)}\u2013${grouped(end)}`;
 
 // The section of a locus is packed by itself, and unpacked when it is opened.

@@ -30,8 +30,32 @@ function locusSection(locus, { previous, next, close }) {
       rows.push(["context effect", `${number(mean)}${spread({ se: [known.context.se], sd: [known.context.sd] }, 0)}`]);
       if (values) rows.push(["its replicates", replicates(values)]);
     }
+    rows.push(...windowFacts());
     return make("dl", { class: "settings facts-of" }, rows.map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, value))));
   }
+
+  // What of the window is no bases.
+  function windowFacts() {
+    const of = locus.window;
+    if (!of) return [];
+    const percent = (share) => `${number(100 * share, 3)} %`;
+    const rows = [];
+    const sides = ["upstream", "downstream"].flatMap((side, k) => (of.padding[k] ? [`${grouped(of.padding[k])} bp ${side}`] : []));
+    if (sides.length) rows.push(["past the contig's end", `${percent((of.padding[0] + of.padding[1]) / of.length)} of the window, ${sides.join(", ")}`]);
+    if (of.n) rows.push(["N", `${percent(of.n)} of the ${of.of_tiles ? "tiles" : "window"}`]);
+    if (of.lost.length) rows.push(["not measured, for lack of bases", lostTiles(of.lost)]);
+    return rows;
+  }
+
+  // Tests may have tiles of several lengths.
+  function lostTiles(tiles) {
+    return [...new Set(tiles.map(([, bp]) => bp))].map((bp) => {
+      const at = tiles.filter((tile) => tile[1] === bp).map(([distance]) => offset(distance));
+      return `${at.length} ${at.length === 1 ? "tile" : "tiles"} of ${grouped(bp)} bp: ${at.join(", ")}`;
+    }).join("; ");
+  }
+
+  const lostTests = (k) => ["necessity", "sufficiency"].filter((test) => measured()[test] && (measured()[test].lost || []).includes(k));
 
   function pick(k) {
     tile = k;
@@ -42,7 +66,8 @@ function locusSection(locus, { previous, next, close }) {
       map.reveal(k);
       const parts = ["necessity", "sufficiency"].filter((test) => measured()[test] && measured()[test].mean[k] !== null);
       const said = parts.map((test) => `${test} ${number(measured()[test].mean[k])}`).join(", ");
-      map.chosen.textContent = `Tile ${k + 1} of ${map.tiles.length}, at ${offset(map.tiles[k].distance)}: ${said}.`;
+      const lost = lostTests(k).map((test) => `${test} ${noBases(locus, k)}`);
+      map.chosen.textContent = `Tile ${k + 1} of ${map.tiles.length}, at ${offset(map.tiles[k].distance)}: ${[said, ...lost].filter(Boolean).join(", ") || "no value"}.`;
     }
     map.redraw();
     for (const one of body.querySelectorAll("[data-tile]")) {
@@ -99,7 +124,7 @@ function locusSection(locus, { previous, next, close }) {
       make("p", {}, named(interval(locus.contig, low, high)), ` on the genome, ${grouped(start)}\u2013${grouped(end)} in the locus sequence`, name ? `; ${name}` : "", "."),
       rows.length
         ? grid("What was measured with this tile", ["test", "mean", "sd", "se", "replicates"], rows, " nnn")
-        : make("p", {}, "Nothing was measured with this tile."),
+        : make("p", {}, `Nothing was measured with this tile${lostTests(tile).length ? `: too few of its bases are known (N: a gap of the assembly, or past the contig's end)` : ""}.`),
       ...(known.fine || []).filter((one) => one.tile === tile).map(fineText));
   }
 
@@ -203,7 +228,7 @@ function locusSection(locus, { previous, next, close }) {
       const heads = ["tile", "on the genome", ...(known.classes ? ["class"] : []), ...tests.flatMap((test) => [test, "sd", "se", "replicates"])];
       const rows = locus.tiles.map(([, , , low, high], k) => [
         tileButton(k), named(interval(locus.contig, low, high)), ...(known.classes ? [known.classes[k]] : []),
-        ...tests.flatMap((test) => (known[test].mean[k] === null ? ["", "", "", ""] : statistics(known[test], k))),
+        ...tests.flatMap((test) => (known[test].mean[k] === null ? [lostTests(k).includes(test) ? "no bases" : "", "", "", ""] : statistics(known[test], k))),
       ]);
       const start = known.classes ? "   " : "  ";
       box.append(grid("All tiles", heads, rows, start + "nnn ".repeat(tests.length)));

@@ -69,6 +69,7 @@ function locusMap(locus, measured, selected) {
   if ((measured.greedy || []).length) lanes.push("greedy");
   if ((measured.fine || []).some((cre) => cre.parts.length)) lanes.push("fine tile");
 
+  const lost = (test, k) => Boolean(measured[test] && (measured[test].lost || []).includes(k));
   const ranks = tiles.map(() => []);
   for (const search of measured.greedy || []) {
     search.tiles.forEach((tile, round) => {
@@ -128,7 +129,7 @@ function locusMap(locus, measured, selected) {
     const geneRows = placed(scale(whole[0], whole[1], LEFT, width - RIGHT), whole, MOST_GENE_ROWS).rows;
     const around = placed(x, view, geneRows);
     const height = 8 + geneRows * GENE_ROW + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + 40;
-    const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height }))];
+    const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height })), hatching("map-hatch")];
     const inside = draw("g", { "clip-path": "url(#map-clip)" });
     const foot = height - 38;
     const shownTiles = tiles.filter((tile) => tile.to > view[0] && tile.from < view[1]);
@@ -160,7 +161,15 @@ function locusMap(locus, measured, selected) {
       parts.push(draw("text", {
         class: "axis", transform: `translate(12 ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
       }, panel.test));
-      if (panel.kind === "bars") drawBars(panel, inside, shownTiles, x, y);
+      if (panel.kind === "bars") {
+        for (const tile of shownTiles.filter((one) => lost(panel.test, one.k))) {
+          inside.append(draw("rect", {
+            class: "no-bases", fill: "url(#map-hatch)", "data-lost": panel.test, "data-tile": tile.k,
+            x: x(tile.from), y: top + 6, width: Math.max(1, x(tile.to) - x(tile.from)), height: panel.height - 10,
+          }));
+        }
+        drawBars(panel, inside, shownTiles, x, y);
+      }
       else drawLines(inside, x, y);
       top += panel.height;
     }
@@ -220,7 +229,7 @@ function locusMap(locus, measured, selected) {
       const wide = to - from;
       const [high, low] = [Math.min(y(0), y(mean)), Math.max(y(0), y(mean))];
       inside.append(draw("rect", {
-        class: `bar fill-${panel.test}`, "data-test": panel.test, "data-tile": tile.k,
+        class: `bar fill-${panel.test}${noisy(panel.of, tile.k) ? " noise" : ""}`, "data-test": panel.test, "data-tile": tile.k,
         x: from + wide * 0.1, y: high, width: Math.max(1, wide * 0.8), height: Math.max(0.8, low - high),
       }));
       const middle = (from + to) / 2;
@@ -270,8 +279,10 @@ function locusMap(locus, measured, selected) {
     const found = [make("b", {}, `${offset(tile.distance)}, ${grouped(tile.bp)} bp`), named(interval(locus.contig, tile.low, tile.high))];
     for (const test of ["necessity", "sufficiency"]) {
       const of = measured[test];
+      if (lost(test, k)) found.push(`${test}: ${noBases(locus, k)}`);
       if (!of || of.mean[k] === null) continue;
       found.push(`${test} ${number(of.mean[k])}${spread(of, k)}`);
+      if (of.q && of.q[k] !== null) found.push(make("small", {}, `q ${number(of.q[k], 2)}${noisy(of, k) ? ": within noise" : ""}`));
       if (of.values) found.push(make("small", {}, `replicates ${replicates(of.values[k])}`));
     }
     const name = (measured.classes || [])[k];
@@ -432,6 +443,8 @@ function locusMap(locus, measured, selected) {
     "Click the map or go to it with Tab: arrow keys go from tile to tile, + and \u2212 zoom, Shift and arrow keys move, ",
     "0 shows all, ", genes.length ? "G goes from gene to gene (Shift and G back), " : "", "Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
     (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".",
+    panels.some((panel) => panel.of && panel.of.mean.some((_, k) => noisy(panel.of, k))) ? ` Grey bars are within noise (q above ${NOISE}).` : "",
+    panels.some((panel) => (panel.of && panel.of.lost) || false) ? " Hatched tiles were not measured, for lack of bases." : "",
     locus.genes_more ? ` ${grouped(locus.genes_more)} more genes, further from the TSS, are left out of this page.` : "");
   set(whole[0], whole[1] - whole[0]);
   return { element: make("div", {}, buttons, frame, chosen, keys), frame, chosen, tiles, lines, reveal, redraw: schedule };

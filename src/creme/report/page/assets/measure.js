@@ -79,6 +79,12 @@ function measureMap(test, locus) {
   }
   const all = measureRows(test);
   const cells = draw("g", { class: cell < 5 ? "cells narrow" : "cells" });
+  const hatch = `hatch-${test.label}`.replace(/[^A-Za-z0-9_-]/g, "_");
+  if (test.mean.some((row) => row.includes(null))) picture.append(hatching(hatch));
+  test.mean.forEach((means, row) => means.forEach((mean, k) => {
+    // A cell without a value is not one of no effect.
+    if (mean === null) picture.append(draw("rect", { class: "no-value", fill: `url(#${hatch})`, x: (label + k * cell).toFixed(2), y: top + row * high, width: cell.toFixed(2), height: high - 1 }));
+  }));
   all.forEach((one, n) => {
     const row = test.rows.indexOf(one.row);
     cells.append(draw("rect", {
