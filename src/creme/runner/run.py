@@ -223,7 +223,7 @@ class _Run:
         """Join and save; returns whether the log remains the only place of what could be joined."""
         from creme.results.join import Joined
 
-        units.attrs |= self._scheduler.read_from()
+        units.attrs |= self._scheduler.read_from() | self._scheduler.compared_with_store()
         try:
             joined = Joined(units)
             if self._results is None:

@@ -23,6 +23,7 @@ from creme.inference.device import Batch, Device
 from creme.inference.model_thread import ModelThread
 from creme.runner.hashing import Hashers
 from creme.runner.request import InFlight
+from creme.runner.same_model import StoredRow
 from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
 from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
@@ -89,6 +90,8 @@ class Scheduler:
         self._recorded = set(device.differences)
         self._readout = readout
         self.buffer = buffer
+        self._same_model = buffer.same_model
+        device.repeat_first = self._same_model.repeats_first
         self._in_flight = in_flight
         self._on_progress = on_progress
         self._active: list[InFlight] = []
@@ -136,6 +139,10 @@ class Scheduler:
     def read_from(self) -> dict[str, str]:
         """See `creme.runner.write_buffer.WriteBuffer.read_from`."""
         return self.buffer.read_from()
+
+    def compared_with_store(self) -> dict[str, str]:
+        """See `creme.runner.same_model.SameModel.attributes`."""
+        return self._same_model.attributes()
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
@@ -186,13 +193,15 @@ class Scheduler:
                 self._end()
 
     def _submit(
-        self, model: ModelThread[Batch, NDArray[np.float32]], sequences: list[Sequenceable]
+        self,
+        model: ModelThread[tuple[Batch, list[StoredRow]], NDArray[np.float32]],
+        sequences: list[Sequenceable],
     ) -> None:
         with self._spent("one-hot"):
             batch = self._device.prepare(sequences)
         if not self._running:
             self._taken_up = perf_counter()
-        self._running[model.submit(batch)] = sequences
+        self._running[model.submit((batch, self._same_model.due()))] = sequences
 
     def _cancel_waiting(self) -> None:
         """Take back the batches that the model has not begun."""
@@ -209,16 +218,22 @@ class Scheduler:
                         self._count(batch)
                         self._store(batch, future.result())
                 self._running.clear()
-                self.buffer.flush()
+                self.buffer.end()
         finally:
             if self._hashers is not None:
                 self._hashers.close()
             for active in self._active:
                 active.close()
 
-    def _predict(self, batch: Batch) -> NDArray[np.float32]:
+    def _predict(self, work: tuple[Batch, list[StoredRow]]) -> NDArray[np.float32]:
+        """A batch's values, after stored rows were predicted again and compared."""
+        batch, stored_rows = work
         with self._spent("model"):
-            return self._device.predict(batch)
+            wider = bool(stored_rows and self.read_from())
+            self._same_model.compare(self._device, stored_rows, wider=wider)
+            values = self._device.predict(batch)
+            self._same_model.repeats = self._device.repeats
+            return values
 
     @contextmanager
     def _spent(self, what: str) -> Iterator[None]:
@@ -297,6 +312,8 @@ class Scheduler:
                 values, fresh = stored[digest]
                 self.progress.repeated += fresh
                 self.progress.stored += not fresh
+                if not fresh:
+                    self._same_model.found(sequence, digest, values)
                 active.rows[place] = values if active.profiles else self._readout(values[None])[0]
                 continue
             active.missing += 1
@@ -337,6 +354,7 @@ class Scheduler:
             values = future.result()
             batch = self._running[future]
             self._record_differences()
+            self.buffer.record_environment(self._device.model)
             with self._spent("write"):
                 finite = self._store(batch, values)
             # Until now an interruption leaves it to `_end`.
