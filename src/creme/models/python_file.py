@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,7 +18,9 @@ from creme.adapters.described import DescribedModel, Description
 from creme.adapters.torch_model import arithmetic, device_name, parameters_digest
 from creme.errors import ModelError, PluginError
 from creme.file_plugins import load_object
+from creme.files.cache_folder import cache_folder
 from creme.files.digests import digest
+from creme.files.durable import write_text
 
 
 class PythonModel(DescribedModel):
@@ -90,10 +95,25 @@ class PythonModel(DescribedModel):
             "files": {name: digest(path) for name, path in sorted(self.files.items())},
             "layouts": self.layouts(),
         }
+        note = self._note(identity)
+        if self._built is None and note.exists():
+            return identity
         self._build()
         if self._parameters is not None:
-            identity["parameters"] = self._parameters
+            note.unlink(missing_ok=True)
+            return {**identity, "parameters": self._parameters}
+        with suppress(OSError):  # a cache that cannot be written is no reason not to work
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(note, "{}")
         return identity
+
+    def _note(self, identity: dict[str, Any]) -> Path:
+        """Is there once these files have built something else than a PyTorch module.
+
+        So that a run which finds all predictions in the store need not build it.
+        """
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode())
+        return cache_folder() / "functions" / f"{key.hexdigest()[:32]}.json"
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The object's output for a batch."""

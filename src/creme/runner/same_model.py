@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, ModelError
-from creme.inference.device import ROUNDING, UNLIKE, Device, relative_difference
+from creme.inference.device import ROUNDING, UNLIKE, Batch, Device, relative_difference
 from creme.sequence import Sequenceable
 from creme.store import Source, Store
 
@@ -55,7 +55,7 @@ class SameModel:
     """Compares a model with the stored predictions that a run asks for.
 
     The driver's thread tells it what was found in the store (`found`) and takes the rows that are
-    to be predicted before the next batch (`due`); the model's thread does so (`compare`).
+    to be predicted before the next batch (`due`); the model's thread does so (`predict`).
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ class SameModel:
         The largest one, relative to the largest value of its row.
     allowed : float
         The largest difference that passes for rounding.
-    refused : bool
-        Whether the model was found to be another one.
+    refusal : ModelError, optional
+        Why the model was refused; no batch is predicted and nothing is stored after it.
     repeats : int
         Further predictions of the first batch; see `creme.inference.device.Device`.
     """
@@ -84,7 +84,7 @@ class SameModel:
     compared: int = 0
     difference: float = 0.0
     allowed: float = ROUNDING
-    refused: bool = False
+    refusal: ModelError | None = None
     repeats: int = 0
     _adds: bool = False
     _began: bool = False
@@ -137,6 +137,37 @@ class SameModel:
             self._anchors.clear()
         return rows
 
+    def predict(
+        self, device: Device, batch: Batch, rows: list[StoredRow], *, wider: bool = False
+    ) -> NDArray[np.float32]:
+        """A batch's values, (len(batch), bins, tracks), unless stored rows refuse the model.
+
+        Parameters
+        ----------
+        device : Device
+        batch : Batch
+        rows, wider
+            See `compare`.
+
+        Raises
+        ------
+        ModelError
+            If the model fails, is refused by `compare`, or was refused before.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        first = device.repeat_first
+        try:
+            self.compare(device, rows, wider=wider)
+            return device.predict(batch)
+        except ModelError as error:
+            # That of a first batch may say that the model is random.
+            if first or rows:
+                self.refusal = error
+            raise
+        finally:
+            self.repeats = device.repeats
+
     def compare(self, device: Device, rows: list[StoredRow], *, wider: bool = False) -> None:
         """Predict stored rows again, each alone, and compare all their values.
 
@@ -186,7 +217,6 @@ class SameModel:
         name = device.model.name
         differ = f"differ by {largest:.1e} of their largest value; {self.allowed:.1e} is allowed"
         if (strict and self._same_hardware) or largest > max(UNLIKE, self.allowed):
-            self.refused = True
             raise ModelError(
                 f"model {name} is not the one that made the predictions in {self.store.path}, "
                 f"although its fingerprint is the same: made again, {rows} of them {differ}. "
@@ -205,7 +235,7 @@ class SameModel:
 
         For as long as `HELD_SECONDS`, and up to `HELD_BYTES`: it may be that none is asked for.
         """
-        if self.refused:
+        if self.refusal is not None:
             return True
         if not self.on or not self._holds_any or self.compared:
             return False

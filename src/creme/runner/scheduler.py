@@ -230,10 +230,7 @@ class Scheduler:
         batch, stored_rows = work
         with self._spent("model"):
             wider = bool(stored_rows and self.read_from())
-            self._same_model.compare(self._device, stored_rows, wider=wider)
-            values = self._device.predict(batch)
-            self._same_model.repeats = self._device.repeats
-            return values
+            return self._same_model.predict(self._device, batch, stored_rows, wider=wider)
 
     @contextmanager
     def _spent(self, what: str) -> Iterator[None]:

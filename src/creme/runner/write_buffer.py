@@ -281,7 +281,7 @@ class WriteBuffer:
 
     def end(self) -> None:
         """Store what is held back at a run's end; not that of a model that was refused."""
-        if self.same_model.refused:
+        if self.same_model.refusal is not None:
             self._held.clear()
         elif self._held:
             self._store(list(self._held))
