@@ -264,9 +264,7 @@ class Device:
                 return None
             raise self._failed(error, 1) from error
 
-    def _refuse_random(
-        self, batch: Batch, alone: NDArray[np.float32], in_batch: float
-    ) -> None:
+    def _refuse_random(self, batch: Batch, alone: NDArray[np.float32], in_batch: float) -> None:
         """Tell a model that is random or has a state from one that rounds by size of batch.
 
         Raises
