@@ -110,6 +110,7 @@ def test_the_same_network_goes_on_and_results_say_so(store):
         "same_hardware": True,
     }
     assert (second.progress.stored, second.progress.predicted) == (11, 20)
+    assert (first.predicted_again, second.predicted_again) == (1, PREDICTIONS)
     assert sum(model._given) == second.progress.predicted + PREDICTIONS
     expected = run(MODEL, store, Scan(number=30)).datasets["scan"]
     np.testing.assert_array_equal(second.datasets["scan"]["value"], expected["value"])
@@ -120,6 +121,7 @@ def test_nothing_is_predicted_where_everything_is_stored(store):
     other = Drifting(factor=2.0)
     again = run(other, store)
     assert other._given == []
+    assert again.predicted_again == 0
     assert "compared_with_store" not in again.datasets["scan"].attrs
 
 
@@ -158,14 +160,18 @@ def test_without_a_recorded_difference_a_small_one_is_said(store):
         run(Drifting(factor=1 + 2e-4), store, Scan(number=3))
 
 
-def test_nan_is_no_stored_value(store):
+def test_nan_is_no_other_network(store):
+    """It fails the units that ask for it, as ever, and is never stored."""
+
     class Broken(Drifting):
         def predict(self, onehot):
             return super().predict(onehot) * np.float32(np.nan)
 
     run(Drifting(), store)
-    with pytest.raises(ModelError, match="differ by inf"):
-        run(Broken(), store, Scan(number=30))
+    report = measure(prepare([Scan(number=30)], Broken(), toy_loci(1)), store)
+    ((_, _, message),) = report.failures
+    assert "returned NaN or infinity" in message
+    assert store.count() == 11
 
 
 def test_rows_that_differ_most_are_compared(store):
@@ -181,8 +187,8 @@ def test_rows_that_differ_most_are_compared(store):
     rows[13] *= -5
     same = SameModel(store, buffer.source)
     for sequence, values in zip(sequences, rows, strict=True):
-        same.found(sequence, sequence.digest, values)
-        same.found(sequence, sequence.digest, values)
+        same.take_note(sequence, sequence.digest, values)
+        same.take_note(sequence, sequence.digest, values)
     due = same.due()
     digests = [row.sequence.digest for row in due]
     assert len(set(digests)) == PREDICTIONS
@@ -249,6 +255,6 @@ def test_environments_are_kept_once_each(store):
         run(Drifting(machine=machine), store, Scan(number=len(machine) + store.count()))
     selection = prepare([Scan()], MODEL, toy_loci(1)).selection
     source = store.source(source_fingerprint(Drifting(), selection), selection.shape)
-    kept = store.environments(source)
+    kept = store.environments.of(source)
     assert sorted(one["device"] for one in kept) == ["GPU A", "GPU B"]
     assert "processor" in with_processor({"device": "cpu"})

@@ -54,8 +54,8 @@ class StoredRow:
 class SameModel:
     """Compares a model with the stored predictions that a run asks for.
 
-    The driver's thread tells it what was found in the store (`found`) and takes the rows that are
-    to be predicted before the next batch (`due`); the model's thread does so (`predict`).
+    The driver's thread tells it what was read from the store (`take_note`), and takes the rows that
+    are to be predicted before the next batch (`due`); the model's thread does so (`predict`).
 
     Parameters
     ----------
@@ -90,6 +90,7 @@ class SameModel:
     _began: bool = False
     _same_hardware: bool = False
     _requested: int = 0
+    _predicted: int = 0
     _bytes: int = 0
     _candidates: dict[bytes, StoredRow] = field(default_factory=dict)
     _anchors: list[NDArray[np.float32]] = field(default_factory=list)
@@ -98,14 +99,14 @@ class SameModel:
     def __post_init__(self) -> None:
         self.on = os.environ.get(SWITCH, "on").lower() not in ("off", "0", "no", "false")
         self._holds_any = self.store.holds_any(self.source)
-        self._recorded_before = bool(self.store.environments(self.source))
+        self._recorded_before = bool(self.store.environments.of(self.source))
 
     @property
     def repeats_first(self) -> bool:
         """Whether the first batch's first sequence is to be predicted again; see `Device`."""
         return self.on and not self._began
 
-    def found(self, sequence: Sequenceable, digest: bytes, values: NDArray[np.float32]) -> None:
+    def take_note(self, sequence: Sequenceable, digest: bytes, values: NDArray[np.float32]) -> None:
         """Take note of a prediction that an earlier run, or another process, has stored."""
         if not self.on or len(self._candidates) >= CANDIDATES or self._bytes >= CANDIDATE_BYTES:
             return
@@ -194,17 +195,23 @@ class SameModel:
             return
         # A random model is found by these.
         device.repeat_first = False
-        largest = max(_apart(device, row) for row in rows)
+        differences = [_apart(device, row) for row in rows]
+        self._predicted += len(rows)
+        # NaN is no other network's number: whoever asks for the sequence is told, and none is kept.
+        differences = [one for one in differences if np.isfinite(one)]
+        if not differences:
+            return
+        largest = max(differences)
         self.difference = max(self.difference, largest)
         batches = self.store.batches(self.source)
         self.allowed = max([ROUNDING, *(4 * difference for difference in batches.values())])
         now = with_processor(device.model.environment())
         # This run's own is among them by its second batch.
-        recorded = self.store.environments(self.source)
+        recorded = self.store.environments.of(self.source)
         self._same_hardware = self._recorded_before and all(one == now for one in recorded)
         if largest > self.allowed:
-            self._judge(device, len(rows), largest, strict=bool(batches) and not wider)
-        self.compared += len(rows)
+            self._judge(device, len(differences), largest, strict=bool(batches) and not wider)
+        self.compared += len(differences)
 
     def _judge(self, device: Device, rows: int, largest: float, *, strict: bool) -> None:
         """Refuse the model, or warn, by a difference that is larger than rounding.
@@ -243,6 +250,11 @@ class SameModel:
             self._waits_since = monotonic()
         return held_bytes < HELD_BYTES and monotonic() - self._waits_since < HELD_SECONDS
 
+    @property
+    def predictions(self) -> int:
+        """Those that were made to compare."""
+        return self._predicted + self.repeats
+
     def summary(self) -> dict[str, Any]:
         """What was compared, as JSON values; empty where nothing was there to compare with."""
         if not self._adds or not (self._holds_any or self.compared):
@@ -267,10 +279,10 @@ class SameModel:
 
 def with_processor(environment: Mapping[str, Any]) -> dict[str, Any]:
     """A model's environment, with the processor's name where no GPU is named."""
-    known = dict(environment)
-    if known.get("device", "cpu") in ("cpu", "auto"):
-        known["processor"] = _processor()
-    return json.loads(json.dumps(known, default=str))
+    whole = dict(environment)
+    if whole.get("device", "cpu") in ("cpu", "auto"):
+        whole["processor"] = _processor()
+    return json.loads(json.dumps(whole, default=str))
 
 
 def _processor() -> str:
@@ -284,6 +296,5 @@ def _processor() -> str:
 
 
 def _apart(device: Device, row: StoredRow) -> float:
-    """How far a row's prediction is from its stored values; infinity where it has none."""
-    apart = relative_difference(device.predict([row.sequence])[0], row.values)
-    return apart if np.isfinite(apart) else float("inf")
+    """How far a row's prediction is from its stored values, as a share of the largest one."""
+    return relative_difference(device.predict([row.sequence])[0], row.values)

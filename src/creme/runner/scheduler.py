@@ -45,6 +45,8 @@ GRACE = 0.5
 _Requests = list[tuple[InFlight, int]]
 """Who waits for a sequence, and for which row of their answers."""
 
+_Work = tuple[Batch, list[StoredRow]]
+
 
 class Scheduler:
     """Runs tasks against one model, through a write buffer.
@@ -87,7 +89,6 @@ class Scheduler:
         self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
-        self._recorded = set(device.differences)
         self._readout = readout
         self.buffer = buffer
         self._same_model = buffer.same_model
@@ -135,14 +136,6 @@ class Scheduler:
     def narrower_sources(self) -> list[NarrowerSource]:
         """See `creme.runner.write_buffer.narrower_sources`."""
         return narrower_sources(self.buffer.store, self._device.model, self._device.selection)
-
-    def read_from(self) -> dict[str, str]:
-        """See `creme.runner.write_buffer.WriteBuffer.read_from`."""
-        return self.buffer.read_from()
-
-    def compared_with_store(self) -> dict[str, str]:
-        """See `creme.runner.same_model.SameModel.attributes`."""
-        return self._same_model.attributes()
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
@@ -193,9 +186,7 @@ class Scheduler:
                 self._end()
 
     def _submit(
-        self,
-        model: ModelThread[tuple[Batch, list[StoredRow]], NDArray[np.float32]],
-        sequences: list[Sequenceable],
+        self, model: ModelThread[_Work, NDArray[np.float32]], sequences: list[Sequenceable]
     ) -> None:
         with self._spent("one-hot"):
             batch = self._device.prepare(sequences)
@@ -225,11 +216,11 @@ class Scheduler:
             for active in self._active:
                 active.close()
 
-    def _predict(self, work: tuple[Batch, list[StoredRow]]) -> NDArray[np.float32]:
+    def _predict(self, work: _Work) -> NDArray[np.float32]:
         """A batch's values, after stored rows were predicted again and compared."""
         batch, stored_rows = work
         with self._spent("model"):
-            wider = bool(stored_rows and self.read_from())
+            wider = bool(stored_rows and self.buffer.read_from())
             return self._same_model.predict(self._device, batch, stored_rows, wider=wider)
 
     @contextmanager
@@ -310,7 +301,7 @@ class Scheduler:
                 self.progress.repeated += fresh
                 self.progress.stored += not fresh
                 if not fresh:
-                    self._same_model.found(sequence, digest, values)
+                    self._same_model.take_note(sequence, digest, values)
                 active.rows[place] = values if active.profiles else self._readout(values[None])[0]
                 continue
             active.missing += 1
@@ -350,7 +341,7 @@ class Scheduler:
         for future in done:
             values = future.result()
             batch = self._running[future]
-            self._record_differences()
+            self.buffer.record(self.differences)
             self.buffer.record_environment(self._device.model)
             with self._spent("write"):
                 finite = self._store(batch, values)
@@ -391,14 +382,6 @@ class Scheduler:
         digests = [one.digest for one, ok in zip(batch, finite, strict=True) if ok]
         self.buffer.write(digests, values[finite])
         return finite
-
-    def _record_differences(self) -> None:
-        """Keep with the model what its thread has measured of batches since."""
-        measured = self.differences
-        if measured.keys() != self._recorded:
-            new = measured.keys() - self._recorded
-            self.buffer.record({size: measured[size] for size in new})
-            self._recorded = set(measured)
 
     def _answer(self, active: InFlight) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]

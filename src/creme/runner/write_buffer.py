@@ -221,6 +221,7 @@ class WriteBuffer:
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
         self.same_model = SameModel(store, self.source)
+        self._recorded = set(self.compared())
         self._environment_recorded = False
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
@@ -264,15 +265,16 @@ class WriteBuffer:
         return self.store.batches(self.source)
 
     def record(self, differences: dict[int, float]) -> None:
-        """Keep differences with the model, by size of batch."""
-        for size, difference in differences.items():
-            self.store.record_batch(self.source, size, difference)
+        """Keep differences with the model, by size of batch: those that are new."""
+        for size in differences.keys() - self._recorded:
+            self.store.record_batch(self.source, size, differences[size])
+        self._recorded |= differences.keys()
 
     def record_environment(self, model: Model) -> None:
         """Keep with the source, once, the device and the versions that a model predicts with."""
         if not self._environment_recorded:
             self._environment_recorded = True
-            self.store.record_environment(self.source, with_processor(model.environment()))
+            self.store.environments.record(self.source, with_processor(model.environment()))
 
     def flush(self) -> None:
         """Store what is held back, unless stored predictions have to be compared before."""

@@ -20,7 +20,7 @@ from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import ChunkMemory
-from creme.store.environments import environments, record_environment
+from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.schema import (
     DIGEST_BYTES,
@@ -104,6 +104,7 @@ class Store:
         refuse_second(self.path, index_url)
         self._engine = open_index(self.path, index_url)
         self._checkpoints = Checkpoints(self._engine)
+        self.environments = Environments(self._engine)
         try:
             self._arrays = Arrays(self.path)
             bind(self.path, self._engine, self._holds)
@@ -283,26 +284,9 @@ class Store:
 
     def batches(self, source: Source) -> dict[int, float]:
         """What `record_batch` has kept, by size."""
-        query = sa.select(batches.c.size, batches.c.difference).where(
-            batches.c.source_id == source.id
-        )
+        query = sa.select(batches).where(batches.c.source_id == source.id)
         with self._engine.connect() as connection:
             return {line.size: line.difference for line in connection.execute(query)}
-
-    def record_environment(self, source: Source, environment: dict[str, Any]) -> None:
-        """Keep the device and versions that predictions of a source are made with.
-
-        Parameters
-        ----------
-        source : Source
-        environment : dict
-            JSON values. Each one is kept once.
-        """
-        record_environment(self._engine, source.id, environment)
-
-    def environments(self, source: Source) -> list[dict[str, Any]]:
-        """Those that `record_environment` was given for a source."""
-        return environments(self._engine, source.id)
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
