@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from creme.adapters.torch_model import TorchModel
+from creme.adapters.torch_model import TorchModel, parameters_digest
 from creme.errors import ModelError
 from creme.model import Selection, Track, TrackTable
 from creme.testing.models import sequences
@@ -68,3 +68,40 @@ def test_another_number_of_bins_than_the_model_says_is_an_error():
         Counts(crop=0).predict_selected(onehot, Selection((0, 5), (1, 3)))
     with pytest.raises(ModelError, match=r"\(6, 4\), and \(2, 2\) are expected"):
         Counts(whole=False).predict_selected(onehot, Selection((0, 5), (1, 3)))
+
+
+def test_the_digest_of_a_module_covers_every_value_of_every_type():
+    torch = pytest.importorskip("torch")
+
+    def network(**changes):
+        net = torch.nn.Module()
+        for name, tensor in {
+            "brain": torch.ones(3, dtype=torch.bfloat16),
+            "number": torch.tensor(7),
+            "mask": torch.tensor([True, False]),
+            "turned": torch.arange(6.0).reshape(2, 3).T,
+            "sparse": torch.eye(3).to_sparse(),
+            "none": torch.empty(0),
+            **changes,
+        }.items():
+            net.register_buffer(name, tensor, persistent=name != "brain")
+        net.weight = torch.nn.Parameter(torch.ones(2))
+        return net
+
+    plain = parameters_digest(network())
+    assert parameters_digest(network()) == plain
+    assert parameters_digest(network().eval()) == plain
+    others = [
+        network(brain=torch.ones(3, dtype=torch.float16)),
+        network(number=torch.tensor(8)),
+        network(mask=torch.tensor([False, False])),
+        network(turned=torch.arange(6.0).reshape(3, 2)),
+        network(sparse=2 * torch.eye(3).to_sparse()),
+        network(none=torch.empty(0, 2)),
+    ]
+    digests = {parameters_digest(one) for one in others}
+    assert len({plain, *digests}) == 1 + len(others)
+    lazy = torch.nn.LazyLinear(2)
+    before = parameters_digest(lazy)
+    lazy(torch.ones(1, 3))
+    assert parameters_digest(lazy) != before

@@ -8,12 +8,16 @@ import time
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import creme
 from command import CREME
 from creme.adapters.described import Description
 from creme.errors import ConfigError, ModelError
+from creme.genome import Locus
 from creme.model import Track
 from creme.models.python_file import PythonModel
+from creme.sequence import Sequence
 from creme.testing import model_checks
 from creme.testing.models import check_fingerprints, sequences
 
@@ -322,3 +326,78 @@ Net.forward = forward
     assert sys.modules["creme_user_net"].seen == [(False, True)]
     assert (torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic) == before
     assert model.environment()["device"] == "cpu"
+
+
+UNSEEDED = TORCH.replace("        torch.manual_seed(0)\n", "")
+
+
+def test_an_unseeded_module_is_another_model_each_time(module, tmp_path):
+    """Its weights are in the fingerprint; those of a seeded one are the same each time."""
+    assert "manual_seed" not in UNSEEDED
+    assert module().fingerprint == module().fingerprint
+    seeded = module().fingerprint
+    (tmp_path / "net.py").write_text(UNSEEDED)
+    one, other = module(), module()
+    assert len({seeded, one.fingerprint, other.fingerprint}) == 3
+    # The network that predicts is the one that the fingerprint is of.
+    onehot = sequences(one, 1)
+    values = one.predict(onehot)
+    assert one.identity()["parameters"] != other.identity()["parameters"]
+    assert not np.allclose(values, other.predict(onehot))
+    again = module()
+    again.predict(onehot)
+    assert again.fingerprint not in (one.fingerprint, other.fingerprint)
+
+
+def test_weights_that_files_does_not_name_are_in_the_fingerprint(module, tmp_path):
+    import torch
+
+    weights = tmp_path / "weights.pt"
+    (tmp_path / "net.py").write_text(
+        TORCH
+        + f"""
+def build():
+    net = Net()
+    net.load_state_dict(torch.load({str(weights)!r}, weights_only=True))
+    return net
+"""
+    )
+    fingerprints = []
+    for key in ("norm.running_mean", "conv.bias", None):
+        state = dict(module(object=tmp_path / "net.py:Net").network[0].state_dict())
+        if key is not None:
+            state[key] = state[key] + 1  # of a buffer, and of a parameter
+        torch.save(state, weights)
+        fingerprints.append(module(object=tmp_path / "net.py:build").fingerprint)
+    assert len(set(fingerprints)) == 3
+
+
+def test_two_networks_are_not_mixed_in_one_store(module, tmp_path):
+    (tmp_path / "net.py").write_text(UNSEEDED)
+    codes = np.random.default_rng(2).integers(0, 4, 640).astype(np.uint8)
+    locus = Locus.from_sequence(Sequence(codes), "one")
+    given: dict = {"tile": 100, "replicates": 2, "seed": 1}
+    first, second = module(), module()
+    creme.measure("necessity", first, locus, store=tmp_path / "store", **given)
+    mixed = creme.measure("necessity", second, locus, store=tmp_path / "store", **given)
+    alone = creme.measure("necessity", second, locus, store=tmp_path / "other", **given)
+    xr.testing.assert_equal(mixed, alone)
+
+
+def test_a_function_is_not_built_for_its_fingerprint_a_second_time(function, tmp_path, monkeypatch):
+    """A run that finds everything in the store loads no network."""
+    monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))
+    mark = tmp_path / "built"
+    (tmp_path / "my_model.py").write_text(
+        FUNCTION + f"\n_build = build\ndef build():\n    open({str(mark)!r}, 'a').write('x')\n"
+        "    return _build()\n"
+    )
+    fingerprint = function().fingerprint
+    assert "parameters" not in function().identity()
+    assert function().fingerprint == fingerprint
+    assert mark.read_text() == "x"
+    model = function()
+    assert model.fingerprint == fingerprint
+    model.predict(sequences(model, 1))
+    model.predict(sequences(model, 1))
+    assert mark.read_text() == "xx"

@@ -77,7 +77,10 @@ def test_killed_at_random_moments(uninterrupted, tmp_path):
         total = store.count()
     assert state["counts"]["predicted"] == total - before
     for label, dataset in expected.items():
-        assert load(results)[label].identical(dataset)
+        resumed = load(results)[label]
+        # All that a resumed run adds: it has compared its model with what was stored.
+        resumed.attrs.pop("compared_with_store", None)
+        assert resumed.identical(dataset)
 
 
 def test_a_finished_run_predicts_nothing_and_a_second_test_reuses(uninterrupted, tmp_path):

@@ -101,6 +101,8 @@ def test_what_a_wider_source_lacks_is_predicted(tmp_path):
         # The own source comes first from now on.
         report, later = run(plan(loci=2), store)
     assert report.progress.predicted == 0
+    compared = json.loads(dataset.attrs.pop("compared_with_store"))
+    assert (compared["stored_rows"], compared["largest_difference"]) == (3, 0.0)
     assert later.identical(dataset)
     with Store(tmp_path / "other") as store:
         assert run(plan(loci=2), store)[1].drop_attrs().identical(dataset.drop_attrs())

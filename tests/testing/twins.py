@@ -167,6 +167,10 @@ class Local(Model):
                 return out.astype(np.float64)
             case "marked":
                 return np.round(out, 2) if self.rounded else out
+            case "constant":
+                out[:] = self.scale
+            case "nan with":
+                out[:] = np.nan if self.rounded else out
             case "nan":
                 out[1:, 0, 0] = np.nan
             case "all N":
@@ -205,6 +209,7 @@ MODELS = [
     Twin("tracks", "strands"),
     Twin("shape_and_dtype", "dtype"),
     Twin("shape_and_dtype", "nan", frozenset({"batch_size", "input_views"})),
+    Twin("depends_on_input", "constant", frozenset({"position"})),
     Twin("position", "reversed"),
     Twin("position", "shifted"),
     Twin("position", "reshaped"),
@@ -232,6 +237,7 @@ MODELS = [
     Twin("fingerprint", "number", frozenset({"pickles"})),
     Twin("settings", "forgotten"),
     Twin("settings", "marked"),
+    Twin("settings", "nan with"),
     Twin("written_with_results", "environment"),
 ]
 

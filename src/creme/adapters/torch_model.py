@@ -5,6 +5,7 @@ PyTorch is imported when a network is needed; the plugins that use this bring it
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -130,11 +131,8 @@ class TorchModel(LoadedModel):
         environment = super().environment()
         if not environment:
             return {}
-        import torch
-
-        device = _device(self.network)
-        named = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
-        return {**environment, "device": named, "precision": self.precision, "deterministic": True}
+        device = device_name(_device(self.network))
+        return {**environment, "device": device, "precision": self.precision, "deterministic": True}
 
 
 class SplitTorchModel(SplitModel, TorchModel):
@@ -196,6 +194,39 @@ def arithmetic(*, tf32: bool = False) -> Iterator[None]:
             yield
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def device_name(device: Any) -> str:
+    """The name of the GPU that a device is, or ``cpu``."""
+    import torch
+
+    device = torch.device(device)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else str(device.type)
+
+
+def parameters_digest(network: Any) -> str:
+    """SHA-256 (hexadecimal) of a module's parameters and buffers: names, types, shapes and values.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Those of a lazy module that has not predicted yet have no values, and count by name.
+    """
+    import torch
+
+    total = hashlib.sha256()
+    for name, tensor in chain(network.named_parameters(), network.named_buffers()):
+        if torch.nn.parameter.is_lazy(tensor):
+            total.update(f"{name} lazy\n".encode())
+            continue
+        total.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        values = tensor.detach()
+        if values.layout is not torch.strided:
+            values = values.to_dense()
+        # As bytes: NumPy has no bfloat16.
+        flat = values.cpu().contiguous().reshape(-1)
+        total.update(flat.view(torch.uint8).numpy().data)
+    return total.hexdigest()
 
 
 def _together(rows: int, device: Any) -> list[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
@@ -13,13 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.adapters.split import SplitModel
-from creme.errors import CremeError, ModelError
+from creme.errors import CremeError, CremeWarning, ModelError
 from creme.inference.batching import Batching
 from creme.inference.feature_memory import Coded
 from creme.inference.onehot import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
 from creme.sequence import Sequenceable
+
+ROUNDING = 1e-5
+"""Share of a prediction's largest value by which two of the same sequence may differ."""
+
+UNLIKE = 1e-2
+"""As `ROUNDING`: more than any hardware's rounding makes of float32."""
+
+
+def relative_difference(values: NDArray[np.float32], others: NDArray[np.float32]) -> float:
+    """The largest difference of two arrays of one shape, as a share of their largest value."""
+    apart = float(np.abs(values - others).max(initial=0.0))
+    largest = float(max(np.abs(values).max(initial=0.0), np.abs(others).max(initial=0.0)))
+    return apart / largest if largest else apart
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,11 @@ class Device:
         By size of batch, measured once at the first full batch: how far its first sequence's values
         are from those that it has alone, relative to the largest of them. Many kernels round
         differently by batch size.
+    repeat_first : bool
+        Whether the first sequence of the next batch is predicted again, to find a model that is
+        random or has a state; that is done once.
+    repeats : int
+        Predictions that were made for it.
     """
 
     def __init__(
@@ -92,6 +111,8 @@ class Device:
         self.selection = selection
         self.batching = Batching(model, batch_size)
         self.differences = dict(differences or {})
+        self.repeat_first = False
+        self.repeats = 0
         self._compared = {1, *self.differences}
         self._buffers: list[Buffer] = []
         self._leaves_input = False
@@ -205,20 +226,83 @@ class Device:
         )
 
     def _compare(self, batch: Batch, values: NDArray[np.float32]) -> None:
-        """Measure once for each size what a batch changes of its first sequence's values."""
-        size = len(batch)
-        if size in self._compared or size != self.batching.size or not self.batching.settled:
+        """Measure what a batch changes of its first sequence's values, once for each size.
+
+        Of the first batch also whether that sequence has the same values twice.
+        """
+        size, repeat = len(batch), self.repeat_first
+        measure = (
+            size not in self._compared and size == self.batching.size and self.batching.settled
+        )
+        if not (measure or repeat):
             return
-        self._compared.add(size)
+        self.repeat_first = False
+        if measure:
+            self._compared.add(size)
+        alone = self._once_more(batch)
+        if alone is None:
+            return
+        self.repeats += repeat
+        apart = float(np.abs(values[0] - alone).max(initial=0.0))
+        largest = float(np.abs(alone).max(initial=0.0))
+        if not np.isfinite(apart):
+            return
+        difference = apart / largest if largest else apart
+        if measure:
+            self.differences[size] = difference
+        if repeat and difference > ROUNDING:
+            self._refuse_random(batch, alone, difference)
+
+    def _once_more(self, batch: Batch) -> NDArray[np.float32] | None:
+        """Values of the first sequence alone; None where there is no memory for it."""
         try:
-            alone = self._alone(batch)
+            return self._alone(batch)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
             if isinstance(error, Exception) and self.model.is_out_of_memory(error):
-                return
+                return None
             raise self._failed(error, 1) from error
-        apart = float(np.abs(values[0] - alone).max(initial=0.0))
-        largest = float(np.abs(alone).max(initial=0.0))
-        if np.isfinite(apart):
-            self.differences[size] = apart / largest if largest else apart
+
+    def _refuse_random(self, batch: Batch, alone: NDArray[np.float32], in_batch: float) -> None:
+        """Tell a model that is random or has a state from one that rounds by size of batch.
+
+        Raises
+        ------
+        ModelError
+            If a sequence alone has two predictions that differ by more than `UNLIKE`.
+
+        Warns
+        -----
+        CremeWarning
+            If they differ by more than `ROUNDING`; or those alone and in a batch by `UNLIKE`.
+        """
+        again = self._once_more(batch)
+        if again is None:
+            return
+        self.repeats += 1
+        name = f"model {self.model.name}"
+        difference = relative_difference(alone, again)
+        # The batch was its own where it had one sequence.
+        if len(batch) == 1:
+            difference = max(difference, in_batch)
+        if difference > UNLIKE:
+            raise ModelError(
+                f"{name} gives other predictions of the same sequence each time: two differ by "
+                f"{difference:.1e} of their largest value. Switch off what is random or changes "
+                f"with each prediction (dropout, sampling, training mode), or seed it for each"
+            )
+        if difference > ROUNDING:
+            warnings.warn(
+                f"{name}: two predictions of the same sequence differ by {difference:.1e} of their "
+                f"largest value",
+                CremeWarning,
+                stacklevel=2,
+            )
+        elif in_batch > UNLIKE:
+            warnings.warn(
+                f"{name}: a sequence's prediction in a batch of {len(batch)} differs from the one "
+                f"that it has alone by {in_batch:.1e} of its largest value",
+                CremeWarning,
+                stacklevel=2,
+            )

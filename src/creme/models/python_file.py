@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from creme.adapters.described import DescribedModel, Description
-from creme.adapters.torch_model import arithmetic
+from creme.adapters.torch_model import arithmetic, device_name, parameters_digest
 from creme.errors import ModelError, PluginError
 from creme.file_plugins import load_object
+from creme.files.cache_folder import cache_folder
 from creme.files.digests import digest
+from creme.files.durable import write_text
 
 
 class PythonModel(DescribedModel):
@@ -28,7 +34,9 @@ class PythonModel(DescribedModel):
     Running a file runs whatever stands in it: use only files that you trust.
 
     The fingerprint covers the file, the arguments, the description, and the files in `files`: name
-    there the weights, and any other module, that the file reads.
+    there the weights, and any other module, that the file reads. That of a PyTorch module covers
+    its parameters and buffers as well, so that it is built for the fingerprint already, and one
+    with other random weights is another model.
     """
 
     name: ClassVar[str] = "python"
@@ -40,6 +48,10 @@ class PythonModel(DescribedModel):
         {}, description="further files it is built from; given to it as arguments of these names"
     )
     grid: Description = Field(description="the grid: input, bins and tracks")
+
+    _built: Any = PrivateAttr(default=None)
+    _parameters: str | None = PrivateAttr(default=None)
+    _building: Any = PrivateAttr(default_factory=threading.Lock)
 
     @model_validator(mode="after")
     def _there(self) -> Self:
@@ -69,14 +81,39 @@ class PythonModel(DescribedModel):
         return self.grid
 
     def identity(self) -> dict[str, Any]:
-        """Digests of the file and of what it reads, the object and its arguments."""
-        return {
+        """Digests of the file, of what it reads and of a PyTorch module's values; the object.
+
+        Raises
+        ------
+        ModelError
+            If the object cannot be built.
+        """
+        identity = {
             "file": digest(self.file),
             "object": self.builder,
             "arguments": self.arguments,
             "files": {name: digest(path) for name, path in sorted(self.files.items())},
             "layouts": self.layouts(),
         }
+        note = self._note(identity)
+        if self._built is None and note.exists():
+            return identity
+        self._build()
+        if self._parameters is not None:
+            note.unlink(missing_ok=True)
+            return {**identity, "parameters": self._parameters}
+        with suppress(OSError):  # a cache that cannot be written is no reason not to work
+            note.parent.mkdir(parents=True, exist_ok=True)
+            write_text(note, "{}")
+        return identity
+
+    def _note(self, identity: dict[str, Any]) -> Path:
+        """Is there once these files have built something else than a PyTorch module.
+
+        So that a run which finds all predictions in the store need not build it.
+        """
+        key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode())
+        return cache_folder() / "functions" / f"{key.hexdigest()[:32]}.json"
 
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The object's output for a batch."""
@@ -91,34 +128,55 @@ class PythonModel(DescribedModel):
 
     def device_used(self) -> str:
         """Where a PyTorch module is; a function may use what it likes."""
-        return self.network[1] or self.device
+        device = self.network[1]
+        return self.device if device is None else device_name(device)
+
+    def environment(self) -> dict[str, Any]:
+        """The device; of a PyTorch module also PyTorch's version."""
+        environment = super().environment()
+        if not environment or self.network[1] is None:
+            return environment
+        import torch
+
+        return {**environment, "torch": str(torch.__version__), "precision": "float32"}
 
     def load(self) -> tuple[Any, str | None]:
         """The object that was built, and its device if it is a PyTorch module."""
         built = self._build()
-        # PyTorch is imported only by a file that uses it.
-        torch = sys.modules.get("torch")
-        if torch is None or not isinstance(built, torch.nn.Module):
-            return built, None
-        device = self.place(torch.cuda.device_count(), "PyTorch")
-        return built.to(device).eval(), device
-
-    def _build(self) -> Any:
-        build = self._builder()
-        arguments = {**self.arguments, **self.files}
-        try:
-            built = build(**arguments)
-        except Exception as error:
-            raise ModelError(
-                f"{self.file}: {self.builder}({', '.join(arguments)}) failed: "
-                f"{type(error).__name__}: {error}"
-            ) from error
         if not callable(built):
             raise ModelError(
                 f"{self.file}: {self.builder} returned {type(built).__name__}, which cannot be "
                 f"called with a batch"
             )
-        return built
+        if self._parameters is None:
+            return built, None
+        import torch
+
+        device = self.place(torch.cuda.device_count(), "PyTorch")
+        return built.to(device).eval(), device
+
+    def _build(self) -> Any:
+        """What the file builds, once; a module's values are those that it has then."""
+        with self._building:
+            if self._built is None:
+                built = self._call_builder()
+                # PyTorch is imported only by a file that uses it.
+                torch = sys.modules.get("torch")
+                if torch is not None and isinstance(built, torch.nn.Module):
+                    self._parameters = parameters_digest(built)
+                self._built = (built,)
+            return self._built[0]
+
+    def _call_builder(self) -> Any:
+        build = self._builder()
+        arguments = {**self.arguments, **self.files}
+        try:
+            return build(**arguments)
+        except Exception as error:
+            raise ModelError(
+                f"{self.file}: {self.builder}({', '.join(arguments)}) failed: "
+                f"{type(error).__name__}: {error}"
+            ) from error
 
     def _builder(self) -> Any:
         try:

@@ -56,6 +56,8 @@ class Report:
         Sequences a batch, at the end.
     batch_differences : dict of int to float
         By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
+    predicted_again : int
+        Predictions that were made to compare; see `creme.runner.same_model`. No count has them.
     interrupted : bool
         Stopped before its end.
     """
@@ -67,6 +69,7 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
     batch_size: int = 0
     batch_differences: dict[int, float] = field(default_factory=dict)
+    predicted_again: int = 0
     interrupted: bool = False
 
 
@@ -164,6 +167,7 @@ class _Run:
             for log in self._logs.values():
                 log.close()
         report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
+        report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:
             seconds_left = None if report.interrupted else 0.0
             self._results.update({**self._state(), "seconds_left": seconds_left})
@@ -223,7 +227,8 @@ class _Run:
         """Join and save; returns whether the log remains the only place of what could be joined."""
         from creme.results.join import Joined
 
-        units.attrs |= self._scheduler.read_from()
+        buffer = self._scheduler.buffer
+        units.attrs |= buffer.read_from() | buffer.same_model.attributes()
         try:
             joined = Joined(units)
             if self._results is None:
@@ -310,6 +315,7 @@ def run_experiment(
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,
+                "predicted_again": report.predicted_again,
                 "environment": plan.model.environment() or results.state().get("environment", {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }

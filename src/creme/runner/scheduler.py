@@ -23,6 +23,7 @@ from creme.inference.device import Batch, Device
 from creme.inference.model_thread import ModelThread
 from creme.runner.hashing import Hashers
 from creme.runner.request import InFlight
+from creme.runner.same_model import StoredRow
 from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
 from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
@@ -43,6 +44,8 @@ GRACE = 0.5
 
 _Requests = list[tuple[InFlight, int]]
 """Who waits for a sequence, and for which row of their answers."""
+
+_Work = tuple[Batch, list[StoredRow]]
 
 
 class Scheduler:
@@ -86,9 +89,10 @@ class Scheduler:
         self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
-        self._recorded = set(device.differences)
         self._readout = readout
         self.buffer = buffer
+        self._same_model = buffer.same_model
+        device.repeat_first = self._same_model.repeats_first
         self._in_flight = in_flight
         self._on_progress = on_progress
         self._active: list[InFlight] = []
@@ -132,10 +136,6 @@ class Scheduler:
     def narrower_sources(self) -> list[NarrowerSource]:
         """See `creme.runner.write_buffer.narrower_sources`."""
         return narrower_sources(self.buffer.store, self._device.model, self._device.selection)
-
-    def read_from(self) -> dict[str, str]:
-        """See `creme.runner.write_buffer.WriteBuffer.read_from`."""
-        return self.buffer.read_from()
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
@@ -186,13 +186,13 @@ class Scheduler:
                 self._end()
 
     def _submit(
-        self, model: ModelThread[Batch, NDArray[np.float32]], sequences: list[Sequenceable]
+        self, model: ModelThread[_Work, NDArray[np.float32]], sequences: list[Sequenceable]
     ) -> None:
         with self._spent("one-hot"):
             batch = self._device.prepare(sequences)
         if not self._running:
             self._taken_up = perf_counter()
-        self._running[model.submit(batch)] = sequences
+        self._running[model.submit((batch, self._same_model.due()))] = sequences
 
     def _cancel_waiting(self) -> None:
         """Take back the batches that the model has not begun."""
@@ -209,16 +209,19 @@ class Scheduler:
                         self._count(batch)
                         self._store(batch, future.result())
                 self._running.clear()
-                self.buffer.flush()
+                self.buffer.end()
         finally:
             if self._hashers is not None:
                 self._hashers.close()
             for active in self._active:
                 active.close()
 
-    def _predict(self, batch: Batch) -> NDArray[np.float32]:
+    def _predict(self, work: _Work) -> NDArray[np.float32]:
+        """A batch's values, after stored rows were predicted again and compared."""
+        batch, stored_rows = work
         with self._spent("model"):
-            return self._device.predict(batch)
+            wider = bool(stored_rows and self.buffer.read_from())
+            return self._same_model.predict(self._device, batch, stored_rows, wider=wider)
 
     @contextmanager
     def _spent(self, what: str) -> Iterator[None]:
@@ -297,6 +300,8 @@ class Scheduler:
                 values, fresh = stored[digest]
                 self.progress.repeated += fresh
                 self.progress.stored += not fresh
+                if not fresh:
+                    self._same_model.take_note(sequence, digest, values)
                 active.rows[place] = values if active.profiles else self._readout(values[None])[0]
                 continue
             active.missing += 1
@@ -336,7 +341,8 @@ class Scheduler:
         for future in done:
             values = future.result()
             batch = self._running[future]
-            self._record_differences()
+            self.buffer.record(self.differences)
+            self.buffer.record_environment(self._device.model)
             with self._spent("write"):
                 finite = self._store(batch, values)
             # Until now an interruption leaves it to `_end`.
@@ -376,14 +382,6 @@ class Scheduler:
         digests = [one.digest for one, ok in zip(batch, finite, strict=True) if ok]
         self.buffer.write(digests, values[finite])
         return finite
-
-    def _record_differences(self) -> None:
-        """Keep with the model what its thread has measured of batches since."""
-        measured = self.differences
-        if measured.keys() != self._recorded:
-            new = measured.keys() - self._recorded
-            self.buffer.record({size: measured[size] for size in new})
-            self._recorded = set(measured)
 
     def _answer(self, active: InFlight) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Model, Selection
+from creme.runner.same_model import SameModel, with_processor
 from creme.store import Source, Store
 
 ROUNDING_NOTE = (
@@ -203,6 +204,11 @@ class WriteBuffer:
     model : Model
     selection : Selection
         What is kept of the model's output; it is registered as a source.
+
+    Attributes
+    ----------
+    same_model : SameModel
+        Whether the model is the one of what is stored; until that is known nothing is added.
     """
 
     def __init__(self, store: Store, model: Model, selection: Selection) -> None:
@@ -214,6 +220,9 @@ class WriteBuffer:
         )
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
+        self.same_model = SameModel(store, self.source)
+        self._recorded = set(self.compared())
+        self._environment_recorded = False
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
@@ -243,6 +252,8 @@ class WriteBuffer:
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""
         self._held.update(zip(digests, values, strict=True))
+        if self._waits():
+            return
         while len(self._held) >= self.source.chunk_rows:
             self._store(list(self._held)[: self.source.chunk_rows])
         # Batches of a slow model are not held at all.
@@ -254,14 +265,31 @@ class WriteBuffer:
         return self.store.batches(self.source)
 
     def record(self, differences: dict[int, float]) -> None:
-        """Keep differences with the model, by size of batch."""
-        for size, difference in differences.items():
-            self.store.record_batch(self.source, size, difference)
+        """Keep differences with the model, by size of batch: those that are new."""
+        for size in differences.keys() - self._recorded:
+            self.store.record_batch(self.source, size, differences[size])
+        self._recorded |= differences.keys()
+
+    def record_environment(self, model: Model) -> None:
+        """Keep with the source, once, the device and the versions that a model predicts with."""
+        if not self._environment_recorded:
+            self._environment_recorded = True
+            self.store.environments.record(self.source, with_processor(model.environment()))
 
     def flush(self) -> None:
-        """Store what is held back."""
-        if self._held:
+        """Store what is held back, unless stored predictions have to be compared before."""
+        if self._held and not self._waits():
             self._store(list(self._held))
+
+    def end(self) -> None:
+        """Store what is held back at a run's end; not that of a model that was refused."""
+        if self.same_model.refusal is not None:
+            self._held.clear()
+        elif self._held:
+            self._store(list(self._held))
+
+    def _waits(self) -> bool:
+        return self.same_model.waits(4 * int(np.prod(self.source.shape)) * len(self._held))
 
     def _store(self, digests: list[bytes]) -> None:
         values = np.stack([self._held[each] for each in digests])

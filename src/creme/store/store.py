@@ -20,6 +20,7 @@ from creme.errors import CremeWarning, StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import ChunkMemory
+from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.schema import (
     DIGEST_BYTES,
@@ -103,6 +104,7 @@ class Store:
         refuse_second(self.path, index_url)
         self._engine = open_index(self.path, index_url)
         self._checkpoints = Checkpoints(self._engine)
+        self.environments = Environments(self._engine)
         try:
             self._arrays = Arrays(self.path)
             bind(self.path, self._engine, self._holds)
@@ -282,9 +284,7 @@ class Store:
 
     def batches(self, source: Source) -> dict[int, float]:
         """What `record_batch` has kept, by size."""
-        query = sa.select(batches.c.size, batches.c.difference).where(
-            batches.c.source_id == source.id
-        )
+        query = sa.select(batches).where(batches.c.source_id == source.id)
         with self._engine.connect() as connection:
             return {line.size: line.difference for line in connection.execute(query)}
 

@@ -40,7 +40,9 @@ def batch_difference(model: Model, n: int = 3) -> float:
 
 
 def _apart(values: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
-    """Largest difference as a share of the largest value."""
+    """Largest difference as a share of the largest value; NaN is looked for before."""
+    finite = np.isfinite(values).all() and np.isfinite(expected).all()
+    ensure(bool(finite), "predictions cannot be compared: predict returned NaN or infinity")
     return float(np.abs(values - expected).max() / max(np.abs(expected).max(), 1e-30))
 
 
@@ -84,6 +86,21 @@ def shape_and_dtype(make: Make) -> None:
     ensure(values.shape == expected, f"predict returned shape {values.shape}, not {expected}")
     ensure(values.dtype == np.float32, f"predict returned {values.dtype}, not float32")
     ensure(bool(np.isfinite(values).all()), "predict returned NaN or infinity")
+
+
+def depends_on_input(make: Make) -> None:
+    """The output depends on the input: not all sequences have the same prediction."""
+    model = make()
+    random = np.random.default_rng(4)
+    mixtures = [(0.25, 0.25, 0.25, 0.25)] * 3 + [(0.1, 0.4, 0.4, 0.1), (0.4, 0.1, 0.1, 0.4)]
+    rows = [random.choice(4, model.input_length, p=each).astype(np.uint8) for each in mixtures]
+    first, *others = [_predict(model, row) for row in rows]
+    ensure(bool(np.isfinite([first, *others]).all()), "predict returned NaN or infinity")
+    ensure(
+        any(not np.array_equal(first, other) for other in others),
+        f"{len(rows)} random sequences, two of them rich and poor in GC, have the same prediction: "
+        f"the input, or the weights, do not reach the output",
+    )
 
 
 def n_rows(make: Make) -> None:
@@ -240,6 +257,8 @@ def selection(make: Make) -> None:
             values.shape == expected.shape,
             f"predict_selected returned shape {values.shape}, not {expected.shape}",
         )
+        for part in (values, whole):
+            ensure(bool(np.isfinite(part).all()), "predict_selected returned NaN or infinity")
         away = float(np.abs(values - expected).max() / max(np.abs(whole).max(), 1e-30))
         ensure(away <= TOLERANCE, f"predict_selected differs from predict by {away:.1e}")
 
@@ -292,7 +311,7 @@ def written_with_results(make: Make) -> None:
 
 
 _CHECKS = (
-    *(grid, tracks, shape_and_dtype, position, n_rows),
+    *(grid, tracks, shape_and_dtype, depends_on_input, position, n_rows),
     *(input_not_modified, input_not_kept, input_views, output_not_reused, deterministic),
     *(batch_size, batch_of_one, empty_batch, selection, wrong_length),
     *(pickles, fingerprint, settings, written_with_results),
