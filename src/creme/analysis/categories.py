@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from creme.analysis.normalise import class_effect
 from creme.errors import ConfigError, listing
 
 CONTEXTS = ("enhancing", "neutral", "silencing")
@@ -35,7 +36,8 @@ def context_categories(
     Returns
     -------
     DataArray of text, (locus, track)
-        ``enhancing``, ``neutral``, ``silencing``; empty where none, or where the effect is NaN.
+        ``enhancing``, ``neutral``, ``silencing``; empty where none, where the effect is NaN, or
+        where `creme.analysis.normalise.class_effect` is.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def context_categories(
             f"enhancing = {enhancing}, neutral = {neutral}, silencing = {silencing}: the "
             f"categories overlap; silencing <= -neutral <= neutral <= enhancing is needed"
         )
-    effect = dataset["effect"]
+    effect = class_effect(dataset)
     chosen = np.select(
         [effect > enhancing, np.abs(effect) < neutral, effect < silencing], CONTEXTS, ""
     )
@@ -72,7 +74,8 @@ def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) 
     Returns
     -------
     DataArray of text, (locus, tile, track)
-        One of `CRE_CLASSES`; empty where none, or where the effect is NaN.
+        One of `CRE_CLASSES`; empty where none, where the effect is NaN, or
+        where `creme.analysis.normalise.class_effect` is.
 
     Notes
     -----
@@ -80,7 +83,7 @@ def cre_classes(dataset: xr.Dataset, *, weak: float = 0.3, strong: float = 0.5) 
     """
     if not 0 <= weak <= strong:
         raise ConfigError(f"weak = {weak}, strong = {strong}: 0 <= weak <= strong is needed")
-    effect = dataset["effect"]
+    effect = class_effect(dataset)
     conditions = [
         (effect > weak) & (effect >= strong),
         effect > weak,

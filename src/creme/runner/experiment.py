@@ -167,7 +167,8 @@ class Experiment(Parameters):
         -------
         ExperimentResults
             As ``creme.open_results`` gives them. Each locus that failed is a `CremeWarning`, and
-            stands in ``failures``.
+            stands in ``failures``; so is each remark of a test on its values, which stands in its
+            Dataset's ``attrs["remarks"]``.
 
         Raises
         ------
@@ -191,6 +192,7 @@ class Experiment(Parameters):
                 f"run goes on from there"
             )
         warn_of_failures(report.failures)
+        warn_of_remarks(report.remarks)
         return ExperimentResults(results.path)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -266,6 +268,20 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
             CremeWarning,
             stacklevel=stacklevel,
         )
+
+
+def warn_of_remarks(remarks: Mapping[str, list[str]], stacklevel: int = 3) -> None:
+    """A `CremeWarning` for each remark of a test.
+
+    Parameters
+    ----------
+    remarks : mapping of label to list of str
+    stacklevel : int
+        Of the caller's caller, as `warnings.warn` counts.
+    """
+    for test, sentences in remarks.items():
+        for sentence in sentences:
+            warnings.warn(f"test {test!r}, {sentence}", CremeWarning, stacklevel=stacklevel)
 
 
 def _without_none(value: Any) -> Any:
