@@ -54,7 +54,7 @@ def class_effect(dataset: xr.Dataset) -> xr.DataArray:
 
 
 def fold_change(dataset: xr.Dataset, activity: str, control: str = "wild_type") -> xr.DataArray:
-    """ACTIVITY / CONTROL, within a replicate where both have them; NaN for a control not above 0."""
+    """ACTIVITY / CONTROL, within a replicate where both have them; NaN for one not above 0."""
     by = _raw(dataset, control)
     return _raw(dataset, activity) / by.where(by > 0)
 

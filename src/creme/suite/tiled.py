@@ -120,8 +120,8 @@ class TiledTest(BackgroundTest):
         if not self._perturb.can_change(bases):
             raise SequenceError(
                 f"tile [{tile.start}, {tile.end}) ({shortened(str(bases))}) has no other "
-                f"arrangement, so that {self._perturb.name} leaves it as it is: take a longer tile, "
-                f"or perturbation = 'mask', or 'mononucleotide_shuffle' where its bases differ"
+                f"arrangement, so that {self._perturb.name} leaves it as it is: take a longer "
+                f"tile, or perturbation = 'mask', or 'mononucleotide_shuffle' where bases differ"
             )
         prefix = (locus.key, "tile", tile.start, tile.end, *names)
         numbers = self._replicates if replicates is None else replicates
