@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ class Logarithms(toy.Toy):
 
 
 def test_effects_of_a_log_model_are_those_of_its_activities():
-    few = {"tile": 400, "replicates": 3}
+    few: dict[str, Any] = {"tile": 400, "replicates": 3}
     plain = creme.measure("necessity", toy.MODEL, LOCUS, **few)
     logs = creme.measure("necessity", Logarithms(), LOCUS, readouts=Readout(transform="exp"), **few)
     np.testing.assert_allclose(logs.effect, plain.effect, rtol=1e-4, atol=1e-5)
