@@ -15,7 +15,7 @@ from creme.errors import ConfigError, MeasurementError
 from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
 from creme.results import ALL_UNITS
-from creme.runner.experiment import warn_of_failures
+from creme.runner.experiment import warn_of_failures, warn_of_remarks
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
 from creme.runner.run import Report
@@ -209,7 +209,8 @@ def measure(
     xarray.Dataset, or dict of label to Dataset
         A Dataset for a single test; a dict for a list or dict, even of one. Loci that failed are
         not in it: they are in ``attrs["failures"]``, a JSON list of [locus, message], and each is
-        a `CremeWarning`.
+        a `CremeWarning`. So is what a reader of the values has to know, such as why effects are
+        NaN: where there is anything, ``attrs["remarks"]`` is a JSON list of sentences.
 
     Raises
     ------
@@ -253,6 +254,7 @@ def measure(
             raise KeyboardInterrupt(f"stopped before the end; what was predicted is {lost}")
     datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])
+    warn_of_remarks(report.remarks)
     _refuse_empty(list(labelled), datasets, report.failures)
     return datasets[next(iter(labelled))] if single else datasets
 

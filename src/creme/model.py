@@ -292,6 +292,8 @@ class Model(Parameters, ABC):
             over_bins=readout.over_bins,
             over_tracks=readout.over_tracks,
             labels=labels,
+            transform=readout.transform,
+            pseudo_count=readout.pseudo_count,
         )
 
     def _positions(

@@ -42,6 +42,10 @@ class Perturbation(Parameters, ABC):
             If the perturbation does not fit the sequence.
         """
 
+    def can_change(self, sequence: Sequence) -> bool:
+        """Whether any seed makes something else of a sequence; override where that may not be."""
+        return True
+
     def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
         """A mutant for each seed, as one by one; override where many at once are cheaper."""
         return [self(sequence, seed=seed) for seed in seeds]

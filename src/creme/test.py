@@ -62,6 +62,24 @@ class Unit(Protocol):
     def labels(self) -> Mapping[str, Any]: ...
 
 
+REMARKS = "remarks"
+"""Attribute of a Dataset: sentences on its values that a reader of them has to know."""
+
+
+def remarked(dataset: xr.Dataset, sentence: str, count: int = 1) -> xr.Dataset:
+    """A unit's Dataset with a remark, which the run counts over units and says at its end.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of one unit.
+    sentence : str
+        The same for all units; ``{count}`` in it stands for the sum of their counts.
+    count : int
+    """
+    return dataset.assign_attrs({REMARKS: {**dataset.attrs.get(REMARKS, {}), sentence: count}})
+
+
 @dataclass(frozen=True)
 class Presentation:
     """How results, report and export show a test; kept with its results.

@@ -112,15 +112,20 @@ def test_another_seed_draws_other_bases(name, seed):
 
 @few
 @given(st.integers(0, 3), st.integers(0, 10), st.integers(1, 4))
-def test_the_necessity_of_a_tile_of_one_letter_is_zero(letter, tile, replicates):
+def test_the_necessity_of_a_tile_of_one_letter_is_refused(letter, tile, replicates):
     codes = LOCI[0].sequence.codes.copy()
     tiling = create("necessity", tiles=None).tiling(LOCI[0])
     chosen = list(tiling)[tile % len(tiling)]
     codes[chosen.start : chosen.end] = letter
     locus = Locus.from_sequence(Sequence(codes), "repeat")
-    got = measured(Necessity(tile=200, replicates=replicates), [locus])
-    assert (got.effect_replicates.isel(tile=tile % len(tiling)) == 0).all()
-    assert (got.effect_replicates != 0).any()
+    test = Necessity(tile=200, replicates=replicates)
+    with tempfile.TemporaryDirectory() as folder, Store(Path(folder) / "store") as store:
+        report = measure(prepare([test], MODEL, [locus, LOCI[1]]), store)
+    ((_, unit, why),) = report.failures
+    assert unit == "repeat"
+    assert why.startswith(f"tile [{chosen.start}, {chosen.end}) (")
+    assert "has no other arrangement" in why
+    assert (report.datasets["necessity"].effect_replicates != 0).any()
 
 
 @few

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from creme.analysis.normalise import class_effect
 from creme.errors import ConfigError, listing
 
 CONTEXTS = ("enhancing", "neutral", "silencing")
@@ -43,7 +44,8 @@ def context_categories(
     Returns
     -------
     DataArray of text, (locus, track)
-        ``enhancing``, ``neutral``, ``silencing``; empty where none, or where the effect is NaN.
+        ``enhancing``, ``neutral``, ``silencing``; empty where none, where the effect is NaN, or
+        where `creme.analysis.normalise.class_effect` is.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def context_categories(
             f"enhancing = {enhancing}, neutral = {neutral}, silencing = {silencing}: the "
             f"categories overlap; silencing <= -neutral <= neutral <= enhancing is needed"
         )
-    effect = dataset["effect"]
+    effect = class_effect(dataset)
     beyond = _beyond_chance(dataset, q_below, evidence)
     chosen = np.select(
         [(effect > enhancing) & beyond, np.abs(effect) < neutral, (effect < silencing) & beyond],
@@ -107,7 +109,8 @@ def cre_classes(
     Returns
     -------
     DataArray of text, (locus, tile, track)
-        One of `CRE_CLASSES`; empty where none, or where the effect is NaN.
+        One of `CRE_CLASSES`; empty where none, where the effect is NaN, or
+        where `creme.analysis.normalise.class_effect` is.
 
     Notes
     -----
@@ -121,8 +124,10 @@ def cre_classes(
             raise ConfigError(
                 f"weak = {edges[0]}, strong = {edges[1]}: 0 <= weak <= strong is needed"
             )
-    effect = dataset["effect"]
-    lost = effect if silencers_by == "wild_type" else _by_control(dataset)
+    effect = class_effect(dataset)
+    lost = effect
+    if silencers_by == "control":
+        lost = _by_control(dataset).where(effect.notnull())
     beyond = _beyond_chance(dataset, q_below, evidence)
     if q_below is not None:
         beyond = beyond & (np.abs(effect) >= minimum_effect)

@@ -44,6 +44,9 @@ def execute(experiment: Experiment, output: Path | None, *, profile: bool = Fals
         out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
     for line in failure_lines(report.failures):
         err.print(line, style="red")
+    for label, sentences in report.remarks.items():
+        for sentence in sentences:
+            err.print(f"Note: {label}, {sentence}", style="yellow")
     if report.interrupted:
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
+from creme.test import REMARKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,6 +80,8 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         if place == 0 and view.kind == "experiment":
             out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
         _show_test(label, dataset, shown, top)
+        for sentence in json.loads(dataset.attrs.get(REMARKS, "[]")):
+            out.print(f"{label}, {sentence}", highlight=False)
         units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:
             out.print(

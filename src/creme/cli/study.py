@@ -73,6 +73,8 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
         interrupted = state["state"] == "interrupted"
         if state["state"] == "finished":
             out.print(_line(stage, state, ran), highlight=False)
+        for sentence in state.get("remarks", []):
+            err.print(f"Note: {stage}, {sentence}", style="yellow")
         for unit, message in state.get("failures", []):
             err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red")
         failures += len(state.get("failures", []))

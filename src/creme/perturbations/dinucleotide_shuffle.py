@@ -28,3 +28,9 @@ class DinucleotideShuffle(Shuffle):
         from creme.kernels.shuffle import dinucleotide_shuffles
 
         return dinucleotide_shuffles(codes, seeds)
+
+    def distinct(self, codes: Codes) -> float:
+        """See `creme.kernels.arrangements.dinucleotide_arrangements`."""
+        from creme.kernels.arrangements import dinucleotide_arrangements
+
+        return dinucleotide_arrangements(codes)

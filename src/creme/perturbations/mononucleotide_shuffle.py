@@ -26,3 +26,9 @@ class MononucleotideShuffle(Shuffle):
         from creme.kernels.shuffle import mononucleotide_shuffles
 
         return mononucleotide_shuffles(codes, seeds)
+
+    def distinct(self, codes: Codes) -> float:
+        """See `creme.kernels.arrangements.mononucleotide_arrangements`."""
+        from creme.kernels.arrangements import mononucleotide_arrangements
+
+        return mononucleotide_arrangements(codes)

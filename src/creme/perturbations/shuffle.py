@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Iterable
 
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from creme.perturbations.interval import IntervalPerturbation
 from creme.sequence import Codes, Edit, Mutant, Sequence
 
+_RATHER_ONE = 0.5 * math.log(2)
+"""Logarithms below it are of a single arrangement: they are computed with floats."""
+
 
 class Shuffle(IntervalPerturbation):
     """A rearrangement of an interval, drawn by a kernel that makes many at once."""
@@ -18,6 +22,14 @@ class Shuffle(IntervalPerturbation):
     @abstractmethod
     def arrangements(self, codes: Codes, seeds: Iterable[int]) -> NDArray[np.uint8]:
         """A row of rearranged codes for each seed."""
+
+    @abstractmethod
+    def distinct(self, codes: Codes) -> float:
+        """The natural logarithm of the number of distinct arrangements, the codes' own included."""
+
+    def can_change(self, sequence: Sequence) -> bool:
+        """Whether the interval has more arrangements than its own."""
+        return self.distinct(self.interval(sequence).of(sequence).codes) > _RATHER_ONE
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Shuffle the interval; the same seed gives the same bases everywhere."""

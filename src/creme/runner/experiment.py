@@ -19,6 +19,8 @@ from creme.runner.tables import select as select
 from creme.runner.toml_file import TomlFile, read_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
 
@@ -118,7 +120,8 @@ class Experiment(TomlFile):
         -------
         ExperimentResults
             As ``creme.open_results`` gives them. Each locus that failed is a `CremeWarning`, and
-            stands in ``failures``.
+            stands in ``failures``; so is each remark of a test on its values, which stands in its
+            Dataset's ``attrs["remarks"]``.
 
         Raises
         ------
@@ -142,6 +145,7 @@ class Experiment(TomlFile):
                 f"run goes on from there"
             )
         warn_of_failures(report.failures)
+        warn_of_remarks(report.remarks)
         return ExperimentResults(results.path)
 
 
@@ -182,3 +186,17 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
             CremeWarning,
             stacklevel=stacklevel,
         )
+
+
+def warn_of_remarks(remarks: Mapping[str, list[str]], stacklevel: int = 3) -> None:
+    """A `CremeWarning` for each remark of a test.
+
+    Parameters
+    ----------
+    remarks : mapping of label to list of str
+    stacklevel : int
+        Of the caller's caller, as `warnings.warn` counts.
+    """
+    for test, sentences in remarks.items():
+        for sentence in sentences:
+            warnings.warn(f"test {test!r}, {sentence}", CremeWarning, stacklevel=stacklevel)

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from creme.results.state import writing
 from creme.results.units import FOLDER, UnitLog
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
+from creme.runner.remarks import Remarks
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
@@ -47,6 +49,8 @@ class Report:
         taken, where they are in a results directory.
     failures : list of (test, unit, message)
         The unit is `ALL_UNITS` where a whole test failed.
+    remarks : dict of label to list of str
+        What a reader of a test's values has to know, with the loci; see `creme.test.remarked`.
     progress : Progress
     units : dict of label to dict
         How many units have ``finished`` and ``failed``, and how many there are (``of``).
@@ -64,6 +68,7 @@ class Report:
 
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
+    remarks: dict[str, list[str]] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -129,6 +134,7 @@ class _Run:
         self._pace = Pace(sequences, sum(counts.values()))
         self._folder = temporary if results is None else results.path
         self._logs: dict[str, UnitLog] = {}
+        self._remarks: dict[str, Remarks] = defaultdict(Remarks)
         self._written = time.monotonic()
 
     def run(
@@ -197,7 +203,8 @@ class _Run:
             try:
                 with writing(self._folder):
                     log = self._logs[task.label]
-                    log.append(place, outcome.dataset, task.unit.name, task.unit.labels)
+                    dataset = self._remarks[task.label].take(outcome.dataset, task.unit.name)
+                    log.append(place, dataset, task.unit.name, task.unit.labels)
             except ResultsError:
                 raise
             except Exception as mistake:  # whatever becomes of a plugin's Dataset
@@ -227,8 +234,11 @@ class _Run:
         """Join and save; returns whether the log remains the only place of what could be joined."""
         from creme.results.join import Joined
 
+        remarks = self._remarks[label]
+        if sentences := remarks.sentences():
+            self._report.remarks[label] = sentences
         buffer = self._scheduler.buffer
-        units.attrs |= buffer.read_from() | buffer.same_model.attributes()
+        units.attrs |= buffer.read_from() | buffer.same_model.attributes() | remarks.attributes()
         try:
             joined = Joined(units)
             if self._results is None:

@@ -30,14 +30,15 @@ is locked by it, and its death unlocks it. Reading needs no lock.
     categories              {enhancing, neutral, silencing, none: number of loci}
     classes                 {category: {CRE class: number of tiles}}
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
-                            began, ended, note, error, failures, made_from; and of a stage
-                            that the file adds: test, needs, takes}}
+                            began, ended, note, error, failures, remarks, made_from; and of a
+                            stage that the file adds: test, needs, takes}}
     versions, pid, host, updated
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
 run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
 finds its predictions ``stored``. ``failures`` is a list of [unit, message]; a stage that has any is
-run again by the next ``creme study``. ``made_from`` has the digest of what each earlier stage
+run again by the next ``creme study``. ``remarks`` are sentences on its values that their reader has
+to know. ``made_from`` has the digest of what each earlier stage
 passed on when this one began (`creme.study.lineage`). A finished stage is called outdated once an
 earlier one passes on something else: it is made anew by the next run, and until then none of its
 tables, Datasets and counts is given out.
@@ -269,8 +270,10 @@ class Folder(StateFolder):
             self._forget(records[stage])
         self.update({"identity": {**identities, stage: identity}})
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
-        texts = {"began": now(), "ended": "", "note": "", "error": "", "failures": []}
-        self.update_stage(stage, {"state": "running", "made_from": sources, **counts, **texts})
+        texts = {"began": now(), "ended": "", "note": "", "error": ""}
+        lists: dict[str, list[Any]] = {"failures": [], "remarks": []}
+        running = {"state": "running", "made_from": sources}
+        self.update_stage(stage, {**running, **counts, **texts, **lists})
 
     def _forget(self, stage: Stage) -> None:
         """Remove a stage's tables and files, and its outcome in ``study.json``."""

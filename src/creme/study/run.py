@@ -34,6 +34,7 @@ from creme.study.stages.stage import Stage, StageData, Tables
 from creme.study.stages.tables import empty
 from creme.study.stages.work import StageWork, work_of
 from creme.study.view import StudyResults
+from creme.test import REMARKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -280,6 +281,7 @@ class _Runner:
         if measured["state"] != "finished":
             return measured
         loaded = results.load(stage.label)
+        measured["remarks"] = json.loads(loaded.attrs.get(REMARKS, "[]"))
         made = stage.make_tables(self._data(stage, loaded, categories, classes))
         if stage.from_store is not None:
             more, taken = stage.from_store(prepared, loaded, work.loci, self.store)

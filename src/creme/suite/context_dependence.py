@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import ClassVar
 
 from creme.genome import Locus
-from creme.suite.adaptive import AdaptiveTest, Layout
-from creme.suite.statistics import relative, result
+from creme.suite.adaptive import Layout
+from creme.suite.effect import EffectTest
 from creme.test import Steps
 
 
-class ContextDependence(AdaptiveTest):
+class ContextDependence(EffectTest):
     """The share of a TSS's activity that its context contributes.
 
     The whole sequence but the TSS tile is shuffled; the effect is (WT - MUTANT) / WT: positive in
-    an enhancing context, negative in a silencing one, 0 in a neutral one.
+    an enhancing context, negative in a silencing one, 0 in a neutral one. With
+    ``effect = "difference"`` it is WT - MUTANT, and with ``"log_ratio"`` log2(WT / MUTANT).
 
     Notes
     -----
@@ -41,11 +42,12 @@ class ContextDependence(AdaptiveTest):
                 cells=(),
                 sequences=lambda _, replicates: self.controls(unit, replicates=replicates),
                 needs=lambda effects: effects,
-                effect=lambda mutant: relative(wild_type - mutant, wild_type),
+                effect=lambda mutant: self.effect_of(wild_type, mutant, wild_type),
             )
         )
         dims = ("replicate", "track")
-        return result(
-            measured.averaged("effect", dims),
+        return self.effect_result(
+            measured,
+            dims,
             {"wild_type": (("track",), wild_type), "mutant": (dims, measured.activities)},
         )

@@ -73,5 +73,6 @@ class Distance(AdaptiveTest, PositionedTest):
                 "moved": (dims, measured.activities[:, 1:]),
             },
             place_coords(positions, unit),
+            divisor="control",
         )
         return self.in_tiling(dataset, tiles, unit)

@@ -159,6 +159,7 @@ class FineTile(TiledTest):
                 "control": (("replicate", "track"), control),
                 "whole": (("tile", "replicate", "track"), whole),
             },
+            divisor="whole" if self.share_of == "activity" else None,
         )
         return self.in_tiling(dataset, tiles, unit)
 
@@ -224,7 +225,9 @@ class _Score:
         return not np.isnan(self.of(self.whole))
 
     def of(self, activity: float) -> float:
-        base = self.control if self.share_of == "effect" else 0.0
+        if self.share_of == "activity":
+            return activity / self.whole if self.whole > 0 else np.nan
+        base = self.control
         return (activity - base) / (self.whole - base) if self.whole != base else np.nan
 
     def meets(self, activity: float, share: float) -> bool:

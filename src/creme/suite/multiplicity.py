@@ -124,6 +124,7 @@ class Multiplicity(PositionedTest):
                 "search": list(self.searches),
                 "copies": ("copy", list(range(1, self.copies + 1))),
             },
+            divisor="control",
         )
         return self.in_tiling(dataset, tiles, unit)
 

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
+
 from creme.genome import Locus
-from creme.suite.adaptive import AdaptiveTest, Layout
-from creme.suite.statistics import relative, result
+from creme.sequence import Mutant
+from creme.suite.adaptive import Layout
+from creme.suite.effect import EffectTest
 from creme.suite.tiled import TiledTest
-from creme.test import Steps
+from creme.test import Steps, remarked
+
+_UNCHANGED = (
+    "{count} shuffles of tiles are the tile as it was, which tells nothing of it "
+    "(unchanged_replicates): short tiles have few arrangements; perturbation = 'mask' or "
+    "'mononucleotide_shuffle' changes more"
+)
 
 
-class Necessity(AdaptiveTest, TiledTest):
+class Necessity(EffectTest, TiledTest):
     """The share of a TSS's activity that is lost without a tile, the others being intact.
 
     Each tile is shuffled in turn; the effect is (WT - SHUFFLE) / WT: 1 for an enhancer without
-    which nothing is left, negative for a silencer.
+    which nothing is left, negative for a silencer. With ``effect = "difference"`` it is
+    WT - SHUFFLE, and with ``"log_ratio"`` log2(WT / SHUFFLE).
 
     Notes
     -----
@@ -31,21 +42,35 @@ class Necessity(AdaptiveTest, TiledTest):
         return self.fixed_size(1 + len(self.tiling(unit)) * self.replicates)
 
     def run(self, unit: Locus) -> Steps:
-        """Measure a locus; ``shuffled`` is (tile, replicate, track)."""
+        """Measure a locus; ``shuffled`` is (tile, replicate, track).
+
+        Where shuffles are the tile as it was, ``unchanged_replicates``, (tile,), counts them.
+        """
         tiles, wild = self.measurable(unit), unit.sequence
         (wild_type,) = yield [wild]
+        unchanged = np.zeros(len(tiles))
+
+        def shuffles(cell: tuple[int, ...], replicates: range) -> Iterator[Mutant]:
+            tile = tiles[cell[0]]
+            bases = tile.of(wild).codes
+            for mutant in self.shuffles(wild, tile, unit, replicates=replicates):
+                unchanged[cell] += np.array_equal(mutant.edits[0].codes, bases)
+                yield mutant
+
         measured = yield from self.measure_replicates(
             Layout(
                 effects=(len(tiles),),
                 cells=(len(tiles),),
-                sequences=lambda cell, replicates: self.shuffles(
-                    wild, tiles[cell[0]], unit, replicates=replicates
-                ),
+                sequences=shuffles,
                 needs=lambda tiles: tiles,
-                effect=lambda shuffled: relative(wild_type - shuffled, wild_type),
+                effect=lambda shuffled: self.effect_of(wild_type, shuffled, wild_type),
                 own_draws=True,
             )
         )
         dims = ("tile", "replicate", "track")
         activities = {"wild_type": (("track",), wild_type), "shuffled": (dims, measured.activities)}
-        return self.in_tiling(result(measured.averaged("effect", dims), activities), tiles, unit)
+        dataset = self.effect_result(measured, dims, activities)
+        if unchanged.any():
+            dataset = dataset.assign(unchanged_replicates=("tile", unchanged))
+            dataset = remarked(dataset, _UNCHANGED, int(unchanged.sum()))
+        return self.in_tiling(dataset, tiles, unit)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from creme.test import remarked
+
 ROUNDING = 1e-5
 """Relative to the mean: activities that differ by less are equally far from it."""
 
@@ -16,9 +18,12 @@ Variables = Mapping[str, tuple[tuple[str, ...], np.ndarray]]
 
 
 def relative(values: np.ndarray, to: np.ndarray) -> np.ndarray:
-    """`values` / `to` in float64; NaN where `to` is 0, since such an effect is not defined."""
+    """`values` / `to` in float64; NaN where `to` is not above 0.
+
+    A share of 0 is not defined, and one of an activity below 0 has the other sign.
+    """
     to = np.asarray(to, dtype=np.float64)
-    return np.divide(values, np.where(to == 0, np.nan, to), dtype=np.float64)
+    return np.divide(values, np.where(to > 0, to, np.nan), dtype=np.float64)
 
 
 def averaged(
@@ -98,8 +103,32 @@ def nearest(activities: np.ndarray, mean: float) -> int:
 
 
 def result(
-    measured: xr.Dataset, activities: Variables, coords: Mapping[str, Any] | None = None
+    measured: xr.Dataset,
+    activities: Variables,
+    coords: Mapping[str, Any] | None = None,
+    divisor: str | None = "wild_type",
 ) -> xr.Dataset:
-    """A test's Dataset: raw activities and the values computed from them."""
+    """A test's Dataset: raw activities and the values computed from them.
+
+    Parameters
+    ----------
+    measured : Dataset
+        The values.
+    activities : mapping
+    coords : mapping, optional
+    divisor : str, optional
+        The activities that the values are shares or multiples of: where one is not above 0, a
+        remark says why values are NaN. None where there is no such.
+    """
     raw = xr.Dataset({name: (dims, values) for name, (dims, values) in activities.items()}, coords)
-    return raw.merge(measured)
+    dataset = raw.merge(measured)
+    if divisor is not None and (activities[divisor][1] <= 0).any():
+        dataset = remarked(dataset, _NOT_POSITIVE.format(divisor.replace("_", " ")))
+    return dataset
+
+
+_NOT_POSITIVE = (
+    "the activity of the {} is at or below 0, so that what is a share of it is not defined, and is "
+    "NaN. Where the model's output is on a log scale, give the readout a transform ('exp', "
+    "'expm1'); necessity, sufficiency and context dependence also take effect = 'difference'"
+)

@@ -11,19 +11,21 @@ from pydantic import Field
 
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
-from creme.suite.adaptive import AdaptiveTest, Layout
-from creme.suite.statistics import relative, result
+from creme.suite.adaptive import Layout
+from creme.suite.effect import EffectTest
 from creme.suite.tiled import TiledTest
 from creme.test import Activities, Steps
 from creme.tiling import Tile
 
 
-class Sufficiency(AdaptiveTest, TiledTest):
+class Sufficiency(EffectTest, TiledTest):
     """The effect of a tile on a TSS by itself, in random context.
 
     The TSS tile alone (TSS-CONTROL) and the TSS tile with the tile in question (CRE-TSS-MUTANT)
     are put into shuffled sequences at their own positions; the effect is
-    (CRE-TSS-MUTANT - TSS-CONTROL) / WT: positive for an enhancer, negative for a silencer.
+    (CRE-TSS-MUTANT - TSS-CONTROL) / WT: positive for an enhancer, negative for a silencer. With
+    ``effect = "difference"`` it is CRE-TSS-MUTANT - TSS-CONTROL, and with ``"log_ratio"``
+    log2(CRE-TSS-MUTANT / TSS-CONTROL).
 
     Notes
     -----
@@ -56,8 +58,9 @@ class Sufficiency(AdaptiveTest, TiledTest):
             control, control_dims, mutant = activities[0], dims[1:], activities[1:]
         else:
             control, control_dims, mutant = activities[:, 0], dims, activities[:, 1]
-        dataset = result(
-            measured.averaged("effect", dims),
+        dataset = self.effect_result(
+            measured,
+            dims,
             {
                 "wild_type": (("track",), wild_type),
                 "control": (control_dims, control),
@@ -80,7 +83,7 @@ class Sufficiency(AdaptiveTest, TiledTest):
                 cells=(1 + len(tiles),),
                 sequences=shared,
                 needs=lambda at: np.append(at.any(), at),
-                effect=lambda activities: relative(activities[1:] - activities[0], wild_type),
+                effect=lambda cells: self.effect_of(cells[1:], cells[0], wild_type),
             )
 
         @lru_cache(maxsize=1)  # a tile's controls and its mutants are requested in turn
@@ -97,7 +100,7 @@ class Sufficiency(AdaptiveTest, TiledTest):
             cells=(len(tiles), 2),
             sequences=independent,
             needs=lambda at: np.stack([at, at], axis=1),
-            effect=lambda activities: relative(activities[:, 1] - activities[:, 0], wild_type),
+            effect=lambda cells: self.effect_of(cells[:, 1], cells[:, 0], wild_type),
             own_draws=True,
         )
 

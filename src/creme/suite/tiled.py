@@ -18,6 +18,7 @@ from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.test import Unit
 from creme.tiling import MIN_BASES, Tile, Tiling
+from creme.tracks import shortened
 
 
 class TiledTest(BackgroundTest):
@@ -109,11 +110,23 @@ class TiledTest(BackgroundTest):
 
         `names` keep apart shuffles of a tile that must not be shared. `replicates` are all unless
         given.
+
+        Raises
+        ------
+        SequenceError
+            If the tile has no other arrangement.
         """
+        bases = tile.of(locus.sequence)
+        if not self._perturb.can_change(bases):
+            raise SequenceError(
+                f"tile [{tile.start}, {tile.end}) ({shortened(str(bases))}) has no other "
+                f"arrangement, so that {self._perturb.name} leaves it as it is: take a longer "
+                f"tile, or perturbation = 'mask', or 'mononucleotide_shuffle' where bases differ"
+            )
         prefix = (locus.key, "tile", tile.start, tile.end, *names)
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
-        for shuffled in self._perturb.many(tile.of(locus.sequence), seeds):
+        for shuffled in self._perturb.many(bases, seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 
 

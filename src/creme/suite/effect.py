@@ -1,0 +1,100 @@
+"""The base of tests whose effect is a change of activity, on the scale that the user chooses."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+
+from creme.suite.adaptive import AdaptiveTest, Measurements
+from creme.suite.statistics import Variables, relative, result
+from creme.test import remarked
+
+_NO_LOGARITHM = (
+    "activities at or below 0 have no logarithm, so that log ratios with them are NaN. Give the "
+    "readout a transform ('exp', 'expm1') where the model's output is on a log scale, or the test "
+    "effect = 'difference'"
+)
+
+_BELOW_MINIMUM = (
+    "the activity of the wild type is below minimum_activity = {minimum:g}: effects are flagged "
+    "(below_minimum) and get no class. effect = 'difference' does not divide by it"
+)
+
+
+class EffectTest(AdaptiveTest):
+    """A test that compares an activity with a lower one that an enhancer would leave."""
+
+    effect: Literal["relative", "difference", "log_ratio"] = Field(
+        "relative",
+        description="scale of the effect: a share of the wild type's activity, a difference of "
+        "activities, or the log2 of their ratio; positive for an enhancer in all",
+    )
+    minimum_activity: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="activity of the wild type below which effects are flagged and get no class",
+    )
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; without the scale where it is the usual one, and without no minimum."""
+        configuration = super().configuration()
+        # Results of before there was a choice stay those of the same experiment.
+        for name in ("effect", "minimum_activity"):
+            if getattr(self, name) == type(self).model_fields[name].default:
+                del configuration[name]
+        return configuration
+
+    def effect_of(
+        self, high: ArrayLike, low: ArrayLike, wild_type: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """Effects on the test's scale.
+
+        Parameters
+        ----------
+        high, low : array of float32
+            Activities with and without what is tested; an enhancer's are higher with it.
+        wild_type : array of float32, (track,)
+
+        Returns
+        -------
+        array of float64
+            (high - low) / wild_type, high - low, or log2(high / low); 0 where both are equal, and
+            NaN where it is not defined: a wild type at or below 0, or a logarithm of such.
+        """
+        match self.effect:
+            case "relative":
+                return relative(np.subtract(high, low), wild_type)
+            case "difference":
+                return np.subtract(high, low, dtype=np.float64)
+            case _:
+                return _log2(high) - _log2(low)
+
+    def effect_result(
+        self, measured: Measurements, dims: tuple[str, ...], activities: Variables
+    ) -> xr.Dataset:
+        """A unit's Dataset of the effect and the raw activities, among them ``wild_type``.
+
+        The attribute ``effect_scale`` says the scale where it is another than usual; with a
+        minimum, ``below_minimum`` flags tracks whose wild type is below it.
+        """
+        divisor = "wild_type" if self.effect == "relative" else None
+        dataset = result(measured.averaged("effect", dims), activities, divisor=divisor)
+        if self.effect != "relative":
+            dataset = dataset.assign_attrs(effect_scale=self.effect)
+        if self.effect == "log_ratio" and any((v <= 0).any() for _, v in activities.values()):
+            dataset = remarked(dataset, _NO_LOGARITHM)
+        if self.minimum_activity is not None:
+            below = dataset["wild_type"].values < self.minimum_activity
+            dataset = dataset.assign(below_minimum=("track", below))
+            if below.any():
+                dataset = remarked(dataset, _BELOW_MINIMUM.format(minimum=self.minimum_activity))
+        return dataset
+
+
+def _log2(values: ArrayLike) -> NDArray[np.float64]:
+    values = np.asarray(values, dtype=np.float64)
+    return np.log2(values, out=np.full_like(values, np.nan), where=values > 0)
