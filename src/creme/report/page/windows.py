@@ -12,6 +12,7 @@ from creme.report.page.encode import Data, Html, joined, name, tag
 from creme.report.page.results import SELECTION, PageResults
 from creme.report.page.table import count, table
 from creme.results.gaps import REASON, SHARE, without_bases
+from creme.study.folder import LOCI
 
 MOST_NAMED = 20
 """Loci that the summary names."""
@@ -104,9 +105,9 @@ class Windows:
 
     def _read_selection(self, results: PageResults) -> None:
         """The share of N that a study's first stage has recorded."""
-        sites = results.table("loci")
-        if sites is None:
+        if not (results.view.path / LOCI).is_file():
             return
+        sites = results.view.table("loci")
         of_site = {
             (str(site["contig"]), int(site["used"]), str(site["strand"])): float(site["n"])
             for site in sites[sites["step"] == "selected"].to_dict("records")

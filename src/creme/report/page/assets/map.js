@@ -282,8 +282,8 @@ function locusMap(locus, measured, selected) {
       if (lost(test, k)) found.push(`${test}: ${noBases(locus, k)}`);
       if (!of || of.mean[k] === null) continue;
       found.push(`${test} ${number(of.mean[k])}${spread(of, k)}`);
-      if (of.q && of.q[k] !== null) found.push(make("small", {}, `q ${number(of.q[k], 2)}${noisy(of, k) ? ": within noise" : ""}`));
       if (of.values) found.push(make("small", {}, `replicates ${replicates(of.values[k])}`));
+      if (of.q && of.q[k] !== null) found.push(make("small", {}, `q ${number(of.q[k], 2)}${noisy(of, k) ? ": within noise" : ""}`));
     }
     const name = (measured.classes || [])[k];
     if (name) found.push(name);
