@@ -41,7 +41,8 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     _, folder = chr20
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
-    assert set(plan.tests) == own
+    # Sets come from a search that was run before.
+    assert set(plan.tests) == own - {"set_sufficiency"}
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.readout()[1] == ["six_bins"]
     distance = plan.tests["distance"]

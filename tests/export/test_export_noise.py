@@ -22,7 +22,7 @@ def study(tmp_path_factory):
 
 def noisy(study, test):
     """A test's Dataset with noise between replicates, and one tile with an effect far beyond it."""
-    dataset = study.dataset(test)
+    dataset = study.dataset(test).drop_vars(["shuffled", "mutant"], errors="ignore")
     noise = np.random.default_rng(1).normal(0, 0.2, dataset["effect_replicates"].shape)
     there = dataset["effect_replicates"].notnull()
     dataset["effect_replicates"] = dataset["effect_replicates"] * 0 + noise

@@ -46,6 +46,7 @@ def test_killed_in_the_middle(experiment):
     done = creme("resume", path)
     assert done.returncode == 0, done.stderr
     whole = results.load("context_dependence")
+    whole.attrs.pop("compared_with_store")  # a run that adds to the store looks at it first
     assert whole.sel(locus=part["locus"].values).identical(part)
     assert results.partial() == []
     assert results.labels() == ["context_dependence", "necessity"]

@@ -14,7 +14,7 @@ from scipy.stats import t as student
 
 from creme.errors import ConfigError
 
-_COMPARED = {
+COMPARED = {
     "necessity": ("wild_type", "shuffled"),
     "sufficiency": ("mutant", "control"),
     "context_dependence": ("wild_type", "mutant"),
@@ -157,7 +157,7 @@ def _log_differences(dataset: xr.Dataset, measure: str, scale: str) -> xr.Datase
 
     The latter is whether all activities are above 0. None where the measure itself is to be taken.
     """
-    pair = _COMPARED.get(str(dataset.attrs.get("test", "")))
+    pair = COMPARED.get(str(dataset.attrs.get("test", "")))
     if scale == "measure":
         return None
     if measure != "effect" or pair is None or not set(pair) <= set(dataset.data_vars):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from creme.analysis.evidence import evidence
+from creme.analysis.evidence import COMPARED, evidence
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -40,13 +40,15 @@ def q_values(dataset: xr.Dataset) -> xr.DataArray | None:
         return None
     import xarray as xr
 
-    values = dataset[_REPLICATES].variable
-    tracks = [
+    needed = [_REPLICATES, *COMPARED[dataset.attrs["test"]]]
+    known = {name: dataset[name].variable for name in needed if name in dataset.data_vars}
+    dims = known[_REPLICATES].dims
+    tracks = []
+    for k in range(dataset.sizes["track"]):
         # A track at a time: all replicates of many loci take much memory.
-        evidence(xr.Dataset({_REPLICATES: values.isel(track=[k])}))["q"]
-        for k in range(dataset.sizes["track"])
-    ]
-    return xr.concat(tracks, dim="track").transpose(*(d for d in values.dims if d != "replicate"))
+        part = xr.Dataset(known, attrs=dataset.attrs).isel(track=[k])
+        tracks.append(evidence(part)["q"])
+    return xr.concat(tracks, dim="track").transpose(*(dim for dim in dims if dim != "replicate"))
 
 
 def within_noise(dataset: xr.Dataset) -> xr.DataArray | None:

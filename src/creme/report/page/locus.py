@@ -75,9 +75,9 @@ def each_locus(
         for test, data in opened.items()
     }
     q_of = {
-        test: q_values(data.sel(track=tracks))
-        for test, data in opened.items()
-        if test in ("necessity", "sufficiency")
+        test: q_values(results.open(test).sel(track=tracks))
+        for test in ("necessity", "sufficiency")
+        if test in opened
     }
     swaps = Swaps(results, tracks)
     fits = Fits(results)
