@@ -41,12 +41,12 @@ def q_values(dataset: xr.Dataset) -> xr.DataArray | None:
     import xarray as xr
 
     needed = [_REPLICATES, *COMPARED[dataset.attrs["test"]]]
-    known = {name: dataset[name].variable for name in needed if name in dataset.data_vars}
-    dims = known[_REPLICATES].dims
+    inputs = {name: dataset[name].variable for name in needed if name in dataset.data_vars}
+    dims = inputs[_REPLICATES].dims
     tracks = []
     for k in range(dataset.sizes["track"]):
         # A track at a time: all replicates of many loci take much memory.
-        part = xr.Dataset(known, attrs=dataset.attrs).isel(track=[k])
+        part = xr.Dataset(inputs, attrs=dataset.attrs).isel(track=[k])
         tracks.append(evidence(part)["q"])
     return xr.concat(tracks, dim="track").transpose(*(dim for dim in dims if dim != "replicate"))
 

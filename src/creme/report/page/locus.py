@@ -76,8 +76,8 @@ def each_locus(
     }
     q_of = {
         test: q_values(results.open(test).sel(track=tracks))
-        for test in ("necessity", "sufficiency")
-        if test in opened
+        for test in opened
+        if test in ("necessity", "sufficiency")
     }
     swaps = Swaps(results, tracks)
     fits = Fits(results)
