@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import warnings
 from collections import Counter
 from pathlib import Path
 
@@ -242,6 +243,9 @@ def test_numbers_have_six_digits():
     assert numbers([[np.nan, 1.0], [np.inf, -0.0]]) == [[None, 1.0], [None, 0.0]]
     assert numbers(np.float32(0.1)) == 0.1
     assert numbers(np.nan) is None
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert numbers(1e-320) == 1e-320  # a q may be that small
     assert len(json.dumps(numbers(values))) < 15 * 3000
 
 

@@ -101,8 +101,8 @@ def numbers(values: ArrayLike) -> Any:
     size = np.floor(np.log10(np.abs(array), out=np.zeros_like(array), where=there & (array != 0)))
     power = DIGITS - 1 - size
     # A power of ten is exact as a factor alone, and not as a fraction.
-    up, down = 10.0 ** np.clip(power, 0, None), 10.0 ** np.clip(-power, 0, None)
     with np.errstate(invalid="ignore", over="ignore"):
+        up, down = 10.0 ** np.clip(power, 0, None), 10.0 ** np.clip(-power, 0, None)
         rounded = np.round(array * up / down) / up * down + 0.0
     result = np.where(there, np.where(np.isfinite(rounded), rounded, array), 0.0).astype(object)
     result[~there] = None
