@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import toy
+from creme.inference.onehot import Buffer
+from creme.suite.necessity import Necessity
 
 LIMIT = 150  # MiB above what the interpreter has with everything imported and compiled
 
@@ -98,3 +103,14 @@ def test_units_cost_little_time_and_next_to_no_memory(tmp_path):
     # A Dataset of each unit would take 20 KiB; here it is the labels that all of them need.
     above = 1024 * (many["peak"] - few["peak"]) / (many["units"] - few["units"])
     assert above < 6
+
+
+def test_a_run_leaves_no_buffers_behind(tmp_path):
+    """They are large, and those of each run would be new until garbage is collected."""
+    gc.collect()
+    gc.disable()
+    try:
+        toy.run(Necessity(tile=200, replicates=2), toy.toy_loci(1), tmp_path)
+        assert not [one for one in gc.get_objects() if isinstance(one, Buffer)]
+    finally:
+        gc.enable()

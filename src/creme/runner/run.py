@@ -172,6 +172,8 @@ class _Run:
         finally:
             for log in self._logs.values():
                 log.close()
+            # It calls back here: the circle would keep its buffers until garbage is collected.
+            del self._scheduler
         report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
         report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:
