@@ -10,9 +10,21 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+LONGEST_WORD, LONGEST_MESSAGE = 200, 1500
+"""Letters; a message may name what stands in a file of somebody else."""
+
 
 class CremeError(Exception):
-    """Base of all errors with a cause outside the toolkit: the user, a plugin, the machine."""
+    """Base of all errors with a cause outside the toolkit: the user, a plugin, the machine.
+
+    Parameters
+    ----------
+    message : str
+        Control characters in it are written as escapes, and what is too long to be read is cut.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(legible(message))
 
 
 class ConfigError(CremeError, ValueError):
@@ -68,10 +80,27 @@ class CremeWarning(UserWarning):
     """The toolkit changed or assumed something on the user's behalf."""
 
 
+def legible(text: str) -> str:
+    """Text of an unknown origin for a message: printable, and of bounded length."""
+    head = str(text)[: 1 << 20].strip()
+    words = [_cut(word, LONGEST_WORD) for word in head.split(" ")]
+    letters = " ".join(words)
+    printable = [one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in letters]
+    return _cut("".join(printable), LONGEST_MESSAGE)
+
+
+def _cut(text: str, length: int) -> str:
+    """The beginning and the end of a text that is longer than `length`."""
+    if len(text) <= length:
+        return text
+    end = length // 4
+    return f"{text[: length - end - 3]}...{text[-end:]}"
+
+
 def reason(error: BaseException | None) -> str:
     """The cause of a failure, in a sentence; an unforeseen error with its type."""
     kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
-    return f"{kind}{error}"
+    return legible(f"{kind}{error}")
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -11,6 +10,9 @@ import numpy as np
 from pydantic import ConfigDict
 
 from creme.errors import ConfigError, listing, nearest
+
+_PATIENCE = 1.0
+"""Seconds that one search of a regular expression may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,26 @@ class TrackTable:
             return [choice] if 0 <= choice < len(self) else []
         if choice in names:
             return [names[choice]]
+        # Not the standard library's: some expressions take it longer than a lifetime.
+        import regex
+
         try:
-            pattern = re.compile(choice)
-        except re.error as error:
+            pattern = regex.compile(choice)
+            return [
+                index
+                for index, track in enumerate(self.tracks)
+                if pattern.search(track.name, timeout=_PATIENCE)
+                or pattern.search(track.description, timeout=_PATIENCE)
+            ]
+        except TimeoutError:
+            raise ConfigError(
+                f"tracks: {choice!r} takes over {_PATIENCE:g} s a track: write it without nested "
+                f"repeats"
+            ) from None
+        except (regex.error, RecursionError, OverflowError, MemoryError) as error:
             raise ConfigError(
                 f"tracks: {choice!r} is neither a track's name nor a regular expression ({error})"
             ) from None
-        return [
-            index
-            for index, track in enumerate(self.tracks)
-            if pattern.search(track.name) or pattern.search(track.description)
-        ]
 
 
 def track_choices(value: Any) -> list[int | str]:

@@ -116,7 +116,7 @@ def test_the_file_is_kept_as_it_is(tmp_path):
 def test_no_text_is_made_and_parsed_to_run_an_object(tmp_path, monkeypatch):
     mini.write(tmp_path, genes=1)
     study = made(tmp_path, stages=["loci"])
-    monkeypatch.setattr("creme.runner.toml_file.parse_toml", None)
+    monkeypatch.setattr("creme.runner.toml_file.small.parse_toml", None)
     assert study.run(tmp_path / "mini.study").stages["loci"]["state"] == "finished"
 
 

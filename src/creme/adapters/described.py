@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from abc import abstractmethod
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 
 from creme.adapters.loaded import LoadedModel
 from creme.errors import ConfigError, ModelError
+from creme.files.small import parse_toml, read_text, reason
 from creme.model import Track, TrackTable
 from creme.parameters import Parameters
 
@@ -98,9 +98,9 @@ class Description(Parameters):
             If the file is missing or malformed, or a value is not allowed.
         """
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"the description {path} cannot be read: {error}") from None
+            table = parse_toml(read_text(path), f"the description {path}")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the description {path} cannot be read: {reason(error)}") from None
         try:
             return cls(**table)
         except ConfigError as error:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from pathlib import Path
 from typing import IO, Literal
 
 from creme.errors import ConfigError, listing
 from creme.files.fetch import Download
+from creme.files.small import require_file
 from creme.model import Track, TrackTable
 
 _BASENJI = (
@@ -114,11 +116,12 @@ def _read(
 ) -> tuple[list[str], list[dict[str, str]]]:
     """Names of the columns, and the rows."""
     try:
+        require_file(path)
         with _open(path) as file:
             reader = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
             columns = list(reader.fieldnames or ())
             rows = list(reader)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise ConfigError(f"The table of tracks {str(path)!r} cannot be read: {error}.") from None
     missing = [name for name in needed if name not in columns]
     if missing:

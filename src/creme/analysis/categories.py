@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from creme.analysis.normalise import class_effect
 from creme.errors import ConfigError, listing
+from creme.files.small import read_text
+from creme.files.small import reason as unreadable
 
 CONTEXTS = ("enhancing", "neutral", "silencing")
 CRE_CLASSES = ("strong enhancer", "weak enhancer", "weak silencer", "strong silencer")
@@ -262,9 +264,12 @@ def read_genes(path: str | Path) -> set[str]:
     Raises
     ------
     ConfigError
-        If there is no such column in a table, or a line lacks it.
+        If it cannot be read, there is no such column in a table, or a line lacks it.
     """
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = read_text(Path(path)).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {unreadable(error)}") from None
     separator = next((mark for mark in (";", "\t", ",") if lines and mark in lines[0]), None)
     if separator is None:
         return {line.strip() for line in lines if line.strip()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from creme.errors import ConfigError, listing
+from creme.files.small import require_file
 
 # Names of a column in the ENCODE benchmark, in its forerunners, and in short.
 _COLUMNS = {
@@ -144,12 +146,13 @@ def called(missing: pd.Series) -> pd.Series:
 def _text(path: Path) -> pd.DataFrame:
     options: Any = {"dtype": str, "keep_default_na": False, "skip_blank_lines": False}
     try:
+        require_file(path)
         raw = pd.read_csv(path, sep="\t", encoding="utf-8-sig", **options)
         if raw.shape[1] == 1:
             raw = pd.read_csv(path, sep=",", encoding="utf-8-sig", **options)
     except FileNotFoundError:
         raise ConfigError(f"there is no table {path}") from None
-    except (OSError, EOFError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, zlib.error) as error:
         raise ConfigError(f"{path} cannot be read as a table: {error}") from None
     # A first column without a name would be taken for names of rows.
     raw = raw.reset_index(drop=True).apply(lambda column: column.fillna("").str.strip())

@@ -108,7 +108,7 @@ def resume(directory: Directory) -> None:
         raise ResultsError(
             f"{directory} is a stage of {study}, which takes it further: creme study {study}"
         )
-    text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
+    text = results.settings_text()
     folder = Path(results.state()["folder"])
     experiment = parse(text, str(results.path / EXPERIMENT), folder)
     raise typer.Exit(execute(experiment, directory))

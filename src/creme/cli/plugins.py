@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,21 +105,24 @@ def _kind(name: str, kind: str | None, file: Path | None) -> str:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    from creme.runner.toml_file import parse_toml, read_text
+    from creme.files.small import parse_toml
+    from creme.runner.toml_file import read_text
 
     return parse_toml(read_text(file), str(file))
 
 
 def _parameters(settings: list[str]) -> dict[str, Any]:
     """Parameters as written on the command line: TOML values, or else text."""
+    from creme.files.small import parse_toml
+
     parameters: dict[str, Any] = {}
     for text in settings:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"--set {text!r}: give KEY=VALUE")
         try:
-            parameters[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+            parameters[key.strip()] = parse_toml(f"value = {value}", key)["value"]
+        except ConfigError:
             parameters[key.strip()] = value
     return parameters
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import shutil
+import stat
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +19,14 @@ _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000
 
 Compression = Literal["none", "gzip", "bgzip"]
 
+_LONGEST_LINE = 16 << 20
+"""Bytes; a line of an annotation has thousands."""
+
+_LARGEST_SMALL, _LARGEST_RATIO = 1 << 28, 250
+"""What is decompressed may be that many bytes, or that many times the file's: genomes are 3 to 5
+times as large as their gzip file, annotations 30 times, and one that was made to fill a disk over
+1,000 times."""
+
 
 def compression(path: Path) -> Compression:
     """Recognise how a file is compressed.
@@ -26,9 +34,13 @@ def compression(path: Path) -> Compression:
     Raises
     ------
     GenomeError
-        If it is missing, a folder, empty or unreadable, or a bgzip file without its end marker.
+        If it is missing, a folder, a pipe or a device, empty or unreadable; or a file of gzip or
+        bgzip that is cut short.
     """
     try:
+        # A pipe is not opened: that would wait for whoever writes into it.
+        if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():
+            raise GenomeError(f"{path} is a pipe or a device: write it to a file first")
         with path.open("rb") as handle:
             head = handle.read(18)
             size = handle.seek(0, os.SEEK_END)
@@ -44,6 +56,8 @@ def compression(path: Path) -> Compression:
         raise GenomeError(f"{path} is empty")
     if head[:2] != b"\x1f\x8b":
         return "none"
+    if len(head) < 18:  # of the header alone
+        raise GenomeError(f"{path} is cut short: it ends within the header of gzip")
     # BGZF is gzip whose members carry an extra field BC (section 4.1 of the SAM specification).
     if not (head[3] & 4 and head[12:14] == b"BC"):
         return "gzip"
@@ -71,13 +85,30 @@ def decompress(path: Path, target: Path) -> None:
     Raises
     ------
     GenomeError
-        If the file is cut short or fails its checksum.
+        If the file is cut short or fails its checksum, or is far larger than its size lets expect.
     """
+    size, most = 0, _most(path)
     with opened(path) as source, target.open("wb") as sink:
         try:
-            shutil.copyfileobj(source, sink, 1 << 20)
+            while chunk := source.read(1 << 20):
+                size += len(chunk)
+                if size > most:
+                    raise _bomb(path)
+                sink.write(chunk)
         except DAMAGE as error:
             raise damaged(path, error) from error
+
+
+def _most(path: Path) -> int:
+    """The most bytes that a file may decompress to."""
+    return max(_LARGEST_SMALL, _LARGEST_RATIO * path.stat().st_size)
+
+
+def _bomb(path: Path) -> GenomeError:
+    return GenomeError(
+        f"{path} decompresses to more than {_LARGEST_RATIO} times its size, which no genome or "
+        f"annotation does: decompress it yourself if it is one"
+    )
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -86,13 +117,29 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises
     ------
     GenomeError
-        If the file is missing, empty, cut short or damaged.
+        If the file is missing, empty, cut short or damaged, or a line holds a carriage return
+        before its end or is of over 16 MiB.
     """
-    number = 0
+    number = size = 0
     with opened(path) as handle:
+        most = _most(path)
         try:
-            for number, line in enumerate(handle, 1):
+            while line := handle.readline(_LONGEST_LINE + 1):
+                number += 1
+                size += len(line)
+                if size > most:
+                    raise _bomb(path)
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
+                if "\r" in text:
+                    raise GenomeError(
+                        f"{path}, line {number}: a carriage return stands within it; lines must "
+                        f"end in LF or CRLF ('tr \\\\r \\\\n' mends a file of an old Mac)"
+                    )
+                if len(line) > _LONGEST_LINE:
+                    raise GenomeError(
+                        f"{path}, line {number}: it is of over {_LONGEST_LINE >> 20} MiB, as no "
+                        f"line of an annotation or table is"
+                    )
                 yield number, text.removeprefix("\ufeff") if number == 1 else text
         except DAMAGE as error:
             raise damaged(path, error, number) from error

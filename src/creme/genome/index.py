@@ -162,7 +162,7 @@ class _File:
                         return name
                     at = last + 1
             return name if self.read(at, _LONGEST_HEADER).strip() else None
-        except (ValueError, *DAMAGE):
+        except (OSError, ValueError, ZeroDivisionError, OverflowError, *DAMAGE):
             return name
 
 

@@ -15,7 +15,8 @@ from creme.genome.files import text_lines
 CANONICAL = ("Ensembl_canonical", "MANE_Select", "appris_principal")
 """Tags of the transcript that stands for its gene, the first one first."""
 
-_ATTRIBUTE = re.compile(r'([A-Za-z_]\w*)\s+(?:"([^"]*)"|([^\s;"]+))\s*(?:;|$)')
+# Possessive: a long word is looked at once, and not from each of its letters.
+_ATTRIBUTE = re.compile(r'(?<!\w)([A-Za-z_]\w*+)\s++(?:"([^"]*+)"|([^\s;"]++))\s*+(?:;|$)')
 _TRACK_LINES = ("#", "track ", "browser ")
 _GFF3 = re.compile(r"##gff-version\s+3")
 _TO_GTF = "GFF3 can be turned into it by gffread -T"
@@ -186,7 +187,7 @@ def read_table(path: Path) -> Iterator[TSS]:
             continue
         if header is None:
             delimiter = "\t" if "\t" in line else ","
-            names = next(csv.reader([line.removeprefix("#")], delimiter=delimiter))
+            names = _cells(path, number, line.removeprefix("#"), delimiter)
             header, missing = _columns(names)
             width = len(names)
             if missing and line.startswith("#"):
@@ -197,7 +198,7 @@ def read_table(path: Path) -> Iterator[TSS]:
             continue
         if line.startswith("#"):
             continue
-        values = next(csv.reader([line], delimiter=delimiter))
+        values = _cells(path, number, line, delimiter)
         if len(values) != width:
             problem = f"{len(values)} instead of {width} columns, as the header has"
             raise _bad(path, number, problem, line)
@@ -210,6 +211,13 @@ def read_table(path: Path) -> Iterator[TSS]:
             raise _bad(path, number, f"strand {row['strand']!r} is not '+' or '-'", line)
         transcript = row.get("transcript", "")
         yield _named(row["gene"], transcript, row["contig"], position, row["strand"])
+
+
+def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error as error:
+        raise _bad(path, number, str(error), line) from None
 
 
 _ALIASES = {
@@ -242,7 +250,7 @@ def _named(name: str, transcript: str, contig: str, position: int, strand: str) 
 def _integer(text: str) -> int | None:
     """The value of plain digits; int() alone also takes '1_000' and digits of other scripts."""
     text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if len(text) <= 15 and text.isascii() and text.isdigit() else None
 
 
 def _bad(path: Path, number: int, problem: str, line: str) -> GenomeError:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from creme.errors import ConfigError, ResultsError, listing, nearest
 from creme.files.durable import put_in_place, write_text
 from creme.results.state import StateFolder, about, gone, held, now, writing
+from creme.results.state_shape import RunState
 from creme.results.units import FOLDER, UnitLog, logged
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Results(StateFolder):
 
     state_file = STATE
     settings_file = EXPERIMENT
+    state_shape = RunState
+    required = ("state", "identity", "folder")
     kind = "a results directory"
     made_by = "creme run FILE"
 

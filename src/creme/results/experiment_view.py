@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ResultsError, listing, nearest
-from creme.results.directory import EXPERIMENT, Results
+from creme.results.directory import Results
 from creme.results.progress import RunProgress, unit_counts
 from creme.results.view import Failure, ResultsView
 
@@ -90,8 +90,7 @@ class ExperimentResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The experiment file as it was run; empty if it is gone."""
-        path = self.path / EXPERIMENT
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return self._results.settings_text()
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from enum import StrEnum
 from pathlib import Path
 
+from creme.files.small import parse_toml, read_text
 from creme.results.directory import STATE
 
 STUDY_STATE = "study.json"
@@ -60,7 +60,7 @@ def _kind_of_file(path: Path) -> Kind:
     if path.suffix != ".toml":
         return Kind.OTHER
     try:
-        keys = set(tomllib.loads(path.read_text(encoding="utf-8")))
+        keys = set(parse_toml(read_text(path), "it"))
     except (OSError, ValueError):
         return Kind.OTHER
     if keys & {"tests", "results"}:
@@ -113,7 +113,7 @@ def _of_file(path: Path, command: str, ending: str, kind: Kind) -> str:
     made = f"'creme {command} {path}' runs it"
     if kind is Kind.STUDY:
         made += ", and with --status says how far it is"
-    name = tomllib.loads(path.read_text(encoding="utf-8")).get("name")
+    name = parse_toml(read_text(path), "it").get("name")
     folder = path.parent / f"{name}{ending}"
     if isinstance(name, str) and kind_of(folder) is kind:
         return f"{made}; its results are in {folder}"

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from creme.errors import ResultsError
+from creme.errors import ConfigError, ResultsError
+from creme.files import small
 from creme.files.durable import alive, locked, write_text
+from creme.results.state_shape import problem
 
 
 class StateFolder:
@@ -28,6 +30,12 @@ class StateFolder:
 
     state_file: ClassVar[str]
     """The JSON file that holds the state; a folder without it has not begun."""
+
+    state_shape: ClassVar[Any]
+    """The types in it; see `creme.results.state_shape`."""
+
+    required: ClassVar[tuple[str, ...]]
+    """Keys that it has from the beginning."""
 
     settings_file: ClassVar[str]
     """The TOML file that was run."""
@@ -105,15 +113,34 @@ class StateFolder:
         Raises
         ------
         ResultsError
+            If it cannot be read, or is not what a run writes.
+        """
+        file = self.path / self.state_file
+        try:
+            state: dict[str, Any] = small.parse_json(small.read_text(file), "it")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ResultsError(f"{file} cannot be read: {small.reason(error)}") from None
+        except ConfigError as error:
+            wrong: str | None = str(error).removeprefix("it ")
+        else:
+            wrong = problem(state, self.state_shape, self.required)
+        if wrong:
+            raise ResultsError(f"{file} was damaged or changed by hand: {wrong}")
+        return state
+
+    def settings_text(self) -> str:
+        """The TOML file as it was run; empty if it is gone.
+
+        Raises
+        ------
+        ResultsError
             If it cannot be read.
         """
+        file = self.path / self.settings_file
         try:
-            state: dict[str, Any] = json.loads(
-                (self.path / self.state_file).read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.path / self.state_file} cannot be read: {error}") from None
-        return state
+            return small.read_text(file) if file.is_file() else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise ResultsError(f"{file} cannot be read: {small.reason(error)}") from None
 
     def begin(self, state: Mapping[str, Any]) -> None:
         """Write the first state, or change the one that is there."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import PrivateAttr
 from pydantic_core import PydanticSerializationError
 
 from creme.errors import ConfigError
+from creme.files import small
 from creme.parameters import Parameters
 
 _READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
@@ -56,7 +56,7 @@ class TomlFile(Parameters):
             If it is not TOML, or holds a key or a value that is not allowed.
         """
         title = title or cls.called
-        table = parse_toml(text, title)
+        table = small.parse_toml(text, title)
         token = _READ_FROM.set(folder or Path())
         try:
             made = cls._from_table(table)
@@ -127,21 +127,13 @@ def read_text(path: Path) -> str:
     A byte order mark, as some editors write, is no part of it.
     """
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return small.read_text(path)
     except FileNotFoundError:
         raise ConfigError(
             f"no experiment file {path}; 'creme init {path}' writes a commented one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-
-
-def parse_toml(text: str, title: str) -> dict[str, Any]:
-    """The table of a TOML text; a ConfigError if it is not TOML."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{title} is not valid TOML: {error}") from None
+        raise ConfigError(f"{path} cannot be read: {small.reason(error)}") from None
 
 
 def without_none(value: Any) -> Any:

@@ -91,6 +91,7 @@ from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
 from creme.results.directory import Results
 from creme.results.state import StateFolder, gone, now
+from creme.results.state_shape import StudyState
 from creme.study.config import parse
 from creme.study.lineage import changed, changed_files, passed_on, stage_inputs
 from creme.study.stages.loci import ALL_SITES, SELECTED
@@ -126,6 +127,8 @@ class Folder(StateFolder):
 
     state_file = STATE
     settings_file = STUDY
+    state_shape = StudyState
+    required = ("stages", "folder")
     other_entries = frozenset(("stages", "tables"))
     kind = "the folder of a study"
     made_by = "creme study FILE"
@@ -239,8 +242,8 @@ class Folder(StateFolder):
         """
         state = self.state()
         try:
-            study = parse((self.path / STUDY).read_text(encoding="utf-8"))
-        except (OSError, CremeError):
+            study = parse(self.settings_text())
+        except CremeError:
             return []
         identity = state.get("identity", {}).get("loci", {})
         return changed_files(study, Path(state["folder"]), identity)

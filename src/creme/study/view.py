@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import warnings
 from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
+from creme.files.small import parse_toml
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -186,8 +186,7 @@ class StudyResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The study file as it was run; empty if it is gone."""
-        path = self.path / STUDY
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return self.folder.settings_text()
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -203,9 +202,9 @@ class StudyResults(ResultsView):
 
         try:
             # The rest of the file may name plugins that are not installed here.
-            table = tomllib.loads(self.configuration)
+            table = parse_toml(self.configuration, "it")
             return Categories(**table.get("categories", {})), Classes(**table.get("classes", {}))
-        except (ConfigError, TypeError, tomllib.TOMLDecodeError) as error:
+        except (ConfigError, TypeError) as error:
             raise ResultsError(f"{self.path}: its {STUDY} cannot be read: {error}") from None
 
     @property
