@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import (
     Distribution,
     EntryPoint,
+    EntryPoints,
     PackageNotFoundError,
+    distributions,
     entry_points,
     requires,
     version,
 )
 from typing import Any
 
-from creme.errors import ConfigError, CremeWarning, PluginError, listing, nearest
+from creme.errors import ConfigError, CremeWarning, PluginError, legible, listing, nearest
 from creme.kinds import KINDS, PYTHON, check_class, entry_point_group
 
 __all__ = [
@@ -109,7 +111,29 @@ def _installed(distribution: str) -> bool:
 @cache
 def _entries() -> Any:
     """All of the environment's, read once: Python 3.11 has a type of its own for them."""
-    return entry_points()
+    try:
+        return entry_points()
+    except Exception:  # of whatever kind: a file that some distribution has written
+        return EntryPoints(_entries_one_by_one())
+
+
+def _entries_one_by_one() -> Iterator[EntryPoint]:
+    """The entry points of each distribution whose list of them can be read."""
+    seen = set()
+    for distribution in distributions():
+        name = str(distribution.metadata["Name"]).lower().replace("_", "-")
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            yield from distribution.entry_points
+        except Exception as error:
+            warnings.warn(
+                f"the plugins of {name}, if it has any, are left out: its entry_points.txt cannot "
+                f"be read ({legible(str(error))})",
+                CremeWarning,
+                stacklevel=4,
+            )
 
 
 @cache

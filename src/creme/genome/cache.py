@@ -14,14 +14,15 @@ from creme.files.cache_folder import cache_folder
 from creme.files.durable import sync
 
 _MAKING = ".making-"
+_SAMPLE, _SAMPLES = 4096, 16  # bytes, places
 _ABANDONED_AFTER = 24 * 3600.0
 
 
 def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -> tuple[Path, ...]:
     """Files derived from `source`: those in the cache, or written there now.
 
-    They are named after the source's absolute path, size and time of modification, so another
-    version of the source has files of its own. They are made in a folder of their own, made
+    They are named after the source's absolute path, size, time of modification and a sample of its
+    bytes, so another version of the source has files of its own. They are made in a folder of their own, made
     durable, and moved into place whole: processes that make the same ones at once do no harm, and
     a failure leaves nothing behind.
 
@@ -39,7 +40,7 @@ def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -
         If the cache folder cannot be written to, or the source changes in the meantime.
     """
     before = identity(source)
-    key = hashlib.sha256(repr(before).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr(before).encode() + _sample(source, before[1])).hexdigest()[:16]
     folder = cache_folder() / "genomes"
     files = tuple(folder / f"{source.name}-{key}{suffix}" for suffix in suffixes)
     if all(file.is_file() for file in files):
@@ -68,6 +69,16 @@ def identity(path: Path) -> tuple[str, int, int]:
     """Absolute path without links, size in bytes and time of modification in ns."""
     status = path.stat()
     return (str(path.resolve()), status.st_size, status.st_mtime_ns)
+
+
+def _sample(path: Path, size: int) -> bytes:
+    """Bytes at both ends and in between: the end of a gzip file holds a checksum of all of it."""
+    with path.open("rb") as file:
+        parts = []
+        for place in range(_SAMPLES):
+            file.seek(max(0, size - _SAMPLE) * place // (_SAMPLES - 1))
+            parts.append(file.read(_SAMPLE))
+    return b"".join(parts)
 
 
 def _sweep(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from annotated_types import Len
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -55,7 +55,7 @@ class StageState(TypedDict, total=False):
 
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    state: str
+    state: Required[str]
     units: int | None
     asked: int
     predicted: int
