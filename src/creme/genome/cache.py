@@ -22,9 +22,9 @@ def cached(source: Path, suffixes: tuple[str, ...], make: Callable[..., None]) -
     """Files derived from `source`: those in the cache, or written there now.
 
     They are named after the source's absolute path, size, time of modification and a sample of its
-    bytes, so another version of the source has files of its own. They are made in a folder of their own, made
-    durable, and moved into place whole: processes that make the same ones at once do no harm, and
-    a failure leaves nothing behind.
+    bytes, so another version of the source has files of its own. They are made in a folder of their
+    own, made durable, and moved into place whole: processes that make the same ones at once do no
+    harm, and a failure leaves nothing behind.
 
     Parameters
     ----------

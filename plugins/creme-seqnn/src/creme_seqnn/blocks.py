@@ -12,7 +12,7 @@ from typing import Any
 
 from creme.errors import ConfigError, listing, nearest
 
-from creme_seqnn.options import Options
+from creme_seqnn.options import MOST_LAYERS, Options
 from creme_seqnn.steps import (
     Activation,
     Attention,
@@ -208,7 +208,7 @@ class Builder:
 
     def _res_tower(self, options: Options) -> None:
         filters_of = _tower_filters(options)
-        convolutions = options.integer("num_convs", 2)
+        convolutions = options.integer("num_convs", 2, maximum=MOST_LAYERS)
         pool = options.integer("pool_size", 2)
         settings = {**self._nac_settings(options), "pool_size": 1}
         for filters in filters_of:
@@ -249,7 +249,7 @@ class Builder:
         hidden = int(options.number("dense_expansion", 2.0) * channels)
         norm = Norm("layer", channels)
         dense = (Dense(channels, hidden), Activation("relu"), Dense(hidden, channels))
-        for _ in range(options.integer("repeat", 2)):
+        for _ in range(options.integer("repeat", 2, maximum=MOST_LAYERS)):
             self.steps.append(Residual(channels, (norm, attention)))
             self.steps.append(Residual(channels, (norm, *dense)))
 
@@ -302,7 +302,7 @@ def _tower_filters(options: Options) -> list[int]:
     last = options.integer("filters_end", None)
     factor = options.number("filters_mult", None)
     multiple = options.integer("divisible_by", 1)
-    repeat = options.integer("repeat", 1)
+    repeat = options.integer("repeat", 1, maximum=MOST_LAYERS)
     if factor is None:
         if last is None:
             raise ConfigError(f"{options.where} lacks 'filters_end' or 'filters_mult'.")

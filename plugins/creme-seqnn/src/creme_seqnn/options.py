@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from creme.errors import ConfigError, listing, nearest
+from creme.tracks import shortened
 
 # What shapes only the training: it changes no output of a trained network.
 TRAINING_ONLY = frozenset(
@@ -23,6 +24,11 @@ TRAINING_ONLY = frozenset(
         "position_dropout",
     }
 )
+
+MOST = 1 << 24
+"""More than a length in bp, a number of channels or a factor is in any network."""
+
+MOST_LAYERS = 1000
 
 _MISSING: Any = object()
 
@@ -62,15 +68,17 @@ class Options:
             raise ConfigError(f"{self.where} lacks the option {key!r}.")
         return value
 
-    def integer(self, key: str, default: Any = _MISSING, minimum: int = 1) -> Any:
-        """A whole number of at least `minimum`, or `default`."""
+    def integer(
+        self, key: str, default: Any = _MISSING, minimum: int = 1, maximum: int = MOST
+    ) -> Any:
+        """A whole number from `minimum` to `maximum`, or `default`."""
         value = self._read(key, default)
         if value is default:
             return value
-        if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             raise ConfigError(
-                f"{self.where}: {key!r} is {value!r}; it must be a whole number"
-                f" of at least {minimum}."
+                f"{self.where}: {key!r} is {shortened(value)}; it must be a whole number"
+                f" from {minimum} to {maximum}."
             )
         return value
 
@@ -79,8 +87,11 @@ class Options:
         value = self._read(key, default)
         if value is default:
             return value
-        if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-            raise ConfigError(f"{self.where}: {key!r} is {value!r}; it must be a positive number.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST:
+            raise ConfigError(
+                f"{self.where}: {key!r} is {shortened(value)}; it must be a positive number, of at"
+                f" most {MOST}."
+            )
         return value
 
     def flag(self, key: str, default: bool | None) -> Any:
