@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +18,7 @@ KINDS = {
 PYTHON = "python"
 """The name that stands for a plugin in a Python file."""
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
 _ATTRIBUTES = {"model": ("name", "version"), "perturbation": ("name",), "test": ("name",)}
 
 
@@ -56,3 +58,8 @@ def check_class(kind: str, loaded: Any, title: str) -> None:
                 f"{title} has no {attribute}: set {attribute}: ClassVar[str] = '...' in the class"
                 f"{instead}"
             )
+    if not _FILE_NAME.fullmatch(loaded.name):
+        raise PluginError(
+            f"{title} is called {loaded.name!r}: use letters, digits, '.', '_' and '-' alone, since "
+            f"files are called after it"
+        )

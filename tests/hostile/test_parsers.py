@@ -171,15 +171,6 @@ def test_a_long_attribute_of_a_gtf_is_read_in_no_time(tmp_path):
         assert time.monotonic() - began < 2
 
 
-def test_a_line_of_an_old_mac_is_named(tmp_path):
-    path = tmp_path / "a.bed"
-    path.write_bytes(BED.replace(b"\n", b"\r"))
-    with pytest.raises(GenomeError, match="line 1: a carriage return stands within it"):
-        Annotation.from_bed(path)
-    path.write_bytes(BED.replace(b"\n", b"\r\n"))
-    assert len(Annotation.from_bed(path)) == 3
-
-
 @pytest.mark.parametrize("content", [b"\x1f\x8b", gzip.compress(TABLE)[:12]])
 def test_the_beginning_of_a_gzip_file(tmp_path, content):
     path = tmp_path / "a.csv"

@@ -117,8 +117,7 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises
     ------
     GenomeError
-        If the file is missing, empty, cut short or damaged, or a line holds a carriage return
-        before its end or is of over 16 MiB.
+        If the file is missing, empty, cut short or damaged, or a line is of over 16 MiB.
     """
     number = size = 0
     with opened(path) as handle:
@@ -130,11 +129,6 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 if size > most:
                     raise _bomb(path)
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
-                if "\r" in text:
-                    raise GenomeError(
-                        f"{path}, line {number}: a carriage return stands within it; lines must "
-                        f"end in LF or CRLF ('tr \\\\r \\\\n' mends a file of an old Mac)"
-                    )
                 if len(line) > _LONGEST_LINE:
                     raise GenomeError(
                         f"{path}, line {number}: it is of over {_LONGEST_LINE >> 20} MiB, as no "
