@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -13,6 +14,10 @@ from typing import Any, ClassVar, Self
 
 from creme.errors import ResultsError
 from creme.files.durable import alive, locked, write_text
+
+
+CHECKSUM = "checksum"
+"""The key of a state's own checksum in its file; a state without the key is read as it is."""
 
 
 class StateFolder:
@@ -105,14 +110,24 @@ class StateFolder:
         Raises
         ------
         ResultsError
-            If it cannot be read.
+            If it cannot be read, or is not as it was written.
         """
+        file = self.path / self.state_file
         try:
-            state: dict[str, Any] = json.loads(
-                (self.path / self.state_file).read_text(encoding="utf-8")
+            state = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ResultsError(f"{file} cannot be read: {error}") from None
+        if not isinstance(state, dict):
+            raise ResultsError(f"{file} cannot be read: it holds no table of a state")
+        # An earlier version wrote none.
+        checksum = state.pop(CHECKSUM, None)
+        if checksum is not None and checksum != _checksum(state):
+            raise ResultsError(
+                f"{file} is damaged, or was edited: it is not as it was written. If you have "
+                f"edited it, remove its line {CHECKSUM!r}; if not, its numbers are not to be "
+                f"trusted, and running again into another directory takes every prediction from "
+                f"the store"
             )
-        except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.path / self.state_file} cannot be read: {error}") from None
         return state
 
     def begin(self, state: Mapping[str, Any]) -> None:
@@ -133,8 +148,17 @@ class StateFolder:
         self._write({**self.read_state(), **changes})
 
     def _write(self, state: Mapping[str, Any]) -> None:
+        state = {**state, **about()}
         with writing(self.path):
-            write_text(self.path / self.state_file, json.dumps({**state, **about()}, indent=1))
+            text = json.dumps({CHECKSUM: _checksum(state), **state}, indent=1)
+            write_text(self.path / self.state_file, text)
+
+
+def _checksum(state: Mapping[str, Any]) -> str:
+    """SHA-256 of a state as JSON, however that is laid out."""
+    # Keys that are numbers become text, by which they are in order.
+    read = json.loads(json.dumps(state))
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from creme.errors import ResultsError, listing, nearest
+from creme.results.checksums import opened
 from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
@@ -150,17 +151,16 @@ class ResultsView(ABC):
         Raises
         ------
         ResultsError
-            If there are no results of such a test.
+            If there are no results of such a test, or they are damaged; when a variable is read,
+            also if that is.
         """
-        import xarray as xr
-
         if label not in self.tests:
             raise self._absent(label)
         results, name = self._place(label)
         path = results.path / f"{name}.zarr"
         if not path.is_dir():
             return self._joined(results, name).drop_vars(list(without), errors="ignore")
-        return xr.open_zarr(path, consolidated=False, chunks=None, drop_variables=list(without))
+        return opened(path, without)
 
     def _joined(self, results: Results, name: str) -> xr.Dataset:
         """The finished units of a test that is not; kept until there are more, or another test."""
