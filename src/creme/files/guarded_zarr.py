@@ -26,6 +26,8 @@ CODECS = frozenset(
 METADATA = frozenset((".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json"))
 """Names of files that describe arrays and groups."""
 
+_OF_AN_ARRAY = {"shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters"}
+
 
 class GuardedStore(WrapperStore[LocalStore]):
     """A Zarr store in a folder, each of whose files is checked in the bytes that are used.
@@ -107,6 +109,9 @@ def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
         raise error(f"{path} is damaged: {problem}") from None
     if not isinstance(metadata, dict):
         raise error(f"{path} is damaged: it describes no array and no group")
+    if path.name == ".zarray" and (lacking := _OF_AN_ARRAY - set(metadata)):
+        # Zarr leaves out such an array without an error.
+        raise error(f"{path} is damaged: it lacks {listing(sorted(lacking))}")
     if refused := sorted(set(names) - CODECS):
         raise error(
             f"{path} names the codec {listing(map(repr, refused))}, which may run code that lies "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from creme.errors import ResultsError, listing, nearest
 from creme.results.directory import EXPERIMENT, Results
 from creme.results.progress import RunProgress, unit_counts
+from creme.results.state import read_configuration
 from creme.results.view import Failure, ResultsView
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ class ExperimentResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The experiment file as it was run; empty if it is gone."""
-        path = self.path / EXPERIMENT
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return read_configuration(self.path / EXPERIMENT)
 
     @property
     def tables(self) -> tuple[str, ...]:

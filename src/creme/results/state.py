@@ -161,6 +161,20 @@ def _checksum(state: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
+def read_configuration(path: Path) -> str:
+    """The text of the file that was run; empty if it is gone.
+
+    Raises
+    ------
+    ResultsError
+        If it cannot be read.
+    """
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path} cannot be read: {error}") from None
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn the system's errors while a folder is written into a sentence.

@@ -17,6 +17,7 @@ from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress, UnitCounts, unit_counts
+from creme.results.state import read_configuration
 from creme.results.view import PLACE, Failure, ResultsView
 from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
@@ -186,8 +187,7 @@ class StudyResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The study file as it was run; empty if it is gone."""
-        path = self.path / STUDY
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        return read_configuration(self.path / STUDY)
 
     @property
     def tables(self) -> tuple[str, ...]:
