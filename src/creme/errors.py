@@ -11,8 +11,15 @@ from collections.abc import Iterable
 from typing import Any
 
 
+LONGEST = 2000
+"""Letters of a message, at most: a model may put its whole input into its error."""
+
+
 class CremeError(Exception):
     """Base of all errors with a cause outside the toolkit: the user, a plugin, the machine."""
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class ConfigError(CremeError, ValueError):
@@ -43,6 +50,10 @@ class ResultsError(CremeError):
     """A results directory is missing, unfinished, or belongs to another experiment."""
 
 
+class TrustError(CremeError):
+    """Code of somebody else would be run, which the user has not agreed to."""
+
+
 class MeasurementError(CremeError):
     """A test succeeded on no locus.
 
@@ -71,7 +82,16 @@ class CremeWarning(UserWarning):
 def reason(error: BaseException | None) -> str:
     """The cause of a failure, in a sentence; an unforeseen error with its type."""
     kind = "" if isinstance(error, CremeError) else f"{type(error).__name__}: "
-    return f"{kind}{error}"
+    return shortened(f"{kind}{error}")
+
+
+def shortened(text: str, most: int = LONGEST) -> str:
+    """A text without its middle where it is longer than `most` letters."""
+    if len(text) <= most:
+        return text
+    note = f" [... {len(text) - most:,} letters left out ...] "
+    kept = most - len(note)
+    return text[: kept - kept // 2] + note + text[-(kept // 2) :]
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from creme.errors import ResultsError, listing, nearest
 from creme.results.checksums import opened
@@ -127,6 +127,26 @@ class ResultsView(ABC):
     @abstractmethod
     def _absent(self, label: str) -> ResultsError:
         """The error for a test without results, with the reason."""
+
+    @abstractmethod
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """Go on with what is not finished.
+
+        Parameters
+        ----------
+        trust : bool
+            Whether Python files are run that the directory names and that you have not run before
+            as they are now; the directory may come from somebody else.
+        progress : bool, optional
+            Whether to show how far it is; unless given, in notebooks and terminals only.
+
+        Raises
+        ------
+        TrustError
+            If such a file would be run.
+        CremeError
+            As the run that made the directory.
+        """
 
     @property
     @abstractmethod

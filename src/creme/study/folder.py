@@ -89,6 +89,7 @@ from typing import TYPE_CHECKING, Any
 
 from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
+from creme.files.trusted import received
 from creme.results.directory import Results
 from creme.results.state import StateFolder, gone, now
 from creme.study.config import parse
@@ -239,8 +240,9 @@ class Folder(StateFolder):
         """
         state = self.state()
         try:
-            study = parse((self.path / STUDY).read_text(encoding="utf-8"))
-        except (OSError, CremeError):
+            with received(self.path, False):  # only to say how far it is
+                study = parse((self.path / STUDY).read_text(encoding="utf-8"))
+        except (OSError, ValueError, CremeError):
             return []
         identity = state.get("identity", {}).get("loci", {})
         return changed_files(study, Path(state["folder"]), identity)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.results.directory import STATE as RUN
@@ -79,6 +79,12 @@ class StageResults(ExperimentResults):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme study {self.study}"
+
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """An error: the study goes on with it."""
+        raise ResultsError(
+            f"{self.path} is a stage of {self.study}, which takes it further: {self.further}"
+        )
 
     def _presentation(self, label: str) -> Presentation:
         declared = TssActivity.presentation() if label == TEST else None
@@ -212,6 +218,14 @@ class StudyResults(ResultsView):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme study {self.path}"
+
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """Go on with what is not finished; see `ResultsView.resume`."""
+        from creme.study.study import Study
+
+        study = Study.from_file(self.path, trust=trust)
+        study.run(self.path, progress=progress, trust=trust)
+        return type(self)(self.path)
 
     @cached_property
     def loci(self) -> pd.DataFrame:
