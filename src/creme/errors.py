@@ -10,7 +10,6 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-
 LONGEST = 2000
 """Letters of a message, at most: a model may put its whole input into its error."""
 

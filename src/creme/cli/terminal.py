@@ -42,9 +42,7 @@ class PlainConsole(Console):
     """
 
     def __init__(self, *, stderr: bool = False) -> None:
-        super().__init__(
-            stderr=stderr, soft_wrap=True, markup=False, emoji=False, highlight=False
-        )
+        super().__init__(stderr=stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
 
     def render_str(self, text: str, *args: Any, **options: Any) -> Text:
         """A text as it is printed; all that is printed comes by here."""

@@ -17,10 +17,10 @@ from zarr.storage import LocalStore, WrapperStore
 
 from creme.errors import CremeError, listing
 
-CODECS = frozenset(
-    ("blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma")
-    + ("vlen-utf8", "vlen-bytes", "bytes", "transpose", "shuffle", "delta", "crc32", "crc32c")
-)
+CODECS = {
+    *("blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma"),
+    *("vlen-utf8", "vlen-bytes", "bytes", "transpose", "shuffle", "delta", "crc32", "crc32c"),
+}
 """Codecs that decode to numbers and text, and nothing else."""
 
 METADATA = frozenset((".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json"))

@@ -30,7 +30,8 @@ class Results(StateFolder):
 
     It belongs to one experiment: ``experiment.toml`` is its file as it was run, ``run.json`` its
     identity and state, and ``TEST.zarr`` the Dataset of each test, moved into place when whole,
-    with ``TEST.checksums`` beside it. While a test runs, ``.units/TEST.log`` has the units that have ended (`creme.results.units`).
+    with ``TEST.checksums`` beside it (`creme.results.checksums`). While a test runs,
+    ``.units/TEST.log`` has the units that have ended (`creme.results.units`).
 
     ``run.json``::
 

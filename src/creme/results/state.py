@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Self
 from creme.errors import ResultsError
 from creme.files.durable import alive, locked, write_text
 
-
 CHECKSUM = "checksum"
 """The key of a state's own checksum in its file; a state without the key is read as it is."""
 

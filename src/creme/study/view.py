@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
+from creme.results.csv_text import as_before
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -243,7 +244,7 @@ class StudyResults(ResultsView):
             dtype={"tss": int, "activity": float, **dict.fromkeys(text, str)},
             keep_default_na=False,
         )
-        return table.rename(columns={"tss": "tss_position"})[columns]
+        return as_before(table).rename(columns={"tss": "tss_position"})[columns]
 
     def dataset(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A stage's Dataset, in memory, with ``category`` along `locus` once that is known.
