@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -222,9 +223,8 @@ class StudyResults(ResultsView):
 
     def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
         """Go on with what is not finished; see `ResultsView.resume`."""
-        from creme.study.study import Study
-
-        study = Study.from_file(self.path, trust=trust)
+        # By name: what runs studies gives views of them.
+        study = import_module("creme.study.study").Study.from_file(self.path, trust=trust)
         study.run(self.path, progress=progress, trust=trust)
         return type(self)(self.path)
 
