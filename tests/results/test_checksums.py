@@ -138,29 +138,37 @@ def test_checksums_of_a_save_that_failed_are_those_of_what_stands(results, tmp_p
 
 
 def test_a_dataset_is_on_the_disk_before_it_is_moved(tmp_path, monkeypatch):
-    """All of its files and folders, then its place."""
+    """All of its files and folders, then each move, so that checksums are never another's."""
     events: list[tuple[str, str]] = []
     replace = Path.replace
-    monkeypatch.setattr(
-        "creme.results.checksums.sync", lambda path: events.append(("sync", path.name))
-    )
-    monkeypatch.setattr(
-        "creme.results.directory.sync", lambda path: events.append(("sync", path.name))
-    )
+
+    def synced(path):
+        events.append(("sync", path.name))
 
     def moved(path, target):
         events.append(("move", path.name))
         return replace(path, target)
 
+    for module in ("checksums", "directory"):
+        monkeypatch.setattr(f"creme.results.{module}.sync", synced)
     monkeypatch.setattr(Path, "replace", moved)
     results = Results(tmp_path / "r")
     results.claim("text", tmp_path, {})
+    dataset = xr.Dataset({"effect": ("locus", [1.0, 2.0])})
+    results.save("t", dataset)
     events.clear()
-    results.save("t", xr.Dataset({"effect": ("locus", [1.0, 2.0])}))
-    at = events.index(("move", "new"))
-    before = {name for kind, name in events[:at] if kind == "sync"}
-    assert before == {".zattrs", ".zgroup", ".zarray", "0", "effect", "new"}
-    assert events[-1] == ("sync", "r")
+    results.save("t", dataset)
+    # The file of checksums is written by a function that syncs it, and moves it from a name of its
+    # own.
+    at = events.index(("move", "t.checksums"))
+    assert {name for kind, name in events[:at] if kind == "sync"} == (
+        {".zattrs", ".zgroup", ".zarray", "0", "effect", "new"}
+    )
+    assert events[at:] == [
+        *(("move", "t.checksums"), ("sync", "r")),
+        *(("move", "t.zarr"), ("move", "new"), ("sync", "r")),
+        *(("move", "sums"), ("sync", "r")),
+    ]
 
 
 def test_an_edited_state_says_so(results, tmp_path):

@@ -189,18 +189,20 @@ class Results(StateFolder):
 def _put_in_place(new: Path, sums: Path, final: Path, temporary: Path) -> None:
     """Move a Dataset and its checksums to their places; what stood there stays if that fails.
 
-    A process that is killed between the two leaves a Dataset without checksums, and never one with
-    those of another.
+    A process that is killed, or a machine that loses its power, between the two leaves a Dataset
+    without checksums, and never one with those of another.
     """
     beside, aside = checksums_of(final), temporary / "old-sums"
     if beside.exists():
         beside.replace(aside)
+        sync(final.parent)  # a file system may keep moves in another order
     try:
         put_in_place(new, final, temporary / "old")
     except BaseException:
         if aside.exists():
             aside.replace(beside)
         raise
+    sync(final.parent)
     sums.replace(beside)
     sync(final.parent)
 
