@@ -145,7 +145,8 @@ def test_a_model_in_a_python_file_is_asked_about_as_well(made, call, another_use
 def test_a_received_study_runs_nothing_until_it_is_trusted(tmp_path, call, another_user):
     mini.write(tmp_path)
     (tmp_path / "mine.py").write_text(MINE)
-    table = 'perturbation = { name = "python", object = "mine.py:Blank" }'
+    # From the root: to say how far a study is, its file is read without its folder.
+    table = f'perturbation = {{ name = "python", object = "{tmp_path}/mine.py:Blank" }}'
     assert "[common]" in mini.STUDY
     file = tmp_path / "mini.toml"
     file.write_text(mini.STUDY.replace("[common]", f"[common]\n{table}"))
