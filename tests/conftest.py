@@ -15,6 +15,14 @@ import small
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_its_own(tmp_path_factory):
+    """The Python files that tests run are not remembered as the user's."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CREME_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real models and sequences; tests that need it skip where it is absent."""

@@ -55,6 +55,10 @@ class ResultsError(CremeError):
     """A results directory is missing, unfinished, or belongs to another experiment."""
 
 
+class TrustError(CremeError):
+    """Code of somebody else would be run, which the user has not agreed to."""
+
+
 class MeasurementError(CremeError):
     """A test succeeded on no locus.
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import create_model
 
 from creme.errors import ConfigError, PluginError, listing
+from creme.files.trusted import check_trusted
 from creme.fingerprint import by_digest, holds_path
 from creme.kinds import PYTHON, check_class
 from creme.parameters import Parameters
@@ -117,6 +118,8 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
         `sha256` says.
     PluginError
         If the file cannot be run, or what it has is no class of the kind.
+    TrustError
+        If a directory from somebody else names it; see `creme.files.trusted`.
     """
     if not isinstance(reference, str | Path):
         raise ConfigError(
@@ -124,6 +127,7 @@ def load_class(kind: str, reference: Any, sha256: str | None = None) -> type[Any
         )
     file, name = split_reference(reference)
     content = _content(file)
+    check_trusted(file, content)
     digest = hashlib.sha256(content).hexdigest()
     if sha256 is not None and sha256 != digest:
         raise ConfigError(f"{file} has changed: its SHA-256 is {digest}, and not {sha256}")

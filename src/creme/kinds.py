@@ -18,7 +18,7 @@ KINDS = {
 PYTHON = "python"
 """The name that stands for a plugin in a Python file."""
 
-_FILE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}", re.ASCII)
+_FILE_NAME = re.compile(r"\w[\w.+-]*")
 _ATTRIBUTES = {"model": ("name", "version"), "perturbation": ("name",), "test": ("name",)}
 
 

@@ -46,6 +46,20 @@ def test_a_profile_adds_up(genome, tmp_path):
     assert sum(state["seconds"].values()) - state["seconds"]["model"] <= whole
 
 
+def test_a_plan_says_what_a_run_will_ask_for_and_runs_nothing(finished, genome, tmp_path):
+    file = tmp_path / "small.toml"
+    file.write_text(small.text(genome))
+    (new,) = re.findall(
+        r"in all ([\d,]+) sequences: 0 stored in .*, ([\d,]+) to predict",
+        creme("run", file, "--plan"),
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small.toml"]
+    again = creme("run", finished / "small.toml", "--plan")
+    assert f"in all {new[0]} sequences: {new[1]} stored in" in again
+    assert ", 0 to predict" in again
+    assert "--output" in creme("run", file, "--plan", "--profile", status=2)
+
+
 def test_results_status_and_cache(finished):
     results = finished / "small.results"
     shown = creme("results", results)

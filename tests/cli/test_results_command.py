@@ -24,6 +24,7 @@ from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.words import duration
 from creme.study import StudyResults, run_study
+from states import write_state
 
 
 @pytest.fixture
@@ -154,7 +155,7 @@ def test_how_far_a_run_is(results, creme, tmp_path):
     units["motifs"] = {"finished": 5, "failed": 1, "of": 90}
     shutil.rmtree(path / "motifs.zarr")
     state |= {"state": "running", "units": units, "rate": 12.345, "seconds_left": 7300.0}
-    (path / "run.json").write_text(json.dumps(state | {"pid": os.getpid()}))
+    write_state(path / "run.json", state | {"pid": os.getpid()})
     shown = creme("status", path)
     assert re.search(r"motifs +│ 5 of 90 units, 1 failed", shown)
     assert re.search(r"dose +│ 2 of 2 units", shown)
@@ -163,7 +164,7 @@ def test_how_far_a_run_is(results, creme, tmp_path):
     # Results of an earlier version say nothing of units: they are counted.
     for key in ("units", "rate", "seconds_left"):
         del state[key]
-    (path / "run.json").write_text(json.dumps({**state, "state": "finished"}))
+    write_state(path / "run.json", {**state, "state": "finished"})
     shown = creme("status", path)
     assert re.search(r"dose +│ 2 of 2 units", shown)
     assert "predictions a second" not in shown

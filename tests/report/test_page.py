@@ -32,6 +32,7 @@ from creme.results.directory import Results
 from creme.study import StudyResults
 from creme.study.config import STAGES
 from creme.study.view import open_results
+from states import write_state
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -76,7 +77,7 @@ def change(folder: Path, **changes: object) -> None:
             state["stages"][key] |= value
         else:
             state[key] = value
-    path.write_text(json.dumps(state))
+    write_state(path, state)
 
 
 def close(found: object, expected: object) -> None:

@@ -19,6 +19,7 @@ from creme.report.page import write, write_report
 from creme.report.page.coverage import REACH, coverage, why_not
 from creme.report.page.results import PageResults
 from creme.study import StudyResults
+from states import write_state
 
 STARTS = "Predicted coverage (Figure 2b) is not drawn: "
 
@@ -132,7 +133,7 @@ def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):
     assert f"{STARTS}no locus has a category." in Page(write_report(copied)).words
     state = json.loads((copied / "study.json").read_text())
     state["model"]["bins"] = [28]
-    (copied / "study.json").write_text(json.dumps(state))
+    write_state(copied / "study.json", state)
     assert f"{STARTS}a single bin of each prediction is kept." in Page(write_report(copied)).words
 
 

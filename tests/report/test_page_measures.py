@@ -23,6 +23,7 @@ from creme.report.page.measure_section import measure_sections
 from creme.results.directory import Results
 from creme.study import run_study
 from creme.study.view import open_results
+from states import write_state
 
 pytest_plugins = ["page_fixtures"]
 
@@ -201,7 +202,7 @@ def test_a_run_that_goes_on_says_how_fast_it_is_and_how_long_it_takes(several, t
     state |= {"state": "running", "pid": os.getpid(), "host": socket.gethostname()}
     state |= {"rate": 12.5, "seconds_left": 90.0}
     state["units"] |= {"masked_tiles": {"finished": 2, "failed": 0, "of": 6}}
-    (folder / "run.json").write_text(json.dumps(state))
+    write_state(folder / "run.json", state)
     words = Page(write_report(folder)).words
     assert "Run is running: it has not come to its end." in words
     assert "Masked tiles: 2 of 6 units are finished." in words

@@ -8,6 +8,7 @@ import xarray as xr
 
 from creme.errors import ResultsError
 from creme.results.directory import Results
+from states import write_state
 
 IDENTITY = {"seed": 1, "tests": {"a": 2}}
 
@@ -100,5 +101,5 @@ def test_a_dead_run_is_called_stopped(tmp_path):
     assert results.state()["state"] == "running"
     path = results.path / "run.json"
     text = path.read_text()
-    path.write_text(json.dumps({**json.loads(text), "pid": 2**22 + 1}))
+    write_state(path, {**json.loads(text), "pid": 2**22 + 1})
     assert results.state()["state"] == "stopped"

@@ -19,6 +19,7 @@ from creme.study import StudyResults, run_study
 from creme.study.config import STAGES
 from creme.study.stages.order import earlier
 from in_process import caller
+from states import write_state
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +188,7 @@ def test_stages_of_an_earlier_version_are_looked_at_once(whole, copied, monkeypa
     state = json.loads(path.read_text())
     for known in state["stages"].values():
         del known["made_from"]  # which it did not write
-    path.write_text(json.dumps(state))
+    write_state(path, state)
     assert {known["state"] for known in StudyResults(path.parent).stages.values()} == {"finished"}
     monkeypatch.setattr("creme.study.run.measure", None)
     done, ran = run(copied)

@@ -64,8 +64,9 @@ def _run() -> None:
 
 def _say(text: str, style: str | None = None) -> None:
     from creme.cli.terminal import err
+    from creme.errors import legible
 
-    err.print(text, style=style)
+    err.print(legible(text), style=style)
 
 
 def _show_warning(*warning: Any, **more: Any) -> None:

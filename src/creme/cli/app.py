@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from creme.cli.asking import TrustOption, trust_by
 from creme.cli.compare import compare
 from creme.cli.export import export
 from creme.cli.models import models_app
@@ -77,41 +78,49 @@ def run(
         Path | None, typer.Option(help="results directory, instead of the file's")
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="say where the time went")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="only say what it will ask for; nothing is predicted")
+    ] = False,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
+    from creme.cli.terminal import out
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
-    raise typer.Exit(execute(Experiment.from_file(file), output, profile=profile))
+    if plan and (output or profile):
+        raise ConfigError("--plan: nothing is run, so --output and --profile do nothing with it")
+    experiment = Experiment.from_file(file)
+    if plan:
+        out.print(str(experiment.plan()))
+        return
+    raise typer.Exit(execute(experiment, output, profile=profile))
 
 
 @app.command()
-def resume(directory: Directory) -> None:
+def resume(directory: Directory, trust: TrustOption = False) -> None:
     """Continue the run that made a results directory."""
     from creme.cli.execute import execute
     from creme.errors import ResultsError
-    from creme.results.directory import EXPERIMENT, Results
+    from creme.results.directory import Results
     from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import parse
+    from creme.runner.experiment import Experiment
     from creme.study.folder import of_study
 
     if kind_of(directory) is not Kind.RESULTS and (
         why := mistaken(directory, "a results directory")
     ):
         raise ResultsError(why)
-    results = Results.existing(directory)
+    Results.existing(directory)
     study = of_study(directory)
     if study is not None:
         raise ResultsError(
             f"{directory} is a stage of {study}, which takes it further: creme study {study}"
         )
-    text = results.settings_text()
-    folder = Path(results.state()["folder"])
-    experiment = parse(text, str(results.path / EXPERIMENT), folder)
-    raise typer.Exit(execute(experiment, directory))
+    experiment = Experiment.of_results(directory)
+    raise typer.Exit(execute(experiment, directory, trust=trust_by(trust)))
 
 
 @app.command()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from creme.cli.terminal import err, failure_lines, out, progress, table
+from creme.files.trusted import Trust
 from creme.runner.experiment import Experiment
 from creme.runner.run import run_experiment
 
@@ -21,13 +22,16 @@ _ABOUT = {
 }
 
 
-def execute(experiment: Experiment, output: Path | None, *, profile: bool = False) -> int:
+def execute(
+    experiment: Experiment, output: Path | None, *, profile: bool = False, trust: Trust = False
+) -> int:
     """Run an experiment; returns the exit status.
 
-    With `profile`, a table says where the time went.
+    With `profile`, a table says where the time went; `trust` is as in
+    `creme.runner.run.run_experiment`.
     """
     began = time.monotonic()
-    report, results = run_experiment(experiment, output, progress=progress)
+    report, results = run_experiment(experiment, output, progress=progress, trust=trust)
     counts = report.progress
     seconds = time.monotonic() - began
     out.print(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from creme.cli.tables import write_table
 from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
 from creme.test import REMARKS
@@ -222,7 +223,7 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
     if path.suffix in (".csv", ".tsv"):
-        frame.to_csv(path, index=False, sep="," if path.suffix == ".csv" else "\t")
+        write_table(path, frame)
     elif path.suffix == ".parquet":
         try:
             frame.to_parquet(path, index=False)

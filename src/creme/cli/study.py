@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creme.cli.asking import TrustOption, trust_by
 from creme.errors import ConfigError, listing
+from creme.files.trusted import Trust
 from creme.results.words import duration
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ def study(
     assume_loci: Annotated[
         int | None, typer.Option(min=0, help="for --plan: selected loci, while none are known")
     ] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Run a managed study: from a genome and an annotation to every test's tables."""
     if plan and status:
@@ -55,12 +58,15 @@ def study(
         show_study(path, output, stage)
         return
     if plan:
-        show_plan(path, output, stage, seconds_per_prediction, price_per_hour, assume_loci)
+        speed_and_price = (seconds_per_prediction, price_per_hour)
+        show_plan(path, output, stage, *speed_and_price, assume_loci, trust_by(trust))
         return
-    raise typer.Exit(execute_study(path, output, stage))
+    raise typer.Exit(execute_study(path, output, stage, trust_by(trust)))
 
 
-def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> int:
+def execute_study(
+    path: Path, output: Path | None, stages: list[str] | None, trust: Trust = False
+) -> int:
     """Run a study; returns the exit status."""
     from creme.cli.terminal import err, out, progress
     from creme.study.run import run_study
@@ -87,6 +93,7 @@ def execute_study(path: Path, output: Path | None, stages: list[str] | None) -> 
             stages=stages,
             progress=lambda stage, plan: progress(plan),
             on_stage=on_stage,
+            trust=trust,
         )
     except KeyboardInterrupt:  # between two stages, or a second time
         interrupted = True
@@ -177,6 +184,7 @@ def show_plan(
     seconds: float | None,
     price: float | None,
     assumed: int | None,
+    trust: Trust = False,
 ) -> None:
     """The cost of a study, before anything runs."""
     from creme.cli.terminal import out, table
@@ -184,13 +192,11 @@ def show_plan(
     from creme.study.forecast.speed import seconds_per_prediction
     from creme.study.run import prepare
 
-    prepared, folder = prepare(path, output)
-    planned = forecast(prepared, folder, assumed, stages)
-    if seconds is None:
-        seconds = seconds_per_prediction(prepared)
-        how = "measured on this machine"
-    else:
-        how = "as given"
+    prepared, folder = prepare(path, output, trust)
+    with prepared.study.trusting(trust):
+        planned = forecast(prepared, folder, assumed, stages)
+        how = "as given" if seconds is not None else "measured on this machine"
+        seconds = seconds_per_prediction(prepared) if seconds is None else seconds
     columns = ["stage", "units", "asked", "to predict", "in the store", "time"]
     columns += ["cost"] if price is not None else []
     rows = [_planned(one, seconds, price) for one in planned]

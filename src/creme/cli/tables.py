@@ -28,8 +28,9 @@ def check_ending(path: Path) -> None:
 def write_table(path: Path, frame: pd.DataFrame) -> None:
     """Write a table in one step, by its ending."""
     from creme.files.durable import write_text
+    from creme.results.csv_text import csv_text
 
-    write_text(path, frame.to_csv(index=False, sep="," if path.suffix == ".csv" else "\t"))
+    write_text(path, csv_text(frame, "," if path.suffix == ".csv" else "\t"))
 
 
 def with_interval(value: float, low: float, high: float) -> str:

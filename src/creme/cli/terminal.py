@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
-from creme.errors import CremeWarning, listing
+from creme.errors import CremeWarning, legible, listing
 from creme.results import ALL_UNITS
 
 if TYPE_CHECKING:  # the runner takes a second to import, and most commands do without it
@@ -21,17 +23,42 @@ if TYPE_CHECKING:  # the runner takes a second to import, and most commands do w
 MESSAGES = 5
 """Messages of one test that are printed at a run's end."""
 
-# Names are data: what looks like markup in them is none.
-out = Console(soft_wrap=True, markup=False)
+# The letters that command a terminal, or turn its writing around; halves of letters too, which
+# cannot be printed. Tabs and new lines are none.
+_COMMANDS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""A text whose control characters are written out, as ``\x1b``."""
+    return _COMMANDS.sub(lambda match: ascii(match[0])[1:-1], text)
+
+
+class PlainConsole(Console):
+    """A console on which names are data: nothing in them is markup, a command or an emoji.
+
+    Nor is anything highlighted: that takes minutes for a long word.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, soft_wrap=True, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, *args: Any, **options: Any) -> Text:
+        """A text as it is printed; all that is printed comes by here."""
+        return super().render_str(printable(text), *args, **options)
+
+
+out = PlainConsole()
 if not out.is_terminal:
     out.width = 180  # a file or a pipe has no edge to wrap at
-err = Console(stderr=True, soft_wrap=True, markup=False)
+err = PlainConsole(stderr=True)
 
 
 def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: Any) -> None:
     """Print the toolkit's warnings as sentences, and others as they are called."""
     prefix = "Warning" if issubclass(category, CremeWarning) else category.__name__
-    err.print(f"{prefix}: {message}", style="yellow")
+    err.print(f"{prefix}: {legible(str(message))}", style="yellow")
 
 
 def table(
@@ -46,9 +73,14 @@ def table(
         numeric = all(isinstance(row[place], (int, float)) for row in rows)
         made.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        texts = [f"{v:.3f}" if isinstance(v, float) else str(v) for v in row]
+        texts = [f"{v:.3f}" if isinstance(v, float) else _cell(v) for v in row]
         made.add_row(*texts, style="bright_black" if grey(row) else None)
     return made
+
+
+def _cell(value: Any) -> str:
+    """A value in a line of a table, which it stays in."""
+    return legible(str(value)).replace("\n", "\\n")
 
 
 def failure_lines(failures: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from creme.errors import ConfigError
+from creme.results.csv_text import csv_text
 from creme.results.tidy import tidy
 from creme.results.view import ResultsView
 
@@ -121,7 +122,7 @@ def _writer(kind: Kind) -> Write:
 def _write_csv(path: Path, parts: Iterator[pd.DataFrame]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, part in enumerate(parts):
-            part.to_csv(file, index=False, header=number == 0, lineterminator="\n")
+            file.write(csv_text(part, header=number == 0))
 
 
 def _write_parquet(path: Path, parts: Iterator[pd.DataFrame]) -> None:

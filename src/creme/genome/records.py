@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from creme.errors import GenomeError, listing
+from creme.errors import CremeWarning, GenomeError, listing
 from creme.genome.files import text_lines
 
 CANONICAL = ("Ensembl_canonical", "MANE_Select", "appris_principal")
@@ -17,6 +18,7 @@ CANONICAL = ("Ensembl_canonical", "MANE_Select", "appris_principal")
 
 # Possessive: a long word is looked at once, and not from each of its letters.
 _ATTRIBUTE = re.compile(r'(?<!\w)([A-Za-z_]\w*+)\s++(?:"([^"]*+)"|([^\s;"]++))\s*+(?:;|$)')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _TRACK_LINES = ("#", "track ", "browser ")
 _GFF3 = re.compile(r"##gff-version\s+3")
 _TO_GTF = "GFF3 can be turned into it by gffread -T"
@@ -69,6 +71,7 @@ def read_gtf(path: Path) -> Iterator[TSS]:
         its header is that of GFF3; or if no line is of a transcript.
     """
     features: set[str] = set()
+    names = _Names(path)
     number, line = 0, ""
     for number, line in text_lines(path):
         if number == 1 and _GFF3.match(line):
@@ -83,7 +86,8 @@ def read_gtf(path: Path) -> Iterator[TSS]:
         feature = line.split("\t", 3)[2]
         features.add(feature)
         if feature == "transcript":
-            yield _transcript(path, number, line)
+            yield _transcript(path, number, line, names)
+    names.warn()
     # A line whose numbers are cut has too few columns; one whose attributes are looks whole.
     if line.count('"') % 2 and not line.startswith("#"):
         problem = "a quote is not closed in the last line: the file is cut short; get it again"
@@ -95,7 +99,7 @@ def read_gtf(path: Path) -> Iterator[TSS]:
         )
 
 
-def _transcript(path: Path, number: int, line: str) -> TSS:
+def _transcript(path: Path, number: int, line: str, names: _Names) -> TSS:
     contig, _, _, first, last, _, strand, _, text = line.split("\t")
     start, end = _integer(first), _integer(last)
     if start is None or end is None or not 1 <= start <= end:
@@ -118,9 +122,9 @@ def _transcript(path: Path, number: int, line: str) -> TSS:
         problem = f'no attribute {missing} "..." (GTF; {_TO_GTF})'
         raise _bad(path, number, problem, line)
     return TSS(
-        gene=values.get("gene_name") or values.get("gene") or gene_id,
-        gene_id=gene_id,
-        transcript=transcript,
+        gene=names.plain(number, values.get("gene_name") or values.get("gene") or gene_id),
+        gene_id=names.plain(number, gene_id),
+        transcript=names.plain(number, transcript),
         contig=contig,
         position=start - 1 if strand == "+" else end - 1,
         strand=strand,
@@ -146,6 +150,7 @@ def read_bed(path: Path) -> Iterator[TSS]:
     GenomeError
         For a line that is not BED or has no strand, by file and line number.
     """
+    names = _Names(path)
     for number, line in text_lines(path):
         if not line.strip() or line.startswith(_TRACK_LINES):
             continue
@@ -165,7 +170,8 @@ def read_bed(path: Path) -> Iterator[TSS]:
             problem = f"strand {strand!r} (column 6) is not '+' or '-', which a TSS needs"
             raise _bad(path, number, problem, line)
         position = start if strand == "+" else end - 1
-        yield _named(name, "", contig, position, strand)
+        yield _named(names.plain(number, name), "", contig, position, strand)
+    names.warn()
 
 
 def read_table(path: Path) -> Iterator[TSS]:
@@ -182,6 +188,7 @@ def read_table(path: Path) -> Iterator[TSS]:
     """
     header: dict[str, int] | None = None
     width, delimiter = 0, ","
+    names_read = _Names(path)
     for number, line in text_lines(path):
         if not line.strip():
             continue
@@ -210,7 +217,12 @@ def read_table(path: Path) -> Iterator[TSS]:
         if row["strand"] not in ("+", "-"):
             raise _bad(path, number, f"strand {row['strand']!r} is not '+' or '-'", line)
         transcript = row.get("transcript", "")
-        yield _named(row["gene"], transcript, row["contig"], position, row["strand"])
+        gene, transcript = (
+            names_read.plain(number, row["gene"]),
+            names_read.plain(number, transcript),
+        )
+        yield _named(gene, transcript, row["contig"], position, row["strand"])
+    names_read.warn()
 
 
 def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
@@ -245,6 +257,44 @@ def _columns(names: list[str]) -> tuple[dict[str, int], list[str]]:
 def _named(name: str, transcript: str, contig: str, position: int, strand: str) -> TSS:
     gene = name if name not in ("", ".") else f"{contig}:{position}:{strand}"
     return TSS(gene, "", transcript, contig, position, strand)
+
+
+class _Names:
+    """The names of a file, without control characters: tables and terminals take these for more.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changed: dict[str, tuple[int, str]] = {}
+
+    def plain(self, number: int, name: str) -> str:
+        """The name, with a space for each run of control characters; `number` is the line's."""
+        if name.isprintable() or not _CONTROL.search(name):  # the first is quicker
+            return name
+        plain = _CONTROL.sub(" ", name).strip()
+        if not plain:
+            raise GenomeError(
+                f"{self._path}, line {number}: the name {name!r} is of control characters alone"
+            )
+        self._changed.setdefault(name, (number, plain))
+        return plain
+
+    def warn(self) -> None:
+        """Warn of the names that were changed, in one sentence."""
+        if not self._changed:
+            return
+        name, (number, plain) = next(iter(self._changed.items()))
+        more = f", and {len(self._changed) - 1} more" if len(self._changed) > 1 else ""
+        warnings.warn(
+            f"{self._path}: control characters in names are read as a space: {name!r} as "
+            f"{plain!r} in line {number}{more}",
+            CremeWarning,
+            stacklevel=3,
+        )
 
 
 def _integer(text: str) -> int | None:

@@ -21,6 +21,7 @@ from creme.file_plugins import load_object
 from creme.files.cache_folder import cache_folder
 from creme.files.digests import digest
 from creme.files.durable import write_text
+from creme.files.trusted import check_trusted
 
 
 class PythonModel(DescribedModel):
@@ -63,6 +64,8 @@ class PythonModel(DescribedModel):
         both = set(self.arguments) & set(self.files)
         if both:
             raise ValueError(f"arguments and files both have {sorted(both)}")
+        # Here, since the model's own thread may be the one that runs it.
+        check_trusted(self.file, self.file.read_bytes())
         return self
 
     @property

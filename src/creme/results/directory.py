@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, ResultsError, listing, nearest
-from creme.files.durable import put_in_place, write_text
+from creme.files.durable import put_in_place, sync, write_text
+from creme.results.checksums import checksums_of, opened, write_checksums
 from creme.results.state import StateFolder, about, gone, held, now, writing
 from creme.results.state_shape import RunState
 from creme.results.units import FOLDER, UnitLog, logged
@@ -29,8 +30,9 @@ class Results(StateFolder):
     """A results directory.
 
     It belongs to one experiment: ``experiment.toml`` is its file as it was run, ``run.json`` its
-    identity and state, and ``TEST.zarr`` the Dataset of each test, moved into place when whole.
-    While a test runs, ``.units/TEST.log`` has the units that have ended (`creme.results.units`).
+    identity and state, and ``TEST.zarr`` the Dataset of each test, moved into place when whole,
+    with ``TEST.checksums`` beside it (`creme.results.checksums`). While a test runs,
+    ``.units/TEST.log`` has the units that have ended (`creme.results.units`).
 
     ``run.json``::
 
@@ -105,6 +107,7 @@ class Results(StateFolder):
         for label in self.labels():
             aside = Path(tempfile.mkdtemp(dir=self.path, prefix=f".{label}.saved-"))
             (self.path / f"{label}.zarr").replace(aside / "old")
+            checksums_of(self.path / f"{label}.zarr").unlink(missing_ok=True)
             shutil.rmtree(aside)
 
     def state(self) -> dict[str, Any]:
@@ -115,7 +118,7 @@ class Results(StateFolder):
         return state
 
     def save(self, label: str, dataset: xr.Dataset | Joined) -> None:
-        """Write a test's Dataset beside its place, then move it there whole.
+        """Write a test's Dataset beside its place, then move it there whole and durably.
 
         Raises
         ------
@@ -131,13 +134,14 @@ class Results(StateFolder):
                 if entry.name.startswith(prefix):  # left by a run that was killed
                     shutil.rmtree(entry)
             temporary = Path(tempfile.mkdtemp(dir=self.path, prefix=prefix))
-            new = temporary / "new"
+            new, sums = temporary / "new", temporary / "sums"
             try:
                 if isinstance(dataset, Joined):
                     dataset.write(new)
                 else:
                     dataset.to_zarr(new, mode="w", consolidated=False, zarr_format=2)
-                put_in_place(new, final, temporary / "old")
+                write_checksums(new, sums)
+                _put_in_place(new, sums, final, temporary)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
 
@@ -162,14 +166,11 @@ class Results(StateFolder):
         Raises
         ------
         ResultsError
-            If there is none (yet), or its units do not fit together.
+            If there is none (yet), it is damaged, or its units do not fit together.
         """
-        import xarray as xr
-
         whole = self.labels()
         if label in whole:
-            path = self.path / f"{label}.zarr"
-            with xr.open_zarr(path, consolidated=False, chunks=None) as dataset:
+            with opened(self.path / f"{label}.zarr") as dataset:
                 return dataset.load()
         try:
             joined = UnitLog(self.path, label).read_joined()
@@ -186,6 +187,27 @@ class Results(StateFolder):
             f"{self.path} has no results of a test {label!r}{nearest(label, there)}; it has "
             f"{listing(there)}{hint}"
         )
+
+
+def _put_in_place(new: Path, sums: Path, final: Path, temporary: Path) -> None:
+    """Move a Dataset and its checksums to their places; what stood there stays if that fails.
+
+    A process that is killed, or a machine that loses its power, between the two leaves a Dataset
+    without checksums, and never one with those of another.
+    """
+    beside, aside = checksums_of(final), temporary / "old-sums"
+    if beside.exists():
+        beside.replace(aside)
+        sync(final.parent)  # a file system may keep moves in another order
+    try:
+        put_in_place(new, final, temporary / "old")
+    except BaseException:
+        if aside.exists():
+            aside.replace(beside)
+        raise
+    sync(final.parent)
+    sums.replace(beside)
+    sync(final.parent)
 
 
 class SavedDatasets(Mapping[str, "xr.Dataset"]):

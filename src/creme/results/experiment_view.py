@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ResultsError, listing, nearest
 from creme.results.directory import Results
@@ -108,6 +109,13 @@ class ExperimentResults(ResultsView):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme resume {self.path}"
+
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """Go on with what is not finished; see `ResultsView.resume`."""
+        # By name: what runs experiments stands above this module.
+        experiment = import_module("creme.runner.experiment").Experiment.of_results(self.path)
+        experiment.run(self.path, progress=progress, trust=trust)
+        return type(self)(self.path)
 
     @property
     def _identity(self) -> SequenceOf[dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from creme.results.checksums import opened
 from creme.results.directory import Results
 
 
@@ -62,8 +63,6 @@ def unit_counts(
         Its ``run.json``; where that has no counts of units, the stored Datasets are counted.
     labels : collection of str
     """
-    import xarray as xr
-
     whole = results.labels()
     failures = [str(failure[0]) for failure in raw.get("failures", [])]
     recorded = raw.get("units", {})
@@ -76,9 +75,8 @@ def unit_counts(
             finished, of = int(units.get("finished", 0)), units.get("of")
             failed = int(units.get("failed", failed))
         elif label in whole:
-            path = results.path / f"{label}.zarr"
-            with xr.open_zarr(path, consolidated=False, chunks=None) as opened:
-                finished = opened.sizes.get("locus", 0)
+            with opened(results.path / f"{label}.zarr") as dataset:
+                finished = dataset.sizes.get("locus", 0)
             of = finished + failed
         else:
             finished, of = 0, None

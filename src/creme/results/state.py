@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -15,6 +16,9 @@ from creme.errors import ConfigError, ResultsError
 from creme.files import small
 from creme.files.durable import alive, locked, write_text
 from creme.results.state_shape import problem
+
+CHECKSUM = "checksum"
+"""The key of a state's own checksum in its file; a state without the key is read as it is."""
 
 
 class StateFolder:
@@ -113,7 +117,7 @@ class StateFolder:
         Raises
         ------
         ResultsError
-            If it cannot be read, or is not what a run writes.
+            If it cannot be read, or is not as it was written.
         """
         file = self.path / self.state_file
         try:
@@ -126,6 +130,15 @@ class StateFolder:
             wrong = problem(state, self.state_shape, self.required)
         if wrong:
             raise ResultsError(f"{file} was damaged or changed by hand: {wrong}")
+        # An earlier version wrote none.
+        checksum = state.pop(CHECKSUM, None)
+        if checksum is not None and checksum != _checksum(state):
+            raise ResultsError(
+                f"{file} is damaged, or was edited: it is not as it was written. If you have "
+                f"edited it, remove its line {CHECKSUM!r}; if not, its numbers are not to be "
+                f"trusted, and running again into another directory takes every prediction from "
+                f"the store"
+            )
         return state
 
     def settings_text(self) -> str:
@@ -160,8 +173,17 @@ class StateFolder:
         self._write({**self.read_state(), **changes})
 
     def _write(self, state: Mapping[str, Any]) -> None:
+        state = {**state, **about()}
         with writing(self.path):
-            write_text(self.path / self.state_file, json.dumps({**state, **about()}, indent=1))
+            text = json.dumps({CHECKSUM: _checksum(state), **state}, indent=1)
+            write_text(self.path / self.state_file, text)
+
+
+def _checksum(state: Mapping[str, Any]) -> str:
+    """SHA-256 of a state as JSON, however that is laid out."""
+    # Keys that are numbers become text, by which they are in order.
+    read = json.loads(json.dumps(state))
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 @contextmanager

@@ -9,9 +9,10 @@ from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from creme.errors import ResultsError, listing, nearest
+from creme.results.checksums import opened
 from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
@@ -127,6 +128,26 @@ class ResultsView(ABC):
     def _absent(self, label: str) -> ResultsError:
         """The error for a test without results, with the reason."""
 
+    @abstractmethod
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """Go on with what is not finished.
+
+        Parameters
+        ----------
+        trust : bool
+            Whether Python files are run that the directory names and that you have not run before
+            as they are now; the directory may come from somebody else.
+        progress : bool, optional
+            Whether to show how far it is; unless given, in notebooks and terminals only.
+
+        Raises
+        ------
+        TrustError
+            If such a file would be run.
+        CremeError
+            As the run that made the directory.
+        """
+
     @property
     @abstractmethod
     def _identity(self) -> SequenceOf[dict[str, Any]]:
@@ -150,17 +171,16 @@ class ResultsView(ABC):
         Raises
         ------
         ResultsError
-            If there are no results of such a test.
+            If there are no results of such a test, or they are damaged; when a variable is read,
+            also if that is.
         """
-        import xarray as xr
-
         if label not in self.tests:
             raise self._absent(label)
         results, name = self._place(label)
         path = results.path / f"{name}.zarr"
         if not path.is_dir():
             return self._joined(results, name).drop_vars(list(without), errors="ignore")
-        return xr.open_zarr(path, consolidated=False, chunks=None, drop_variables=list(without))
+        return opened(path, without)
 
     def _joined(self, results: Results, name: str) -> xr.Dataset:
         """The finished units of a test that is not; kept until there are more, or another test."""

@@ -12,6 +12,7 @@ from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.results import ALL_UNITS
+from creme.results.directory import EXPERIMENT, Results
 from creme.runner.tables import FolderName as FolderName
 from creme.runner.tables import build_model as build_model
 from creme.runner.tables import build_tests as build_tests
@@ -75,6 +76,21 @@ class Experiment(TomlFile):
         path = Path(path).expanduser()
         return cls.from_text(read_text(path), path.parent, str(path))
 
+    @classmethod
+    def of_results(cls, directory: str | Path) -> Self:
+        """The experiment that a results directory belongs to.
+
+        Raises
+        ------
+        ResultsError
+            If it is no results directory.
+        ConfigError
+            If its experiment file cannot be read.
+        """
+        results = Results.existing(directory)
+        file, folder = results.path / EXPERIMENT, Path(results.state()["folder"])
+        return cls.from_directory(results.path, read_text(file), folder, str(file), False)
+
     @property
     def store_path(self) -> Path:
         """The store's directory."""
@@ -105,7 +121,11 @@ class Experiment(TomlFile):
         return look_ahead(Plan.of(self), self.name, self.store_path, self.index)
 
     def run(
-        self, output: str | Path | None = None, *, progress: bool | None = None
+        self,
+        output: str | Path | None = None,
+        *,
+        progress: bool | None = None,
+        trust: bool = False,
     ) -> ExperimentResults:
         """Run the experiment; what was predicted before comes from the store.
 
@@ -115,6 +135,9 @@ class Experiment(TomlFile):
             The results directory, instead of the experiment's own.
         progress : bool, optional
             Whether to show how far the run is; unless given, in notebooks and terminals only.
+        trust : bool
+            Whether Python files are run that a results directory names and that you have not run
+            before; those of an experiment file of your own are.
 
         Returns
         -------
@@ -138,6 +161,7 @@ class Experiment(TomlFile):
             self,
             None if output is None else Path(output).expanduser(),
             progress=lambda plan: shown_in_python(plan, progress),
+            trust=trust,
         )
         if report.interrupted:
             raise KeyboardInterrupt(

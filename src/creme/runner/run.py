@@ -17,6 +17,7 @@ import numpy as np
 
 import creme
 from creme.errors import ConfigError, ResultsError, reason
+from creme.files.trusted import Trust
 from creme.results import ALL_UNITS
 from creme.results.directory import Results
 from creme.results.logged_units import Units
@@ -279,6 +280,7 @@ def run_experiment(
     output: Path | None = None,
     *,
     progress: Callable[[Plan], Any] | None = None,
+    trust: Trust = False,
 ) -> tuple[Report, Results]:
     """Run an experiment into its results directory.
 
@@ -289,6 +291,8 @@ def run_experiment(
         The results directory, instead of the experiment's.
     progress : callable, optional
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
+    trust : bool or callable
+        Whether Python files are run that a results directory names and that were not run before.
 
     Returns
     -------
@@ -301,7 +305,8 @@ def run_experiment(
         Whatever is wrong with the file; if another process runs into the directory; if the model
         fails, or the directory is removed. What was predicted is in the store.
     """
-    plan = Plan.of(experiment)
+    with experiment.trusting(trust):
+        plan = Plan.of(experiment)
     results = Results(output or experiment.results_path)
     store_path = experiment.store_path
     with results.held(), Store(store_path, index_url=experiment.index) as store:

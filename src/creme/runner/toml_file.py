@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -12,6 +13,7 @@ from pydantic_core import PydanticSerializationError
 
 from creme.errors import ConfigError
 from creme.files import small
+from creme.files.trusted import Trust, received
 from creme.parameters import Parameters
 
 _READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
@@ -37,6 +39,31 @@ class TomlFile(Parameters):
     _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get())
     _text: str | None = PrivateAttr(default=None)
     _title: str = PrivateAttr(default="")
+    _directory: Path | None = PrivateAttr(default=None)
+
+    @classmethod
+    def from_directory(
+        cls, directory: Path, text: str, folder: Path | None, title: str, trust: Trust
+    ) -> Self:
+        """An object from the file that a directory keeps, which may come from somebody else.
+
+        Parameters
+        ----------
+        directory : Path
+            A results directory, or the folder of a study.
+        text, folder, title
+            As `from_text`.
+        trust : bool or callable
+            Whether Python files may be run that were not run before.
+        """
+        with received(directory, trust):
+            made = cls.from_text(text, folder, title)
+        made._directory = directory
+        return made
+
+    def trusting(self, trust: Trust) -> AbstractContextManager[None]:
+        """Where the Python files are run that the file names; see `creme.files.trusted`."""
+        return received(self._directory, trust)
 
     @classmethod
     def from_text(cls, text: str, folder: Path | None = None, title: str = "") -> Self:
@@ -108,9 +135,11 @@ class TomlFile(Parameters):
         """Another one with some fields changed, whose paths start from the same folder."""
         token = _READ_FROM.set(self._folder)
         try:
-            return super().model_copy(update=update, deep=deep)
+            made = super().model_copy(update=update, deep=deep)
         finally:
             _READ_FROM.reset(token)
+        made._directory = self._directory
+        return made
 
     def __eq__(self, other: object) -> bool:
         """Whether the fields are equal; the folder and the text of a file are no fields."""

@@ -14,6 +14,7 @@ from zarr.errors import ContainsArrayError, ContainsGroupError
 
 from creme.errors import StoreError
 from creme.files.durable import sync
+from creme.files.guarded_zarr import GuardedStore
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,11 @@ class Arrays:
         self._open: dict[int, zarr.Array] = {}
         try:
             try:
-                self._root = zarr.create_group(self._path, zarr_format=3)
+                self._root = zarr.create_group(_guarded(self._path), zarr_format=3)
             except ContainsGroupError:  # another process may have made it just now
-                self._root = zarr.open_group(self._path, mode="r+", zarr_format=3)
+                self._root = zarr.open_group(
+                    _guarded(self._path), mode="r+", zarr_format=3, use_consolidated=False
+                )
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self._path} cannot be opened: {error}; its zarr.json may be damaged, and no "
@@ -131,3 +134,8 @@ class Arrays:
 
     def _existing(self, source: Source) -> zarr.Array:
         return cast(zarr.Array, self._root[source.array])
+
+
+def _guarded(path: Path) -> GuardedStore:
+    """A store that may come from somebody else: what decodes its chunks is looked at first."""
+    return GuardedStore.at(path, StoreError, read_only=False)

@@ -89,6 +89,8 @@ from typing import TYPE_CHECKING, Any
 
 from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
+from creme.files.trusted import received
+from creme.results.csv_text import csv_text
 from creme.results.directory import Results
 from creme.results.state import StateFolder, gone, now
 from creme.results.state_shape import StudyState
@@ -242,7 +244,8 @@ class Folder(StateFolder):
         """
         state = self.state()
         try:
-            study = parse(self.settings_text())
+            with received(self.path, False):  # only to say how far it is
+                study = parse(self.settings_text())
         except CremeError:
             return []
         identity = state.get("identity", {}).get("loci", {})
@@ -301,7 +304,7 @@ class Folder(StateFolder):
 
     def write(self, path: Path, table: pd.DataFrame, separator: str = ",") -> None:
         """Write a table in one step."""
-        write_text(path, table.to_csv(index=False, sep=separator, lineterminator="\n"))
+        write_text(path, csv_text(table, separator))
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write ``tables/NAME.csv``."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from creme.errors import ConfigError, ResultsError
+from creme.files.trusted import Trust
 from creme.results.kind import Kind, kind_of, mistaken
 from creme.runner.toml_file import read_text
 from creme.study.config import StudyFile
 from creme.study.folder import STUDY, Folder, of_study
+
+File = TypeVar("File", bound=StudyFile)
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,19 @@ class Location:
             folder = Folder(path.parent)
             return cls(path, Path(folder.state()["folder"]), output_folder or folder)
         return cls(path, path.parent, output_folder)
+
+    @property
+    def directory(self) -> Path | None:
+        """The study's folder, where the file is the one in there; it may be somebody else's."""
+        begun = self.file.name == STUDY and Folder(self.file.parent).begun
+        return self.file.parent if begun else None
+
+    def read(self, cls: type[File], trust: Trust = False) -> File:
+        """The study as an object of a class."""
+        text, title = self.text(), str(self.file)
+        if self.directory is None:
+            return cls.from_text(text, self.base, title)
+        return cls.from_directory(self.directory, text, self.base, title, trust)
 
     def text(self) -> str:
         """The study file; a ConfigError if it cannot be read."""

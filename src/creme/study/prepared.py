@@ -19,6 +19,7 @@ from creme.files.digests import digest
 from creme.genome import Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
+from creme.results.csv_text import as_before
 from creme.runner.experiment import build_model
 from creme.runner.plan import Plan
 from creme.runner.write_buffer import source_description, source_fingerprint
@@ -228,7 +229,7 @@ class PreparedStudy:
         """The loci of a ``selected.tsv``."""
         import pandas as pd
 
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        table = as_before(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False))
         model = self.plan.model
         return [
             Locus(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import creme
 from creme.errors import ModelError, PluginError, ResultsError
+from creme.files.trusted import Trust
 from creme.results.directory import STATE, Results
 from creme.results.state import now
 from creme.runner.plan import Plan
@@ -51,6 +52,7 @@ def run_study(
     stages: SequenceOf[str] | None = None,
     progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None = None,
     on_stage: Callable[[str, dict[str, Any], bool], None] = lambda stage, state, ran: None,
+    trust: Trust = False,
 ) -> StudyResults:
     """Run a study, or go on with it.
 
@@ -71,6 +73,8 @@ def run_study(
     on_stage : callable, optional
         Called with each stage, its state, and whether it ran now or was finished before; last with
         the one that was interrupted.
+    trust : bool or callable
+        Whether Python files are run that the folder of a study names and that were not run before.
 
     Returns
     -------
@@ -83,7 +87,19 @@ def run_study(
         Whatever is wrong with the study; if another process runs it; or if the model fails, after
         what was predicted is stored.
     """
-    prepared, folder = prepare(study, output)
+    read, folder = located(study, output, trust)
+    with read.trusting(trust):
+        return _run_all(read, folder, stages, progress, on_stage)
+
+
+def _run_all(
+    study: StudyFile,
+    folder: Folder,
+    stages: SequenceOf[str] | None,
+    progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None,
+    on_stage: Callable[[str, dict[str, Any], bool], None],
+) -> StudyResults:
+    prepared = PreparedStudy.of(study, folder.identity)
     wanted = prepared.named(stages)
     for stage in wanted:
         _require(stage, folder, wanted)
@@ -105,7 +121,7 @@ def run_study(
 
 
 def prepare(
-    study: str | Path | StudyFile, output: str | Path | None = None
+    study: str | Path | StudyFile, output: str | Path | None = None, trust: Trust = False
 ) -> tuple[PreparedStudy, Folder]:
     """A study with its model, and its folder, which need not be there yet.
 
@@ -113,16 +129,25 @@ def prepare(
     ----------
     study : str, Path or StudyFile
     output : str or Path, optional
+    trust : bool or callable
+        As `run_study`.
     """
+    read, folder = located(study, output, trust)
+    with read.trusting(trust):
+        return PreparedStudy.of(read, folder.identity), folder
+
+
+def located(
+    study: str | Path | StudyFile, output: str | Path | None, trust: Trust
+) -> tuple[StudyFile, Folder]:
+    """A study as its file describes it, and its folder; see `prepare`."""
     if isinstance(study, StudyFile):
         path = Path(output) if output else study.folder / f"{study.name}.study"
-        folder = Folder(path, study.added)
-        return PreparedStudy.of(study, folder.identity), folder
+        return study, Folder(path, study.added)
     location = Location.of(study, output)
     location.check()
-    read = StudyFile.from_text(location.text(), location.base, str(location.file))
-    folder = location.folder_of(read)
-    return PreparedStudy.of(read, folder.identity), folder
+    read = location.read(StudyFile, trust)
+    return read, location.folder_of(read)
 
 
 def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:

@@ -21,20 +21,34 @@ class Study(StudyFile):
     """
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Self:
+    def from_file(cls, path: str | Path, *, trust: bool = False) -> Self:
         """Read a study file.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, or the folder of a study.
+        trust : bool
+            Whether Python files are run that the folder of a study names and that you have not run
+            before; those of a study file of your own are.
 
         Raises
         ------
         ConfigError
             If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+        TrustError
+            If a Python file that the folder names would be run.
         """
         location = Location.of(path)
         location.check()
-        return cls.from_text(location.text(), location.base, str(location.file))
+        return location.read(cls, trust)
 
     def plan(
-        self, output: str | Path | None = None, assume_loci: int | None = None
+        self,
+        output: str | Path | None = None,
+        assume_loci: int | None = None,
+        *,
+        trust: bool = False,
     ) -> list[Forecast]:
         """The predictions that each stage will take; see `creme.study.forecast.cost.forecast`.
 
@@ -45,9 +59,12 @@ class Study(StudyFile):
             finished there is known.
         assume_loci : int, optional
             How many loci will be selected, where that is not known.
+        trust : bool
+            As `from_file`.
         """
-        prepared, folder = prepare(self, output)
-        return forecast(prepared, folder, assume_loci)
+        with self.trusting(trust):
+            prepared, folder = prepare(self, output)
+            return forecast(prepared, folder, assume_loci)
 
     def run(
         self,
@@ -55,6 +72,7 @@ class Study(StudyFile):
         stages: SequenceOf[str] | None = None,
         *,
         progress: bool | None = None,
+        trust: bool = False,
     ) -> StudyResults:
         """Run the study, or go on with it; see `creme.study.run.run_study`.
 
@@ -84,6 +102,7 @@ class Study(StudyFile):
             stages=stages,
             progress=lambda stage, plan: shown_in_python(plan, progress),
             on_stage=note,
+            trust=trust,
         )
         if interrupted:
             raise KeyboardInterrupt(

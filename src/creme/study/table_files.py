@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creme.results.csv_text import as_before
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -22,10 +24,11 @@ def read_table(path: Path, separator: str) -> pd.DataFrame:
 
     with path.open(encoding="utf-8") as file:
         columns = file.readline().rstrip("\n").split(separator)
-    return pd.read_csv(
+    table = pd.read_csv(
         path,
         sep=separator,
         dtype=dict.fromkeys(TEXT, str),
         keep_default_na=False,
         na_values={column: [""] for column in columns if column not in TEXT},
     )
+    return as_before(table)

@@ -6,11 +6,13 @@ import warnings
 from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.files.small import parse_toml
+from creme.results.csv_text import as_before
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -78,6 +80,12 @@ class StageResults(ExperimentResults):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme study {self.study}"
+
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """An error: the study goes on with it."""
+        raise ResultsError(
+            f"{self.path} is a stage of {self.study}, which takes it further: {self.further}"
+        )
 
     def _presentation(self, label: str) -> Presentation:
         declared = TssActivity.presentation() if label == TEST else None
@@ -212,6 +220,13 @@ class StudyResults(ResultsView):
         """The command that continues what is not finished."""
         return f"creme study {self.path}"
 
+    def resume(self, *, trust: bool = False, progress: bool | None = None) -> Self:
+        """Go on with what is not finished; see `ResultsView.resume`."""
+        # By name: what runs studies gives views of them.
+        study = import_module("creme.study.study").Study.from_file(self.path, trust=trust)
+        study.run(self.path, progress=progress, trust=trust)
+        return type(self)(self.path)
+
     @cached_property
     def loci(self) -> pd.DataFrame:
         """The selected loci: ``locus``, ``gene``, ``transcript``, ``contig``, ``tss_position``,
@@ -228,7 +243,7 @@ class StudyResults(ResultsView):
             dtype={"tss": int, "activity": float, **dict.fromkeys(text, str)},
             keep_default_na=False,
         )
-        return table.rename(columns={"tss": "tss_position"})[columns]
+        return as_before(table).rename(columns={"tss": "tss_position"})[columns]
 
     def dataset(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A stage's Dataset, in memory, with ``category`` along `locus` once that is known.

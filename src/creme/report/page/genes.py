@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from creme.genome.records import TSS
+from creme.results.csv_text import as_before
 
 MOST = 150
 """Genes of a locus that the page has at most: those nearest to the TSS."""
@@ -51,6 +52,7 @@ class Neighbours:
             dtype={"contig": str, "tss": np.int64, "strand": str, "gene": str},
             keep_default_na=False,
         )
+        table = as_before(table)
         codes, self._names = pd.factorize(table["gene"])
         self._of: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
         position = table["tss"].to_numpy()

@@ -1,0 +1,104 @@
+"""Results and stores from somebody else: opening them runs no code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from numcodecs import pickles
+
+from creme.errors import CremeError, ResultsError, StoreError
+from creme.files.guarded_zarr import refuse_codecs
+from creme.results.directory import Results
+from creme.store.arrays import Arrays, Source
+
+
+class Bomb:
+    """Unpickled, it makes a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_a_pickle_in_results_is_not_read(tmp_path, monkeypatch):
+    # As it was in numcodecs up to 0.16.5.
+    monkeypatch.setattr(pickles, "ALLOW_UNSAFE_PICKLE_DECODE", True)
+    names = np.array(["A", "B"], dtype=object)
+    results = Results(tmp_path / "r")
+    results.claim("text", tmp_path, {})
+    results.save("t", xr.Dataset({"effect": ("locus", [1.0, 2.0])}, {"gene": ("locus", names)}))
+    gene = results.path / "t.zarr" / "gene"
+    metadata = json.loads((gene / ".zarray").read_text())
+    metadata |= {"filters": [{"id": "vlen-utf8"}, {"id": "pickle"}], "compressor": None}
+    (gene / ".zarray").write_text(json.dumps(metadata))
+    bomb = tmp_path / "went-off"
+    (gene / "0").write_bytes(pickle.dumps(Bomb(bomb)))
+    (results.path / "t.checksums").unlink()
+    with pytest.raises(ResultsError, match=r"gene/\.zarray names the codec 'pickle'"):
+        results.load("t")
+    assert not bomb.exists()
+    # The bomb is one: zarr alone sets it off.
+    with pytest.raises(Exception):  # noqa: B017
+        xr.open_zarr(results.path / "t.zarr", consolidated=False)["gene"].load()
+    assert bomb.exists()
+
+
+def test_a_store_with_another_codec_is_not_read(tmp_path):
+    source = Source(1, "f" * 64, (1, 2), 4, {})
+    Arrays(tmp_path).write(source, 0, np.ones((2, 1, 2), dtype=np.float32))
+    read = Arrays(tmp_path).read(source, 0, 2)
+    assert read is not None
+    assert read.tolist() == [[[1.0, 1.0]], [[1.0, 1.0]]]
+    file = tmp_path / "predictions.zarr" / source.array / "zarr.json"
+    metadata = json.loads(file.read_text())
+    metadata["codecs"].insert(0, {"name": "numcodecs.pickle", "configuration": {}})
+    file.write_text(json.dumps(metadata))
+    with pytest.raises(StoreError, match=r"zarr\.json names the codec 'numcodecs\.pickle'"):
+        Arrays(tmp_path).read(source, 0, 2)
+    # Nor by metadata of the array that the group has.
+    group = tmp_path / "predictions.zarr"
+    (group / "zarr.json").write_text(
+        json.dumps(
+            {
+                "zarr_format": 3,
+                "node_type": "group",
+                "attributes": {},
+                "consolidated_metadata": {
+                    "kind": "inline",
+                    "must_understand": False,
+                    "metadata": {source.array: metadata},
+                },
+            }
+        )
+    )
+    with pytest.raises(StoreError, match="names the codec"):
+        Arrays(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"compressor": {"id": "pickle"}},
+        {"compressor": None, "filters": [{"id": "vlen-utf8"}, {"id": "json2"}]},
+        {"codecs": ["numcodecs.pickle"]},
+        {"codecs": [{"name": "sharding_indexed", "configuration": {"codecs": [{"name": "x"}]}}]},
+        {"metadata": {"a/.zarray": {"filters": [{"codec": "unknown"}]}}},
+    ],
+)
+def test_codecs_outside_the_list_are_refused_wherever_they_stand(metadata, tmp_path):
+    with pytest.raises(CremeError, match="names the codec"):
+        refuse_codecs(json.dumps(metadata).encode(), tmp_path, CremeError)
+
+
+def test_attributes_may_say_what_they_like(tmp_path):
+    metadata = {"attributes": {"filters": ["pickle"]}, "codecs": [{"name": "zstd"}]}
+    refuse_codecs(json.dumps(metadata).encode(), tmp_path, CremeError)
+    with pytest.raises(CremeError, match="damaged"):
+        refuse_codecs(b"[" * 100_000, tmp_path, CremeError)
