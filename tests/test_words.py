@@ -16,6 +16,8 @@ PRIVATE = {"asked", "elsewhere", "found", "given", "got", "known", "made_from", 
 
 PUBLIC = {
     ("src/creme/genome/locus.py", "given"),
+    ("src/creme/results/state_shape.py", "asked"),
+    ("src/creme/results/state_shape.py", "made_from"),
     ("src/creme/runner/scheduler.py", "asked"),
     ("src/creme/runner/tasks.py", "asked"),
     ("src/creme/study/forecast/cost.py", "asked"),

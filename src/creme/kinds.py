@@ -60,6 +60,6 @@ def check_class(kind: str, loaded: Any, title: str) -> None:
             )
     if not _FILE_NAME.fullmatch(loaded.name):
         raise PluginError(
-            f"{title} is called {loaded.name!r}: use letters, digits, '.', '_' and '-' alone, since "
-            f"files are called after it"
+            f"{title} is called {loaded.name!r}: use letters, digits, and . _ + - only, since it "
+            f"names files"
         )

@@ -28,7 +28,7 @@ class _State(TypedDict, total=False):
 class _RunIdentity(TypedDict, total=False):
     __pydantic_config__ = _STRICT  # type: ignore[misc]
 
-    tests: dict[str, dict[str, Any]]
+    tests: dict[str, Any]
     loci: dict[str, Any]
     readouts: list[dict[str, Any]]
 
