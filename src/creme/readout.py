@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -61,10 +60,12 @@ def _choice_of_tracks(value: Any) -> Any:
 
 def _choice_of_bins(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {name: _choice_of_bins(part) for name, part in value.items()}
-    if value is None or isinstance(value, str):
-        return value
-    return list(bin_choices(value, _MOST_BINS))
+        return {name: _bins_of_all(part) for name, part in value.items()}
+    return None if value is None else _bins_of_all(value)
+
+
+def _bins_of_all(value: Any) -> list[int] | str:
+    return value if isinstance(value, str) else list(bin_choices(value, _MOST_BINS))
 
 
 def tracks_of_file(path: Path) -> list[int | str]:
@@ -141,12 +142,12 @@ class Readout(Parameters):
         description="the bins that are read: those chosen; those of the exons of the locus's gene; "
         "or those of each annotated TSS in the output window, an activity for each",
     )
-    tracks: Annotated[
-        Tracks | dict[str, Tracks] | None, BeforeValidator(_choice_of_tracks)
-    ] = Field(
-        None,
-        description="indices, names or regular expressions; all kept tracks unless given; or these "
-        "for each locus by name, without the others",
+    tracks: Annotated[Tracks | dict[str, Tracks] | None, BeforeValidator(_choice_of_tracks)] = (
+        Field(
+            None,
+            description="indices, names or regular expressions; all kept tracks unless given; or "
+            "these for each locus by name, without the others",
+        )
     )
     tracks_file: Path | None = Field(
         None, description="a file that lists them, one a line, in place of tracks"
@@ -165,7 +166,9 @@ class Readout(Parameters):
         0, ge=0, description="bins on either side of the TSS's, for bins = 'tss' and neighbours"
     )
     weights: list[float] | None = Field(
-        None, min_length=1, description="a weight for each bin, 5' to 3' along the gene that is read"
+        None,
+        min_length=1,
+        description="a weight for each bin, 5' to 3' along the gene that is read",
     )
     over_bins: Literal["mean", "sum", "max"] = Field(
         "mean", description="'mean', 'sum' or 'max'; unless given 'sum' of exons, else 'mean'"
@@ -192,7 +195,9 @@ class Readout(Parameters):
         description="annotation of the exons or of the TSSs; the one that the loci come from "
         "unless given",
     )
-    minus: str | None = Field(None, description="name of another readout, with which it is compared")
+    minus: str | None = Field(
+        None, description="name of another readout, with which it is compared"
+    )
     minus_scale: Literal["difference", "log_ratio"] = Field(
         "difference", description="this one - the other, or log2(this one / the other)"
     )

@@ -34,7 +34,7 @@ def test_the_chr20_experiment_is_ready_to_run(chr20):
     assert positions["PSMF1"] == 99_235
     assert positions["FKBP1A"] == 373_816
     assert len(plan.selection.tracks) == 12
-    assert plan.readout()[1] == ["two_bins", "six_bins"]
+    assert plan.activities == ["two_bins", "six_bins"]
 
 
 def test_the_suite_experiment_is_ready_to_run(chr20):
@@ -44,7 +44,7 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     # Sets come from a search that was run before.
     assert set(plan.tests) == own - {"set_sufficiency"}
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
-    assert plan.readout()[1] == ["six_bins"]
+    assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
     assert isinstance(distance, Distance)
     assert [locus.distance(tile) for locus in plan.loci for tile in distance.tiling(locus)] == [

@@ -154,7 +154,9 @@ class Annotation:
             genes.setdefault((tss.gene_id, tss.contig), []).append(tss)
         return [min(sites, key=_preference) for sites in genes.values()]
 
-    def within(self, contig: str, start: int, end: int, *, representative: bool = False) -> list[TSS]:
+    def within(
+        self, contig: str, start: int, end: int, *, representative: bool = False
+    ) -> list[TSS]:
         """The distinct TSSs in [start, end) of a contig, in ascending order of position.
 
         Of transcripts that start at one place, the one that is preferred stands for them.
@@ -167,7 +169,9 @@ class Annotation:
         representative : bool
             Only those of `representatives`.
         """
-        sites = (self._places_of_genes if representative else self._places).get(plain_contig(contig))
+        sites = (self._places_of_genes if representative else self._places).get(
+            plain_contig(contig)
+        )
         if sites is None:
             return []
         low, high = (bisect_left(sites, at, key=lambda tss: tss.position) for at in (start, end))
@@ -220,7 +224,7 @@ class Annotation:
     def _exons(self) -> ExonTable:
         if not self.canonical:
             raise GenomeError(
-                f"{self.source} has TSSs and no exons: give the readout a GTF, gtf = \"FILE\""
+                f'{self.source} has TSSs and no exons: give the readout a GTF, gtf = "FILE"'
             )
         return ExonTable.read(Path(self.source))
 

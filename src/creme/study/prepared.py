@@ -16,11 +16,13 @@ import creme
 from creme import file_plugins, registry
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
-from creme.genome import Genome, Locus
+from creme.genome import Annotation, Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
+from creme.results.neighbours import own
 from creme.runner.experiment import build_model
-from creme.runner.plan import Plan
+from creme.runner.locus_readouts import identity_of
+from creme.runner.plan import Plan, resolved
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
@@ -91,13 +93,13 @@ class PreparedStudy:
         plan = Plan(
             model=model,
             selection=selection,
-            readouts=tuple(study.readouts) or (Readout(bins="tss"),),
+            readouts=resolved(study.readouts, study.folder) or (Readout(bins="tss"),),
             tests={},
             loci=[],
             seed=study.seed,
             batch_size=study.batch_size,
         )
-        _, tracks = plan.readout()
+        tracks = plan.bound.labels_of(plan.bound.everywhere)
         settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
         prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
@@ -191,7 +193,7 @@ class PreparedStudy:
             return {
                 "seed": study.seed,
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
-                "readouts": [readout.configuration() for readout in self.plan.readouts],
+                "readouts": [identity_of(readout) for readout in self.plan.readouts],
                 "track": self.label,
                 **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
@@ -214,7 +216,7 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return {}
-        return loci_by_category(results.load(stage.label), self.study.categories, self.label)
+        return loci_by_category(own(results.load(stage.label)), self.study.categories, self.label)
 
     def classes(self, folder: Folder) -> xr.DataArray | None:
         """Class of each tile, (locus, tile), where the sufficiency stage has results."""
@@ -222,7 +224,7 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return None
-        return class_of_tiles(results.load(stage.label), self.study.classes, self.label)
+        return class_of_tiles(own(results.load(stage.label)), self.study.classes, self.label)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -241,9 +243,16 @@ class PreparedStudy:
                 tss=model.tss,
                 gene=row["gene"],
                 transcript=row["transcript"],
+                annotation=self._annotation,
             )
             for row in table.to_dict("records")
         ]
+
+    @cached_property
+    def _annotation(self) -> Annotation | None:
+        """The annotation, where a readout needs it."""
+        needed = any(each.of != "bins" and each.gtf is None for each in self.plan.readouts)
+        return self.study.loci.annotation(self.study.folder) if needed else None
 
     def _check_tiles(self) -> None:
         """Check that every test's tiles fit, on a sequence as long as the model's."""
