@@ -119,6 +119,7 @@ class LocusReadouts:
         CremeError
         """
         if not self.by_locus:
+            self.of(None)
             return
         names = []
         for locus in loci:
