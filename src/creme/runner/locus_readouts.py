@@ -305,26 +305,29 @@ class LocusReadouts:
             assert shares is not None
             return {None: model.bound(here, kept, shares.bins, tracks, shares.shares)}
         bound: dict[_Place | None, BoundReadout] = {}
-        lost = 0
         for site in self._neighbours(here, locus):
             around = self._bins_around(here, site.index)
-            if 0 <= around[0] <= around[-1] < model.n_bins:
-                strand = "+" if site.strand == locus.strand else "-"
-                bound[site.place] = self._around(here, tracks, site.index, strand)
-                gathered.add(site)
-            elif not site.distance:
-                raise ConfigError(
-                    f"bins {around[0]} to {around[-1]} of its TSS are not all in the output"
+            strand = "+" if site.strand == locus.strand else "-"
+            if not 0 <= around[0] <= around[-1] < model.n_bins:
+                if not site.distance:
+                    raise ConfigError(
+                        f"bins {around[0]} to {around[-1]} of its TSS are not all in the output"
+                    )
+                gathered.leave_out(
+                    here, "lie so near to an end of the output window that their flank leaves it"
+                )
+            elif strand == "-" and self._unpaired(tracks):
+                gathered.leave_out(
+                    here, "are on the other strand, and tracks of one strand have no pair of it"
                 )
             else:
-                lost += 1
-        if lost:
-            sentence = (
-                f"{titled(here)}: {{count}} TSSs lie so near to an end of the output window that "
-                f"their flank leaves it, and are not read"
-            )
-            gathered.remarks[sentence] = lost
+                bound[site.place] = self._around(here, tracks, site.index, strand)
+                gathered.add(site)
         return bound
+
+    def _unpaired(self, tracks: tuple[int, ...]) -> bool:
+        table = self._model.tracks
+        return any(table[k].strand != "." and table[k].pair is None for k in tracks)
 
     def _exons(self, readout: Readout, locus: Locus) -> BinShares:
         model = self._model
@@ -370,15 +373,8 @@ class LocusReadouts:
         return replace(model.bound(readout, kept, bins, tracks, turned), labels=labels)
 
     def _of_other_strand(self, index: int) -> int:
-        track = self._model.tracks[index]
-        if track.strand == ".":
-            return index
-        if track.pair is None:
-            raise ConfigError(
-                f"track {track.name!r} is of strand {track.strand} and has no pair, which a TSS on "
-                f"the other strand needs"
-            )
-        return track.pair
+        pair = self._model.tracks[index].pair
+        return index if pair is None else pair
 
     def _annotation(self, readout: Readout, locus: Locus) -> Annotation:
         if readout.gtf is not None:

@@ -113,6 +113,11 @@ class Remarkable:
         if all(site.place != other.place for other in self.sites):
             self.sites.append(site)
 
+    def leave_out(self, readout: Readout, why: str) -> None:
+        """Count a TSS that is in the output window and is not read."""
+        sentence = f"{titled(readout)}: {{count}} TSSs {why}: they are not read"
+        self.remarks[sentence] = self.remarks.get(sentence, 0) + 1
+
     def tell_of_exons(self, readout: Readout, shares: BinShares | None) -> None:
         """How many exons there are and how much is outside; NaN at a locus that has none."""
         prefix = f"{readout.name}_" if readout.name else ""
