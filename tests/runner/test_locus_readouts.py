@@ -80,8 +80,8 @@ def test_exons_are_read_as_base_by_base(gene, over_bins, transform, tmp_path):
         activities, unit = of(locus, readout)
         expected = total if over_bins == "sum" else total / share
         assert activities == {(0, "x:rna+"): pytest.approx(expected, rel=1e-6)}
-        assert unit.labels["x_exon_bp_outside"] == outside
-        assert unit.labels["x_exon_bp"] == len(exon_bases(gene, names))
+        assert unit.labels["exon_bp_outside"] == outside
+        assert unit.labels["exon_bp"] == len(exon_bases(gene, names))
         assert bool(unit.remarks) == bool(outside)
 
 

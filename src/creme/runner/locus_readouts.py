@@ -293,7 +293,7 @@ class LocusReadouts:
         here = readout if locus is None else readout.at(locus.name)
         if locus is not None and readout.of == "exons":
             shares = None if here is None else self._exons(here, locus)
-            gathered.tell_of_exons(readout, shares)
+            gathered.tell_of_exons(self._exon_prefix(readout), shares)
         if here is None:
             return {}
         tracks = choices[None] if None in choices else choices[locus.name if locus else ""]
@@ -328,6 +328,11 @@ class LocusReadouts:
     def _unpaired(self, tracks: tuple[int, ...]) -> bool:
         table = self._model.tracks
         return any(table[k].strand != "." and table[k].pair is None for k in tracks)
+
+    def _exon_prefix(self, readout: Readout) -> str:
+        """Of labels that count exons: empty where all readouts read the same exons."""
+        kinds = {str((each.transcripts, each.gtf)) for each in self._readouts if each.of == "exons"}
+        return f"{readout.name}_" if len(kinds) > 1 and readout.name else ""
 
     def _exons(self, readout: Readout, locus: Locus) -> BinShares:
         model = self._model

@@ -118,9 +118,8 @@ class Remarkable:
         sentence = f"{titled(readout)}: {{count}} TSSs {why}: they are not read"
         self.remarks[sentence] = self.remarks.get(sentence, 0) + 1
 
-    def tell_of_exons(self, readout: Readout, shares: BinShares | None) -> None:
+    def tell_of_exons(self, prefix: str, shares: BinShares | None) -> None:
         """How many exons there are and how much is outside; NaN at a locus that has none."""
-        prefix = f"{readout.name}_" if readout.name else ""
         labels = [f"{prefix}{name}" for name in ("exons", "exons_outside", "exon_bp")]
         labels.append(f"{prefix}exon_bp_outside")
         values = [np.nan] * 4
@@ -129,9 +128,8 @@ class Remarkable:
             values = list(map(float, numbers))
             if shares.outside:
                 sentence = (
-                    f"{titled(readout)}: {{count}} exons of the gene lie outside the output "
-                    f"window, whole or in part, and what is outside is not read "
-                    f"({prefix}exon_bp_outside)"
+                    f"of the gene's exons {{count}} lie outside the output window, whole or in "
+                    f"part, and what is outside is not read ({prefix}exon_bp_outside)"
                 )
                 self.remarks[sentence] = shares.outside
         self.labels |= dict(zip(labels, values, strict=True))
