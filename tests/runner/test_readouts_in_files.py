@@ -170,6 +170,8 @@ def test_tables_reports_and_exports_bear_neighbours(folder, results, tmp_path, m
     assert set(frame[frame["locus"] == "GENE3"]["neighbour_gene"]) == {"GENE3"}
     written = results.export(tmp_path / "export")
     assert any(name.startswith("tracks/") or name.endswith(".bed") for name in written)
+    notebook = (tmp_path / "export" / "notebook.ipynb").read_text()
+    assert notebook.count(".isel(neighbour=0)") == 3
     page = results.report(tmp_path / "report.html")
     assert page.stat().st_size > 10_000
     assert results.loci["activity"].notna().all()

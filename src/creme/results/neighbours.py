@@ -113,13 +113,13 @@ def own(data: Data) -> Data:
     if NEIGHBOUR not in data.dims:
         return data
     around = [str(name) for name, values in data.coords.items() if NEIGHBOUR in values.dims]
-    about = [name for name in around if name == NEIGHBOUR or name.startswith(PREFIX)]
+    about: list[str] = [name for name in around if name.startswith(PREFIX)]
     part = data.isel({NEIGHBOUR: 0}).drop_vars([NEIGHBOUR, *about], errors="ignore")
     # Coordinates are text and whole numbers, which are floats only where others lack them.
-    filled_up = [name for name in around if name not in about and part[name].dtype.kind == "f"]
+    others = [name for name in around if name not in {NEIGHBOUR, *about}]
     whole = {
         name: part[name].astype(np.int64)
-        for name in filled_up
-        if bool(np.isfinite(part[name]).all())
+        for name in others
+        if part[name].dtype.kind == "f" and bool(np.isfinite(part[name]).all())
     }
     return part.assign_coords(whole)
