@@ -72,7 +72,7 @@ def test_readouts_of_rna_and_cage_on_a_real_profile(chr20):
     (folder / "megabase.gtf").write_text("\n".join([*lines, *exons]) + "\n")
     text = (EXAMPLES / "seqnn_readouts.toml").read_text()
     plan = Plan.of(parse(text, folder=folder))
-    assert plan.size() == 5 * (1 + 24 * 2)
+    assert plan.size() == 2 * 5 * (1 + 24 * 2)
     (locus,) = [locus for locus in plan.loci if locus.name == "FKBP1A"]
     assert (locus.position, locus.strand) == (373_805, "-")
     mini = folder / "data" / "models" / "seqnn_mini"

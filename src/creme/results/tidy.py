@@ -33,8 +33,7 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
     if PLACE in frame:
         # Loci with fewer neighbours than others are filled up.
         frame = frame[frame[PLACE].notna()].reset_index(drop=True)
-        if not np.isnan(frame[PLACE]).any():
-            frame[PLACE] = frame[PLACE].astype(np.int64)
+        frame = frame.astype(dict.fromkeys({PLACE, "neighbour_distance"} & set(frame), np.int64))
     first = [column for column in tidy_columns(dataset) if column in frame]
     return frame[[*first, *sorted(str(column) for column in frame if column not in first)]]
 
