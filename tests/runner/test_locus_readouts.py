@@ -199,6 +199,33 @@ def test_bins_and_tracks_by_locus(tmp_path):
     assert dataset["track"].values.tolist() == bound.labels
 
 
+@pytest.mark.filterwarnings("ignore::creme.errors.CremeWarning")
+def test_transcripts_by_locus(tmp_path):
+    a, b, c = stranded.loci(tmp_path, "A", "B", "C")
+    readouts = [
+        Readout(name="tss", bins="tss", tracks=["rna+"]),
+        Readout(name="x", of="exons", tracks=["rna+"], transcripts={"A": "A.2", "B": "all"}),
+        Readout(name="y", bins="tss", tracks=["rna+"], minus="x"),
+    ]
+    for locus, names in ((a, ["A.2"]), (b, None)):
+        values = profile(locus)[:, RNA[0]]
+        places = [bin_of(locus, base) for base in exon_bases(locus.name, names)]
+        expected = sum(values[place] / BIN for place in places if 0 <= place < BINS)
+        activities, _ = of(locus, *readouts)
+        assert activities[0, "x:rna+"] == pytest.approx(expected, rel=1e-6)
+        assert activities[0, "y:rna+"] == pytest.approx(
+            values[MODEL.tss_bin()] - expected, rel=1e-5, abs=1e-5
+        )
+    # Without the one there is no difference from it either.
+    assert list(of(c, *readouts)[0]) == [(0, "tss:rna+")]
+    dataset = creme.measure(
+        created("context_dependence"), MODEL, [a, b, c], bins="all", readouts=readouts
+    )
+    assert np.isnan(dataset["exon_bp"].values).tolist() == [False, False, True]
+    there = dataset["wild_type"].transpose("locus", "track").notnull().values
+    assert there.tolist() == [[True] * 3, [True] * 3, [True, False, False]]
+
+
 @pytest.mark.parametrize("scale", ["difference", "log_ratio"])
 def test_a_readout_less_another_one(scale, tmp_path):
     (locus,) = stranded.loci(tmp_path, "B")

@@ -256,3 +256,14 @@ def test_a_study_needs_an_activity_to_select_by(tmp_path):
     file = mini.study(tmp_path, ("[selection]", f"{only}\n[selection]"))
     with pytest.raises(ConfigError, match="nor to select loci by"):
         creme.Study.from_file(file).plan()
+    more = ("[selection]", f'{PLAIN}{only}gtf = "none.gtf"\n\n[selection]')
+    track = ("seed = 7", 'seed = 7\ntrack = "tss:synthetic:alpha"')
+    file = mini.study(tmp_path, more, track)
+    with pytest.raises(CremeError, match=r"none\.gtf does not exist"):
+        creme.Study.from_file(file).plan()
+    more = ("[selection]", f"{PLAIN}{only}\n[selection]")
+    bed = ('gtf = "annotation.gtf"', 'bed = "tss.bed"')
+    (tmp_path / "tss.bed").write_text("mini1\t8192\t8193\tGENE1\t0\t+\n")
+    file = mini.study(tmp_path, more, track, bed)
+    with pytest.raises(ConfigError, match=r"needs a GTF, and .loci. has none"):
+        creme.Study.from_file(file).plan()

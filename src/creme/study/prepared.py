@@ -23,6 +23,7 @@ from creme.results.neighbours import own
 from creme.runner.experiment import build_model
 from creme.runner.locus_readouts import identity_of
 from creme.runner.plan import Plan, resolved
+from creme.runner.unit_readout import titled
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
@@ -106,6 +107,14 @@ class PreparedStudy:
         prepared._check_tiles()
         for path in files(study, prepared.study.folder).values():
             compression(path)
+        for readout in plan.readouts:
+            if readout.gtf is not None:
+                compression(readout.gtf)
+            elif readout.of == "exons" and study.loci.gtf is None:
+                raise ConfigError(
+                    f"{titled(readout)}: of = 'exons' needs a GTF, and [loci] has none: give the "
+                    f"readout one, gtf = 'FILE'"
+                )
         return prepared
 
     @property
