@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -119,6 +120,18 @@ def test_neighbours_are_those_of_a_loop_over_lines(gene, tmp_path):
         assert locus.span_of(start, end) == (one.index, one.index + 1)
     of_genes = neighbours(locus, locus.annotation, window, representative=True)
     assert {one.transcript for one in of_genes} == {t for _, t, _ in expected.values()} - {"A.2"}
+
+
+@pytest.mark.parametrize("gene", ["A", "B"])
+def test_a_locus_that_was_moved_is_no_neighbour_of_its_own_tss(gene, tmp_path):
+    (locus,) = stranded.loci(tmp_path, gene)
+    assert locus.annotation is not None
+    window = Tile(stranded.START, stranded.LENGTH - stranded.START)
+    before = neighbours(locus, locus.annotation, window)
+    moved = replace(locus, position=locus.position + 7)
+    around = neighbours(moved, locus.annotation, window)
+    assert around[0].place == (locus.position + 7, locus.strand)
+    assert {one.place for one in around[1:]} == {one.place for one in before[1:]}
 
 
 def test_tss_at_one_place_are_one_and_contigs_have_two_names():

@@ -177,6 +177,10 @@ class Annotation:
         low, high = (bisect_left(sites, at, key=lambda tss: tss.position) for at in (start, end))
         return sites[low:high]
 
+    def starts_of(self, transcript: str) -> list[TSS]:
+        """The TSSs of a transcript; none where the annotation has no such id."""
+        return list(_of_id(self._by_transcript, transcript))
+
     def exons(self, gene: str, transcript: str, contig: str, strand: str, of: str) -> Intervals:
         """The exons of the gene that starts at a locus: see `ExonTable.union`.
 

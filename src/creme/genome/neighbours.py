@@ -50,7 +50,8 @@ def neighbours(
 ) -> list[Neighbour]:
     """The locus's own TSS, then the annotated ones in a window of its sequence, the nearest first.
 
-    A TSS at the same base and strand as the locus's is the locus's own.
+    A TSS at the same base and strand as the locus's is the locus's own; so is that of the locus's
+    transcript, from which the locus may have been moved to a summit nearby.
 
     Parameters
     ----------
@@ -74,7 +75,11 @@ def neighbours(
         )
         for tss in annotation.within(locus.contig, start, end, representative=representative)
     ]
-    others = [other for other in others if other.place != own.place]
+    same = {
+        own.place,
+        *((tss.position, tss.strand) for tss in annotation.starts_of(own.transcript)),
+    }
+    others = [other for other in others if other.place not in same]
     return [own, *sorted(others, key=lambda one: (abs(one.distance), one.distance, one.strand))]
 
 
