@@ -269,58 +269,123 @@ class Model(Parameters, ABC):
         )
 
     def bind(self, readout: Readout, selection: Selection) -> BoundReadout:
-        """A readout with its place in a selection, and a label for each of its activities.
+        """A readout of chosen bins with its place in a selection, and labels for its activities.
 
         Raises
         ------
         ConfigError
-            If the readout asks for a bin or a track that the selection does not keep.
+            If the readout asks for a bin or a track that the selection does not keep, or is one of
+            loci, which `creme.runner.locus_readouts` binds.
         """
         title = f"readout {readout.name!r}" if readout.name else "readout"
+        if readout.by_locus or readout.minus is not None:
+            raise ConfigError(f"{title}: it depends on the locus or on another readout")
         try:
-            bins, tracks = self._positions(readout, selection)
+            bins = self.bins_read(readout, selection)
+            return self.bound(
+                readout, selection, bins, self.tracks_read(readout, selection), readout.weights
+            )
         except ConfigError as error:
             raise ConfigError(f"{title}: {error}") from None
+
+    def bound(
+        self,
+        readout: Readout,
+        selection: Selection,
+        bins: Iterable[int],
+        tracks: Iterable[int],
+        weights: Iterable[float] | None = None,
+    ) -> BoundReadout:
+        """A readout of given bins and tracks of the model's output.
+
+        Raises
+        ------
+        ConfigError
+            If a bin or a track is not kept, or there are not as many weights as bins.
+        """
+        bins, tracks = tuple(bins), tuple(tracks)
+        weights = None if weights is None else tuple(weights)
+        if weights is not None and len(weights) != len(bins):
+            raise ConfigError(f"weights has {len(weights)} values for {len(bins)} bins: give each")
+        bin_places = {index: place for place, index in enumerate(selection.bins)}
+        if missing := [index for index in bins if index not in bin_places]:
+            raise ConfigError(
+                f"bins {listing(missing)} are not among those that the model keeps; add them to "
+                f"[model] bins"
+            )
+        track_places = {index: place for place, index in enumerate(selection.tracks)}
+        if missing := [index for index in tracks if index not in track_places]:
+            names = listing(self.tracks[index].name for index in missing)
+            raise ConfigError(
+                f"tracks {names} are not among those that the model keeps; add them to [model] "
+                f"tracks"
+            )
         prefix = f"{readout.name}:" if readout.name else ""
-        table = self.tracks
-        labels = tuple(prefix + table[selection.tracks[place]].name for place in tracks)
+        labels = tuple(prefix + self.tracks[index].name for index in tracks)
         if readout.over_tracks == "mean":
             labels = (readout.name or "mean",)
         return BoundReadout(
-            bins=bins,
-            tracks=tracks,
+            bins=tuple(bin_places[index] for index in bins),
+            tracks=tuple(track_places[index] for index in tracks),
             over_bins=readout.over_bins,
             over_tracks=readout.over_tracks,
             labels=labels,
             transform=readout.transform,
             pseudo_count=readout.pseudo_count,
+            weights=weights,
         )
 
-    def _positions(
-        self, readout: Readout, selection: Selection
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Where a readout's bins and tracks are in a selection."""
-        bins = selection.bins if readout.bins is None else self.select_bins(readout.bins)
-        bin_places = {index: place for place, index in enumerate(selection.bins)}
-        missing = [index for index in bins if index not in bin_places]
-        if missing:
+    def bins_read(self, readout: Readout, selection: Selection) -> tuple[int, ...]:
+        """The bins of the model's output that a readout chooses, the same for all loci.
+
+        Raises
+        ------
+        ConfigError
+            If one does not exist.
+        """
+        if readout.bins is None:
+            return selection.bins
+        assert not isinstance(readout.bins, dict), "of a locus: `Readout.at`"
+        chosen = self.select_bins(readout.bins)
+        if not readout.flank:
+            return chosen
+        first, last = chosen[0] - readout.flank, chosen[-1] + readout.flank
+        if first < 0 or last >= self.n_bins:
             raise ConfigError(
-                f"bins {listing(missing)} are not among those that the model keeps; add them to "
-                f"[model] bins"
+                f"flank = {readout.flank}: bins {first} to {last} are not all among the model's, 0 "
+                f"to {self.n_bins - 1}"
             )
-        tracks = tuple(range(len(selection.tracks)))
-        if readout.tracks is not None or readout.strand is not None:
-            table = self.tracks
-            requested = table.select(
-                "all" if readout.tracks is None else readout.tracks, readout.strand
+        return tuple(range(first, last + 1))
+
+    def tracks_read(
+        self, readout: Readout, selection: Selection, strand: str | None = None
+    ) -> tuple[int, ...]:
+        """The tracks of the model's output that a readout chooses among the kept ones.
+
+        Parameters
+        ----------
+        readout : Readout
+        selection : Selection
+        strand : {'+', '-', '.'}, optional
+            In place of the readout's own.
+
+        Raises
+        ------
+        ConfigError
+            If none is kept, or one that is chosen by its index is not.
+        """
+        strand = readout.strand if strand is None else strand
+        if readout.tracks is None and strand is None:
+            return selection.tracks
+        assert not isinstance(readout.tracks, dict), "of a locus: `Readout.at`"
+        table = self.tracks
+        indices = set(table.select("all" if readout.tracks is None else readout.tracks, strand))
+        tracks = tuple(index for index in selection.tracks if index in indices)
+        by_index = readout.tracks is not None and all(map(is_index, readout.tracks))
+        if not tracks or (by_index and len(tracks) < len(indices)):
+            kept = (table[index].name for index in selection.tracks)
+            raise ConfigError(
+                f"tracks = {readout.tracks} are not among those that the model keeps "
+                f"({listing(kept)}); add them to [model] tracks"
             )
-            indices = set(requested)
-            tracks = tuple(p for p, index in enumerate(selection.tracks) if index in indices)
-            by_index = readout.tracks is not None and all(map(is_index, readout.tracks))
-            if not tracks or (by_index and len(tracks) < len(indices)):
-                kept = (table[index].name for index in selection.tracks)
-                raise ConfigError(
-                    f"tracks = {readout.tracks} are not among those that the model keeps "
-                    f"({listing(kept)}); add them to [model] tracks"
-                )
-        return tuple(bin_places[index] for index in bins), tracks
+        return tracks

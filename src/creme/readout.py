@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
-from creme.errors import ModelError
+from creme.errors import ConfigError, ModelError
 from creme.parameters import Parameters
 from creme.tracks import is_index, track_choices
 
@@ -50,14 +52,45 @@ def _span(indices: tuple[int, ...]) -> slice | list[int]:
     return list(indices)
 
 
-def _choice_of_tracks(value: Any) -> list[int | str] | None:
+def _choice_of_tracks(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: track_choices(part) for name, part in value.items()}
     return None if value is None else track_choices(value)
 
 
-def _choice_of_bins(value: Any) -> list[int] | str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return list(bin_choices(value, _MOST_BINS))
+def _choice_of_bins(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _bins_of_all(part) for name, part in value.items()}
+    return None if value is None else _bins_of_all(value)
+
+
+def _bins_of_all(value: Any) -> list[int] | str:
+    return value if isinstance(value, str) else list(bin_choices(value, _MOST_BINS))
+
+
+def tracks_of_file(path: Path) -> list[int | str]:
+    """The tracks that a file lists: a name, an index or a regular expression a line.
+
+    Empty lines, and those that begin with ``#``, are passed over.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, or lists none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"tracks_file = {str(path)!r} cannot be read: {error}") from None
+    words = [line.strip() for line in lines]
+    tracks: list[int | str] = [
+        int(word) if word.isascii() and word.isdigit() else word
+        for word in words
+        if word and not word.startswith("#")
+    ]
+    if not tracks:
+        raise ConfigError(f"tracks_file = {str(path)!r} lists no track")
+    return tracks
 
 
 def bin_choices(value: Any, end: int) -> Iterator[int]:
@@ -82,6 +115,8 @@ def bin_choices(value: Any, end: int) -> Iterator[int]:
 
 
 Transform = Literal["exp", "expm1", "sigmoid", "log"]
+Bins = list[int] | str
+Tracks = list[int | str]
 
 
 class Readout(Parameters):
@@ -90,28 +125,58 @@ class Readout(Parameters):
     A readout gives one activity for each of its tracks (``over_tracks = "each"``) or a single one
     (``"mean"``). TSS activity in the paper is one bin of one track.
 
+    The bins are the same for all loci, or chosen by locus, or those of the exons of the locus's
+    gene (``of = "exons"``), or those of every annotated TSS in the output window, an activity for
+    each (``of = "neighbours"``).
+
     Activities are best on a scale where 0 is none at all: effects are shares of them. A
     ``transform`` brings a model's own scale there (``"exp"`` for log activities, ``"expm1"`` for
     log(1 + x), ``"sigmoid"`` for logits). In this order, in float64: the transform of each bin of
-    each track; the mean or sum over bins; the mean over tracks.
+    each track; its weight, or the share of it that is exon; the mean, sum or maximum over bins; the
+    mean over tracks; the difference from another readout, or the logarithm of their ratio.
     """
 
     name: str = Field("", description="label of the activity in results")
-    tracks: Annotated[list[int | str] | None, BeforeValidator(_choice_of_tracks)] = Field(
-        None, description="indices, names or regular expressions; all kept tracks unless given"
+    of: Literal["bins", "exons", "neighbours"] = Field(
+        "bins",
+        description="the bins that are read: those chosen; those of the exons of the locus's gene; "
+        "or those of each annotated TSS in the output window, an activity for each",
+    )
+    tracks: Annotated[Tracks | dict[str, Tracks] | None, BeforeValidator(_choice_of_tracks)] = (
+        Field(
+            None,
+            description="indices, names or regular expressions; all kept tracks unless given; or "
+            "these for each locus by name, without the others",
+        )
+    )
+    tracks_file: Path | None = Field(
+        None, description="a file that lists them, one a line, in place of tracks"
     )
     strand: Literal["+", "-", "."] | None = Field(
-        None, description="only tracks of this strand; '+' is the gene's"
+        None,
+        description="only tracks of this strand; '+' is the gene's: of neighbours, of each one's "
+        "own, and that unless given",
     )
-    bins: Annotated[list[int] | str | None, BeforeValidator(_choice_of_bins)] = Field(
-        None, description="'tss', 'all', a list of bins, or 'first-last'; all kept bins if absent"
+    bins: Annotated[Bins | dict[str, Bins] | None, BeforeValidator(_choice_of_bins)] = Field(
+        None,
+        description="'tss', 'all', a list of bins, or 'first-last'; all kept bins if absent; or "
+        "these for each locus by name, without the others",
     )
-    over_bins: Literal["mean", "sum"] = "mean"
+    flank: int = Field(
+        0, ge=0, description="bins on either side of the TSS's, for bins = 'tss' and neighbours"
+    )
+    weights: list[float] | None = Field(
+        None,
+        min_length=1,
+        description="a weight for each bin, 5' to 3' along the gene that is read",
+    )
+    over_bins: Literal["mean", "sum", "max"] = Field(
+        "mean", description="'mean', 'sum' or 'max'; unless given 'sum' of exons, else 'mean'"
+    )
     over_tracks: Literal["each", "mean"] = "each"
     transform: Transform | None = Field(
         None,
-        description="'exp', 'expm1', 'sigmoid' or 'log' of each bin of each track, before the mean "
-        "or sum over bins and the mean over tracks",
+        description="'exp', 'expm1', 'sigmoid' or 'log' of each bin of each track, before all else",
     )
     pseudo_count: float | None = Field(
         None,
@@ -119,6 +184,30 @@ class Readout(Parameters):
         allow_inf_nan=False,
         description="for transform = 'log', which needs it: log(value + pseudo_count)",
     )
+    transcripts: str | dict[str, str] | None = Field(
+        None,
+        description="of the annotation: 'all', the union of their exons or every TSS, unless "
+        "given; 'representative', one a gene; for exons also the id of one, or one for each locus "
+        "by name",
+    )
+    gtf: Path | None = Field(
+        None,
+        description="annotation of the exons or of the TSSs; the one that the loci come from "
+        "unless given",
+    )
+    minus: str | None = Field(
+        None, description="name of another readout, with which it is compared"
+    )
+    minus_scale: Literal["difference", "log_ratio"] = Field(
+        "difference", description="this one - the other, or log2(this one / the other)"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _exons_are_summed(cls, values: Any) -> Any:
+        if isinstance(values, dict) and values.get("of") == "exons":
+            return {"over_bins": "sum", **values}
+        return values
 
     @model_validator(mode="after")
     def _check_pseudo_count(self) -> Self:
@@ -128,19 +217,112 @@ class Readout(Parameters):
             )
         return self
 
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.tracks is not None and self.tracks_file is not None:
+            raise ValueError("give tracks or tracks_file, and not both")
+        if self.minus is None and self.minus_scale != "difference":
+            raise ValueError("minus_scale belongs to minus, the name of another readout")
+        if self.minus is not None and self.minus == self.name:
+            raise ValueError("minus is the name of another readout")
+        if self.of == "bins":
+            if self.transcripts is not None or self.gtf is not None:
+                raise ValueError("transcripts and gtf belong to of = 'exons' and 'neighbours'")
+            if self.flank and self.bins != "tss":
+                raise ValueError("flank belongs to bins = 'tss' and to of = 'neighbours'")
+        elif self.bins is not None:
+            raise ValueError(f"bins has no meaning for of = {self.of!r}, which says which they are")
+        if self.of == "neighbours" and self.transcripts not in (None, "all", "representative"):
+            raise ValueError("transcripts is 'all' or 'representative' for of = 'neighbours'")
+        if self.of == "exons" and (self.flank or self.over_bins == "max"):
+            raise ValueError("exons are read by their shares of bins: as a sum or a mean, no flank")
+        self._check_weights()
+        return self
+
+    def _check_weights(self) -> None:
+        if self.weights is None:
+            return
+        if self.of == "exons" or self.over_bins == "max":
+            raise ValueError(
+                "weights belong to the mean or sum of chosen bins, or of those around a TSS: not "
+                "to exons, which have their shares, nor to a maximum"
+            )
+        if not np.isfinite(self.weights).all() or (
+            self.over_bins == "mean" and sum(self.weights) <= 0
+        ):
+            raise ValueError("weights are finite, and those of a mean add up to more than 0")
+        if self.of == "neighbours" and len(self.weights) != 2 * self.flank + 1:
+            raise ValueError(f"flank = {self.flank} makes {2 * self.flank + 1} bins: weigh each")
+        chosen = self.bins.values() if isinstance(self.bins, dict) else [self.bins]
+        for bins in chosen:
+            if isinstance(bins, list) and any(b <= a for a, b in pairwise(bins)):
+                raise ValueError("weights need the bins in ascending order, each once")
+
+    @property
+    def by_locus(self) -> bool:
+        """Whether it reads other bins or tracks at one locus than at another."""
+        return self.of != "bins" or isinstance(self.bins, dict) or isinstance(self.tracks, dict)
+
+    def at(self, locus: str) -> Readout | None:
+        """The readout with the bins and tracks of a locus; None if it has none for it."""
+        chosen: dict[str, Any] = {}
+        for field_name in ("bins", "tracks", "transcripts"):
+            value = getattr(self, field_name)
+            if isinstance(value, dict):
+                if locus not in value:
+                    return None
+                chosen[field_name] = value[locus]
+        return self.model_copy(update=chosen) if chosen else self
+
+    def resolved(self, folder: Path) -> Readout:
+        """The readout with the tracks of its file, and its annotation's path, from a folder.
+
+        Raises
+        ------
+        ConfigError
+            If the list of tracks cannot be read.
+        """
+        chosen: dict[str, Any] = {}
+        if self.tracks_file is not None:
+            tracks = tracks_of_file(folder / self.tracks_file.expanduser())
+            chosen = {"tracks": tracks, "tracks_file": None}
+        if self.gtf is not None:
+            chosen["gtf"] = folder / self.gtf.expanduser()
+        return self.model_copy(update=chosen) if chosen else self
+
     def configuration(self) -> dict[str, Any]:
-        """The parameters; a transform only where there is one."""
+        """The parameters; of those that came later only what is not usual."""
         configuration = super().configuration()
-        # Results of before there were transforms stay those of the same experiment.
-        for name in ("transform", "pseudo_count"):
-            if configuration[name] is None:
+        # Results of before there were these stay those of the same experiment.
+        for name in _LATER:
+            if getattr(self, name) == type(self).model_fields[name].default:
                 del configuration[name]
         return configuration
 
 
+_LATER = (
+    *("of", "tracks_file", "flank", "weights", "transform", "pseudo_count", "transcripts", "gtf"),
+    *("minus", "minus_scale"),
+)
+
+
 @dataclass(frozen=True)
 class BoundReadout:
-    """A readout with its positions in a selection, ready to be applied."""
+    """A readout with its positions in a selection, ready to be applied.
+
+    Attributes
+    ----------
+    bins, tracks : tuple of int
+        Places in the selection.
+    over_bins : {'mean', 'sum', 'max'}
+    over_tracks : {'each', 'mean'}
+    labels : tuple of str
+        Of its activities.
+    transform, pseudo_count
+        Of each bin of each track.
+    weights : tuple of float, optional
+        Of the bins; a mean is divided by their sum.
+    """
 
     bins: tuple[int, ...]
     tracks: tuple[int, ...]
@@ -149,6 +331,7 @@ class BoundReadout:
     labels: tuple[str, ...] = field(default=())
     transform: Transform | None = None
     pseudo_count: float | None = None
+    weights: tuple[float, ...] | None = None
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Activities of kept values, (n, bins, tracks) to (n, len(labels)) float32.
@@ -162,13 +345,31 @@ class BoundReadout:
             If the transform of a value is beyond float32, as exp of 89 is; a logarithm of what is
             below 0 is NaN.
         """
+        return self.exact(values).astype(np.float32)
+
+    def exact(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same in float64, as it is computed."""
         part = values[:, _span(self.bins), :][:, :, _span(self.tracks)].astype(np.float64)
         if self.transform is not None:
             part = self._transformed(part)
-        result = part.mean(axis=1) if self.over_bins == "mean" else part.sum(axis=1)
+        result = self._over_bins(part)
         if self.over_tracks == "mean":
             result = result.mean(axis=1, keepdims=True)
-        return result.astype(np.float32)
+        return result
+
+    def _over_bins(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(n, bins, tracks) to (n, tracks)."""
+        if self.weights is not None:
+            weights = np.array(self.weights)
+            total = (values * weights[:, None]).sum(axis=1)
+            return np.asarray(total / weights.sum() if self.over_bins == "mean" else total)
+        match self.over_bins:
+            case "mean":
+                return np.asarray(values.mean(axis=1))
+            case "max":
+                return np.asarray(values.max(axis=1))
+            case _:
+                return np.asarray(values.sum(axis=1))
 
     def _transformed(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         match self.transform:

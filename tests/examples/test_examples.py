@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from command import CREME
@@ -34,7 +35,7 @@ def test_the_chr20_experiment_is_ready_to_run(chr20):
     assert positions["PSMF1"] == 99_235
     assert positions["FKBP1A"] == 373_816
     assert len(plan.selection.tracks) == 12
-    assert plan.readout()[1] == ["two_bins", "six_bins"]
+    assert plan.activities == ["two_bins", "six_bins"]
 
 
 def test_the_suite_experiment_is_ready_to_run(chr20):
@@ -44,13 +45,80 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     # Sets come from a search that was run before.
     assert set(plan.tests) == own - {"set_sufficiency"}
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
-    assert plan.readout()[1] == ["six_bins"]
+    assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
     assert isinstance(distance, Distance)
     assert [locus.distance(tile) for locus in plan.loci for tile in distance.tiling(locus)] == [
         *(5000, 45_000),
         *(10_000, 20_000),
     ]
+
+
+def gtf_rows(path: Path, feature: str) -> dict[str, tuple[int, int, str]]:
+    """Start, end and strand by gene, 0-based and half-open."""
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    return {
+        row[8].split('"')[1]: (int(row[3]) - 1, int(row[4]), row[6])
+        for row in lines
+        if row[2] == feature
+    }
+
+
+def test_readouts_of_rna_and_cage_on_a_real_profile(chr20):
+    """The example's readouts of FKBP1A's stored output, against loops over bases and tracks."""
+    _, folder = chr20
+    lines = (folder / "data" / "annotation" / "chr20_hg19_1Mb.gtf").read_text().splitlines()
+    exons = [line.replace("\ttranscript\t", "\texon\t") for line in lines]
+    (folder / "megabase.gtf").write_text("\n".join([*lines, *exons]) + "\n")
+    text = (EXAMPLES / "seqnn_readouts.toml").read_text()
+    plan = Plan.of(parse(text, folder=folder))
+    assert plan.size() == 2 * 5 * (1 + 24 * 2)
+    (locus,) = [locus for locus in plan.loci if locus.name == "FKBP1A"]
+    assert (locus.position, locus.strand) == (373_805, "-")
+    mini = folder / "data" / "models" / "seqnn_mini"
+    with np.load(mini / "reference_predictions.npz") as arrays:
+        (profile,) = (values for values in arrays.values() if values.shape == (2048, 74))
+    unit = plan.bound.of(locus)
+    (activities,) = unit(plan.selection.take(profile[None]))
+    read = {
+        (plan.activities[track], unit.sites[place].gene): value
+        for (place, track), value in zip(unit.places, activities.tolist(), strict=True)
+    }
+    rows = [row.split("\t") for row in (mini / "targets.txt").read_text().splitlines()[1:]]
+    names, about_tracks = [row[1] for row in rows], [row[-1] for row in rows]
+
+    def tracks(prefix: str, strands: str) -> list[int]:
+        """Those whose name ends in one of the strands, or in neither."""
+        return [
+            k
+            for k, (name, about) in enumerate(zip(names, about_tracks, strict=True))
+            if about.startswith(prefix) and (name[-1] in strands or name[-1] not in "+-")
+        ]
+
+    expected: dict[tuple[str, str], float] = {}
+    for gene, (start, end, strand) in gtf_rows(folder / "megabase.gtf", "transcript").items():
+        tss = start if strand == "+" else end - 1
+        middle = (65_536 + 373_805 - tss - 32_768) // 32  # FKBP1A runs down the contig
+        if 2 <= middle < 2046:
+            of_strand = tracks("CAGE", "+" if strand == "-" else "-")
+            part = profile[middle - 2 : middle + 3, of_strand].astype(np.float64)
+            expected["around", gene] = part.sum(axis=0).mean()
+    expected["tss", "FKBP1A"] = expected["around", "FKBP1A"]
+    start, end, _ = gtf_rows(folder / "megabase.gtf", "exon")["FKBP1A"]
+    bins = np.zeros(2048)
+    for base in range(start, end):
+        place = (65_536 + 373_805 - base - 32_768) // 32
+        if 0 <= place < 2048:
+            bins[place] += 1 / 32
+    for name, prefix in (("rna", "RNA:"), ("gm12878", "RNA:GM12878")):
+        by_track = bins @ profile[:, tracks(prefix, "+")].astype(np.float64)
+        expected[name, "FKBP1A"] = by_track.mean()
+    ratio = expected["gm12878", "FKBP1A"] / expected["rna", "FKBP1A"]
+    expected["specific", "FKBP1A"] = np.log2(ratio)
+    assert set(read) == set(expected)
+    assert {"RP11-314N13.10"} < {gene for _, gene in read}
+    for key, value in expected.items():
+        assert read[key] == pytest.approx(value, rel=1e-5), key
 
 
 def test_two_tiles_of_psmf1_on_the_real_network(chr20):

@@ -23,7 +23,7 @@ WRONG_BINS: list[tuple[Any, str]] = [
     (True, "a list of bins"),
     ([True], "a list of bins"),
     ([[0]], "a list of bins"),
-    ({"a": 1}, "a list of bins"),
+    ({"a": {"b": 1}}, "a list of bins"),
     ([None], "a list of bins"),
     ("a", "'first-last' or a list of bins"),
     ("1-", "'first-last' or a list of bins"),
@@ -46,7 +46,7 @@ WRONG_TRACKS: list[Any] = [
     0.0,
     True,
     [True],
-    {"a": 1},
+    {"a": {"b": 1}},
     [["one"]],
     [None],
     [],
@@ -61,7 +61,7 @@ def written(value: Any) -> str:
         case bool():
             return str(value).lower()
         case dict():
-            return "{" + ", ".join(f"{key} = {part}" for key, part in value.items()) + "}"
+            return "{" + ", ".join(f"{key} = {written(part)}" for key, part in value.items()) + "}"
         case list():
             return f"[{', '.join(map(written, value))}]"
     return repr(value)

@@ -74,7 +74,7 @@ def both(plan: Plan, folder, monkeypatch) -> dict[str, xr.Dataset]:
     assert not report.failures
     out = {}
     for label, units in returned.items():
-        expected = concatenated([units[k] for k in sorted(units)], plan.readout()[1])
+        expected = concatenated([units[k] for k in sorted(units)], plan.activities)
         expected = expected.assign_attrs(again.datasets[label].attrs)
         assert again.datasets[label].identical(expected)
         twin = saved(expected, folder / f"{label}.twin")

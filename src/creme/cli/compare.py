@@ -100,13 +100,14 @@ class _AgreementTables:
     ) -> None:
         """Compare a test of A with one of B."""
         from creme.analysis.agreement import paired_tracks, why_not_paired
+        from creme.results.neighbours import own
 
         shown = [view.presentation(label) for view, label in zip(views, labels, strict=True)]
         title = _title(labels)
         if shown[0].test != shown[1].test:
             self.left_out.append(f"{title} (a test {shown[0].test!r} in A, {shown[1].test!r} in B)")
             return
-        a, b = (view.open(label) for view, label in zip(views, labels, strict=True))
+        a, b = (own(view.open(label)) for view, label in zip(views, labels, strict=True))
         if all({"selected", "tile_fold_change"} <= set(each.variables) for each in (a, b)):
             self._add_orders(title, a.load(), b.load(), paired_tracks(a, b, *tracks))
             return

@@ -197,7 +197,13 @@ def _telling(part: xr.Dataset, measure: str, frame: pd.DataFrame) -> list[str]:
     return [name for name in ordered if name in frame and name not in hidden]
 
 
-_PLAINER = {"tile": "tile_start", "copy": "copies", "position": "position_start"}
+_PLAINER = {
+    **{"tile": "tile_start", "copy": "copies", "position": "position_start"},
+    **dict.fromkeys(
+        ("neighbour", "neighbour_transcript", "neighbour_position", "neighbour_strand"),
+        "neighbour_distance",
+    ),
+}
 """Numbers along dimensions, and what says the same more plainly."""
 
 _ABOUT_THE_LOCUS = {

@@ -25,6 +25,9 @@ bins = "tss"                    # bins to keep: "tss", "all", "first-last" or a 
 # name = "two_bins"
 # bins = "1023-1024"
 # over_tracks = "mean"          # one activity instead of one a track
+# [[readouts]]                  # with all bins kept, these cost no further prediction
+# name = "rna"
+# of = "exons"                  # of the gene, by the gtf; or "neighbours": every TSS around
 
 [loci]
 fasta = "genome.fa"             # plain, gzip or bgzip

@@ -109,6 +109,8 @@ def _edges(text: str) -> list[int]:
 
 def _necessity(view: ResultsView, requested: list[str] | None) -> list[xr.Dataset]:
     """The Datasets of some labels, or the only one of the necessity test."""
+    from creme.results.neighbours import own
+
     labels = requested or view.labels_of("necessity")
     if not labels:
         raise ConfigError(
@@ -122,7 +124,7 @@ def _necessity(view: ResultsView, requested: list[str] | None) -> list[xr.Datase
     for label in labels:
         if (name := view.test_name(label)) != "necessity":
             raise ConfigError(f"--test {label}: it is a test {name!r}, not 'necessity'")
-    return [view.dataset(label) for label in labels]
+    return [own(view.dataset(label)) for label in labels]
 
 
 def _tracks(datasets: list[xr.Dataset], requested: str | None) -> list[str]:

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from creme.results.neighbours import NEIGHBOUR
 from creme.results.view import ResultsView
 
 
@@ -100,7 +101,10 @@ def _tests(view: ResultsView) -> list[dict[str, Any]]:
         name = label if label.isidentifier() and not label.startswith("_") else f"test_{number}"
         name = f"{name}_results"
         heading = [f"## {label}", "", shown.summary] if shown.summary else [f"## {label}"]
-        cells += [_text(*heading), _code(f"{name} = results.dataset({label!r})", name)]
+        loaded = f"{name} = results.dataset({label!r})"
+        if NEIGHBOUR in opened.dims:
+            loaded += ".isel(neighbour=0)  # the loci's own TSSs, which figures show"
+        cells += [_text(*heading), _code(loaded, name)]
         if shown.test == "context_dependence":
             limits = view.limits[0]
             cells.append(

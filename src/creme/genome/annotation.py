@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 
 from creme.errors import GenomeError, listing, nearest
+from creme.genome.contigs import plain_contig
+from creme.genome.exons import ExonTable, Intervals
 from creme.genome.records import TSS, read_bed, read_gtf, read_table, tag_rank
 
 _VERSIONED = re.compile(r"(ENS\w*\d{11}|[NX][MR]_\d+)\.\d+(_PAR_Y)?")
@@ -151,6 +154,84 @@ class Annotation:
             genes.setdefault((tss.gene_id, tss.contig), []).append(tss)
         return [min(sites, key=_preference) for sites in genes.values()]
 
+    def within(
+        self, contig: str, start: int, end: int, *, representative: bool = False
+    ) -> list[TSS]:
+        """The distinct TSSs in [start, end) of a contig, in ascending order of position.
+
+        Of transcripts that start at one place, the one that is preferred stands for them.
+
+        Parameters
+        ----------
+        contig : str
+            With ``chr`` or without.
+        start, end : int
+        representative : bool
+            Only those of `representatives`.
+        """
+        sites = (self._places_of_genes if representative else self._places).get(
+            plain_contig(contig)
+        )
+        if sites is None:
+            return []
+        low, high = (bisect_left(sites, at, key=lambda tss: tss.position) for at in (start, end))
+        return sites[low:high]
+
+    def starts_of(self, transcript: str) -> list[TSS]:
+        """The TSSs of a transcript; none where the annotation has no such id."""
+        return list(_of_id(self._by_transcript, transcript))
+
+    def exons(self, gene: str, transcript: str, contig: str, strand: str, of: str) -> Intervals:
+        """The exons of the gene that starts at a locus: see `ExonTable.union`.
+
+        Parameters
+        ----------
+        gene, transcript : str
+            Those of the locus: the gene is that of the transcript, or else of the name.
+        contig, strand : str
+            Those of the locus.
+        of : str
+            ``"all"``, the union of all transcripts; ``"representative"``, those of the transcript
+            that stands for the gene; or the id of a transcript.
+
+        Raises
+        ------
+        GenomeError
+            If there is no such gene or transcript at this contig and strand, or there are several
+            genes of this name; or if the annotation is no GTF, or has no exons.
+        """
+        there = [
+            tss
+            for tss in _of_id(self._by_transcript, transcript) or self._by_gene.get(gene, [])
+            if tss.strand == strand and plain_contig(tss.contig) == plain_contig(contig)
+        ]
+        ids = list(dict.fromkeys(tss.gene_id for tss in there))
+        if not ids:
+            raise GenomeError(
+                f"{self.source} has no gene {gene!r} on strand {strand} of {contig}"
+                f"{'' if gene in self._by_gene else self._nearest(gene)}"
+            )
+        if len(ids) > 1:
+            raise GenomeError(
+                f"{self.source}: {gene!r} stands for several genes on {contig}: {listing(ids)}; "
+                f"load the locus by the id of one"
+            )
+        chosen: str | None = of
+        if of == "all":
+            chosen = None
+        elif of == "representative":
+            every = [tss for tss in self._by_gene_id[ids[0]] if tss.contig == there[0].contig]
+            chosen = min(every, key=_preference).transcript
+        return self._exons.union(ids[0], contig, chosen)
+
+    @cached_property
+    def _exons(self) -> ExonTable:
+        if not self.canonical:
+            raise GenomeError(
+                f'{self.source} has TSSs and no exons: give the readout a GTF, gtf = "FILE"'
+            )
+        return ExonTable.read(Path(self.source))
+
     def _one_gene(self, query: str, matches: list[TSS]) -> TSS:
         genes = list(dict.fromkeys((tss.gene_id, tss.contig) for tss in matches))
         if len(genes) == 1:
@@ -170,6 +251,14 @@ class Annotation:
             return f" (did you mean {same!r}?)"
         clause = nearest(query, self._by_gene) or nearest(query, self._by_gene_id)
         return clause or f"; its genes are {listing(self._by_gene)}"
+
+    @cached_property
+    def _places(self) -> dict[str, list[TSS]]:
+        return _by_contig(self.records)
+
+    @cached_property
+    def _places_of_genes(self) -> dict[str, list[TSS]]:
+        return _by_contig(self.representatives())
 
     @cached_property
     def _by_gene(self) -> dict[str, list[TSS]]:
@@ -220,3 +309,16 @@ def _distinct(sites: Iterable[TSS]) -> list[TSS]:
     for tss in sites:
         places.setdefault(tss.place, tss)
     return list(places.values())
+
+
+def _by_contig(sites: Iterable[TSS]) -> dict[str, list[TSS]]:
+    """Distinct TSSs by contig without ``chr``, in the order of their positions."""
+    places: dict[tuple[str, int, str], TSS] = {}
+    for tss in sites:
+        key = (plain_contig(tss.contig), tss.position, tss.strand)
+        if key not in places or _preference(tss) < _preference(places[key]):
+            places[key] = tss
+    contigs: dict[str, list[TSS]] = {}
+    for key in sorted(places):
+        contigs.setdefault(key[0], []).append(places[key])
+    return contigs

@@ -71,6 +71,7 @@ def select_loci(
             tss=length // 2 if tss is None else tss,
             gene=site.gene,
             transcript=site.transcript,
+            annotation=annotation,
         )
         distinct.setdefault((locus.gene, locus.key), locus)
     shared = Counter(gene for gene, _ in distinct)

@@ -10,6 +10,7 @@ from creme.sequence import Sequence
 from creme.tiling import Tile
 
 if TYPE_CHECKING:
+    from creme.genome.annotation import Annotation
     from creme.genome.fasta import Genome
 
 
@@ -39,6 +40,9 @@ class Locus:
         Those whose TSS this is; may be empty.
     given : Sequence, optional
         The sequence of a locus without genome; see `from_sequence`.
+    annotation : Annotation, optional
+        Where its TSS comes from, with the exons of its gene and the TSSs around; it does not count
+        when loci are compared.
 
     Raises
     ------
@@ -58,6 +62,7 @@ class Locus:
     gene: str = ""
     transcript: str = ""
     given: Sequence | None = field(default=None, repr=False)
+    annotation: Annotation | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.tss is None:
@@ -178,6 +183,20 @@ class Locus:
         if self.strand == "+":
             return (self.start + tile.start, self.start + tile.end)
         return (self.end - tile.end, self.end - tile.start)
+
+    def index_of(self, position: int) -> int:
+        """Index in the sequence of a base of the contig; it may lie outside."""
+        away = position - self.position
+        return self.tss + (away if self.strand == "+" else -away)
+
+    def span_of(self, start: int, end: int) -> tuple[int, int]:
+        """Indices in the sequence of a genomic interval: [start, end), both 0-based.
+
+        The inverse of `interval`; it may reach past the ends of the sequence.
+        """
+        if self.strand == "+":
+            return (start - self.start, end - self.start)
+        return (self.end - end, self.end - start)
 
     def distance(self, tile: Tile) -> int:
         """Distance of the tile's centre from the TSS, bp; negative upstream, on both strands.

@@ -166,13 +166,13 @@ class Joined:
             number: self._partial(number, variable) for number, variable in variables.items()
         }
         own = {
-            number: _filled(variable.values.dtype)[0] if partial[number] else variable.values.dtype
+            number: filled(variable.values.dtype)[0] if partial[number] else variable.values.dtype
             for number, variable in variables.items()
         }
         shared = _shared(tuple(dict.fromkeys(own.values())), name)
-        final, fill = _filled(shared) if lacking else (shared, None)
+        final, fill = filled(shared) if lacking else (shared, None)
         if any(partial.values()) and not lacking:
-            fill = _filled(final)[1]
+            fill = filled(final)[1]
         steps = {number: tuple(dict.fromkeys((own[number], shared, final))) for number in having}
         attrs = variables[having[0]].attrs
         self._columns[name] = _Column(name, coordinate, dims, final, steps, fill, attrs)
@@ -204,7 +204,7 @@ class Joined:
         if any((number, dim) in self._positions for dim in variable.dims):
             dtype, fill = values.dtype, None
             if self._partial(number, variable):
-                dtype, fill = _filled(dtype)
+                dtype, fill = filled(dtype)
             shape = tuple(self._indices[dim].size for dim in variable.dims)
             out = _empty(shape, dtype, fill)
             if values.size:
@@ -345,7 +345,7 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], fill: Any) -> np.ndarra
 
 
 @cache
-def _filled(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], Any]:
+def filled(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], Any]:
     """What a type becomes where values are missing, and the missing value, as xarray has it."""
     one = xr.Dataset({"v": ("x", np.zeros(1, dtype))}, {"x": [0]}).reindex(x=[0, 1])["v"]
     return one.dtype, one.values[1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
     # Without an order of its own, a loaded Dataset lists its dimensions differently each time.
     dims = sorted(part.sizes, key=_dimension_place)
     frame = part.to_dataframe(dim_order=dims).reset_index()
+    if PLACE in frame:
+        # Loci with fewer neighbours than others are filled up.
+        frame = frame[frame[PLACE].notna()].reset_index(drop=True)
+        frame = frame.astype(dict.fromkeys({PLACE, "neighbour_distance"} & set(frame), np.int64))
     first = [column for column in tidy_columns(dataset) if column in frame]
     return frame[[*first, *sorted(str(column) for column in frame if column not in first)]]
 
@@ -42,6 +47,8 @@ def tidy_columns(dataset: xr.Dataset) -> list[str]:
     """The labels of a Dataset in the order of tables; what only one test has is not named."""
     return [name for name in _COLUMNS if name in dataset.variables]
 
+
+PLACE = "neighbour_position"
 
 # A stored Dataset does not keep the order of its variables.
 _COLUMNS = [
@@ -80,6 +87,12 @@ _COLUMNS = [
     "base",
     "sub_tile",
     "replicate",
+    "neighbour",
+    "neighbour_gene",
+    "neighbour_transcript",
+    "neighbour_position",
+    "neighbour_strand",
+    "neighbour_distance",
     "track",
     "wild_type",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from creme.errors import ResultsError, listing, nearest
 from creme.results.checksums import opened
 from creme.results.directory import Results
+from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
 from creme.results.units import UnitLog
@@ -289,7 +290,7 @@ class ResultsView(ABC):
         import numpy as np
         import pandas as pd
 
-        opened = self.open(label)
+        opened = own(self.open(label))
         if "locus" not in opened.dims or "source" in opened.coords:
             return None
         # A store gives text as numpy's StringDType, which is not cast to str.
@@ -314,7 +315,7 @@ class ResultsView(ABC):
             return {}
         limits = self.limits[0]
         categories = context_categories(
-            self.open(labels[0])[["effect"]].sel(track=self.track).load(),
+            own(self.open(labels[0])[["effect"]].sel(track=self.track)).load(),
             enhancing=limits.enhancing,
             neutral=limits.neutral,
             silencing=limits.silencing,

@@ -10,15 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from creme.errors import ConfigError, CremeError, PluginError, reason
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
+from creme.runner.locus_readouts import LocusReadouts, identity_of
 from creme.runner.scheduler import Scheduler
 from creme.runner.tables import build_model, build_tests, select
 from creme.runner.tasks import Progress, Task
@@ -41,6 +39,9 @@ class Plan:
     tests : dict of label to Test
     loci : list of Locus
     seed : int
+    readouts_of_loci : bool
+        Whether exons, neighbours, and bins and tracks by locus are read; otherwise only what is
+        read of all loci alike.
     """
 
     model: Model
@@ -50,6 +51,7 @@ class Plan:
     loci: SequenceOf[Locus]
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
+    readouts_of_loci: bool = True
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -65,7 +67,7 @@ class Plan:
             plan = cls(
                 model=model,
                 selection=selection,
-                readouts=tuple(experiment.readouts) or (Readout(),),
+                readouts=resolved(experiment.readouts, experiment.folder) or (Readout(),),
                 tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
                 loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
                 seed=experiment.seed,
@@ -99,25 +101,26 @@ class Plan:
                     f"model {self.model.name} takes {self.model.input_length} bp with the TSS at "
                     f"{self.model.tss}: load the loci for this model"
                 )
-        self.readout()
+        self.bound.check(self.loci)
         self.size()
 
-    def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
-        """All readouts as one function from kept values to activities, and their labels.
+    @cached_property
+    def bound(self) -> LocusReadouts:
+        """The readouts, which give each unit its function from kept values to activities.
 
         Raises
         ------
         ConfigError
             If a readout asks for what is not kept, or two activities have one label.
         """
-        bound = [self.model.bind(readout, self.selection) for readout in self.readouts]
-        labels = [label for each in bound for label in each.labels]
-        if len(set(labels)) < len(labels):
-            raise ConfigError(
-                f"readouts: two activities have the label {_first_repeated(labels)!r}; give each "
-                f"readout a name of its own"
-            )
-        return lambda values: np.concatenate([each(values) for each in bound], axis=1), labels
+        return LocusReadouts(
+            self.model, self.selection, self.readouts, of_loci=self.readouts_of_loci
+        )
+
+    @property
+    def activities(self) -> list[str]:
+        """Labels of all activities."""
+        return self.bound.labels
 
     def tasks(
         self, on_error: Callable[[str, Exception], None] = lambda label, error: None
@@ -215,6 +218,8 @@ class Plan:
         total: int | None = 0
         for task in self.tasks():
             try:
+                if not isinstance(task.unit, Locus):
+                    self.bound.of(task.unit)
                 size = task.test.size(task.unit)
             except CremeError as error:
                 raise ConfigError(f"{task}: {error}") from None
@@ -238,7 +243,7 @@ class Plan:
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
             Device(self.model, self.selection, self.batch_size, buffer.compared()),
-            self.readout()[0],
+            self.bound.of,
             buffer,
             on_progress=on_progress,
             progress=before.progress if before else None,
@@ -253,11 +258,13 @@ class Plan:
         described = {
             "seed": self.seed,
             "model": source_fingerprint(self.model, self.selection),
-            "readouts": [readout.configuration() for readout in self.readouts],
+            "readouts": [identity_of(readout) for readout in self.readouts],
             "loci": {locus.name: locus.key for locus in self.loci},
             "genome": sorted(map(digest, self._genomes())),
             "tests": {label: identity(test) for label, test in self.tests.items()},
         }
+        if self.bound.by_locus:
+            described["read_of_loci"] = self.bound.identity(self.loci)
         return json.loads(json.dumps(described))
 
 
@@ -303,9 +310,14 @@ def prepare(
                 f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
             )
     selection = select(model, tracks, strand, bins)
-    plan = Plan(model, selection, tuple(readouts), labelled, loci, seed, batch_size)
+    plan = Plan(model, selection, resolved(readouts, Path()), labelled, loci, seed, batch_size)
     plan.check()
     return plan
+
+
+def resolved(readouts: SequenceOf[Readout], folder: Path) -> tuple[Readout, ...]:
+    """Readouts whose files are taken from a folder; see `Readout.resolved`."""
+    return tuple(readout.resolved(folder) for readout in readouts)
 
 
 def _units(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:

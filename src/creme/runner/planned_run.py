@@ -114,7 +114,7 @@ class PlannedRun:
             f"seed {self.plan.seed}",
             f"model {model.name}: {_count(len(kept.bins), 'bin')} of "
             f"{_count(len(kept.tracks), 'track')} kept; activities: "
-            f"{listing(self.plan.readout()[1])}",
+            f"{listing(self.plan.activities)}",
         ]
         lines += [f"test {test.label}: {_sentence(test)}" for test in self.tests]
         kinds = {test.kind for test in self.tests}
@@ -150,7 +150,7 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
         stored = None if store is None else StoredPredictions(store, plan.model, plan.selection)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
-        notes = []
+        notes = plan.bound.about(plan.loci)
         if any(test.kind == "at least" for test in tests):
             notes.append(
                 "A test marked 'at least' decides by the answers what to ask next: it is counted "
@@ -235,7 +235,7 @@ def _replay(
     take : callable
         Called with the digests of a part of a request, and the values of those that are stored.
     """
-    readout, _ = plan.readout()
+    readout = plan.bound.of(unit)
     steps = test.run(unit)
     answer: Any = None
     ones = np.ones(plan.selection.shape, dtype=np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,10 +33,13 @@ class InFlight:
         Whether all sequences were taken.
     profiles : bool
         Whether the request is for whole profiles.
+    readout : callable
+        Kept values, (n, bins, tracks), to the unit's activities, (n, activities).
     """
 
     task: Task
     steps: Steps
+    readout: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     sequences: Iterator[Sequenceable] = field(default_factory=lambda: iter(()))
     rows: list[NDArray[np.float32] | None] = field(default_factory=list)
     missing: int = 0

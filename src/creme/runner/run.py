@@ -183,7 +183,7 @@ class _Run:
         return report
 
     def _begin_logs(self) -> None:
-        _, tracks = self._plan.readout()
+        tracks = self._plan.activities
         with writing(self._folder):
             shutil.rmtree(self._folder / FOLDER, ignore_errors=True)  # of a run that was killed
             for label in self._report.units:
@@ -206,8 +206,11 @@ class _Run:
             try:
                 with writing(self._folder):
                     log = self._logs[task.label]
-                    dataset = self._remarks[task.label].take(outcome.dataset, task.unit.name)
-                    log.append(place, dataset, task.unit.name, task.unit.labels)
+                    readout = self._plan.bound.of(task.unit)
+                    dataset = readout.laid_out(outcome.dataset)
+                    dataset = self._remarks[task.label].take(dataset, task.unit.name)
+                    labels = {**task.unit.labels, **readout.labels}
+                    log.append(place, dataset, task.unit.name, labels)
             except ResultsError:
                 raise
             except Exception as mistake:  # whatever becomes of a plugin's Dataset

@@ -56,8 +56,8 @@ class Scheduler:
     device : Device
         The model with its selection; predicts batches of sequences, and says how large they
         should be.
-    readout : callable
-        Kept values, (n, bins, tracks), to activities, (n, activities).
+    readout_of : callable
+        A unit's readout: from kept values, (n, bins, tracks), to activities, (n, activities).
     buffer : WriteBuffer
         Look-up and write of kept values.
     in_flight : int
@@ -79,7 +79,7 @@ class Scheduler:
     def __init__(
         self,
         device: Device,
-        readout: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+        readout_of: Callable[[object], Callable[[NDArray[np.float32]], NDArray[np.float32]]],
         buffer: WriteBuffer,
         *,
         in_flight: int = 64,
@@ -89,7 +89,7 @@ class Scheduler:
         self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
         self._device = device
-        self._readout = readout
+        self._readout_of = readout_of
         self.buffer = buffer
         self._same_model = buffer.same_model
         device.repeat_first = self._same_model.repeats_first
@@ -248,13 +248,13 @@ class Scheduler:
                         f"run of test {task.test.name} returned {type(steps).__name__}: it has to "
                         f"be a generator, which yields what it asks for"
                     )
+                active = InFlight(task, steps, self._readout_of(task.unit))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 self.progress.failed += 1
                 self._outcomes.append(Outcome(task, error=error))
                 continue
-            active = InFlight(task, steps)
             self._active.append(active)
             self._advance(active, None)
         return True
@@ -302,7 +302,7 @@ class Scheduler:
                 self.progress.stored += not fresh
                 if not fresh:
                     self._same_model.take_note(sequence, digest, values)
-                active.rows[place] = values if active.profiles else self._readout(values[None])[0]
+                active.rows[place] = values if active.profiles else active.readout(values[None])[0]
                 continue
             active.missing += 1
             if digest not in self._waiting:
@@ -350,7 +350,7 @@ class Scheduler:
             self._taken_up = perf_counter()
             self._count(batch)
             digests = [sequence.digest for sequence in batch]
-            activities = self._readout(values)
+            activities: dict[int, NDArray[np.float32]] = {}
             for row, digest in enumerate(digests):
                 for active, place in self._waiting.pop(digest):
                     if active not in self._active:
@@ -364,7 +364,10 @@ class Scheduler:
                             ),
                         )
                         continue
-                    active.rows[place] = values[row] if active.profiles else activities[row]
+                    of = id(active.readout)
+                    if of not in activities and not active.profiles:
+                        activities[of] = active.readout(values)
+                    active.rows[place] = values[row] if active.profiles else activities[of][row]
                     active.missing -= 1
                     if active.answered:
                         self._advance(active, self._answer(active))
@@ -388,7 +391,7 @@ class Scheduler:
         if not rows:
             shape = self._device.selection.shape
             empty = np.empty((0, *shape), dtype=np.float32)
-            return empty if active.profiles else self._readout(empty)
+            return empty if active.profiles else active.readout(empty)
         return np.stack(rows)
 
     def _advance(self, active: InFlight, answer: NDArray[np.float32] | None) -> None:

@@ -13,6 +13,7 @@ from creme import file_plugins, registry
 from creme.errors import ConfigError
 from creme.model import Model, Selection
 from creme.parameters import Parameters
+from creme.readout import tracks_of_file
 from creme.test import Test
 
 _FILE_NAME = re.compile(r"[\w][\w.+-]*")
@@ -26,7 +27,7 @@ def _a_folder_name(name: str) -> str:
 
 FolderName = Annotated[str, AfterValidator(_a_folder_name)]
 
-KEPT = ("tracks", "strand", "bins")
+KEPT = ("tracks", "tracks_file", "strand", "bins")
 """Keys of the table [model] that choose what is kept; the others are the plugin's."""
 
 
@@ -44,7 +45,7 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
         raise ConfigError(
             f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('model'))}"
         )
-    kept = {key: table.pop(key) for key in KEPT if key in table}
+    kept = _listed({key: table.pop(key) for key in KEPT if key in table}, folder)
     ensemble = table.pop("ensemble", None)
     cls = registry.load("model", plugin)
     try:
@@ -52,6 +53,16 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
         return model, select(model, **kept)
     except ConfigError as error:
         raise ConfigError(f"[model]: {error}") from None
+
+
+def _listed(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What is kept, with the tracks of a file in the place of its name."""
+    file = kept.pop("tracks_file", None)
+    if file is None:
+        return kept
+    if "tracks" in kept or not isinstance(file, str):
+        raise ConfigError("[model]: tracks_file is a file's name, and stands in place of tracks")
+    return {**kept, "tracks": tracks_of_file(folder / Path(file).expanduser())}
 
 
 def make_model(

@@ -99,9 +99,9 @@ def activity_test(plan: Plan, selection: LocusSelection, seed: int) -> TssActivi
             f"keep 'all', or at least '{first}-{last}' around the TSS's bin {tss}; or set "
             f"[selection] summit = 'any' and recentre = 0"
         )
-    bound = [model.bind(readout, plan.selection) for readout in plan.readouts]
     profiles: list[list[int]] = []
-    for each in bound:
+    for part in plan.bound.everywhere.parts:
+        each = part.bound
         mean = each.over_tracks == "mean"
         profiles += [list(each.tracks)] if mean else [[track] for track in each.tracks]
     return TssActivity(
@@ -142,7 +142,7 @@ def measure_sites(
     bool
         Whether it was stopped before its end.
     """
-    measured = SiteActivities.empty(len(candidates), len(plan.readout()[1]))
+    measured = SiteActivities.empty(len(candidates), len(plan.bound.everywhere.places))
     length, tss = plan.model.input_length, plan.model.tss
     numbers = np.flatnonzero(candidates.kept)
     loci = candidates.window(numbers, length, tss)
@@ -173,7 +173,7 @@ def _measure(
     watch: Watch,
 ) -> Scheduler:
     """Measure some sites into `measured`, going on with the counts of the pass before."""
-    plan_of_sites = replace(plan, loci=loci)
+    plan_of_sites = replace(plan, loci=loci, readouts_of_loci=False)
     ((label, test),) = plan_of_sites.tests.items()
     in_flight: dict[int, int] = {}
 

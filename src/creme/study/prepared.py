@@ -16,12 +16,15 @@ import creme
 from creme import file_plugins, registry
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
-from creme.genome import Genome, Locus
+from creme.genome import Annotation, Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
 from creme.results.csv_text import as_before
+from creme.results.neighbours import own
 from creme.runner.experiment import build_model
-from creme.runner.plan import Plan
+from creme.runner.locus_readouts import identity_of
+from creme.runner.plan import Plan, resolved
+from creme.runner.unit_readout import titled
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.study.candidates import Candidates
@@ -92,19 +95,27 @@ class PreparedStudy:
         plan = Plan(
             model=model,
             selection=selection,
-            readouts=tuple(study.readouts) or (Readout(bins="tss"),),
+            readouts=resolved(study.readouts, study.folder) or (Readout(bins="tss"),),
             tests={},
             loci=[],
             seed=study.seed,
             batch_size=study.batch_size,
         )
-        _, tracks = plan.readout()
+        tracks = plan.bound.labels_of(plan.bound.everywhere)
         settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
         prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
         for path in files(study, prepared.study.folder).values():
             compression(path)
+        for readout in plan.readouts:
+            if readout.gtf is not None:
+                compression(readout.gtf)
+            elif readout.of == "exons" and study.loci.gtf is None:
+                raise ConfigError(
+                    f"{titled(readout)}: of = 'exons' needs a GTF, and [loci] has none: give the "
+                    f"readout one, gtf = 'FILE'"
+                )
         return prepared
 
     @property
@@ -192,7 +203,7 @@ class PreparedStudy:
             return {
                 "seed": study.seed,
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
-                "readouts": [readout.configuration() for readout in self.plan.readouts],
+                "readouts": [identity_of(readout) for readout in self.plan.readouts],
                 "track": self.label,
                 **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
@@ -215,7 +226,7 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return {}
-        return loci_by_category(results.load(stage.label), self.study.categories, self.label)
+        return loci_by_category(own(results.load(stage.label)), self.study.categories, self.label)
 
     def classes(self, folder: Folder) -> xr.DataArray | None:
         """Class of each tile, (locus, tile), where the sufficiency stage has results."""
@@ -223,7 +234,7 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return None
-        return class_of_tiles(results.load(stage.label), self.study.classes, self.label)
+        return class_of_tiles(own(results.load(stage.label)), self.study.classes, self.label)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -242,9 +253,16 @@ class PreparedStudy:
                 tss=model.tss,
                 gene=row["gene"],
                 transcript=row["transcript"],
+                annotation=self._annotation,
             )
             for row in table.to_dict("records")
         ]
+
+    @cached_property
+    def _annotation(self) -> Annotation | None:
+        """The annotation, where a readout needs it."""
+        needed = any(each.of != "bins" and each.gtf is None for each in self.plan.readouts)
+        return self.study.loci.annotation(self.study.folder) if needed else None
 
     def _check_tiles(self) -> None:
         """Check that every test's tiles fit, on a sequence as long as the model's."""

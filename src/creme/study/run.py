@@ -16,6 +16,7 @@ import creme
 from creme.errors import ModelError, PluginError, ResultsError
 from creme.files.trusted import Trust
 from creme.results.directory import STATE, Results
+from creme.results.neighbours import own
 from creme.results.state import now
 from creme.runner.plan import Plan
 from creme.runner.run import ALL_UNITS, measure
@@ -309,7 +310,7 @@ class _Runner:
         measured["remarks"] = json.loads(loaded.attrs.get(REMARKS, "[]"))
         made = stage.make_tables(self._data(stage, loaded, categories, classes))
         if stage.from_store is not None:
-            more, taken = stage.from_store(prepared, loaded, work.loci, self.store)
+            more, taken = stage.from_store(prepared, own(loaded), work.loci, self.store)
             made |= more
             # None but for what the store has lost since.
             for count in ("asked", "predicted"):

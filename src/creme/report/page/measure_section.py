@@ -26,6 +26,7 @@ from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import PageResults, title_of
 from creme.report.page.table import count, table
 from creme.report.style import COLUMN, PAGE
+from creme.results.neighbours import own
 
 MOST_LOCI = 4
 """Loci that have a panel of their own: those with the values furthest from neutral."""
@@ -53,7 +54,7 @@ def read_grid(
 ) -> MeasureGrid:
     """A test's measure of one track, of all loci or of some; nothing else of it is read."""
     presentation = results.view.presentation(label)
-    dataset = results.view.open(label)
+    dataset = own(results.view.open(label))
     dataset = dataset[variables_of(dataset, presentation)]
     if "track" in dataset.dims and track in dataset["track"].values:
         dataset = dataset.sel(track=[track])

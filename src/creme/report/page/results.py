@@ -12,6 +12,7 @@ from creme import registry
 from creme.analysis.evidence import evidence
 from creme.errors import PluginError, ResultsError
 from creme.report.page.genes import Neighbours
+from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.study.folder import LOCI
 
@@ -84,8 +85,8 @@ class PageResults:
         return PageResults(self.view, {**self.labels, test: label})
 
     def open(self, test: str, without: Collection[str] = ()) -> xr.Dataset:
-        """The Dataset of one of `labels`, whose variables are read when they are used."""
-        return self.view.open(self.labels[test], without)
+        """The Dataset of one of `labels`, of the loci's own TSSs, read when it is used."""
+        return own(self.view.open(self.labels[test], without))
 
     def deciding(self, test: str) -> xr.Dataset:
         """A test's Dataset of the deciding track, without what figures do not use."""

@@ -12,6 +12,7 @@ from creme.report.page.encode import Data, Html, joined, name, tag
 from creme.report.page.results import SELECTION, PageResults
 from creme.report.page.table import count, table
 from creme.results.gaps import REASON, SHARE, without_bases
+from creme.results.neighbours import own
 from creme.study.folder import LOCI
 
 MOST_NAMED = 20
@@ -69,7 +70,7 @@ class Windows:
         for label in results.view.tests:
             if results.view.kind == "study" and label == SELECTION:
                 continue
-            dataset = results.view.open(label)
+            dataset = own(results.view.open(label))
             if {"padding_left", "padding_right", "start", "end"} <= set(dataset.coords):
                 self._add(dataset)
         if not self._of_tiles:

@@ -40,7 +40,7 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
         }
     )
     sorted_data = replace(data, categories=dict(zip(names, category, strict=True)))
-    frame = tidy_rows(dataset, sorted_data, ("wild_type", *statistics("effect")))
+    frame = tidy_rows(data.whole, sorted_data, ("wild_type", *statistics("effect")))
     return {data.name: frame, "categories": table}
 
 

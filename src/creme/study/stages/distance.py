@@ -12,7 +12,7 @@ from creme.study.stages.tables import statistics, tidy_rows, with_class
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     dataset = data.dataset
-    frame = with_class(tidy_rows(dataset, data, statistics("fold_change")), data.classes)
+    frame = with_class(tidy_rows(data.whole, data, statistics("fold_change")), data.classes)
     parts = []
     tiles = frame[["locus", "tile", "category", "cre_class"]].drop_duplicates()
     kinds = tiles["cre_class"].str.rpartition(" ")[2]

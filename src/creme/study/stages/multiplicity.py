@@ -16,7 +16,7 @@ from creme.study.stages.tables import statistics, tidy_rows, with_class
 
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
-    frame = with_class(tidy_rows(data.dataset, data, statistics("fold_change")), data.classes)
+    frame = with_class(tidy_rows(data.whole, data, statistics("fold_change")), data.classes)
     curves = saturation(data.dataset, seed=data.study.seed)
     fitted = with_class(tidy_rows(curves, data, map(str, curves.data_vars)), data.classes)
     return {data.name: frame, "saturation": fitted}

@@ -9,7 +9,7 @@ from creme.study.stages.tables import statistics, tidy_rows
 
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
-    return {data.name: tidy_rows(data.dataset, data, ("wild_type", *statistics("effect")))}
+    return {data.name: tidy_rows(data.whole, data, ("wild_type", *statistics("effect")))}
 
 
 NECESSITY = Stage(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from creme.genome import Locus
+from creme.results.neighbours import own
 from creme.runner.tasks import Progress
 from creme.store import Store
 
@@ -34,7 +35,8 @@ class StageData:
     study : StudyFile
     track : str
         The deciding one.
-    dataset : Dataset
+    whole : Dataset
+        Of all TSSs around the loci, where a readout is of neighbours.
     categories : mapping of locus to category, optional
         None where the stage does not come after the one that finds them.
     classes : DataArray of text, (locus, tile), optional
@@ -43,9 +45,14 @@ class StageData:
     name: str
     study: StudyFile
     track: str
-    dataset: xr.Dataset
+    whole: xr.Dataset
     categories: Mapping[str, str] | None
     classes: xr.DataArray | None = None
+
+    @property
+    def dataset(self) -> xr.Dataset:
+        """Of the loci's own TSSs."""
+        return own(self.whole)
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pandas as pd
 
+from creme.results.neighbours import NEIGHBOUR
 from creme.study.stages.grouping import class_of_tiles
 from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
 from creme.study.stages.tables import statistics, tidy_rows, with_class
 
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
-    frame = tidy_rows(data.dataset, data, ("wild_type", *statistics("effect")))
+    frame = tidy_rows(data.whole, data, ("wild_type", *statistics("effect")))
     frame = with_class(frame, class_of_tiles(data.dataset, data.study.classes, data.track))
     classified = frame[(frame["track"] == data.track) & (frame["cre_class"] != "")]
+    if NEIGHBOUR in classified:
+        classified = classified[classified[NEIGHBOUR] == 0]
     columns = [
         *("locus", "category", "tile_start", "tile_end", "genomic_start", "genomic_end"),
         *("distance", "effect", "effect_se", "cre_class"),

@@ -65,6 +65,6 @@ def with_class(frame: pd.DataFrame, classes: xr.DataArray | None) -> pd.DataFram
 
 def own_table(data: StageData) -> dict[str, pd.DataFrame]:
     """The table of a stage that a study file adds: all but the replicates, whatever its test."""
-    variables = data.dataset.data_vars
+    variables = data.whole.data_vars
     names = [str(name) for name in variables if "replicate" not in variables[name].dims]
-    return {data.name: with_class(tidy_rows(data.dataset, data, names), data.classes)}
+    return {data.name: with_class(tidy_rows(data.whole, data, names), data.classes)}
