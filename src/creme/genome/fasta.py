@@ -156,6 +156,14 @@ class Genome:
                 self._recent.popitem(last=False)
         return sequence
 
+    def codes(self, contig: str, start: int, end: int) -> Codes:
+        """Codes of the forward strand, which are not kept: for those that look at many places.
+
+        Parameters and errors as for `fetch`.
+        """
+        with self._lock:
+            return self._codes(self.resolve(contig), start, end)
+
     def _codes(self, contig: str, start: int, end: int) -> Codes:
         """Codes of the forward strand, padded."""
         if self._fasta is None:

@@ -57,7 +57,8 @@ class BackgroundTest(Test):
         """
         numbers = self._replicates if replicates is None else replicates
         seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
+        many = self._perturb.bound(locus).many(locus.sequence, seeds)
+        return [mutant.sequence for mutant in many]
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None

@@ -116,17 +116,17 @@ class TiledTest(BackgroundTest):
         SequenceError
             If the tile has no other arrangement.
         """
-        bases = tile.of(locus.sequence)
-        if not self._perturb.can_change(bases):
+        bases, perturb = tile.of(locus.sequence), self._perturb.bound(locus)
+        if not perturb.can_change(bases):
             raise SequenceError(
                 f"tile [{tile.start}, {tile.end}) ({shortened(str(bases))}) has no other "
-                f"arrangement, so that {self._perturb.name} leaves it as it is: take a longer "
+                f"arrangement, so that {perturb.name} leaves it as it is: take a longer "
                 f"tile, or perturbation = 'mask', or 'mononucleotide_shuffle' where bases differ"
             )
         prefix = (locus.key, "tile", tile.start, tile.end, *names)
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
-        for shuffled in self._perturb.many(bases, seeds):
+        for shuffled in perturb.many(bases, seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 
 
