@@ -13,7 +13,7 @@ from pydantic import Field, PrivateAttr
 from creme.errors import ConfigError, CremeWarning, SequenceError
 from creme.perturbations.interval import IntervalPerturbation
 from creme.seeds import MAX_SEED, derive
-from creme.sequence import Codes, Edit, Mutant, N, Sequence, complement
+from creme.sequence import Codes, Edit, Mutant, N, Sequence, complement, share_of_gc
 
 if TYPE_CHECKING:
     from creme.genome import Locus
@@ -141,9 +141,3 @@ def _below(bound: int, seed: int, trial: int) -> int:
         if word < limit:
             return word % bound
     raise AssertionError
-
-
-def share_of_gc(codes: Codes) -> float:
-    """The share of G and C in the bases; NaN without any."""
-    counts = np.bincount(codes, minlength=5)[:N]
-    return float(counts[1:3].sum() / counts.sum()) if counts.any() else float("nan")

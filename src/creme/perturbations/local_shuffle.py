@@ -41,3 +41,9 @@ class LocalShuffle(Shuffle):
         from creme.kernels.local_shuffle import local_arrangements
 
         return local_arrangements(codes, self.window)
+
+    def altered(self, codes: Codes) -> int:
+        """See `creme.kernels.shuffle.junctions`: N are cut out, and what is beside them joined."""
+        from creme.kernels.shuffle import junctions
+
+        return junctions(codes)
