@@ -12,13 +12,19 @@ from pydantic import Field
 
 from creme.errors import SequenceError
 from creme.genome import Locus
+from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
-from creme.test import Unit
+from creme.test import Unit, remarked
 from creme.tiling import MIN_BASES, Tile, Tiling
 from creme.tracks import shortened
+
+_JOINED = (
+    "{count} runs of N stand between bases of tiles, which a shuffle joins across them: as many "
+    "dinucleotides of the shuffled tiles, at most, are not the tiles'"
+)
 
 
 class TiledTest(BackgroundTest):
@@ -97,6 +103,15 @@ class TiledTest(BackgroundTest):
             dataset = whole.set_coords(others).drop_vars("tile")
             dataset["share_of_bases"] = ("tile", [_share_of_bases(tile, locus) for tile in every])
         return dataset.assign_coords(tile_coords(every, locus))
+
+    def joined_across_n(
+        self, dataset: xr.Dataset, tiles: Iterable[Tile], locus: Locus
+    ) -> xr.Dataset:
+        """A unit's Dataset with a remark where a shuffle of a tile alters dinucleotides."""
+        if not isinstance(self._perturb, Shuffle):
+            return dataset
+        altered = sum(self._perturb.altered(tile.of(locus.sequence).codes) for tile in tiles)
+        return remarked(dataset, _JOINED, altered) if altered else dataset
 
     def shuffles(
         self,
