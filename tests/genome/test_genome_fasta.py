@@ -422,11 +422,9 @@ def with_runs(runs: int, length: int, size: int = 100_000) -> str:
 def test_many_short_runs_of_n_are_said_to_be_masked_repeats_once(tmp_path):
     (tmp_path / "g.fa").write_bytes(fasta({"chr1": with_runs(150, 300)}))
     genome = Genome(tmp_path / "g.fa")
-    with pytest.warns(CremeWarning, match="hard-masked.* 150 short runs of N, 45% of it") as said:
+    with pytest.warns(CremeWarning, match=r"hard-masked.* 150 short runs of N, 45% .*soft-masked"):
         genome.fetch("chr1", 0, 100_000)
-        genome.fetch("chr1", 20_000, 60_000)
-    assert len(said) == 1
-    assert "soft-masked" in str(said[0].message)
+    genome.fetch("chr1", 20_000, 60_000)  # a second warning would be an error
 
 
 @pytest.mark.parametrize(("runs", "length"), [(3, 20_000), (8, 500), (400, 1)])

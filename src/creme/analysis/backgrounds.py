@@ -144,3 +144,10 @@ def _composition(dataset: xr.Dataset, place: int) -> dict[str, float]:
         "background_gc_highest": float(of("background_gc").max()),
         "background_n": float(of("background_n").max()),
     }
+
+
+def in_order_of_doubt(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `background_table`: those with outliers first, then by spread over the median."""
+    spread = (table["std"] / table["median"].abs()).fillna(0)
+    order = np.lexsort((-spread.to_numpy(), -(table["outliers"] > 0).to_numpy().astype(int)))
+    return table.iloc[order]
