@@ -64,10 +64,10 @@ def sign_and_rank(paired: pd.DataFrame, neutral: float = 0.0, small: float = SMA
     DataFrame
         A row for each pair of tracks: ``track_a``, ``track_b``; ``signs``, the number of values
         that are not small, and ``same_sign``, the share of them with the same sign on both sides;
-        ``difference``, the mean of \\|a - b\\|; ``loci`` with several values each, and of these
-        ``same_strongest``, the share whose largest \\|value\\| is at the same place, and
-        ``median_rank``, the median over loci of the rank (from 1) that A's strongest has in B. NaN
-        where there is nothing to count.
+        ``difference``, the mean of |a - b|; ``loci`` with several values, of which A's strongest is
+        not small, and of these ``same_strongest``, the share whose strongest is the same in B, and
+        ``median_rank``, the median of the rank (from 1) that A's strongest has in B. NaN where
+        there is nothing to count.
     """
     rows = []
     for (of_a, of_b), part in paired.groupby(["track_a", "track_b"], sort=False):
@@ -76,8 +76,8 @@ def sign_and_rank(paired: pd.DataFrame, neutral: float = 0.0, small: float = SMA
         large = np.maximum(np.abs(a), np.abs(b)) >= small
         ranks = []
         for _, own in part.groupby(["locus", "contig", "tss_position", "strand"], sort=False):
-            if len(own) > 1:
-                in_a, in_b = (own[side].abs().to_numpy(dtype=np.float64) for side in "ab")
+            in_a, in_b = (own[side].abs().to_numpy(dtype=np.float64) for side in "ab")
+            if len(own) > 1 and in_a.max() >= small:
                 ranks.append(1 + int((in_b > in_b[in_a.argmax()]).sum()))
         rows.append(
             {

@@ -11,8 +11,8 @@ FEWEST = 5
 FOLD = 1.5
 """Of the median, at least, on the scale of logarithms: less does not matter."""
 
-_SIZES = (5, 7, 9, 10, 12, 15, 20, 25, 30, 50, 100)
-_LIMITS = (7.8, 5.9, 5.1, 4.6, 4.35, 4.3, 4.0, 3.95, 3.83, 3.76, 3.75)
+_SIZES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20, 30, 50, 100)
+_LIMITS = (7.8, 5.5, 5.9, 4.9, 5.1, 4.6, 4.7, 4.35, 4.45, 4.2, 4.3, 4.1, 4.0, 3.83, 3.76, 3.75)
 """Robust standard deviations that the furthest of so many normal values is off in 1 of 20 sets."""
 
 _TO_SD = 1.4826
