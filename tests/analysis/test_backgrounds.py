@@ -66,8 +66,14 @@ def dataset(test: str = "sufficiency", **more) -> xr.Dataset:
     )
 
 
+def table_of(dataset: xr.Dataset) -> pd.DataFrame:
+    table = background_table(dataset)
+    assert table is not None
+    return table
+
+
 def test_the_table_says_it_by_locus_and_track():
-    table = background_table(dataset())
+    table = table_of(dataset())
     assert table[["locus", "track"]].to_numpy().tolist() == [
         [locus, track] for locus in ("one", "two") for track in ("x", "y")
     ]
@@ -89,7 +95,7 @@ def test_the_table_says_it_by_locus_and_track():
 def test_replicates_that_were_not_measured_are_left_out():
     one = dataset()
     one["control"][0, 5:] = np.nan
-    table = background_table(one)
+    table = table_of(one)
     assert table["backgrounds"].tolist() == [5, 5, 8, 8]
 
 
@@ -97,7 +103,7 @@ def test_backgrounds_of_each_tile_are_named_by_it():
     values = np.ones((2, 2, 8, 2))
     values[1, 1, 3, 0] = 7
     each = dataset(control=(("locus", "tile", "replicate", "track"), values))
-    table = background_table(each)
+    table = table_of(each)
     assert table["backgrounds"].tolist() == [16] * 4
     assert table["outlier_backgrounds"].tolist() == ["", "", "1.3 (7)", ""]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -47,7 +48,7 @@ def results(genome, tmp_path_factory) -> Path:
     text = small.text(genome).split("[[tests]]")[0] + TESTS
     report, made = run_experiment(parse(text, "small", folder))
     assert not report.failures
-    control = zarr.open_group(made.path / "sufficiency.zarr", mode="r+")["control"]
+    control: Any = zarr.open_group(made.path / "sufficiency.zarr", mode="r+")["control"]
     control[1, 3] = control[1].max(axis=0) * 50
     return made.path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from creme.sequence import N, Sequence, share_of_gc
 from creme.store import Store
 from creme.test import REMARKS
 
-TESTS = {
+TESTS: dict[str, dict[str, Any]] = {
     "context_dependence": {},
     "sufficiency": {},
     "set_sufficiency": {"sets": [(300, 500), (1500, 1700)]},
@@ -107,7 +108,7 @@ def test_backgrounds_of_another_gc_are_said(tmp_path):
 
 @pytest.mark.parametrize("name", ["necessity", "higher_order"])
 def test_shuffled_tiles_are_joined_across_n(name, tmp_path):
-    more = {"tiles": [(500, 700), (700, 900)]}
+    more: dict[str, Any] = {"tiles": [(500, 700), (700, 900)]}
     if name == "higher_order":
         more |= {"accept": "all", "rounds": 1}
     _, remarks = run(tmp_path, name, gapped((560, 580), (640, 650), (690, 700)), **more)

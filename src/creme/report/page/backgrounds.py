@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -88,9 +89,11 @@ def _of_test(frame: pd.DataFrame, dataset: xr.Dataset) -> Iterator[Html]:
         for row in in_order_of_doubt(frame).head(MOST_ROWS).to_dict("records")
     ]
     more = f"; {count(len(frame) - MOST_ROWS)} more" if len(frame) > MOST_ROWS else ""
-    columns = ("locus", "backgrounds", "wild type", "median", "standard deviation", "lowest")
-    columns += ("highest", "outliers (activity)", "mean", "without outliers")
-    columns += ("GC", "GC of backgrounds", "N")
+    columns = (
+        *("locus", "backgrounds", "wild type", "median", "standard deviation", "lowest"),
+        *("highest", "outliers (activity)", "mean", "without outliers"),
+        *("GC", "GC of backgrounds", "N"),
+    )
     caption = f"Activities of backgrounds{more}"
     yield tag(
         "details",
@@ -131,11 +134,13 @@ def _choices(results: PageResults) -> Iterator[Html]:
         return
     yield tag("h3", "The choice of backgrounds")
     if rows:
-        columns = ("test", "A", "B", "loci", "values", "Pearson", "Spearman", "same sign")
-        columns += ("mean difference", "same strongest", "rank of A's strongest in B")
+        columns = (
+            *("test", "A", "B", "loci", "values", "Pearson", "Spearman", "same sign"),
+            *("mean difference", "same strongest", "rank of A's strongest in B"),
+        )
         yield tag("p", CHOICE)
-        caption = "Agreement of effects between choices of backgrounds"
-        yield table(columns, rows, caption=caption, numeric="   nn  nnnn")
+        title = "Agreement of effects between choices of backgrounds"
+        yield table(columns, rows, caption=title, numeric="   nn  nnnn")
         yield tag("div", *figures, class_="figures")
     if notes:
         yield tag("ul", *(tag("li", note) for note in notes))
@@ -149,15 +154,15 @@ CHOICE = (
 
 
 def _row(shown: Presentation, names: list[str], paired: pd.DataFrame) -> list[Child]:
-    scores = effect_agreement(paired, resamples=2000).set_index("method")
+    scores = effect_agreement(paired, resamples=2000).to_dict("records")
     neutral = 0.0 if shown.neutral != shown.neutral else shown.neutral
     (agreed,) = sign_and_rank(paired, neutral).to_dict("records")
     return [
         shown.title,
         *names,
-        count(int(scores["loci"].iloc[0])),
+        count(int(scores[0]["loci"])),
         count(len(paired)),
-        *(_interval(scores.loc[method]) for method in ("pearson", "spearman")),
+        *(_interval(score) for score in scores),
         f"{_share(agreed['same_sign'])} of {agreed['signs']:,}" if agreed["signs"] else "",
         _value(agreed["difference"]),
         _share(agreed["same_strongest"]),
@@ -165,7 +170,7 @@ def _row(shown: Presentation, names: list[str], paired: pd.DataFrame) -> list[Ch
     ]
 
 
-def _interval(score: pd.Series) -> str:
+def _interval(score: dict[Hashable, Any]) -> str:
     value, low, high = (float(score[key]) for key in ("correlation", "low", "high"))
     if value != value:
         return "undefined"
