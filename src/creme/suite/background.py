@@ -22,18 +22,17 @@ from creme.test import Test, remarked
 from creme.tiling import Tile
 
 _OUTLIERS = (
-    f"{{count}} backgrounds are far from the others of their locus, {RULE}, and move the mean over "
-    f"them: 'creme results' names them; more replicates weigh each less (docs/backgrounds.md)"
+    f"outliers among the backgrounds: {{count}}, which 'creme results' names. They are off by "
+    f"{RULE}, and move the mean over their locus's backgrounds; more replicates weigh each less"
 )
 _JUNCTIONS = (
-    "{count} runs of N stand between bases, which a shuffle joins across them: as many "
+    "runs of N between bases: {count}. A shuffle joins the bases beside them, so that as many "
     "dinucleotides of a background, at most, are not the sequence's"
 )
 _OTHER_GC = (
-    "{count} backgrounds differ from the sequence by more than 5 % in their share of G and C: the "
-    "TSS is not put into a context of its own composition (background_gc)"
+    "backgrounds whose share of G and C differs from the sequence's by more than 5 %: {count} "
+    "(background_gc). The TSS is not in a context of its own composition there"
 )
-
 _GC_APART = 0.05
 
 

@@ -13,8 +13,8 @@ from creme.test import remarked
 from creme.tiling import Tile, Tiling
 
 CARRIED = (
-    "{count} tiles have N among their bases, which go with them wherever they are put; N that "
-    "stood there are covered"
+    "tiles with N among their bases: {count}. The N go with them wherever they are put, in place "
+    "of what stood there"
 )
 
 

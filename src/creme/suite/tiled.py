@@ -22,8 +22,8 @@ from creme.tiling import MIN_BASES, Tile, Tiling
 from creme.tracks import shortened
 
 _JOINED = (
-    "{count} runs of N stand between bases of tiles, which a shuffle joins across them: as many "
-    "dinucleotides of the shuffled tiles, at most, are not the tiles'"
+    "runs of N between bases of tiles: {count}. A shuffle joins the bases beside them, so that as "
+    "many dinucleotides of the shuffled tiles, at most, are not the tiles'"
 )
 
 
