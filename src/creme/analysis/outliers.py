@@ -42,7 +42,7 @@ def outliers(activities: NDArray[np.floating]) -> NDArray[np.bool_]:
     array of bool, (background, track)
         All False for fewer than `FEWEST` backgrounds.
     """
-    found = np.zeros(activities.shape, dtype=bool)
+    off = np.zeros(activities.shape, dtype=bool)
     for track in range(activities.shape[1]):
         measured = np.isfinite(activities[:, track])
         values = activities[measured, track].astype(np.float64)
@@ -53,5 +53,5 @@ def outliers(activities: NDArray[np.floating]) -> NDArray[np.bool_]:
             values, least = np.log(values), float(np.log(FOLD))
         away = np.abs(values - np.median(values))
         limit = float(np.interp(len(values), _SIZES, _LIMITS)) * _TO_SD * float(np.median(away))
-        found[measured, track] = away > max(limit, least)
-    return found
+        off[measured, track] = away > max(limit, least)
+    return off
