@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from creme.parameters import Parameters
 from creme.sequence import Mutant, Sequence
+
+if TYPE_CHECKING:
+    from creme.genome import Locus
 
 
 class Perturbation(Parameters, ABC):
@@ -41,6 +44,30 @@ class Perturbation(Parameters, ABC):
         SequenceError
             If the perturbation does not fit the sequence.
         """
+
+    def bound(self, locus: Locus) -> Perturbation:
+        """The perturbation as it is at a locus; override where bases alone are not enough.
+
+        A test binds its perturbation before it perturbs a locus's sequence or a part of it. One
+        that draws on the genome returns another one, which has ``locus.genome`` and knows where the
+        locus is; that, too, is pure and can be pickled. The FASTA is part of what makes an
+        experiment this one, and needs no field.
+
+        Parameters
+        ----------
+        locus : Locus
+
+        Returns
+        -------
+        Perturbation
+            Itself unless overridden.
+
+        Raises
+        ------
+        ConfigError
+            If the locus has no genome, and one is needed.
+        """
+        return self
 
     def can_change(self, sequence: Sequence) -> bool:
         """Whether any seed makes something else of a sequence; override where that may not be."""

@@ -409,3 +409,25 @@ def test_import_of_the_package_is_light() -> None:
         "'torch', 'zarr', 'sqlalchemy'} & set(sys.modules); sys.exit(', '.join(sorted(heavy)) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def with_runs(runs: int, length: int, size: int = 100_000) -> str:
+    """Random bases with evenly placed runs of N."""
+    letters = np.random.default_rng(5).choice(list("ACGT"), size)
+    for at in np.linspace(0, size - length - 1, runs).astype(int):
+        letters[at : at + length] = "N"
+    return "".join(letters)
+
+
+def test_many_short_runs_of_n_are_said_to_be_masked_repeats_once(tmp_path):
+    (tmp_path / "g.fa").write_bytes(fasta({"chr1": with_runs(150, 300)}))
+    genome = Genome(tmp_path / "g.fa")
+    with pytest.warns(CremeWarning, match=r"hard-masked.* 150 short runs of N, 45% .*soft-masked"):
+        genome.fetch("chr1", 0, 100_000)
+    genome.fetch("chr1", 20_000, 60_000)  # a second warning would be an error
+
+
+@pytest.mark.parametrize(("runs", "length"), [(3, 20_000), (8, 500), (400, 1)])
+def test_gaps_and_ambiguity_letters_are_no_masked_repeats(runs, length, tmp_path):
+    (tmp_path / "g.fa").write_bytes(fasta({"chr1": with_runs(runs, length)}))
+    assert len(Genome(tmp_path / "g.fa").fetch("chr1", -5, 100_000)) == 100_005

@@ -140,11 +140,19 @@ def results(
     ] = None,
     replicates: Annotated[bool, typer.Option("--replicates", help="a row each")] = False,
     top: Annotated[int, typer.Option(min=1, help="strongest rows to print")] = 10,
+    peaks: Annotated[
+        bool,
+        typer.Option("--peaks", help="highest bins of backgrounds elsewhere, from stored profiles"),
+    ] = False,
 ) -> None:
     """Print the results of an experiment or a study, or export those of one test as a table."""
     from creme.cli.show import export_results, show_results
 
-    if export is None:
+    if peaks:
+        from creme.cli.background_peaks import show_peaks
+
+        show_peaks(directory, test, top, export)
+    elif export is None:
         show_results(directory, test, top)
     else:
         export_results(directory, test, export, replicates)

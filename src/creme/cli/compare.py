@@ -66,6 +66,10 @@ def compare(
         out.print(f"Wrote the paired effects to {export}", highlight=False)
 
 
+_SIGNS = "signs of values of at least 0.05 in A or B, and the strongest of each locus"
+_OF_STRONGEST = ("same_strongest", "median_rank")
+
+
 def _title(labels: tuple[str, str]) -> str:
     return labels[0] if labels[0] == labels[1] else " / ".join(labels)
 
@@ -83,6 +87,7 @@ class _AgreementTables:
 
     def __init__(self, options: dict[str, int], persistence: float) -> None:
         self.effects: list[list[Any]] = []
+        self.signs: list[list[Any]] = []
         self.classes: list[list[Any]] = []
         self.counts: list[tuple[str, pd.DataFrame]] = []
         self.orders: list[list[Any]] = []
@@ -128,6 +133,7 @@ class _AgreementTables:
         pairs: Any,
     ) -> None:
         from creme.analysis.agreement import effect_agreement, paired_effects
+        from creme.analysis.background_choice import sign_and_rank
 
         title, shown = _title(labels), views[0].presentation(labels[0])
         table, overlap = paired_effects(a, b, pairs, shown.measure)
@@ -144,7 +150,21 @@ class _AgreementTables:
             ]
             loci, n = int(part["loci"].iloc[0]), int(part["n"].iloc[0])
             self.effects.append([name, _track(of_a, of_b), loci, n, *correlations])
+        if shown.neutral == shown.neutral:
+            self._add_signs(name, sign_and_rank(table, shown.neutral))
         self._add_classes(title, shown.test, table, views)
+
+    def _add_signs(self, name: str, agreed: pd.DataFrame) -> None:
+        for row in _records(agreed):
+            self.signs.append(
+                [
+                    name,
+                    _track(row["track_a"], row["track_b"]),
+                    row["signs"],
+                    *(row[key] for key in ("same_sign", "difference", "loci")),
+                    *("" if row[key] != row[key] else row[key] for key in _OF_STRONGEST),
+                ]
+            )
 
     def _add_classes(
         self, title: str, test: str, table: pd.DataFrame, views: tuple[ResultsView, ResultsView]
@@ -208,6 +228,10 @@ class _AgreementTables:
         if self.effects:
             columns = ["test", "track", "loci", "values", "Pearson", "Spearman"]
             out.print(table(columns, self.effects, title=f"effects, {intervals}"))
+        if self.signs:
+            columns = ["test", "track", "values", "same sign", "mean |A - B|", "loci"]
+            columns += ["same strongest", "rank of A's strongest in B"]
+            out.print(table(columns, self.signs, title=_SIGNS))
         if self.classes:
             columns = ["test", "track", "values", "same class", "Cohen's kappa"]
             out.print(table(columns, self.classes, title=f"classes, {intervals}"))

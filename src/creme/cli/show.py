@@ -107,6 +107,27 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
         out.print(table(columns, rows, title))
     if sentence := gap_sentence(dataset):
         out.print(f"{label}: {sentence}.", highlight=False)
+    _show_backgrounds(label, dataset, top)
+
+
+def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
+    """How active a test's backgrounds are, the loci with outliers first."""
+    from creme.analysis.backgrounds import background_table, in_order_of_doubt
+    from creme.analysis.outliers import RULE
+
+    frame = background_table(dataset)
+    if frame is None or frame.empty:
+        return
+    columns = [name for name in _OF_BACKGROUNDS if frame[name].notna().any()]
+    if not frame["outliers"].any():
+        columns.remove("outlier_backgrounds")
+    rows = in_order_of_doubt(frame)[columns].fillna("")
+    out.print(table(columns, _first(rows, top), f"{label}: activities of its backgrounds"))
+    if number := int((frame["outliers"] > 0).sum()):
+        out.print(
+            f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.",
+            highlight=False,
+        )
 
 
 def warn_if_outdated(view: ResultsView) -> None:
@@ -196,6 +217,11 @@ def _telling(part: xr.Dataset, measure: str, frame: pd.DataFrame) -> list[str]:
         hidden |= {"genomic_start", "genomic_end"}
     return [name for name in ordered if name in frame and name not in hidden]
 
+
+_OF_BACKGROUNDS = (
+    *("locus", "track", "backgrounds", "wild_type", "median", "std", "lowest", "highest"),
+    *("outlier_backgrounds", "gc", "n"),
+)
 
 _PLAINER = {
     **{"tile": "tile_start", "copy": "copies", "position": "position_start"},

@@ -28,6 +28,7 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
     statistics of each test, one row for each locus, tile, track and what else it varies. Tables of
     replicates have a row each, with every raw activity; they are written some loci at a time.
+    ``backgrounds`` has the activities of random contexts (`creme.analysis.backgrounds`).
 
     Parameters
     ----------
@@ -62,7 +63,21 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
             add(label, rows_of(dataset, replicates=False))
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
+    if (contexts := _backgrounds(view)) is not None:
+        add("backgrounds", iter([contexts]))
     return written
+
+
+def _backgrounds(view: ResultsView) -> pd.DataFrame | None:
+    """The activities of backgrounds of all tests, a row for each test, locus and track."""
+    import pandas as pd
+
+    from creme.analysis.backgrounds import background_table
+
+    tables = [(label, background_table(view.open(label))) for label in view.tests]
+    parts = [table.assign(test=label) for label, table in tables if table is not None]
+    parts = [part[["test", *part.columns[:-1]]] for part in parts if len(part)]
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def rows_of(dataset: xr.Dataset, *, replicates: bool) -> Iterator[pd.DataFrame]:

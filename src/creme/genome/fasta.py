@@ -21,6 +21,10 @@ from creme.genome.index import IndexedFasta
 from creme.sequence import Codes, N, Sequence, complement, encode
 
 _KEPT = 64
+_MASKED = (10, 10_000)
+"""Lengths of masked repeats, bp: shorter runs of N are ambiguity letters, longer ones gaps."""
+_MASKED_RUNS = 10
+"""In an interval, and in 100 kb: an assembly has fewer gaps, and a masked genome over 100."""
 _BASES = b"ACGTNacgtn"
 _AMBIGUOUS = b"RYSWKMBDHV"
 _AS_N = bytes.maketrans(_AMBIGUOUS + _AMBIGUOUS.lower(), b"N" * 2 * len(_AMBIGUOUS))
@@ -156,6 +160,14 @@ class Genome:
                 self._recent.popitem(last=False)
         return sequence
 
+    def codes(self, contig: str, start: int, end: int) -> Codes:
+        """Codes of the forward strand, which are not kept: for those that look at many places.
+
+        Parameters and errors as for `fetch`.
+        """
+        with self._lock:
+            return self._codes(self.resolve(contig), start, end)
+
     def _codes(self, contig: str, start: int, end: int) -> Codes:
         """Codes of the forward strand, padded."""
         if self._fasta is None:
@@ -168,7 +180,23 @@ class Genome:
             if others:
                 text = self._ambiguous_as_n(text, others, contig, low)
             codes[low - start : high - start] = encode(text)
+            self._see_masking(codes[low - start : high - start], contig, low)
         return codes
+
+    def _see_masking(self, codes: Codes, contig: str, start: int) -> None:
+        """Say that repeats are N, where many short runs of N say so."""
+        is_n = np.concatenate([[False], codes == N, [False]])
+        edges = np.flatnonzero(is_n[1:] != is_n[:-1])
+        lengths = edges[1::2] - edges[::2]
+        runs = int(((lengths >= _MASKED[0]) & (lengths <= _MASKED[1])).sum())
+        if runs >= max(_MASKED_RUNS, len(codes) * _MASKED_RUNS / 100_000):
+            self._report(
+                "hard-masked",
+                f"{self.path} seems to be hard-masked: {contig}:{start}-{start + len(codes)} has "
+                f"{runs} short runs of N, {np.mean(is_n[1:-1]):.0%} of it, as programs leave that "
+                f"replace repeats. Models are trained on the bases, and shuffles leave N where "
+                f"they are: take the soft-masked FASTA, which has repeats in lower case",
+            )
 
     def _ambiguous_as_n(self, text: bytes, others: bytes, contig: str, start: int) -> bytes:
         """`text` with N for ambiguity letters; `others` are its letters other than bases."""

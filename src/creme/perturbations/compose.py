@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, field_serializer, field_validator
 
@@ -12,6 +12,9 @@ from creme.errors import CremeError
 from creme.perturbation import Perturbation
 from creme.seeds import derive
 from creme.sequence import Mutant, Sequence
+
+if TYPE_CHECKING:
+    from creme.genome import Locus
 
 
 class Compose(Perturbation):
@@ -32,6 +35,10 @@ class Compose(Perturbation):
     def _tables(self, steps: list[Perturbation]) -> list[dict[str, Any]]:
         """Tables to make the steps again: their parameters and, unlike pydantic's, their names."""
         return [registry.specification(step) for step in steps]
+
+    def bound(self, locus: Locus) -> Perturbation:
+        """The composition of the bound steps."""
+        return Compose(steps=[step.bound(locus) for step in self.steps])
 
     def __call__(self, sequence: Sequence, *, seed: int = 0) -> Mutant:
         """Apply all; the k-th step, from 0, gets the seed ``derive(seed, "step", k)``."""

@@ -34,3 +34,9 @@ class DinucleotideShuffle(Shuffle):
         from creme.kernels.arrangements import dinucleotide_arrangements
 
         return dinucleotide_arrangements(codes)
+
+    def altered(self, codes: Codes) -> int:
+        """See `creme.kernels.shuffle.junctions`: N are cut out, and what is beside them joined."""
+        from creme.kernels.shuffle import junctions
+
+        return junctions(codes)

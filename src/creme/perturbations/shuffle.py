@@ -27,6 +27,10 @@ class Shuffle(IntervalPerturbation):
     def distinct(self, codes: Codes) -> float:
         """The natural logarithm of the number of distinct arrangements, the codes' own included."""
 
+    def altered(self, codes: Codes) -> int:
+        """How many dinucleotides an arrangement may alter that promises to keep them all."""
+        return 0
+
     def can_change(self, sequence: Sequence) -> bool:
         """Whether the interval has more arrangements than its own."""
         return self.distinct(self.interval(sequence).of(sequence).codes) > _RATHER_ONE

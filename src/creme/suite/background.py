@@ -6,15 +6,34 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 from pydantic import Field
 
 from creme import registry
+from creme.analysis.outliers import RULE, outliers
 from creme.genome import Locus
 from creme.perturbation import Perturbation
+from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
-from creme.sequence import Edit, Mutant, Sequence
-from creme.test import Test
+from creme.sequence import Edit, Mutant, N, Sequence, share_of_gc
+from creme.test import Test, remarked
 from creme.tiling import Tile
+
+_OUTLIERS = (
+    f"outliers among the backgrounds: {{count}}, which 'creme results' names. They are off by "
+    f"{RULE}, and move the mean over their locus's backgrounds; more replicates weigh each less"
+)
+_JUNCTIONS = (
+    "runs of N between bases: {count}. A shuffle joins the bases beside them, so that as many "
+    "dinucleotides of a background, at most, are not the sequence's"
+)
+_OTHER_GC = (
+    "backgrounds whose share of G and C differs from the sequence's by more than 5 %: {count} "
+    "(background_gc). The TSS is not in a context of its own composition there"
+)
+_GC_APART = 0.05
 
 
 class BackgroundTest(Test):
@@ -57,7 +76,8 @@ class BackgroundTest(Test):
         """
         numbers = self._replicates if replicates is None else replicates
         seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
+        many = self._perturb.bound(locus).many(locus.sequence, seeds)
+        return [mutant.sequence for mutant in many]
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
@@ -68,6 +88,46 @@ class BackgroundTest(Test):
             Mutant(background, [Edit(tss.start, tss.of(locus.sequence))]).sequence
             for background in self.backgrounds(locus, *names, replicates=replicates)
         ]
+
+    def looked_at(
+        self, dataset: xr.Dataset, locus: Locus, activities: NDArray[np.float32]
+    ) -> xr.Dataset:
+        """A unit's Dataset with the composition of its backgrounds, and remarks on them.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        locus : Locus
+        activities : array, (..., replicate, track)
+            Of the backgrounds with the TSS tile; NaN for those that were not measured.
+
+        Returns
+        -------
+        Dataset
+            With ``sequence_gc`` and ``sequence_n``, shares of G and C among the bases and of N in
+            the locus's sequence, and ``background_gc`` and ``background_n``, (replicate,), of the
+            backgrounds that all tiles share. Remarks say where a background is an outlier, where a
+            shuffle alters dinucleotides, and where backgrounds have another GC.
+        """
+        codes = locus.sequence.codes
+        gc = share_of_gc(codes)
+        dataset = dataset.assign(sequence_gc=gc, sequence_n=float(np.mean(codes == N)))
+        if activities.ndim == 2:
+            rows = [background.codes for background in self.backgrounds(locus)]
+            each = np.array([share_of_gc(row) for row in rows])
+            unlike = int((np.abs(each - gc) > _GC_APART).sum())
+            if unlike:
+                dataset = remarked(dataset, _OTHER_GC, unlike)
+            shares = np.array([np.mean(row == N) for row in rows])
+            dataset = dataset.assign(
+                background_gc=("replicate", each), background_n=("replicate", shares)
+            )
+        off = outliers(activities.reshape(-1, activities.shape[-1])).any(axis=1)
+        if off.any():
+            dataset = remarked(dataset, _OUTLIERS, int(off.sum()))
+        if isinstance(self._perturb, Shuffle) and (altered := self._perturb.altered(codes)):
+            dataset = remarked(dataset, _JUNCTIONS, altered)
+        return dataset
 
     @property
     def _replicates(self) -> range:

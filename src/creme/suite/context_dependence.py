@@ -46,8 +46,9 @@ class ContextDependence(EffectTest):
             )
         )
         dims = ("replicate", "track")
-        return self.effect_result(
+        dataset = self.effect_result(
             measured,
             dims,
             {"wild_type": (("track",), wild_type), "mutant": (dims, measured.activities)},
         )
+        return self.looked_at(dataset, unit, measured.activities)

@@ -13,10 +13,11 @@ from pydantic import Field
 
 from creme.errors import ConfigError, nearest
 from creme.genome import Locus
-from creme.sequence import Edit, Mutant, Sequenceable
+from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.adaptive import AdaptiveTest, Layout
+from creme.suite.positioned import CARRIED
 from creme.suite.statistics import relative, result
-from creme.test import Steps
+from creme.test import Steps, remarked
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ class ContextSwap(AdaptiveTest):
         dinuc, dinuc_mutant = measured.activities
         dims = ("replicate", "track")
         effect = xr.Dataset({"effect": (("track",), relative(mutant - unperturbed, wild_type))})
-        return result(
+        dataset = result(
             effect.merge(measured.averaged("dinuc_effect", dims)),
             {
                 "wild_type": (("track",), wild_type),
@@ -148,3 +149,5 @@ class ContextSwap(AdaptiveTest):
                 "dinuc_mutant": (dims, dinuc_mutant),
             },
         )
+        carries = bool((insert.codes == N).any())
+        return remarked(dataset, CARRIED) if carries else dataset

@@ -161,7 +161,7 @@ class FineTile(TiledTest):
             },
             divisor="whole" if self.share_of == "activity" else None,
         )
-        return self.in_tiling(dataset, tiles, unit)
+        return self.in_tiling(self.looked_at(dataset, unit, control), tiles, unit)
 
     def _search(
         self, track: int, tile: Tile, score: _Score, backgrounds: list[Sequence], unit: Locus

@@ -136,6 +136,7 @@ class HigherOrder(TiledTest):
             dataset = yield from self._all_rounds(tiles, wild_type, unit)
         else:
             dataset = yield from self._tested(tiles, wild_type, unit)
+        dataset = self.joined_across_n(dataset, tiles, unit)
         return self.in_tiling(dataset, tiles, unit)
 
     def _all_rounds(

@@ -94,7 +94,7 @@ class MotifEmbedding(AdaptiveTest):
             )
         )
         dims = ("motif", "position", "replicate", "track")
-        return result(
+        dataset = result(
             measured.averaged("effect", dims),
             {
                 "wild_type": (("track",), wild_type),
@@ -110,6 +110,7 @@ class MotifEmbedding(AdaptiveTest):
                 ),
             },
         )
+        return self.looked_at(dataset, unit, measured.activities[0])
 
     def _places(self, locus: Locus) -> list[list[Tile]]:
         """The interval of each motif at each position, (motif, position)."""

@@ -126,7 +126,7 @@ class Multiplicity(PositionedTest):
             },
             divisor="control",
         )
-        return self.in_tiling(dataset, tiles, unit)
+        return self.in_tiling(self.looked_at(dataset, unit, tss_control), tiles, unit)
 
     def _search(
         self,

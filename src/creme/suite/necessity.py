@@ -73,4 +73,5 @@ class Necessity(EffectTest, TiledTest):
         if unchanged.any():
             dataset = dataset.assign(unchanged_replicates=("tile", unchanged))
             dataset = remarked(dataset, _UNCHANGED, int(unchanged.sum()))
+        dataset = self.joined_across_n(dataset, tiles, unit)
         return self.in_tiling(dataset, tiles, unit)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import xarray as xr
 from pydantic import Field
 
 from creme.errors import ConfigError
 from creme.genome import Locus
-from creme.sequence import Edit, Mutant, Sequenceable
+from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.tiled import TiledTest
+from creme.test import remarked
 from creme.tiling import Tile, Tiling
+
+CARRIED = (
+    "tiles with N among their bases: {count}. The N go with them wherever they are put, in place "
+    "of what stood there"
+)
 
 
 class PositionedTest(TiledTest):
@@ -31,6 +38,13 @@ class PositionedTest(TiledTest):
                     f"{self.name} are as long as tile = {self.tile}"
                 )
         return tiling
+
+    def in_tiling(self, dataset: xr.Dataset, tiles: tuple[Tile, ...], locus: Locus) -> xr.Dataset:
+        """As for all tests of tiles; a remark says where tiles take N along."""
+        carrying = sum(bool((tile.of(locus.sequence).codes == N).any()) for tile in tiles)
+        if carrying:
+            dataset = remarked(dataset, CARRIED, carrying)
+        return super().in_tiling(dataset, tiles, locus)
 
     def places(self, locus: Locus) -> tuple[Tile, ...]:
         """The intervals that a tile may be put at, by start; never over the TSS tile.

@@ -101,6 +101,7 @@ class SetSufficiency(BackgroundTest):
             {"tiles": np.arange(len(members) + 1)},
         )
         places = tile_coords((self.tss(unit), *members), unit)
+        dataset = self.looked_at(dataset, unit, mutant[0])
         return dataset.assign_coords(
             {key: ("tiles", values) for key, (_, values) in places.items()}
         )

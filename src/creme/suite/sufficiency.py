@@ -67,7 +67,7 @@ class Sufficiency(EffectTest, TiledTest):
                 "mutant": (dims, mutant),
             },
         )
-        return self.in_tiling(dataset, tiles, unit)
+        return self.in_tiling(self.looked_at(dataset, unit, control), tiles, unit)
 
     def _layout(self, tiles: tuple[Tile, ...], locus: Locus, wild_type: Activities) -> Layout:
         """Cells (1 + tile,), the first the control; or (tile, 2), a control and a mutant each."""

@@ -12,13 +12,19 @@ from pydantic import Field
 
 from creme.errors import SequenceError
 from creme.genome import Locus
+from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
-from creme.test import Unit
+from creme.test import Unit, remarked
 from creme.tiling import MIN_BASES, Tile, Tiling
 from creme.tracks import shortened
+
+_JOINED = (
+    "runs of N between bases of tiles: {count}. A shuffle joins the bases beside them, so that as "
+    "many dinucleotides of the shuffled tiles, at most, are not the tiles'"
+)
 
 
 class TiledTest(BackgroundTest):
@@ -98,6 +104,15 @@ class TiledTest(BackgroundTest):
             dataset["share_of_bases"] = ("tile", [_share_of_bases(tile, locus) for tile in every])
         return dataset.assign_coords(tile_coords(every, locus))
 
+    def joined_across_n(
+        self, dataset: xr.Dataset, tiles: Iterable[Tile], locus: Locus
+    ) -> xr.Dataset:
+        """A unit's Dataset with a remark where a shuffle of a tile alters dinucleotides."""
+        if not isinstance(self._perturb, Shuffle):
+            return dataset
+        altered = sum(self._perturb.altered(tile.of(locus.sequence).codes) for tile in tiles)
+        return remarked(dataset, _JOINED, altered) if altered else dataset
+
     def shuffles(
         self,
         sequence: Sequenceable,
@@ -116,17 +131,17 @@ class TiledTest(BackgroundTest):
         SequenceError
             If the tile has no other arrangement.
         """
-        bases = tile.of(locus.sequence)
-        if not self._perturb.can_change(bases):
+        bases, perturb = tile.of(locus.sequence), self._perturb.bound(locus)
+        if not perturb.can_change(bases):
             raise SequenceError(
                 f"tile [{tile.start}, {tile.end}) ({shortened(str(bases))}) has no other "
-                f"arrangement, so that {self._perturb.name} leaves it as it is: take a longer "
+                f"arrangement, so that {perturb.name} leaves it as it is: take a longer "
                 f"tile, or perturbation = 'mask', or 'mononucleotide_shuffle' where bases differ"
             )
         prefix = (locus.key, "tile", tile.start, tile.end, *names)
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
-        for shuffled in self._perturb.many(bases, seeds):
+        for shuffled in perturb.many(bases, seeds):
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 
 

@@ -15,6 +15,7 @@ from creme.analysis.agreement import (
     paired_effects,
     paired_tracks,
 )
+from creme.analysis.background_choice import SMALL, sign_and_rank
 from creme.analysis.class_agreement import class_agreement, classes_of
 from creme.analysis.order_agreement import order_agreement
 from creme.errors import ConfigError, listing
@@ -122,6 +123,7 @@ class _Agreement:
 
     def __init__(self) -> None:
         self._effects: list[list[Child]] = []
+        self._signs: list[list[Child]] = []
         self._classes: list[list[Child]] = []
         self._orders: list[list[Child]] = []
         self._counts: list[Html] = []
@@ -151,6 +153,13 @@ class _Agreement:
             self._effects.append([title_of_test(test), _track(in_a, in_b), *sizes, *values])
         for (in_a, in_b), part in paired.groupby(["track_a", "track_b"], sort=False):
             self._class(test, part, _track(in_a, in_b), of)
+        for row in _records(sign_and_rank(paired)):
+            track = _track(row["track_a"], row["track_b"])
+            of_strongest = [
+                "" if row[key] != row[key] else number(row[key], ".3g")
+                for key in ("same_sign", "difference", "same_strongest", "median_rank")
+            ]
+            self._signs.append([title_of_test(test), track, count(row["signs"]), *of_strongest])
         self._draw(test, paired)
 
     def _class(
@@ -249,6 +258,11 @@ class _Agreement:
         if self._effects:
             heads = ["test", "activity", "loci", "values", "Pearson", "Spearman"]
             parts.append(table(heads, self._effects, caption="Effects", numeric="  nn"))
+        if self._signs:
+            heads = ["test", "activity", "values", "same sign", "mean |A - B|", "same strongest"]
+            heads.append("rank of A's strongest in B")
+            caption = f"Signs of values of at least {SMALL:g}, and the strongest of each locus"
+            parts.append(table(heads, self._signs, caption=caption, numeric="  nnnnn"))
         if self._classes:
             heads = ["test", "activity", "values", "same class", "Cohen's kappa"]
             parts.append(table(heads, self._classes, caption="Classes", numeric="  nn"))

@@ -10,6 +10,7 @@ from string import Template
 from creme.errors import ConfigError
 from creme.files.durable import write_text
 from creme.report.page import sections, settings
+from creme.report.page.backgrounds import backgrounds
 from creme.report.page.compare import comparison
 from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
 from creme.report.page.figures import figures
@@ -79,6 +80,7 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         rows.append(locus.row)
         blocks.append(tag("script", packed(locus.data), type="text/plain", id=f"d{k}"))
     shown = sections.figures_section(figures(results), measure_sections(results), results)
+    contexts = backgrounds(results)
     compared = comparison(results, PageResults(other)) if other is not None else None
     script, style = _script(), _style()
     parts = {
@@ -88,10 +90,11 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "name": tag("bdi", view.name),
         "kind": view.kind,
         "caveat": text(sections.CAVEAT),
-        "navigation": _navigation(compared is not None, bool(rows)),
+        "navigation": _navigation(compared is not None, bool(rows), contexts is not None),
         "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
         "funnel": sections.funnel(view) or "",
         "figures": shown,
+        "backgrounds": contexts or "",
         "tracks": _notes(results, measures),
         "comparison": compared or "",
         "stages": sections.stages(view),
@@ -142,8 +145,9 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
     return tag("p", *sentences) if sentences else Html("")
 
 
-def _navigation(compared: bool, loci: bool) -> Html:
+def _navigation(compared: bool, loci: bool, backgrounds: bool) -> Html:
     links = [("summary", "Summary"), ("figures", "Figures")]
+    links += [("backgrounds", "Backgrounds")] if backgrounds else []
     links += [("loci", "Loci")] if loci else []
     links += [("comparison", "Comparison")] if compared else []
     links += [("stages", "Predictions"), ("settings", "Settings"), ("cite", "How to cite")]

@@ -1,0 +1,52 @@
+"""Print the peaks of backgrounds away from the TSS."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+
+def show_peaks(directory: Path, test: str | None, top: int, export: Path | None) -> None:
+    """The backgrounds with the highest bins elsewhere; all of them into a table if given.
+
+    Profiles are read from the store of the experiment; nothing is predicted.
+    """
+    from creme.cli.tables import check_ending, write_table
+    from creme.cli.terminal import out, table
+    from creme.errors import ConfigError, StoreError, listing
+    from creme.results.directory import EXPERIMENT, Results
+    from creme.runner.background_peaks import NEAR, background_peaks
+    from creme.runner.experiment import parse
+    from creme.runner.plan import Plan
+    from creme.store import Store
+    from creme.study.folder import of_study
+
+    if export is not None:
+        check_ending(export)
+    results = Results.existing(directory)
+    if of_study(directory) is not None:
+        raise ConfigError(f"{directory} is a stage of a study: --peaks is of an experiment's")
+    text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
+    experiment = parse(text, str(results.path / EXPERIMENT), Path(results.state()["folder"]))
+    plan = Plan.of(experiment)
+    if test is not None:
+        if test not in plan.tests:
+            raise ConfigError(f"{directory} has no test {test!r}: it has {listing(plan.tests)}")
+        plan = replace(plan, tests={test: plan.tests[test]})
+    if not experiment.store_path.is_dir():
+        raise StoreError(f"there is no store {experiment.store_path}")
+    with Store(experiment.store_path, index_url=experiment.index) as store:
+        frame = background_peaks(plan, store)
+    if export is not None:
+        write_table(export, frame)
+        out.print(f"Wrote {len(frame)} rows to {export}", highlight=False)
+        return
+    ordered = frame.sort_values("ratio", ascending=False, kind="stable")
+    title = f"highest bins of backgrounds more than {NEAR} bp from the TSS"
+    rows = ordered.head(top).to_numpy(dtype=object).tolist()
+    out.print(table([str(name) for name in ordered], rows, title))
+    higher = int((frame["ratio"] > 1).sum())
+    out.print(
+        f"{higher} of {len(frame)} backgrounds have a higher bin elsewhere than at the TSS.",
+        highlight=False,
+    )
