@@ -115,6 +115,8 @@ class Reader:
             lambda connection: find_chunks(connection, missing, packs=self._tagged)
         )
         for number, chunk in sorted(described.items()):
+            if chunk.source_id != source.id:
+                continue  # a good chunk, of which the line is wrong
             values = self.whole(source, chunk)
             if values is not None:
                 assert chunk.checksum is not None

@@ -182,11 +182,9 @@ class Store:
             query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
             return connection.execute(query).one()
 
-        source = _source(self._index.write(register))
+        source = self._source(self._index.write(register))
         if source.fingerprint != fingerprint:
-            raise StoreError(
-                f"the index {self._index} is damaged: one source stands under another's fingerprint"
-            )
+            raise self._index.damaged("one source stands under another's fingerprint")
         if source.shape != shape:
             raise StoreError(
                 f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
@@ -200,7 +198,7 @@ class Store:
             sources.c.description.contains(model_fingerprint, autoescape=True)
         )
         lines = self._index.read(lambda connection: connection.execute(query).all())
-        candidates = [_source(line) for line in lines]
+        candidates = [self._source(line) for line in lines]
         return [
             source
             for source in candidates
@@ -319,7 +317,7 @@ class Store:
                     n_chunks[number] = n_chunks.get(number, 0) + n
             return list(connection.execute(sa.select(sources)))
 
-        registered = [_source(line) for line in self._index.read(count)]
+        registered = [self._source(line) for line in self._index.read(count)]
         return [
             SourceInfo(
                 source=source,
@@ -377,6 +375,14 @@ class Store:
         self._reader.memory.add(chunk_id, Held(values, seed))
         return chunk_id
 
+    def _source(self, line: Any) -> Source:
+        try:
+            description = json.loads(line.description)
+            shape = int(line.bins), int(line.tracks)
+            return Source(line.id, line.fingerprint, shape, int(line.chunk_rows), description)
+        except (ValueError, TypeError) as error:
+            raise self._index.damaged(f"the line of source {line.id}: {error}") from None
+
     def _holds(self, chunk_id: int) -> bool:
         """Whether a chunk of the index is in the directory, whole."""
 
@@ -391,18 +397,8 @@ class Store:
 
         line, chunk = self._index.read(describe)
         with suppress(StoreError):
-            return line is not None and self._reader.whole(_source(line), chunk) is not None
+            return line is not None and self._reader.whole(self._source(line), chunk) is not None
         return False
-
-
-def _source(line: Any) -> Source:
-    return Source(
-        id=line.id,
-        fingerprint=line.fingerprint,
-        shape=(line.bins, line.tracks),
-        chunk_rows=line.chunk_rows,
-        description=json.loads(line.description),
-    )
 
 
 def _check_digests(digests: SequenceOf[bytes]) -> None:
