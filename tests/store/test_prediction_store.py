@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
-import shutil
 import signal
 import sqlite3
 import time
 import warnings
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
