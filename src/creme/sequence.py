@@ -77,7 +77,7 @@ class Sequence:
     _digest: bytes | None
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
-        array = codes if isinstance(codes, np.ndarray) else _as_array(codes)
+        array: NDArray = codes if isinstance(codes, np.ndarray) else _as_array(codes)
         if array.ndim != 1:
             raise SequenceError(f"codes must be a vector, not an array of shape {array.shape}")
         if array.size:

@@ -42,7 +42,8 @@ class StateFolder:
     """The command that makes one."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        # A model or a test may change the current directory while it runs.
+        self.path = Path(path).absolute()
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:

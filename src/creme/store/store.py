@@ -17,12 +17,12 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from creme.errors import StoreError
+from creme.store import location
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
-from creme.store.location import directory
 from creme.store.opening import open_index, open_read_only
 from creme.store.reader import Reader, checksum
 from creme.store.schema import (
@@ -105,7 +105,7 @@ class Store:
         read_only: bool = False,
         origin: str | None = None,
     ) -> None:
-        self.path = directory(path)
+        self.path = location.directory(path)
         self._origin = origin
         if read_only:
             self._index, self.schema_version = open_read_only(self.path, index_url)
@@ -124,7 +124,8 @@ class Store:
             raise
 
     def _prepare(self, index_url: str | None) -> None:
-        """Make the directory, unless something else is there."""
+        """Make the directory, unless something else is there, or the index cannot be made."""
+        location.index_url(self.path, index_url)
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
