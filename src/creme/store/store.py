@@ -23,6 +23,7 @@ from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
+from creme.store.leftovers import Presence, remove_leftovers
 from creme.store.opening import open_index, open_read_only
 from creme.store.reader import Reader, checksum
 from creme.store.schema import (
@@ -113,12 +114,18 @@ class Store:
             self._prepare(index_url)
             self._index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
         self._engine = self._index.engine
+        self._presence: Presence | None = None
         self._checkpoints = Checkpoints(self._engine)
         self.environments = Environments(self._index)
         try:
             self._arrays = Arrays(self.path, read_only=read_only)
             self._reader = Reader(self.path, self._index, self._arrays, self.schema_version)
             bind(self.path, self._index, self._holds)
+            if not read_only:
+                self._presence = Presence(self.path)
+                if self._presence.alone():
+                    remove_leftovers(self.path, self._index, self._arrays)
+                self._presence.share()
         except BaseException:
             self.close()
             raise
@@ -150,6 +157,8 @@ class Store:
         """Close the index's connections."""
         self._checkpoints.close()
         self._engine.dispose()
+        if self._presence is not None:
+            self._presence.close()
 
     def source(
         self, fingerprint: str, shape: tuple[int, int], description: dict[str, Any] | None = None
@@ -345,7 +354,7 @@ class Store:
             self._arrays.write(source, chunk_id, values)
         except BaseException:
             # Nobody else was given its number, and no line will point to it.
-            shutil.rmtree(self._arrays.folder(source, chunk_id), ignore_errors=True)
+            shutil.rmtree(self._arrays.folder(source.fingerprint, chunk_id), ignore_errors=True)
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)
