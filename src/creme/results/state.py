@@ -16,7 +16,6 @@ from typing import Any, ClassVar, Self
 from creme.errors import ResultsError
 from creme.files.durable import alive, locked, write_text
 
-
 _SAVED = re.compile(r"\..+\.saved-[^.]+")
 """Folders in which a Dataset is written before it is moved into place."""
 
