@@ -279,7 +279,7 @@ def show_store(path: Path) -> None:
         raise StoreError(str(mistaken(path, "a store or an experiment file")))
     if path.is_file():
         experiment = Experiment.from_file(path)
-        path, url = path.parent / Path(experiment.store).expanduser(), experiment.index
+        path, url = experiment.store_path, experiment.index
     if not path.is_dir():
         raise StoreError(f"there is no store {path}")
     with Store(path, index_url=url) as store:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ResultsError, listing, nearest
+from creme.passwords import masked
 from creme.results.directory import Results
 from creme.results.progress import RunProgress, unit_counts
 from creme.results.view import Failure, ResultsView
@@ -91,7 +92,8 @@ class ExperimentResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The experiment file as it was run; empty if it is gone."""
-        return self._results.settings_text()
+        # An earlier version has copied passwords into it.
+        return masked(self._results.settings_text())
 
     @property
     def tables(self) -> tuple[str, ...]:

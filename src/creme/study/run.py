@@ -105,7 +105,8 @@ def _run_all(
     for stage in wanted:
         _require(stage, folder, wanted)
     store_index = prepared.study.index
-    with folder.held(), Store(prepared.store_path, index_url=store_index) as store:
+    origin = prepared.study.name
+    with folder.held(), Store(prepared.store_path, index_url=store_index, origin=origin) as store:
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:

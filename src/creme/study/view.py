@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.files.small import parse_toml
+from creme.passwords import masked
 from creme.results.csv_text import as_before
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
@@ -194,7 +195,8 @@ class StudyResults(ResultsView):
     @property
     def configuration(self) -> str:
         """The study file as it was run; empty if it is gone."""
-        return self.folder.settings_text()
+        # An earlier version has copied passwords into it.
+        return masked(self.folder.settings_text())
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pydantic import Field
 from creme import registry
 from creme.analysis.outliers import RULE, outliers
 from creme.genome import Locus
-from creme.perturbation import Perturbation
+from creme.perturbation import Perturbation, checked
 from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequence, share_of_gc
@@ -76,8 +76,9 @@ class BackgroundTest(Test):
         """
         numbers = self._replicates if replicates is None else replicates
         seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        many = self._perturb.bound(locus).many(locus.sequence, seeds)
-        return [mutant.sequence for mutant in many]
+        perturb = self._perturb.bound(locus)
+        mutants = perturb.many(locus.sequence, seeds)
+        return [checked(perturb, locus.sequence, mutant).sequence for mutant in mutants]
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from creme.errors import SequenceError
 from creme.genome import Locus
+from creme.perturbation import checked
 from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
@@ -142,6 +143,7 @@ class TiledTest(BackgroundTest):
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
         for shuffled in perturb.many(bases, seeds):
+            checked(perturb, bases, shuffled)
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 
 
