@@ -251,7 +251,7 @@ def find_chunks(
         Whether the index has packed chunks; one of version 2 has none.
     """
     numbers = sorted(ids)
-    found: dict[int, Chunk] = {}
+    there: dict[int, Chunk] = {}
     for start in range(0, len(numbers), _CHUNKS_A_QUERY):
         part = numbers[start : start + _CHUNKS_A_QUERY]
         table = chunks.c
@@ -260,13 +260,13 @@ def find_chunks(
         for number, source_id, rows, checksum, since in connection.execute(
             query.where(table.id.in_(part))
         ):
-            found[number] = Chunk(
+            there[number] = Chunk(
                 number, source_id, rows, checksum, None, number, since is not None
             )
-        rest = [number for number in part if number not in found]
+        rest = [number for number in part if number not in there]
         if rest and packs:
             for line in connection.execute(sa.select(packed).where(packed.c.id.in_(rest))):
-                found[line.id] = Chunk(
+                there[line.id] = Chunk(
                     line.id,
                     line.source_id,
                     line.rows,
@@ -275,4 +275,4 @@ def find_chunks(
                     line.place,
                     line.retired is not None,
                 )
-    return found
+    return there
