@@ -128,14 +128,14 @@ class Readout(Parameters):
             )
         return self
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; a transform only where there is one."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there were transforms stay those of the same experiment.
         for name in ("transform", "pseudo_count"):
-            if configuration[name] is None:
-                del configuration[name]
-        return configuration
+            if identity[name] is None:
+                del identity[name]
+        return identity
 
 
 @dataclass(frozen=True)

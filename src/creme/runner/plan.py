@@ -253,7 +253,7 @@ class Plan:
         described = {
             "seed": self.seed,
             "model": source_fingerprint(self.model, self.selection),
-            "readouts": [readout.configuration() for readout in self.readouts],
+            "readouts": [readout.identity() for readout in self.readouts],
             "loci": {locus.name: locus.key for locus in self.loci},
             "genome": sorted(map(digest, self._genomes())),
             "tests": {label: identity(test) for label, test in self.tests.items()},

@@ -191,11 +191,11 @@ class PreparedStudy:
             return {
                 "seed": study.seed,
                 "model": source_fingerprint(self.plan.model, self.plan.selection),
-                "readouts": [readout.configuration() for readout in self.plan.readouts],
+                "readouts": [readout.identity() for readout in self.plan.readouts],
                 "track": self.label,
                 **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
-                "selection": self.selection.configuration(),
+                "selection": self.selection.identity(),
             }
         on_cres = stage.takes == "cres"
         parameters = file_plugins.identity(study.test(stage.name))

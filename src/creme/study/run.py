@@ -244,7 +244,7 @@ class _Runner:
             "test": stage.label,
             "configuration": json.dumps(activity.configuration()),
             "model": json.dumps(prepared.about()["model"]),
-            "readouts": json.dumps(identity["readouts"]),
+            "readouts": json.dumps([one.configuration() for one in prepared.plan.readouts]),
             "funnel": json.dumps(funnel.rows),
             "seed": str(prepared.study.seed),
             "creme_version": creme.__version__,

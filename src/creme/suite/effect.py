@@ -39,14 +39,14 @@ class EffectTest(AdaptiveTest):
         description="activity of the wild type below which effects are flagged and get no class",
     )
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; without the scale where it is the usual one, and without no minimum."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there was a choice stay those of the same experiment.
         for name in ("effect", "minimum_activity"):
             if getattr(self, name) == type(self).model_fields[name].default:
-                del configuration[name]
-        return configuration
+                del identity[name]
+        return identity
 
     def effect_of(
         self, high: ArrayLike, low: ArrayLike, wild_type: NDArray[np.float32]

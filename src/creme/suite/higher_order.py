@@ -14,6 +14,7 @@ from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
 from creme.suite.acceptance import FRESH
 from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
+from creme.suite.adaptive import STOPPING_RULE
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, nearest, relative, result
@@ -95,16 +96,18 @@ class HigherOrder(TiledTest):
         "before they have all their replicates; none is left out unless given",
     )
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; those of the test of sets, and the confidence, only if there is one."""
-        parameters = super().configuration()
+        identity = super().identity()
         # The paper's way was the only one: its results stay those of the same experiment.
         if self.accept == "all":
             for key in ("accept", "patience", "minimum_effect"):
-                del parameters[key]
+                del identity[key]
         if self.confidence is None:
-            del parameters["confidence"]
-        return parameters
+            del identity["confidence"]
+        else:
+            identity["stopping_rule"] = STOPPING_RULE
+        return identity
 
     def size(self, unit: Locus) -> None:
         """None, since it depends on the activities; checks the tiling."""

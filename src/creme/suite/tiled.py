@@ -40,13 +40,13 @@ class TiledTest(BackgroundTest):
         description="share of a tile that has to be bases, and not N; other tiles are not measured",
     )
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; `min_bases` only where it is another than usual."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there was a limit stay those of the same experiment.
         if self.min_bases == type(self).model_fields["min_bases"].default:
-            del configuration["min_bases"]
-        return configuration
+            del identity["min_bases"]
+        return identity
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The loci, or those that `tiles` names.
