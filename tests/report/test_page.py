@@ -461,8 +461,7 @@ def test_activities_that_are_not_positive_are_said(finished, tmp_path, undrawn):
     dataset["wild_type"][{"locus": 1}] = 0
     results.save("necessity", dataset)
     words = Page(write_report(folder)).words
-    assert "The activity of 2 loci is negative: effects there have the other sign." in words
-    assert "The activity of 1 locus is 0: effects there are not defined." in words
+    assert "The activity of 3 loci is at or below 0: shares of it are not defined." in words
 
 
 def test_several_activities(tmp_path, undrawn):

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from creme.analysis.categories import CONTEXTS, context_categories, texts
 from creme.analysis.normalise import fold_change
 from creme.errors import ConfigError, listing
+from creme.report.axis_labels import effect_label
 from creme.report.boxen import draw_box
 from creme.report.marks import count, frame_groups, legend, name, note, remark, set_names, zero
 from creme.report.select import MINUS, finite, grouped, in_order, only
@@ -63,7 +64,7 @@ def context_histogram(
     ).values.astype(str)
     effect = np.asarray(part["effect"].values, dtype=np.float64)
     ax = axes_of(ax)
-    ax.set_xlabel(f"context effect on TSS, (WT {MINUS} shuffled) / WT")
+    ax.set_xlabel(effect_label("context_dependence", dataset.attrs, lines=1))
     ax.set_ylabel("loci")
     there = finite(effect)
     if not there.size:

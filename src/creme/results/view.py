@@ -16,7 +16,7 @@ from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
 from creme.results.units import UnitLog
-from creme.test import Presentation
+from creme.test import REMARKS, Presentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -335,6 +335,16 @@ class ResultsView(ABC):
         for label in self.tests:
             return {"creme-toolkit": str(self.open(label).attrs.get("creme_version", "unknown"))}
         return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences that a reader of all values has to know."""
+        return [str(note) for note in self.raw.get("notes") or []]
+
+    def remarks(self, label: str) -> list[str]:
+        """Sentences that a reader of a test's values has to know, with the loci."""
+        sentences: list[str] = json.loads(self.open(label).attrs.get(REMARKS, "[]"))
+        return sentences
 
     def _attribute(self, name: str) -> Any:
         """A JSON value from the attributes of the first Dataset that has it."""

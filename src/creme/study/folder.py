@@ -32,6 +32,7 @@ is locked by it, and its death unlocks it. Reading needs no lock.
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
                             began, ended, note, error, failures, remarks, made_from; and of a
                             stage that the file adds: test, needs, takes}}
+    notes                   sentences that a reader of all values has to know
     versions, pid, host, updated
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the

@@ -177,6 +177,7 @@ class PreparedStudy:
                     "fingerprint": description["model_fingerprint"],
                     **{k: v for k, v in description.items() if not k.startswith("model")},
                 },
+                "notes": self.plan.notes(),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )

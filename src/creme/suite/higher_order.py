@@ -15,6 +15,7 @@ from creme.sequence import Mutant, Sequenceable
 from creme.suite.acceptance import FRESH
 from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
 from creme.suite.adaptive import STOPPING_RULE
+from creme.suite.background import TssTileOrNone
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, nearest, relative, result
@@ -34,7 +35,7 @@ class _ShuffleTrace:
 
 
 class HigherOrder(TiledTest):
-    """The sets of tiles that together carry a TSS's activity, by greedy search.
+    """The sets of tiles that together carry the activity, by greedy search.
 
     In each round every tile that is still intact is shuffled in turn, on top of the tiles that were
     chosen before. The tile whose shuffles lower the mean activity most (enhancers), or raise it
@@ -69,6 +70,7 @@ class HigherOrder(TiledTest):
     )
     along: ClassVar[str] = ""
 
+    tss_tile: TssTileOrNone = None
     accept: Literal["tested", "all"] = Field(
         "tested",
         description="which tiles belong to a set: those that pass a test on fresh shuffles, or "

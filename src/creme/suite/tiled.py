@@ -16,7 +16,7 @@ from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
-from creme.test import Unit
+from creme.test import ANY_SITE, SITE, Unit
 from creme.tiling import MIN_BASES, Tile, Tiling
 from creme.tracks import shortened
 
@@ -59,11 +59,11 @@ class TiledTest(BackgroundTest):
         return chosen_loci(self.tiles, loci, f"test {self.name}: tiles")
 
     def tiling(self, locus: Locus) -> Tiling:
-        """The TSS tile and the tiles to test; see `creme.tiling.Tiling`."""
+        """The TSS tile, if any, and the tiles to test; see `creme.tiling.Tiling`."""
         if self.tiles is None:
             return Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
         chosen = tuple(chosen_tiles(self.tiles, locus))
-        return Tiling.of(locus.length, self.tss(locus), chosen)
+        return Tiling.of(locus.length, self.tss(locus) if self.tss_tile != 0 else None, chosen)
 
     def measurable(self, locus: Locus) -> tuple[Tile, ...]:
         """The tiles that have enough bases to be asked for.
@@ -96,6 +96,8 @@ class TiledTest(BackgroundTest):
             whole = dataset.assign_coords(tile=places).reindex(tile=np.arange(len(every)))
             dataset = whole.set_coords(others).drop_vars("tile")
             dataset["share_of_bases"] = ("tile", [_share_of_bases(tile, locus) for tile in every])
+        if self.tss_tile == 0:
+            dataset = dataset.assign_attrs({SITE: ANY_SITE})
         return dataset.assign_coords(tile_coords(every, locus))
 
     def shuffles(

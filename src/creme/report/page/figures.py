@@ -23,6 +23,7 @@ from creme.report.page.searches import copies, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 from creme.results.gaps import without_bases
+from creme.results.words import site_word
 
 
 def figures(results: PageResults) -> Iterator[PageFigure]:
@@ -97,11 +98,14 @@ def _tiles(
     def draw(results: PageResults) -> Iterator[PageFigure]:
         dataset = results.deciding(test)
         labels = labels_of(results, dataset)
+        words = caption
+        if test == "sufficiency" and site_word(dataset.attrs) != "TSS":
+            words = "What a tile does by itself in random sequence: enhancers are positive."
         yield PageFigure(
             "Tiles",
             title,
             paper,
-            caption,
+            words,
             report.tile_effects(dataset, labels, track=results.view.track),
         )
         if test == "sufficiency":
@@ -209,8 +213,9 @@ def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         "Where CREs lie",
         "Figure 3d",
         f"Tiles that are enhancers (sufficiency above {limits.weak:g}) and silencers (below "
-        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the TSS.",
-        report.distance_bars(histogram, track=results.view.track),
+        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the "
+        f"{site_word(sufficiency.attrs)}.",
+        report.distance_bars(histogram.assign_attrs(sufficiency.attrs), track=results.view.track),
     )
 
 

@@ -76,7 +76,7 @@ class LocusMeasures:
 
 def _described(grid: MeasureGrid) -> Data:
     return {
-        "measure": words_of(grid.measure),
+        "measure": grid.measure_words,
         "neutral": grid.neutral,
         "across": axis_label(grid),
         "kind": grid.kind,
