@@ -230,10 +230,10 @@ def shown(folder):
         "from oligo import MODEL\n\n\ndef build():\n    return MODEL.predict\n"
     )
     pages = {}
-    for tss_tile, more in ((0, '\n[[tests]]\nname = "saturation_mutagenesis"\nregions = "all"\n'),
-                           (9, "")):  # fmt: skip
+    more = '\n[[tests]]\nname = "saturation_mutagenesis"\nregions = '
+    for tss_tile, regions in ((0, '"all"\n'), (9, "[[9, 40]]\n")):
         text = EXPERIMENT.replace("TSS_TILE", str(tss_tile)).replace("NAME", f"oligos{tss_tile}")
-        report, results = run_experiment(parse(text + more, "x.toml", folder))
+        report, results = run_experiment(parse(text + more + regions, "x.toml", folder))
         assert not report.failures, report.failures
         pages[tss_tile] = write_report(results.path).read_text(encoding="utf-8")
     return pages

@@ -80,9 +80,9 @@ def tile_map(
     if not tests:
         raise ConfigError("give the results of the necessity test, the sufficiency test, or both")
     ax = axes_of(ax, height=55)
-    # Both tests of a map have one site; of scales there may be two.
-    scales = {scale_of(test, part.attrs) for test, part in tests.items()}
-    ax.set_ylabel("effect of the tile" + f" ({scales.pop()})" * (len(scales) == 1))
+    # The tests of a map have one site; of scales there may be two.
+    scales = dict.fromkeys(scale_of(test, part.attrs) for test, part in tests.items())
+    ax.set_ylabel(f"effect of the tile ({listing(scales)})")
     first = next(iter(tests.values()))
     per, unit = unit_of([first["tile_start"] - first["tile_end"], first["distance"]])
     ax.set_xlabel(distance_label(site_word(first.attrs), unit))

@@ -123,7 +123,7 @@ def _against(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigu
         table = necessity_and_sufficiency(results.deciding("necessity"), sufficiency)
     except ConfigError:  # no tile in common
         return
-    category = table["locus"].map(results.view.categories).fillna("")
+    category = table["locus"].map(lambda name: results.view.categories.get(name, ""))
     names = [name for name in CONTEXTS if (category == name).any()]
     parts = {name: table[category == name] for name in names} or {"": table}
     figure, axes = report.panels(1, len(parts), width=width_of(len(parts)), height=58)
