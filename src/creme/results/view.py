@@ -293,13 +293,11 @@ class ResultsView(ABC):
         if not labels:
             return {}
         limits = self.limits[0]
-        categories = context_categories(
-            self.open(labels[0])[["effect"]].sel(track=self.track).load(),
-            enhancing=limits.enhancing,
-            neutral=limits.neutral,
-            silencing=limits.silencing,
-        )
-        pairs = zip(categories["locus"].values, categories.values, strict=True)
+        dataset = self.open(labels[0]).sel(track=[self.track])
+        if limits.q_below is None:
+            dataset = dataset[["effect"]]  # the replicates are many
+        categories = context_categories(dataset.load(), **limits.of_loci())
+        pairs = zip(categories["locus"].values, categories.values[:, 0], strict=True)
         return {str(locus): str(category) for locus, category in pairs if category}
 
     @property

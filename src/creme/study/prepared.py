@@ -31,7 +31,8 @@ from creme.study.loci import activity_test
 from creme.study.sections import LocusSelection
 from creme.study.stages.grouping import class_of_tiles, loci_by_category
 from creme.study.stages.order import FOUND_BY
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import Stage, Takes
+from creme.study.stages.work import without_classes
 from creme.suite.background import BackgroundTest
 from creme.suite.tiled import TiledTest
 from creme.suite.tss_activity import TssActivity
@@ -177,10 +178,17 @@ class PreparedStudy:
                     "fingerprint": description["model_fingerprint"],
                     **{k: v for k, v in description.items() if not k.startswith("model")},
                 },
-                "notes": self.plan.notes(),
+                "notes": self.notes(),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of all values has to know."""
+        kinds: tuple[Takes, ...] = ("categories", "cres")
+        taken = [kind for kind in kinds if any(s.takes == kind for s in self.stages.values())]
+        reasons = [without_classes(self.study, kind) for kind in taken]
+        return [*self.plan.notes(), *dict.fromkeys(reason for reason in reasons if reason)]
 
     def identity(self) -> dict[str, dict[str, Any]]:
         """The settings that make each stage of the study this one, by section: JSON values."""

@@ -338,7 +338,11 @@ class _Runner:
     ) -> StageData:
         by_locus = None if categories is None else category_by_locus(categories)
         study, track = self.prepared.study, self.prepared.label
-        return StageData(stage.name, study, track, stored, by_locus, classes)
+        return StageData(stage.name, study, track, stored, by_locus, classes, self._earlier)
+
+    def _earlier(self, name: str) -> xr.Dataset | None:
+        stage, results = self.prepared.study.stage_records[name], self.folder.results(name)
+        return results.load(stage.label) if stage.label in results.labels() else None
 
     def _write(self, stage: Stage, tables: Tables) -> None:
         """Tables, and the outcome in ``study.json``, where readers look first."""

@@ -16,6 +16,7 @@ from creme.suite.acceptance import FRESH
 from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
 from creme.suite.adaptive import STOPPING_RULE
 from creme.suite.background import TssTileOrNone
+from creme.suite.effect import MinimumActivity, flagged
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, nearest, relative, result
@@ -90,6 +91,7 @@ class HigherOrder(TiledTest):
         None, ge=1, description="how many rounds at most; as many as tiles unless given"
     )
     searches: Searches = BOTH
+    minimum_activity: MinimumActivity = None
     confidence: float | None = Field(
         None,
         gt=0,
@@ -105,6 +107,8 @@ class HigherOrder(TiledTest):
         if self.accept == "all":
             for key in ("accept", "patience", "minimum_effect"):
                 del identity[key]
+        if self.minimum_activity is None:
+            del identity["minimum_activity"]
         if self.confidence is None:
             del identity["confidence"]
         else:
@@ -141,6 +145,8 @@ class HigherOrder(TiledTest):
             dataset = yield from self._all_rounds(tiles, wild_type, unit)
         else:
             dataset = yield from self._tested(tiles, wild_type, unit)
+        if self.minimum_activity is not None:
+            dataset = flagged(dataset, self.minimum_activity, "fold changes")
         return self.in_tiling(dataset, tiles, unit)
 
     def _all_rounds(

@@ -47,19 +47,21 @@ def figures(results: PageResults) -> Iterator[PageFigure]:
 
 def _contexts(results: PageResults) -> Iterator[PageFigure]:
     limits = results.view.limits[0]
+    beyond = "" if limits.q_below is None else f"; the outer two with q below {limits.q_below:g}"
     yield PageFigure(
         "Contexts",
         "Context dependence",
         "Figure 2a",
         "Loci by the effect of shuffling all but the TSS tile: positive where the context "
         f"enhances. Inset: loci above {limits.enhancing:g} (enhancing), within plus and minus "
-        f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing).",
+        f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing)"
+        f"{beyond}.",
         report.context_histogram(
-            results.deciding("context_dependence"),
+            results.open("context_dependence").load()
+            if limits.q_below is not None
+            else results.deciding("context_dependence"),
             track=results.view.track,
-            enhancing=limits.enhancing,
-            neutral=limits.neutral,
-            silencing=limits.silencing,
+            **limits.of_loci(),
         ),
     )
     drawing = coverage(results)

@@ -46,7 +46,7 @@ _TAKEN = {
     ),
 }
 """The tests of a locus's section, each with what it takes beside measures and their spread."""
-_OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
+_OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end", "below_minimum")
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from creme.study.prepared import PreparedStudy
 from creme.study.stages.loci import SELECTED
 from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage
-from creme.study.stages.work import work_of
+from creme.study.stages.work import without_classes, work_of
 from creme.suite.tiled import TiledTest
 from creme.test import Test
 
@@ -206,6 +206,8 @@ class _Planner:
         return _forecast(stage, len(units), counted, kind, _WITH_TOLERANCE)
 
     def _of_assumed(self, stage: Stage) -> Forecast:
+        if why := without_classes(self.study, stage.takes):
+            return Forecast(stage.name, notes=(f"nothing to do: {why}",))
         loci, notes = self._loci()
         if stage.takes == "selected":
             return self._scaled(stage, self.study.test(stage.name), loci, notes)

@@ -38,6 +38,8 @@ class StageData:
     categories : mapping of locus to category, optional
         None where the stage does not come after the one that finds them.
     classes : DataArray of text, (locus, tile), optional
+    earlier : callable
+        From the name of an earlier stage to its Dataset; None where it has none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class StageData:
     dataset: xr.Dataset
     categories: Mapping[str, str] | None
     classes: xr.DataArray | None = None
+    earlier: Callable[[str], xr.Dataset | None] = lambda stage: None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import xarray as xr
 from creme.analysis.categories import tiles_of
 from creme.errors import CremeError, PluginError, reason
 from creme.genome import Locus
-from creme.study.stages.stage import Stage
+from creme.study.stages.order import FOUND_BY
+from creme.study.stages.stage import Stage, Takes
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -38,6 +39,25 @@ class StageWork:
     note: str = ""
 
 
+def without_classes(study: StudyFile, takes: Takes) -> str:
+    """Why a study finds no categories or no CREs at all; empty where it may find some.
+
+    Thresholds are shares of the wild type's activity, so that effects on other scales get no class.
+    """
+    sources = {"categories": ("categories",), "cres": ("categories", "classes")}
+    for finds in sources.get(takes, ()):
+        stage = FOUND_BY[finds]  # type: ignore[index]
+        scale = getattr(study.test(stage.name), "effect", "relative")
+        if scale != "relative":
+            lacking = "no locus has a category" if finds == "categories" else "no tile is a CRE"
+            return (
+                f"{lacking}: the thresholds of [{finds}] are shares of the wild type's activity, "
+                f"and [{stage.name}] effect = {scale!r} is on another scale. Stages of all loci "
+                f"need no class ([stages.NAME] without 'categories' and 'cres')"
+            )
+    return ""
+
+
 def work_of(
     study: StudyFile,
     stage: Stage,
@@ -61,6 +81,8 @@ def work_of(
     """
     if not loci:
         return StageWork(note="no locus was selected: the funnel says why")
+    if why := without_classes(study, stage.takes):
+        return StageWork(note=why)
     if stage.takes == "cres":
         return _on_cres(study, stage, loci, categories, classes)
     if stage.takes == "selected":
