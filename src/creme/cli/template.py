@@ -57,7 +57,7 @@ store = "predictions"           # directory of predictions, shared by all stages
 # batch_size = 8                # sequences a forward pass, or "auto": found by trying, as on a GPU
 # track = "cage"                # the activity that selects and classifies, where there are several
 # stages = ["loci", "context_dependence", "context_swap", "necessity", "sufficiency",
-#           "distance", "higher_order", "multiplicity", "fine_tile"]
+#           "distance", "higher_order", "set_sufficiency", "multiplicity", "fine_tile"]
 
 [model]
 plugin = "synthetic"            # `creme plugins` lists what is installed
@@ -67,7 +67,7 @@ bins = "all"                    # kept of each prediction; the summit must be se
 # An activity is read from the TSS's bin of each kept track, unless there are readouts.
 # [[readouts]]
 # name = "cage"
-# bins = "447-449"
+# bins = "447-448"
 # over_tracks = "mean"          # one activity instead of one a track
 
 [loci]

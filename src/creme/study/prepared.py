@@ -14,6 +14,7 @@ import numpy as np
 
 import creme
 from creme import file_plugins, registry
+from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
 from creme.genome import Genome, Locus
@@ -185,7 +186,7 @@ class PreparedStudy:
 
     def notes(self) -> list[str]:
         """Sentences that a reader of all values has to know."""
-        kinds: tuple[Takes, ...] = ("categories", "cres")
+        kinds: tuple[Takes, ...] = ("categories", "cres", "sets")
         taken = [kind for kind in kinds if any(s.takes == kind for s in self.stages.values())]
         reasons = [without_classes(self.study, kind) for kind in taken]
         return [*self.plan.notes(), *dict.fromkeys(reason for reason in reasons if reason)]
@@ -233,6 +234,20 @@ class PreparedStudy:
             return None
         return class_of_tiles(results.load(stage.label), self.study.classes, self.label)
 
+    def sets(self, folder: Folder) -> dict[str, list[tuple[int, int]]]:
+        """The set of each locus in the order of its search, where the searches have results.
+
+        That of enhancers, by the deciding track; of silencers where only these are searched for.
+        """
+        stage = FOUND_BY["sets"]
+        results = folder.results(stage.name)
+        if stage.label not in results.labels():
+            return {}
+        dataset = results.load(stage.label)
+        searches = [str(name) for name in dataset["search"].values]
+        search = "enhancers" if "enhancers" in searches else searches[0]
+        return greedy_sets(dataset, search=search, track=self.label)
+
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
         import pandas as pd
@@ -268,7 +283,11 @@ class PreparedStudy:
             try:
                 if isinstance(test, TiledTest) and not isinstance(test.tiles, dict):
                     test.tiling(locus)
-                if stage.pairs is None and not isinstance(getattr(test, "tiles", None), dict):
+                if (
+                    stage.pairs is None
+                    and stage.takes != "sets"
+                    and not isinstance(getattr(test, "tiles", None), dict)
+                ):
                     test.size(locus)
             except CremeError as error:
                 raise ConfigError(f"{stage.heading}: {error}") from None

@@ -269,7 +269,8 @@ class _Runner:
             categories = prepared.categories(self.folder)
         if FOUND_BY["classes"].name in before:
             classes = prepared.classes(self.folder)
-        work = work_of(prepared.study, stage, loci, categories or {}, classes)
+        sets = prepared.sets(self.folder) if stage.takes == "sets" else None
+        work = work_of(prepared.study, stage, loci, categories or {}, classes, sets)
         if work.test is None:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)

@@ -19,7 +19,7 @@ from creme.report.marks import number
 from creme.report.page.coverage import coverage
 from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
 from creme.report.page.results import PageResults
-from creme.report.page.searches import copies, fine, searches
+from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 from creme.results.gaps import without_bases
@@ -303,6 +303,7 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     ),
     "distance": _distances,
     "higher_order": searches,
+    "set_sufficiency": enough,
     "multiplicity": copies,
     "fine_tile": fine,
 }

@@ -23,6 +23,7 @@ WITH_FIGURES = (
     "sufficiency",
     "distance",
     "higher_order",
+    "set_sufficiency",
     "multiplicity",
     "fine_tile",
 )

@@ -11,7 +11,7 @@ import xarray as xr
 from creme.analysis.additive import additive_comparison
 from creme.study.forecast.bounds import higher_order
 from creme.study.stages.context_dependence import CONTEXT_DEPENDENCE
-from creme.study.stages.stage import SearchForecast, Stage, StageData
+from creme.study.stages.stage import PassedOn, SearchForecast, Stage, StageData
 from creme.study.stages.tables import categories_of, statistics, tidy_rows
 
 _BY_SET = (
@@ -55,6 +55,10 @@ HIGHER_ORDER = Stage(
     title="Higher-order interactions",
     needs=("context_dependence",),
     takes="categories",
+    finds="sets",
+    passes_on=PassedOn(
+        "tables/higher_order.csv", ("locus", "search", "track", "round", "selected_start")
+    ),
     defaults=lambda classes: {"accept": "all"},  # the paper's way
     make_tables=_tables,
     further_tables=("interactions",),
