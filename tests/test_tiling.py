@@ -13,6 +13,7 @@ from creme.tiling import Tile, Tiling
 
 def test_the_papers_tiling():
     tiling = Tiling.around(196_608, 98_304, 5000)
+    assert tiling.tss is not None
     assert (tiling.tss.start, tiling.tss.end) == (95_804, 100_804)
     starts = [804 + 5000 * i for i in range(39)]
     starts.remove(95_804)
@@ -28,6 +29,7 @@ def test_whole_tiles_outwards(length, size, data):
             Tiling.around(length, tss, size)
         return
     tiling = Tiling.around(length, tss, size)
+    assert tiling.tss is not None
     covered = sorted([*tiling.context, tiling.tss])
     assert all(a.end == b.start for a, b in pairwise(covered))
     assert 0 <= covered[0].start < size

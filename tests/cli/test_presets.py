@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from creme.study.config import STAGES, StudyFile
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.suite.higher_order import HigherOrder
+from creme.suite.necessity import Necessity
 
 ENFORMER, BORZOI = ("preprint", "published-enformer"), "published-borzoi"
 GRID = """\
@@ -110,7 +112,9 @@ def test_each_can_be_planned(written, genome, tmp_path):
     contexts = 100 if name == "published-enformer" else 5 if name == BORZOI else 10
     assert planned["loci"].units == 3
     assert planned["context_dependence"].asked == 3 * (1 + contexts)
-    tiles = len(prepared.study.test("necessity").tiling(locus_of(GRIDS[name]["length"])).context)
+    necessity = prepared.study.test("necessity")
+    assert isinstance(necessity, Necessity)
+    tiles = len(necessity.tiling(locus_of(GRIDS[name]["length"])).context)
     others = 5 if name == BORZOI else 10
     assert planned["set_sufficiency"].asked == planned["necessity"].units * (
         1 + (1 + tiles) * others
@@ -123,6 +127,21 @@ def test_the_models_are_those_of_the_plugins(written):
     name, file = written
     model = tomllib.loads(file.read_text())["model"]
     assert model["plugin"] == ("borzoi" if name == BORZOI else "enformer-torch")
+
+
+def test_examples_and_plugins_read_the_bins_that_the_presets_read():
+    root = Path(__file__).resolve().parents[2]
+    read = {name: tomllib.loads(PRESETS[name])["readouts"][0]["bins"] for name in PRESETS}
+    assert set(read.values()) == {"447-448", "3068-3075"}
+    for file, name in (("enformer_k562", "preprint"), ("borzoi_k562", BORZOI)):
+        example = tomllib.loads((root / "examples" / f"{file}.toml").read_text())
+        assert example["model"]["bins"] == read[name]
+    for plugin, name in (
+        *(("creme-enformer", "preprint"), ("creme-enformer-torch", "preprint")),
+        ("creme-borzoi", BORZOI),
+    ):
+        page = (root / "plugins" / plugin / "README.md").read_text()
+        assert f'bins = "{read[name]}"' in page
 
 
 def test_mistakes_are_sentences(creme, tmp_path, monkeypatch):

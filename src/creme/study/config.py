@@ -137,7 +137,8 @@ class StudyFile(StageTables):
         if stage in self.added:
             return self.stages.added[stage]
         takes = BUILT_IN[stage].takes
-        table = {key: value for key, value in self._table(stage).items() if key == takes}
+        own = {takes} & set(StageOptions.model_fields)
+        table = {key: value for key, value in self._table(stage).items() if key in own}
         try:
             return StageOptions(**table)
         except ConfigError as error:

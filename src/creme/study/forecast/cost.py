@@ -229,7 +229,7 @@ class _Planner:
         cres = assumed_cres(sizes, self.study.cres(stage.name))
         test = self.study.test(stage.name)
         if isinstance(test, TiledTest):
-            tile = test.tiling(self.stand_in).context[0]
+            tile = test.measurable(self.stand_in)[0]
             test = self.study.test(stage.name, tiles=[(tile.start, tile.end)])
         return self._scaled(stage, test, cres, (*notes, CRES_NOTE))
 
