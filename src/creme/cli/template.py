@@ -50,6 +50,7 @@ replicates = 10
 STUDY = """\
 # A study: from a genome and an annotation to every test's tables. Everything that `creme study`
 # needs; relative paths start at this file's folder. Settings left out have the value shown.
+# The settings of published studies: creme init --study --as published-enformer
 
 name = "my-study"               # everything goes to my-study.study beside this file
 seed = 7                        # everything random derives from it
@@ -90,6 +91,7 @@ transcripts = "all"             # or "representative": one a gene
 enhancing = 0.95
 neutral = 0.2
 silencing = -0.5
+# q_below = 0.05                # of enhancing and silencing ones (docs/trust.md)
 # at_most = 200                 # loci of each, the most typical ones
 
 [classes]                       # by the sufficiency test's effect
@@ -102,6 +104,7 @@ additive = 0.3                  # mean squared error above which a set of tiles 
 [common]                        # parameters of every test, unless its own table has them
 tile = 5000
 replicates = 10
+# minimum_activity = 5.0        # of the wild type, below which nothing gets a class
 
 # Each stage takes the parameters of its test, and which loci or CREs it is run on:
 # [necessity]
