@@ -201,7 +201,10 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
     monkeypatch.setattr(locus, "BLOCK", 1)
     results = page_results(finished.path)
     alone = [
-        one.data for one in locus.each_locus(results, LocusMeasures(results, []), Windows(results))
+        one.data
+        for one in locus.each_locus(
+            results, LocusMeasures(results, results.view.tracks), Windows(results)
+        )
     ]
     assert alone == page.loci()
 

@@ -110,14 +110,19 @@ def enough(results: PageResults) -> Iterator[PageFigure]:
             else "more than all tiles of the set"
         )
         sentences.append(f"{of}: {middle} ({row['reached']:.0%} reach it)")
+    needs = ""
+    if sentences:
+        needs = (
+            f" Tiles that half of the loci need for {SHARE:.0%} of the activity, the dotted line: "
+            f"{'; '.join(sentences)}."
+        )
     yield PageFigure(
         "Sets of tiles",
         "Sets that are enough",
         "",
         "Activity over the wild type as ever more tiles of a set are put back into random context, "
         "in the order of the search; a set that is all there counts on as it is. The band is the "
-        "standard deviation of the mean over loci. Tiles that half of the loci need for "
-        f"{SHARE:.0%} of the activity, the dotted line: {'; '.join(sentences)}.",
+        f"standard deviation of the mean over loci.{needs}",
         report.set_curves(
             mean_activity(dataset, labels, **FEW), share=SHARE, track=results.view.track
         ),
