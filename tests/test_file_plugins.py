@@ -276,8 +276,8 @@ def test_an_object_is_needed(folder):
         Necessity(tile=100, perturbation={"name": "python", "object": "absent.py:A"})
 
 
-def test_identity_of_what_is_installed_is_its_name_and_configuration():
+def test_identity_of_what_is_installed_is_its_name_and_its_own():
     test = Necessity(tile=100)
-    assert identity(test) == {"name": "necessity", **test.configuration()}
-    made = SimpleNamespace(name="x", configuration=lambda: {"object": "a/b.py:C"})
+    assert identity(test) == {"name": "necessity", **test.identity()}
+    made = SimpleNamespace(name="x", identity=lambda: {"object": "a/b.py:C"})
     assert identity(made)["object"] == "a/b.py:C"

@@ -258,7 +258,7 @@ def measure(
             raise KeyboardInterrupt(f"stopped before the end; what was predicted is {lost}")
     datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])
-    warn_of_remarks(report.remarks)
+    warn_of_remarks(report.remarks, report.notes)
     _refuse_empty(list(labelled), datasets, report.failures)
     return datasets[next(iter(labelled))] if single else datasets
 

@@ -184,13 +184,13 @@ def resolved(table: Any, folder: Path) -> Any:
 
 
 def identity(plugin: Any) -> dict[str, Any]:
-    """JSON values that tell a test or a perturbation from others: its name and its parameters.
+    """JSON values that tell a test or a perturbation from others: its name and its identity.
 
     Files are there with their digests, and without their folders: these may be moved.
     """
     written = {
         key: by_digest(value) if holds_path(value := getattr(plugin, key, None)) else part
-        for key, part in plugin.configuration().items()
+        for key, part in plugin.identity().items()
     }
     return _without_folders({"name": plugin.name, **written})
 

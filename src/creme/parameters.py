@@ -51,6 +51,15 @@ class Parameters(BaseModel):
         """The parameters as plain JSON values, in the order of their declaration."""
         return self.model_dump(mode="json")
 
+    def identity(self) -> dict[str, Any]:
+        """JSON values that tell these parameters from others: results are matched by it.
+
+        The configuration unless overridden. It may lack a parameter at its default, so that results
+        of before there was one go on being the same; and it may have what no parameter says, such
+        as that the same parameters compute something else than they did.
+        """
+        return self.configuration()
+
 
 def pickled(parameters: Parameters) -> tuple[Any, ...]:
     """For ``__reduce__``: a pickle of the fields alone, of which another one is made.

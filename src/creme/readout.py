@@ -290,14 +290,14 @@ class Readout(Parameters):
             chosen["gtf"] = folder / self.gtf.expanduser()
         return self.model_copy(update=chosen) if chosen else self
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; of those that came later only what is not usual."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there were these stay those of the same experiment.
         for name in _LATER:
             if getattr(self, name) == type(self).model_fields[name].default:
-                del configuration[name]
-        return configuration
+                del identity[name]
+        return identity
 
 
 _LATER = (

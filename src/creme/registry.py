@@ -254,8 +254,4 @@ def specification(plugin: Any) -> dict[str, Any]:
     from creme.file_plugins import FromFile
 
     name = PYTHON if isinstance(plugin, FromFile) else plugin.name
-    # A configuration may leave out what it had no name for before; a table says it.
-    fields = {
-        key: value for key, value in plugin.model_dump(mode="json").items() if value is not None
-    }
-    return {"name": name, **fields, **plugin.configuration()}
+    return {"name": name, **plugin.configuration()}

@@ -66,6 +66,10 @@ REMARKS = "remarks"
 """Attribute of a Dataset: sentences on its values that a reader of them has to know."""
 
 
+SITE, ANY_SITE = "site", "site"
+"""Attribute of a Dataset of loci that need not be TSSs, and the word that they are called by."""
+
+
 def remarked(dataset: xr.Dataset, sentence: str, count: int = 1) -> xr.Dataset:
     """A unit's Dataset with a remark, which the run counts over units and says at its end.
 

@@ -69,14 +69,14 @@ class Tiling:
     ----------
     length : int
         Length of the sequence, bp.
-    tss : Tile
-        The tile centred on the TSS.
+    tss : Tile or None
+        The tile centred on the TSS; None where there is none, and the site is tiled as well.
     context : tuple of Tile
         The other tiles, sorted by start; none overlaps the TSS tile or another one.
     """
 
     length: int
-    tss: Tile
+    tss: Tile | None
     context: tuple[Tile, ...]
 
     @classmethod
@@ -93,12 +93,16 @@ class Tiling:
             Length of a context tile, bp; the paper's is 5,000.
         tss_tile : int, optional
             Length of the TSS tile, bp; that of the others unless given. The TSS base is the first
-            one of its right half.
+            one of its right half. With 0 there is none: the tiles cover the whole sequence, from
+            the site outwards, so that one of them begins with the base of the site; the outermost
+            ones reach to the ends, and are up to twice as long (or shorter, on a side of the site
+            that has no room for a whole one).
 
         Raises
         ------
         ConfigError
-            If the TSS tile does not fit, or leaves no room for a single context tile.
+            If the TSS tile does not fit, or leaves no room for a single context tile; without a TSS
+            tile, if neither side of the site has room for one.
 
         Notes
         -----
@@ -107,6 +111,8 @@ class Tiling:
         """
         if tile < 1:
             raise ConfigError(f"tile = {tile}: a tile has at least 1 bp")
+        if tss_tile == 0:
+            return cls(length, None, _whole(length, tss, tile))
         centre = Tile.centred(tss, tile if tss_tile is None else tss_tile, length)
         start, end = centre.start, centre.end
         left = (Tile(s, s + tile) for s in range(start % tile, start, tile))
@@ -120,8 +126,8 @@ class Tiling:
         return cls(length, centre, context)
 
     @classmethod
-    def of(cls, length: int, tss: Tile, context: tuple[Tile, ...]) -> Tiling:
-        """A tiling of chosen tiles, sorted by start.
+    def of(cls, length: int, tss: Tile | None, context: tuple[Tile, ...]) -> Tiling:
+        """A tiling of chosen tiles, sorted by start; anywhere where there is no TSS tile.
 
         Raises
         ------
@@ -129,6 +135,8 @@ class Tiling:
             If a tile overlaps the TSS tile or another tile, or lies outside the sequence.
         """
         tiles = disjoint(context, length)
+        if tss is None:
+            return cls(length, None, tiles)
         disjoint([tss], length)
         for tile in tiles:
             if tile.overlaps(tss):
@@ -143,6 +151,20 @@ class Tiling:
 
     def __len__(self) -> int:
         return len(self.context)
+
+
+def _whole(length: int, site: int, tile: int) -> tuple[Tile, ...]:
+    """Tiles that cover a sequence, outwards from a site; see `Tiling.around`."""
+    if max(site, length - site) < tile:
+        raise ConfigError(
+            f"tile = {tile}: no whole tile fits on either side of the site at {site} of a sequence "
+            f"of {length} bp"
+        )
+    # A side's tiles, and what is left of it for the outermost one.
+    left, right = max(1, site // tile), max(1, (length - site) // tile)
+    inner = [site + k * tile for k in range(1 - left, right)]
+    edges = [0, *inner, length] if site else [*inner, length]
+    return tuple(Tile(start, end) for start, end in pairwise(edges))
 
 
 def disjoint(tiles: Iterable[Tile], length: int) -> tuple[Tile, ...]:

@@ -40,7 +40,14 @@ def test_what_was_planted_is_found(shown):
 def test_every_stage_ran_and_left_a_report(shown):
     folder, text, _ = shown
     stages = ("loci", "context_dependence", "context_swap", "necessity", "sufficiency")
-    for stage in (*stages, "distance", "higher_order", "multiplicity", "fine_tile"):
+    for stage in (
+        *stages,
+        "distance",
+        "higher_order",
+        "set_sufficiency",
+        "multiplicity",
+        "fine_tile",
+    ):
         assert re.search(rf"^{stage}: \d+ units, ", text, re.MULTILINE)
     report = folder / "demo.study" / "report.html"
     assert str(report) in text
@@ -49,5 +56,5 @@ def test_every_stage_ran_and_left_a_report(shown):
 
 def test_again_nothing_is_predicted(shown):
     _, text, again = shown
-    assert len(re.findall(r"finished before", again)) == 9
+    assert len(re.findall(r"finished before", again)) == 10
     assert again.partition("contexts: planted")[2] == text.partition("contexts: planted")[2]

@@ -80,7 +80,7 @@ def test_the_plan_of_some_stages(creme, begun):
     assert planned("necessity", "context_swap") == ["context_swap", "necessity", "all"]
     assert planned("distance") == ["sufficiency", "distance", "all"]
     assert planned("loci") == ["loci", "all"]
-    assert len(planned()) == 10
+    assert len(planned()) == 11
     said = creme("study", begun, "--plan", "--stage", "necesity", status=2)
     assert "'necesity' is no stage (did you mean 'necessity'?); they are loci" in said
 

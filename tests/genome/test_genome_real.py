@@ -88,6 +88,7 @@ def test_fkbp1a(genome: Genome, gtf: Annotation, text: str) -> None:
     assert sequence[65_535] == text[373_806].translate(COMPLEMENT)
     assert sequence == text[373_805 - 65_535 : 373_805 + 65_537][::-1].translate(COMPLEMENT)
     tiling = Tiling.around(LENGTH, locus.tss, 5000)
+    assert tiling.tss is not None
     assert locus.interval(tiling.tss) == (373_806 - 2500, 373_806 + 2500)
     for tile in tiling:
         low, high = locus.interval(tile)

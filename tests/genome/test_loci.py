@@ -176,7 +176,7 @@ def test_contig_that_the_fasta_lacks(genome: Genome) -> None:
 @pytest.mark.parametrize("strand", ["+", "-"])
 def test_tss_past_the_end(genome: Genome, strand: str) -> None:
     assert select_loci(genome, gtf(tss("A", 199, strand, "chr2")), None, 1)
-    with pytest.raises(GenomeError, match=r"locus 'A': its TSS 200 .* 200 bp .*genome build"):
+    with pytest.raises(GenomeError, match=r"locus 'A': its position 200 .* 200 bp .*genome build"):
         select_loci(genome, gtf(tss("A", 200, strand, "chr2")), None, 1)
 
 

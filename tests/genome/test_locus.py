@@ -137,6 +137,7 @@ def test_distance(genome: Genome) -> None:
 def test_distance_of_a_tiling(genome: Genome, tile: int, tss_tile: int, strand: str) -> None:
     locus = Locus("x", "chr1", 200, strand, 101, genome, 47)
     tiling = Tiling.around(101, locus.tss, tile, tss_tile)
+    assert tiling.tss is not None
     assert locus.distance(tiling.tss) == 0
     for each in tiling:
         low, high = locus.interval(each)

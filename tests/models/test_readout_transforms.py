@@ -94,12 +94,12 @@ def test_a_pseudo_count_belongs_to_the_logarithm():
         Readout(transform="square")
 
 
-def test_only_a_transform_stands_in_the_configuration():
-    usual = Readout(name="a").configuration()
+def test_only_a_transform_stands_in_the_identity():
+    usual = Readout(name="a").identity()
     assert sorted(usual) == ["bins", "name", "over_bins", "over_tracks", "strand", "tracks"]
-    assert Readout(transform="exp").configuration()["transform"] == "exp"
-    assert "pseudo_count" not in Readout(transform="exp").configuration()
-    logs = Readout(transform="log", pseudo_count=1).configuration()
+    assert Readout(transform="exp").identity()["transform"] == "exp"
+    assert "pseudo_count" not in Readout(transform="exp").identity()
+    logs = Readout(transform="log", pseudo_count=1).identity()
     assert Readout(**logs) == Readout(transform="log", pseudo_count=1)
     assert logs["pseudo_count"] == 1
 
@@ -119,4 +119,4 @@ def test_effects_of_a_log_model_are_those_of_its_activities():
     logs = creme.measure("necessity", Logarithms(), LOCUS, readouts=Readout(transform="exp"), **few)
     np.testing.assert_allclose(logs.effect, plain.effect, rtol=1e-4, atol=1e-5)
     assert '"transform": "exp"' in logs.attrs["readouts"]
-    assert "transform" not in plain.attrs["readouts"]
+    assert '"transform": null' in plain.attrs["readouts"]

@@ -144,6 +144,13 @@ def _effects(rng: np.random.Generator, coords: dict[str, tuple[str, np.ndarray]]
     return _like(_tiles(coords, slice(None)), "effect", ("locus", "tile"), values)
 
 
+def _sets(rng: np.random.Generator, coords: dict[str, tuple[str, np.ndarray]]) -> xr.Dataset:
+    n = len(coords["locus"][1])
+    values = rng.normal(np.linspace(0.1, 1, 5)[:, None], 0.05, (n, 5, REPLICATES))
+    known = xr.Dataset(coords={**coords, "tiles": np.arange(5)})
+    return _like(known, "fold_change", ("locus", "tiles"), values)
+
+
 def _distance(rng: np.random.Generator, coords: dict[str, tuple[str, np.ndarray]]) -> xr.Dataset:
     n = len(coords["locus"][1])
     tiles = _tiles(coords, slice(21, 22))
@@ -221,6 +228,7 @@ _DATASETS = {
     "sufficiency": _effects,
     "distance": _distance,
     "higher_order": _greedy,
+    "set_sufficiency": _sets,
     "multiplicity": _copies,
     "fine_tile": _fine,
 }

@@ -25,6 +25,7 @@ from creme.analysis.additive import additive_comparison
 from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
 from creme.analysis.saturation import saturation
+from creme.analysis.set_sufficiency import mean_activity
 from creme.analysis.traces import mean_traces
 from creme.errors import ConfigError
 from creme.genome.records import TSS
@@ -118,6 +119,15 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
     ),
     "individual_effects": lambda d, ax: report.individual_effects(
         d["higher_order"].isel(locus=slice(1)), **LOST, ax=ax
+    ),
+    "set_curves": lambda d, ax: report.set_curves(
+        mean_activity(
+            d["higher_order"].isel(search=0, drop=True).rename(round="tiles"),
+            categories(),
+            resamples=2,
+        ),
+        **ONE,
+        ax=ax,
     ),
     "saturation_curves": lambda d, ax: report.saturation_curves(
         d["multiplicity"], saturation(d["multiplicity"], resamples=2), **LOST, ax=ax

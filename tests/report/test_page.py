@@ -202,7 +202,10 @@ def test_a_block_of_loci_is_as_one_after_another(finished, page, monkeypatch):
     monkeypatch.setattr(locus, "BLOCK", 1)
     results = page_results(finished.path)
     alone = [
-        one.data for one in locus.each_locus(results, LocusMeasures(results, []), Windows(results))
+        one.data
+        for one in locus.each_locus(
+            results, LocusMeasures(results, results.view.tracks), Windows(results)
+        )
     ]
     assert alone == page.loci()
 
@@ -462,8 +465,7 @@ def test_activities_that_are_not_positive_are_said(finished, tmp_path, undrawn):
     dataset["wild_type"][{"locus": 1}] = 0
     results.save("necessity", dataset)
     words = Page(write_report(folder)).words
-    assert "The activity of 2 loci is negative: effects there have the other sign." in words
-    assert "The activity of 1 locus is 0: effects there are not defined." in words
+    assert "The activity of 3 loci is at or below 0: shares of it are not defined." in words
 
 
 def test_several_activities(tmp_path, undrawn):

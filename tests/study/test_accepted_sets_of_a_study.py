@@ -52,7 +52,7 @@ def test_the_study_is_forecast_run_and_shown(file):
 
 def test_a_study_searches_as_the_paper_does_unless_it_says_otherwise(file, tmp_path):
     plain = Study.from_file(mini.study(tmp_path))
-    assert "accept" not in plain.test("higher_order").configuration()
+    assert "accept" not in plain.test("higher_order").identity()
     tested = Study.from_file(file)
     assert tested.test("higher_order").configuration()["patience"] == 2
     assert np.isclose(tested.test("higher_order").configuration()["minimum_effect"], 0.05)

@@ -13,6 +13,7 @@ import xarray as xr
 from scipy import stats
 from scipy.special import comb
 
+from creme import registry
 from creme.analysis.additive import additive_comparison
 from creme.analysis.evidence import Prior
 from creme.analysis.order_agreement import order_agreement
@@ -25,6 +26,7 @@ from creme.store import Store
 from creme.study.forecast.bounds import higher_order
 from creme.suite.acceptance import SIGNIFICANCE, Acceptance, prior_of
 from creme.suite.higher_order import HigherOrder
+from creme.testing.parameters import parameters as made_again
 from planted import FIRST, SECOND, additive, inert, redundant, strong
 from tile_noise import TILE, TileNoise, answer, locus
 from toy import LENGTH, MODEL, toy_loci
@@ -291,14 +293,21 @@ def test_a_gap_is_no_candidate(tmp_path):
 # The paper's way is the experiment that it was.
 
 
-def test_the_papers_way_is_configured_as_before():
+def test_the_papers_way_is_the_experiment_that_it_was():
     before = [
         *("seed", "tile", "tss_tile", "replicates", "perturbation", "tiles", "rounds", "searches")
     ]
-    assert sorted(HigherOrder(accept="all").configuration()) == sorted(before)
-    tested = HigherOrder().configuration()
+    assert sorted(HigherOrder(accept="all").identity()) == sorted(before)
+    tested = HigherOrder().identity()
     assert set(tested) - set(before) == {"accept", "patience", "minimum_effect"}
     assert tested["accept"] == "tested"
+
+
+@pytest.mark.parametrize("accept", ["all", "tested"])
+def test_a_configuration_makes_the_same_search_again(accept):
+    test = HigherOrder(accept=accept, patience=2, confidence=0.9)
+    made_again(lambda: test)
+    assert registry.create("test", registry.specification(test)) == test
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from creme import registry
-from creme.errors import ConfigError
+from creme.errors import ConfigError, ResultsError
 from creme.genome import Locus
+from creme.results.directory import Results
 from creme.runner.plan import prepare
 from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
@@ -282,7 +283,7 @@ def test_results_say_how_they_were_measured(tmp_path):
         loci = LOCI[:1]
         plain = measure(prepare([create("necessity")], MODEL, loci), store).datasets["necessity"]
         open_ = measure(prepare([create("necessity", 0.1)], MODEL, loci), store)
-    assert "tolerance" not in plain.attrs["configuration"]
+    assert '"tolerance": null' in plain.attrs["configuration"]
     assert '"tolerance": 0.1' in open_.datasets["necessity"].attrs["configuration"]
     assert "replicates_used" not in plain.variables
     # A whole number along tiles: a coordinate, which tables show beside the effect.
@@ -290,11 +291,24 @@ def test_results_say_how_they_were_measured(tmp_path):
 
 
 def test_an_experiment_without_a_tolerance_is_what_it_was():
-    assert list(Sufficiency().configuration()) == [
+    assert list(Sufficiency().identity()) == [
         *("seed", "tile", "tss_tile", "replicates", "perturbation", "tiles", "backgrounds_of")
     ]
     assert create("necessity", tile=200).size(LOCI[0]) == 1 + 10 * REPLICATES
     assert create("necessity", 0.1).size(LOCI[0]) is None
+
+
+def test_results_of_an_earlier_rule_are_not_mixed_with_those_of_this_one(tmp_path):
+    plan = prepare([create("necessity", 0.1)], MODEL, LOCI[:1])
+    now = plan.identity()
+    of_test = now["tests"]["necessity"]
+    assert of_test == {"name": "necessity", **create("necessity", 0.1).identity()}
+    before = {k: v for k, v in of_test.items() if k != "stopping_rule"}
+    results = Results(tmp_path / "x.results")
+    results.claim("", tmp_path, {**now, "tests": {"necessity": before}})
+    results.save("necessity", xr.Dataset({"effect": ("tile", np.zeros(2))}))
+    with pytest.raises(ResultsError, match="it differs in tests"):
+        results.claim("", tmp_path, now)
 
 
 @pytest.mark.parametrize("tolerance", [-0.1, float("nan"), float("inf")])

@@ -282,8 +282,10 @@ def test_conformance():
 
 
 def test_results_say_the_confidence():
-    assert "confidence" not in create().configuration()
+    assert "confidence" not in create().identity()
     assert create(0.9).configuration()["confidence"] == 0.9
+    # With the rule, which has changed: under an earlier one rounds left out other tiles.
+    assert create(0.9).identity() == {**create().identity(), "confidence": 0.9, "stopping_rule": 2}
     assert "replicates_used" not in full().variables
     assert "replicates_used" in fewer().coords
 

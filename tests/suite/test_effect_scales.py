@@ -127,12 +127,12 @@ def test_scales_have_one_sign(name):
     assert {-1.0, 1.0} <= set(signs[0].ravel().tolist())
 
 
-def test_only_a_choice_stands_in_the_configuration():
+def test_only_a_choice_stands_in_the_identity():
     for name in TESTS:
-        usual = create(name).configuration()
+        usual = create(name).identity()
         assert not {"effect", "minimum_activity"} & set(usual)
-        assert create(name, effect="relative").configuration() == usual
-        other = create(name, effect="difference", minimum_activity=0).configuration()
+        assert create(name, effect="relative").identity() == usual
+        other = create(name, effect="difference", minimum_activity=0).identity()
         assert (other["effect"], other["minimum_activity"]) == ("difference", 0.0)
     with pytest.raises(ConfigError, match="effect = 'absolute' is not allowed"):
         create("necessity", effect="absolute")

@@ -95,9 +95,9 @@ def test_a_quarter_of_bases_may_be_enough(tmp_path):
     assert measured["effect"].isnull().values[0, :, 0].tolist() == [start == 500 for start in tiles]
 
 
-def test_the_share_belongs_to_the_configuration_where_it_is_another():
-    assert "min_bases" not in create("necessity").configuration()
-    assert create("necessity", min_bases=0.2).configuration()["min_bases"] == 0.2
+def test_the_share_belongs_to_the_identity_where_it_is_another():
+    assert "min_bases" not in create("necessity").identity()
+    assert create("necessity", min_bases=0.2).identity()["min_bases"] == 0.2
 
 
 def test_a_locus_without_a_tile_that_has_bases_fails_alone(tmp_path):

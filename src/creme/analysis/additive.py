@@ -46,7 +46,8 @@ def additive_comparison(
     Dataset, (locus, search, round, track)
         ``observed`` and ``additive``, the traces; and without ``round``: ``mse``, the mean of
         (observed - additive)^2 over rounds; ``difference``, the mean of observed - additive;
-        ``interaction``, one of `INTERACTIONS`, empty where the trace is NaN. Of a tested set
+        ``interaction``, one of `INTERACTIONS`, empty where the trace is NaN, or where the results
+        say that the wild type is ``below_minimum`` (`minimum_activity`). Of a tested set
         ``mse`` and ``difference`` are those at its last tile, NaN for fewer than two tiles.
 
         ``multiplicative``, with ``mse_multiplicative``, ``difference_multiplicative``; and
@@ -122,11 +123,15 @@ def additive_comparison(
     }
     for scale, square in squares.items():
         expected, margin = compared[scale], _ERRORS * square**0.5
-        clear = expected - margin > (0.0 if low is None else low)
+        clear = expected - margin > (0.0 if low is None else low.fillna(0.0))
         if high is not None:
             clear = clear & (expected + margin < high)
         apart = (observed - expected).where(counted)
         compared[f"interaction_{scale}"] = _classes(apart, threshold, scale, clear)
+    if "below_minimum" in dataset:
+        above = ~dataset["below_minimum"].astype(bool)
+        for name in ("interaction", "interaction_additive", "interaction_multiplicative"):
+            compared[name] = compared[name].where(above, "").transpose(*mse.dims)
     return compared if low is None else _with_floor(compared, alone, low)
 
 

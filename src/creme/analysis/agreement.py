@@ -107,7 +107,7 @@ def check_tile_sizes(a: xr.Dataset, b: xr.Dataset) -> None:
     for dataset in (a, b):
         configuration = json.loads(dataset.attrs.get("configuration", "{}"))
         tile = configuration.get("tile")
-        size = {"tile": tile, "TSS tile": configuration.get("tss_tile") or tile}
+        size = {"tile": tile, "TSS tile": _tss_tile(configuration)}
         chosen = configuration.get("tiles") is not None
         if _has_tiles(dataset) and not chosen:
             lengths = np.unique(tile_lengths(dataset).values)
@@ -121,6 +121,12 @@ def check_tile_sizes(a: xr.Dataset, b: xr.Dataset) -> None:
                 f"A has a {name} of {sizes[0][name]} bp and B one of {sizes[1][name]} bp: run both "
                 f"with the same"
             )
+
+
+def _tss_tile(configuration: dict[str, Any]) -> Any:
+    """bp; 0 where there is none."""
+    size = configuration.get("tss_tile")
+    return configuration.get("tile") if size is None else size
 
 
 def why_not_paired(a: xr.Dataset, b: xr.Dataset, measures: tuple[str, str]) -> str:

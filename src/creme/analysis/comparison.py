@@ -29,7 +29,8 @@ def necessity_and_sufficiency(necessity: xr.Dataset, sufficiency: xr.Dataset) ->
     -------
     DataFrame
         ``locus``, ``tile_start``, ``tile_end``, ``track``, ``distance``, and ``necessity`` and
-        ``sufficiency`` with their standard errors (``_se``).
+        ``sufficiency`` with their standard errors (``_se``). Its ``attrs`` has the attributes of
+        both Datasets by test.
 
     Raises
     ------
@@ -51,6 +52,7 @@ def necessity_and_sufficiency(necessity: xr.Dataset, sufficiency: xr.Dataset) ->
     both = tables[0].merge(tables[1].drop(columns="distance"), on=_KEYS, validate="one_to_one")
     if both.empty:
         raise ConfigError("the two tests have no tile of a locus and a track in common")
+    both.attrs = {"necessity": dict(necessity.attrs), "sufficiency": dict(sufficiency.attrs)}
     return both
 
 

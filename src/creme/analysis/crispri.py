@@ -89,7 +89,7 @@ def windows(datasets: Iterable[xr.Dataset]) -> list[LocusWindow]:
 
 
 def tss_tile_of(datasets: SequenceOf[xr.Dataset]) -> int:
-    """Length of the TSS tile that tests were run with, bp.
+    """Length of the TSS tile that tests were run with, bp; 0 for none.
 
     Raises
     ------
@@ -99,7 +99,8 @@ def tss_tile_of(datasets: SequenceOf[xr.Dataset]) -> int:
     sizes = set()
     for dataset in datasets:
         configuration = json.loads(dataset.attrs.get("configuration", "{}"))
-        sizes.add(configuration.get("tss_tile") or configuration.get("tile"))
+        size = configuration.get("tss_tile")
+        sizes.add(configuration.get("tile") if size is None else size)
     if len(sizes) != 1 or None in sizes:
         raise ConfigError(
             f"the TSS tiles of the tests have {listing(sorted(map(str, sizes)))} bp: one length is "
@@ -167,8 +168,10 @@ def _locate(pair: Any, candidates: list[LocusWindow], tss_tile: int) -> tuple[An
     reason = ""
     if start < 0 or end > window.length:
         reason = "outside the window"
-    elif start < end and Tile(start, end).overlaps(
-        Tile.centred(window.tss, tss_tile, window.length)
+    elif (
+        tss_tile
+        and start < end
+        and Tile(start, end).overlaps(Tile.centred(window.tss, tss_tile, window.length))
     ):
         reason = "overlaps the TSS tile"
     return (window.name, start, end, distance, abs(window.position - pair.tss), reason)

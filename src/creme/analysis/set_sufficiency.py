@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import texts
+from creme.analysis.statistics import mean_by, mean_over
 from creme.errors import ConfigError, listing
+
+SHARE = 0.8
+"""Of the wild type's activity, which a set has to bring back: that of Figure 4b."""
 
 
 def greedy_sets(
@@ -54,7 +60,34 @@ def greedy_sets(
     return sets
 
 
-def tiles_needed(dataset: xr.Dataset, share: float = 0.8) -> xr.DataArray:
+def mean_activity(
+    dataset: xr.Dataset, categories: xr.DataArray | None = None, **options: Any
+) -> xr.Dataset:
+    """Mean fold change over loci with ever more tiles of their sets; see `mean_over`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the set sufficiency test. A set that has come to its end counts on as it is, so that the
+        loci are the same for each number of tiles.
+    categories : DataArray of text, optional
+        Along ``locus``: one mean for each, along ``group``.
+    **options
+        Of `creme.analysis.statistics.mean_over`.
+    """
+    values = dataset["fold_change"].astype(np.float64)
+    axis = values.get_axis_num("tiles")
+    places = np.arange(values.sizes["tiles"]).reshape(
+        [-1 if k == axis else 1 for k in range(values.ndim)]
+    )
+    last = np.maximum.accumulate(np.where(values.notnull(), places, 0), axis=axis)
+    carried = values.copy(data=np.take_along_axis(values.values, last, axis=axis))
+    if categories is None:
+        return mean_over(carried, **options)
+    return mean_by(carried, categories, **options)
+
+
+def tiles_needed(dataset: xr.Dataset, share: float = SHARE) -> xr.DataArray:
     """The number of tiles that have to be put back until a share of the activity is there.
 
     Parameters

@@ -17,9 +17,31 @@ class Categories(Parameters):
     enhancing: float = Field(0.95, description="enhancing contexts have an effect above")
     neutral: float = Field(0.2, ge=0, description="neutral ones within plus and minus")
     silencing: float = Field(-0.5, description="silencing ones below")
+    q_below: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="enhancing and silencing ones have a q-value below, if given; see "
+        "docs/trust.md",
+    )
     at_most: int | None = Field(
         None, ge=1, description="loci to keep of each category, those that are most typical of it"
     )
+
+    def of_loci(self) -> dict[str, Any]:
+        """The fields that class loci, as `creme.analysis.categories.context_categories` takes them.
+
+        `q_below` is left out where there is none.
+        """
+        return {name: value for name, value in self.identity().items() if name != "at_most"}
+
+    def identity(self) -> dict[str, Any]:
+        """The fields; `q_below` only if there is one."""
+        identity = super().identity()
+        # A study of before there was a choice stays the same.
+        if self.q_below is None:
+            del identity["q_below"]
+        return identity
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

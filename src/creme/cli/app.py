@@ -56,18 +56,33 @@ def init(
         Path | None, typer.Argument(help="the file to write; experiment.toml unless given")
     ] = None,
     study: Annotated[bool, typer.Option("--study", help="a study file: study.toml")] = False,
+    published: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="PRESET",
+            help="with --study: preprint, published-enformer or published-borzoi, the settings of "
+            "Nature Genetics 56, 2517-2527 (2024), doi 10.1038/s41588-024-01923-3",
+        ),
+    ] = None,
 ) -> None:
     """Write a commented experiment file, or study file."""
+    from creme.cli.presets import preset
     from creme.cli.template import STUDY, TEMPLATE
     from creme.cli.terminal import out
     from creme.files.durable import write_text
 
+    if published is not None and not study:
+        raise ConfigError("--as: only with --study, of which it chooses the settings")
+    text = STUDY if study else TEMPLATE
+    if published is not None:
+        text = preset(published)
     file = file or Path("study.toml" if study else "experiment.toml")
     if file.exists():
         raise ConfigError(f"{file} exists: give another name, or remove it first")
     if not file.parent.is_dir():
         raise ConfigError(f"there is no folder {file.parent}: make it first")
-    write_text(file, STUDY if study else TEMPLATE)
+    write_text(file, text)
     out.print(f"Wrote {file}; edit it, then: creme {'study' if study else 'run'} {file}")
 
 

@@ -257,8 +257,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _thresholds(test: str, view: ResultsView) -> dict[str, Any]:
     categories, classes = view.limits
     if test == "context_dependence":
-        names = ("enhancing", "neutral", "silencing")
-        return {name: getattr(categories, name) for name in names}
+        return categories.of_loci()
     if test == "sufficiency":
         return classes.of_tiles()
     return {}

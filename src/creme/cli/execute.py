@@ -48,6 +48,8 @@ def execute(
         out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
     for line in failure_lines(report.failures):
         err.print(line, style="red")
+    for note in report.notes:
+        err.print(f"Note: {note}", style="yellow")
     for label, sentences in report.remarks.items():
         for sentence in sentences:
             err.print(f"Note: {label}, {sentence}", style="yellow")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import numpy as np
 from creme.cli.tables import write_table
 from creme.cli.terminal import err, out, table
 from creme.errors import ConfigError, StoreError, listing
-from creme.test import REMARKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +65,7 @@ def _progress_rows(progress: RunProgress) -> list[list[str]]:
 
 def show_results(directory: Path, test: str | None, top: int) -> None:
     """The loci with the TSS that was used, and the strongest values of each test."""
+    from creme.results.words import site_word
     from creme.study.view import open_results
 
     view = open_results(directory)
@@ -75,13 +74,16 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         out.print(f"No results yet; it is {view.state}. To continue: {view.further}")
         return
     warn_if_outdated(view)
+    for note in view.notes:
+        out.print(note[:1].upper() + note[1:], highlight=False)
     counts = view.progress.tests
     for place, label in enumerate(labels):
         dataset, shown = view.open(label), view.presentation(label)
         if place == 0 and view.kind == "experiment":
-            out.print(table(*_loci(dataset), title="loci (TSS and window 0-based)"))
+            title = f"loci ({site_word(dataset.attrs)} and window 0-based)"
+            out.print(table(*_loci(dataset), title=title))
         _show_test(label, dataset, shown, top)
-        for sentence in json.loads(dataset.attrs.get(REMARKS, "[]")):
+        for sentence in view.remarks(label):
             out.print(f"{label}, {sentence}", highlight=False)
         units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:

@@ -100,6 +100,8 @@ def execute_study(
     if interrupted:
         out.print(f"Stopped before the end. To continue: {further}")
         return 130
+    for note in done.notes:
+        err.print(f"Note: {note}", style="yellow")
     if failures:
         err.print(f"To try what failed once more: {further}")
     entries = done.stages.items()

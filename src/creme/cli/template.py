@@ -53,6 +53,7 @@ replicates = 10
 STUDY = """\
 # A study: from a genome and an annotation to every test's tables. Everything that `creme study`
 # needs; relative paths start at this file's folder. Settings left out have the value shown.
+# The settings of published studies: creme init --study --as published-enformer
 
 name = "my-study"               # everything goes to my-study.study beside this file
 seed = 7                        # everything random derives from it
@@ -60,7 +61,7 @@ store = "predictions"           # directory of predictions, shared by all stages
 # batch_size = 8                # sequences a forward pass, or "auto": found by trying, as on a GPU
 # track = "cage"                # the activity that selects and classifies, where there are several
 # stages = ["loci", "context_dependence", "context_swap", "necessity", "sufficiency",
-#           "distance", "higher_order", "multiplicity", "fine_tile"]
+#           "distance", "higher_order", "set_sufficiency", "multiplicity", "fine_tile"]
 
 [model]
 plugin = "synthetic"            # `creme plugins` lists what is installed
@@ -70,7 +71,7 @@ bins = "all"                    # kept of each prediction; the summit must be se
 # An activity is read from the TSS's bin of each kept track, unless there are readouts.
 # [[readouts]]
 # name = "cage"
-# bins = "447-449"
+# bins = "447-448"
 # over_tracks = "mean"          # one activity instead of one a track
 
 [loci]
@@ -93,6 +94,7 @@ transcripts = "all"             # or "representative": one a gene
 enhancing = 0.95
 neutral = 0.2
 silencing = -0.5
+# q_below = 0.05                # of enhancing and silencing ones (docs/trust.md)
 # at_most = 200                 # loci of each, the most typical ones
 
 [classes]                       # by the sufficiency test's effect
@@ -105,6 +107,7 @@ additive = 0.3                  # mean squared error above which a set of tiles 
 [common]                        # parameters of every test, unless its own table has them
 tile = 5000
 replicates = 10
+# minimum_activity = 5.0        # of the wild type, below which nothing gets a class
 
 # Each stage takes the parameters of its test, and which loci or CREs it is run on:
 # [necessity]

@@ -182,8 +182,7 @@ def _with_category(
     """Values of TSSs with the category of the context, which one test tells."""
     if dataset.attrs.get("test") != "context_dependence" or "effect" not in dataset:
         return frame.assign(group="")
-    limits = thresholds.configuration()
-    limits.pop("at_most")
+    limits = thresholds.of_loci()
     categories = context_categories(dataset, **limits).to_series().rename("group").reset_index()
     return frame.merge(_as_text(categories[["locus", "track", "group"]]), how="left")
 

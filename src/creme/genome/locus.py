@@ -93,7 +93,7 @@ class Locus:
             raise GenomeError(f"locus {self.name!r}: {error}") from None
         if not 0 <= self.position < genome.contigs[contig]:
             raise GenomeError(
-                f"locus {self.name!r}: its TSS {self.position} (0-based) lies outside contig "
+                f"locus {self.name!r}: its position {self.position} (0-based) lies outside contig "
                 f"{contig} of {genome.contigs[contig]} bp in {genome.path}; are the annotation and "
                 f"the FASTA of the same genome build?"
             )

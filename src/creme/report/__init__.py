@@ -36,6 +36,7 @@ __all__ = [
     "panels",
     "saturation_curves",
     "save",
+    "set_curves",
     "swap_boxes",
     "tile_effects",
     "tile_map",
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from creme.report.measure_figures import measure_by_locus, measure_curves
     from creme.report.measure_map import measure_heat_map, measure_letters
     from creme.report.multiplicity import saturation_curves
+    from creme.report.set_sufficiency import set_curves
     from creme.report.style import panels, save
     from creme.report.tiles import necessity_sufficiency, tile_effects
 
@@ -78,6 +80,7 @@ _HOMES = {
     "panels": "creme.report.style",
     "save": "creme.report.style",
     "saturation_curves": "creme.report.multiplicity",
+    "set_curves": "creme.report.set_sufficiency",
     "swap_boxes": "creme.report.context",
     "tile_effects": "creme.report.tiles",
     "tile_map": "creme.report.map",

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from creme.analysis.categories import CONTEXTS, context_categories, texts
 from creme.analysis.normalise import fold_change
 from creme.errors import ConfigError, listing
+from creme.report.axis_labels import effect_label
 from creme.report.boxen import draw_box
 from creme.report.marks import count, frame_groups, legend, name, note, remark, set_names, zero
 from creme.report.select import MINUS, finite, grouped, in_order, only
@@ -21,6 +22,11 @@ from creme.report.style import BLACK, PALETTE, SKY, SMALL, axes_of, colours, sty
 
 _STEP = 0.05
 _MOST_BINS = 80
+
+
+def _of_track(dataset: xr.Dataset, track: str | None) -> xr.Dataset:
+    """With the dimension `track`, of one."""
+    return dataset if track is None else dataset.sel(track=[track])
 
 
 @styled
@@ -31,6 +37,7 @@ def context_histogram(
     enhancing: float = 0.95,
     neutral: float = 0.2,
     silencing: float = -0.5,
+    q_below: float | None = None,
     inset: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
@@ -42,7 +49,7 @@ def context_histogram(
         Of the context dependence test.
     track : str, optional
         Needed where there are several.
-    enhancing, neutral, silencing : float
+    enhancing, neutral, silencing, q_below : float
         Thresholds, as `creme.analysis.categories.context_categories` takes them.
     inset : bool
         Draw the inset, as an Axes in ``ax.child_axes``.
@@ -59,11 +66,16 @@ def context_histogram(
     """
     part = only(dataset[["effect"]], track=track)
     categories = context_categories(
-        part, enhancing=enhancing, neutral=neutral, silencing=silencing
+        part if q_below is None else _of_track(dataset, track),
+        enhancing=enhancing,
+        neutral=neutral,
+        silencing=silencing,
+        q_below=q_below,
     ).values.astype(str)
+    categories = categories.ravel()
     effect = np.asarray(part["effect"].values, dtype=np.float64)
     ax = axes_of(ax)
-    ax.set_xlabel(f"context effect on TSS, (WT {MINUS} shuffled) / WT")
+    ax.set_xlabel(effect_label("context_dependence", dataset.attrs, lines=1))
     ax.set_ylabel("loci")
     there = finite(effect)
     if not there.size:

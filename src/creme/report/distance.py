@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from creme.report.axis_labels import distance_label
 from creme.report.marks import (
     band,
     counted,
@@ -24,6 +25,7 @@ from creme.report.marks import (
 )
 from creme.report.select import each_tile, finite, kilobases, only
 from creme.report.style import PALETTE, axes_of, colours, styled
+from creme.results.words import site_word
 
 
 @styled
@@ -52,7 +54,7 @@ def distance_bars(
     ax = axes_of(ax)
     distance = kilobases(part["distance"].values)
     signed = bool((distance < 0).any())
-    ax.set_xlabel("distance from TSS (kb)" + (", negative upstream" if signed else ""))
+    ax.set_xlabel(distance_label(site_word(histogram.attrs), signed=signed))
     ax.set_ylabel("tiles")
     kinds = [str(kind) for kind in part["kind"].values]
     total = int(finite(part["count"]).sum())

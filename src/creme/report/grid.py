@@ -56,6 +56,10 @@ class MeasureGrid:
         Of each locus; empty where unknown.
     averaged : tuple of str
         Dimensions over which the measure is averaged.
+    scale : str
+        What an effect is, in words, such as a difference; empty where that is not known.
+    site : str
+        What loci are about: a TSS, or a site.
     """
 
     measure: str
@@ -78,6 +82,13 @@ class MeasureGrid:
     intervals: Floats | None
     contigs: tuple[str, ...]
     averaged: tuple[str, ...]
+    scale: str = ""
+    site: str = "TSS"
+
+    @property
+    def measure_words(self) -> str:
+        """The measure, with its scale, in words."""
+        return words_of(self.measure) + f" ({self.scale})" * bool(self.scale)
 
     @property
     def shared(self) -> bool:

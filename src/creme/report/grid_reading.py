@@ -20,8 +20,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from creme.errors import ConfigError, listing
+from creme.report.axis_labels import scale_of
 from creme.report.grid import Floats, MeasureGrid
 from creme.report.select import only
+from creme.results.words import site_word
 from creme.test import Presentation
 
 MOST_ROWS = 40
@@ -130,6 +132,8 @@ def measure_grid(
         if len(contigs) == part.sizes["locus"]
         else ("",) * part.sizes["locus"],
         averaged=averaged,
+        scale=scale_of(presentation.test, dataset.attrs) if name == "effect" else "",
+        site=site_word(dataset.attrs),
     )
 
 

@@ -18,10 +18,12 @@ from creme.analysis.noise import within_noise
 from creme.errors import ConfigError, CremeWarning, listing
 from creme.genome.contigs import plain_contig
 from creme.genome.records import TSS
+from creme.report.axis_labels import distance_label, scale_of, unit_of
 from creme.report.marks import legend, name, note, size_of, text_width, zero
-from creme.report.select import kilobases, only
+from creme.report.select import only
 from creme.report.style import BLACK, GREY, PALETTE, SMALL, axes_of, styled
 from creme.results.gaps import without_bases
+from creme.results.words import site_word
 
 _ROWS = 4
 _ROW = 11.5  # pt
@@ -78,16 +80,20 @@ def tile_map(
     if not tests:
         raise ConfigError("give the results of the necessity test, the sufficiency test, or both")
     ax = axes_of(ax, height=55)
-    ax.set_xlabel("distance from TSS (kb), negative upstream")
-    ax.set_ylabel("effect of the tile")
+    # The tests of a map have one site; of scales there may be two.
+    scales = dict.fromkeys(scale_of(test, part.attrs) for test, part in tests.items())
+    ax.set_ylabel(f"effect of the tile ({listing(scales)})")
+    first = next(iter(tests.values()))
+    per, unit = unit_of([first["tile_start"] - first["tile_end"], first["distance"]])
+    ax.set_xlabel(distance_label(site_word(first.attrs), unit))
     entries: list[tuple[str, Artist]] = []
     ends: list[float] = []
     hatched = greyed = False
     for place, (test, part) in enumerate(tests.items()):
         effect = part["effect"].values.astype(float)
         there = np.isfinite(effect)
-        middle = kilobases(part["distance"].values)
-        length = kilobases(part["tile_end"].values - part["tile_start"].values)
+        middle = part["distance"].values / per
+        length = (part["tile_end"].values - part["tile_start"].values) / per
         located = np.isfinite(middle) & np.isfinite(length)
         ends += [*(middle - length / 2)[located], *(middle + length / 2)[located]]
         width = 0.8 * length / len(tests)
@@ -125,7 +131,7 @@ def tile_map(
     if hatched:
         entries.append(("no bases", Patch(**_HATCH)))
     legend(ax, entries, loc="best", handlelength=0.8, handleheight=0.7)
-    _draw_genes(ax, next(iter(tests.values())), genes)
+    _draw_genes(ax, first, genes, per)
     return ax
 
 
@@ -153,7 +159,7 @@ def _only_name(*datasets: xr.Dataset | None) -> str:
 
 @dataclass(frozen=True)
 class _Gene:
-    """A gene in kb from the TSS, in the locus's orientation."""
+    """A gene in units of the x axis from the TSS, in the locus's orientation."""
 
     name: str
     low: float
@@ -168,10 +174,10 @@ class _Gene:
         return max(self.low, -self.high, 0.0)
 
 
-def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
+def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS], per: float) -> None:
     """Genes in rows above the Axes: a line from end to end, an arrow at the TSS, the name."""
     low, high = ax.get_xlim()
-    placed = _placed(list(genes), part, low, high)
+    placed = _placed(list(genes), part, low, high, per)
     if not placed:
         return
     per_point = (high - low) / size_of(ax)[0]
@@ -202,14 +208,14 @@ def _draw_genes(ax: Axes, part: xr.Dataset, genes: Iterable[TSS]) -> None:
 
 
 def _above(ax: Axes, points: float) -> dict[str, Any]:
-    """Where x is in kb and y = 1 lies some points above the Axes, whatever their height."""
+    """Where y = 1 lies some points above the Axes, whatever their height."""
     figure = ax.get_figure(root=True)
     assert figure is not None
     up = ScaledTranslation(0, points / 72, figure.dpi_scale_trans)
     return {"transform": ax.get_xaxis_transform() + up, "clip_on": False}
 
 
-def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list[_Gene]:
+def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float, per: float) -> list[_Gene]:
     """The genes of the window; of several transcripts, from the first base to the last."""
     if not genes:
         return []
@@ -224,7 +230,7 @@ def _placed(genes: list[TSS], part: xr.Dataset, low: float, high: float) -> list
             continue
         forward = 1 if gene.strand == "+" else -1
         start, end = (
-            sign * (at - tss) / 1000 for at in (gene.position, gene.position + forward * gene.span)
+            sign * (at - tss) / per for at in (gene.position, gene.position + forward * gene.span)
         )
         along = forward == sign
         mine = gene.gene == own and along

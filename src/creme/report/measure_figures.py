@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from creme.report.axis_labels import distance_label
 from creme.report.grid import MeasureGrid, words_of
 from creme.report.marks import band, legend, name, note, remark, set_names, zero
 from creme.report.style import (
@@ -148,7 +149,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
     single = grid.values.shape[1] * grid.values.shape[2] == 1
     many = len(grid.loci) > MOST_NAMED
     ax = axes_of(ax, height=52 if single and many else 16 + 4.2 * min(len(grid.loci), MOST_NAMED))
-    ax.set_xlabel(words_of(grid.measure))
+    ax.set_xlabel(grid.measure_words)
     ax.set_ylabel("loci" if single and many else "locus")
     if title:
         ax.set_title(title)
@@ -200,7 +201,7 @@ def measure_by_locus(grid: MeasureGrid, *, title: str = "", ax: Axes | None = No
 def label_axes(ax: Axes, grid: MeasureGrid, title: str) -> None:
     """Name the axes, and the panel."""
     ax.set_xlabel(axis_label(grid))
-    ax.set_ylabel(words_of(grid.measure))
+    ax.set_ylabel(grid.measure_words)
     if title:
         ax.set_title(title)
 
@@ -215,8 +216,7 @@ def axis_label(grid: MeasureGrid) -> str:
     if grid.kind != "sequence":
         return words_of(grid.across)
     unit = "kb" if scale_of(grid) > 1 else "bp"
-    upstream = ", negative upstream" if bool((grid.x < 0).any()) else ""
-    return f"distance from TSS ({unit}){upstream}"
+    return distance_label(grid.site, unit, signed=bool((grid.x < 0).any()))
 
 
 def scale_of(grid: MeasureGrid) -> float:

@@ -63,7 +63,7 @@ def measure_heat_map(
     bar = figure.colorbar(image, cax=ax.inset_axes((1.01, 0, 0.012, 1)))
     bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
     bar.outline.set_linewidth(0.4)  # type: ignore[operator]
-    bar.set_label(words_of(grid.measure), fontsize=SMALL)
+    bar.set_label(grid.measure_words, fontsize=SMALL)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
     ax.set_yticks(range(len(grid.rows)), [name(label, 16) for label in grid.rows], parse_math=False)
@@ -134,7 +134,7 @@ def profile_of(grid: MeasureGrid, place: int) -> np.ndarray:
 
 def profile_name(grid: MeasureGrid) -> str:
     """The name of `profile_of`, in words."""
-    return words_of(grid.profile_name) or f"mean {words_of(grid.measure)}"
+    return words_of(grid.profile_name) or f"mean {grid.measure_words}"
 
 
 def _draw_letter(ax: Axes, letter: str, column: int, base: float, height: float) -> None:

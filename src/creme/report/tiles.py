@@ -7,16 +7,12 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
+from creme.report.axis_labels import effect_label
 from creme.report.boxen import draw_boxen
 from creme.report.comparison import comparison_scatter
 from creme.report.marks import count, frame_groups, name, note, set_names, zero
-from creme.report.select import MINUS, finite, grouped, only
+from creme.report.select import finite, grouped, only
 from creme.report.style import axes_of, colours, styled
-
-LABELS = {
-    "necessity": f"normalized shuffle effect\n(WT {MINUS} shuffled) / WT",
-    "sufficiency": f"normalized CRE effect\n(CRE + TSS {MINUS} TSS) / WT",
-}
 
 
 @styled
@@ -56,7 +52,7 @@ def tile_effects(
         categories = only(categories, track=track)
     groups = grouped(effect, categories)
     ax = axes_of(ax)
-    ax.set_ylabel(label or LABELS.get(str(dataset.attrs.get("test", "")), "effect of a tile"))
+    ax.set_ylabel(label or effect_label(str(dataset.attrs.get("test", "")), dataset.attrs))
     tints = colours(groups)
     labels, total = [], 0
     for place, (category, values) in enumerate(groups.items()):
@@ -109,7 +105,10 @@ def necessity_sufficiency(
         table,
         "necessity",
         "sufficiency",
-        labels=(LABELS["necessity"], LABELS["sufficiency"]),
+        labels=(
+            effect_label("necessity", table.attrs.get("necessity", {})),
+            effect_label("sufficiency", table.attrs.get("sufficiency", {})),
+        ),
         track=track,
         title=title,
         colour=colour,

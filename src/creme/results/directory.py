@@ -43,6 +43,7 @@ class Results(StateFolder):
         rate, seconds_left          predictions a second, and a forecast (null: not known)
         counts, seconds             of predictions; and where the time went
         failures                    list of [test, unit, message]
+        notes                       sentences that a reader of all values has to know
         versions, pid, host, updated
 
     Parameters

@@ -33,7 +33,7 @@ def without_bases(dataset: xr.Dataset) -> xr.DataArray | None:
     """
     if SHARE not in dataset.data_vars:
         return None
-    # The default is no part of a configuration.
+    # Results of before there was a limit lack it.
     least = json.loads(dataset.attrs.get("configuration", "{}")).get("min_bases", MIN_BASES)
     lost = dataset[SHARE] < least
     return lost if bool(lost.any()) else None

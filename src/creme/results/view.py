@@ -18,7 +18,7 @@ from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
 from creme.results.units import UnitLog
-from creme.test import Presentation
+from creme.test import REMARKS, Presentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -314,13 +314,11 @@ class ResultsView(ABC):
         if not labels:
             return {}
         limits = self.limits[0]
-        categories = context_categories(
-            own(self.open(labels[0])[["effect"]].sel(track=self.track)).load(),
-            enhancing=limits.enhancing,
-            neutral=limits.neutral,
-            silencing=limits.silencing,
-        )
-        pairs = zip(categories["locus"].values, categories.values, strict=True)
+        dataset = own(self.open(labels[0]).sel(track=[self.track]))
+        if limits.q_below is None:
+            dataset = dataset[["effect"]]  # the replicates are many
+        categories = context_categories(dataset.load(), **limits.of_loci())
+        pairs = zip(categories["locus"].values, categories.values[:, 0], strict=True)
         return {str(locus): str(category) for locus, category in pairs if category}
 
     @property
@@ -356,6 +354,16 @@ class ResultsView(ABC):
         for label in self.tests:
             return {"creme-toolkit": str(self.open(label).attrs.get("creme_version", "unknown"))}
         return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences that a reader of all values has to know."""
+        return [str(note) for note in self.raw.get("notes") or []]
+
+    def remarks(self, label: str) -> list[str]:
+        """Sentences that a reader of a test's values has to know, with the loci."""
+        sentences: list[str] = json.loads(self.open(label).attrs.get(REMARKS, "[]"))
+        return sentences
 
     def _attribute(self, name: str) -> Any:
         """A JSON value from the attributes of the first Dataset that has it."""

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from creme.test import SITE
+
+
+def site_word(attributes: Mapping[str, Any]) -> str:
+    """``TSS``, or what loci are called that need not be TSSs, by a Dataset's attributes."""
+    return str(attributes.get(SITE, "TSS"))
+
 
 def duration(seconds: float) -> str:
     """Seconds in the unit that suits them."""

@@ -21,6 +21,7 @@ from creme.runner.toml_file import TomlFile, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from collections.abc import Sequence as SequenceOf
 
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
@@ -173,7 +174,7 @@ class Experiment(TomlFile):
                 f"run goes on from there"
             )
         warn_of_failures(report.failures)
-        warn_of_remarks(report.remarks)
+        warn_of_remarks(report.remarks, report.notes)
         return ExperimentResults(results.path)
 
 
@@ -216,15 +217,20 @@ def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) 
         )
 
 
-def warn_of_remarks(remarks: Mapping[str, list[str]], stacklevel: int = 3) -> None:
-    """A `CremeWarning` for each remark of a test.
+def warn_of_remarks(
+    remarks: Mapping[str, list[str]], notes: SequenceOf[str] = (), stacklevel: int = 3
+) -> None:
+    """A `CremeWarning` for each note on a run, and for each remark of a test.
 
     Parameters
     ----------
     remarks : mapping of label to list of str
+    notes : sequence of str
     stacklevel : int
         Of the caller's caller, as `warnings.warn` counts.
     """
+    for note in notes:
+        warnings.warn(note, CremeWarning, stacklevel=stacklevel)
     for test, sentences in remarks.items():
         for sentence in sentences:
             warnings.warn(f"test {test!r}, {sentence}", CremeWarning, stacklevel=stacklevel)

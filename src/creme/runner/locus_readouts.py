@@ -400,8 +400,8 @@ def _read(file: tuple[Any, ...]) -> Annotation:
 
 def identity_of(readout: Readout) -> dict[str, Any]:
     """JSON values of a readout, its annotation by its digest: a file may be moved."""
-    configuration = readout.configuration()
-    return configuration if readout.gtf is None else {**configuration, "gtf": digest(readout.gtf)}
+    identity = readout.identity()
+    return identity if readout.gtf is None else {**identity, "gtf": digest(readout.gtf)}
 
 
 def _strand(readout: Readout) -> str | None:

@@ -122,6 +122,24 @@ class Plan:
         """Labels of all activities."""
         return self.bound.labels
 
+    def notes(self) -> list[str]:
+        """Sentences that a reader of all activities has to know; what is meant says how."""
+        same = [readout for readout in self.readouts if not readout.by_locus]
+        bound = [self.model.bind(readout, self.selection) for readout in same]
+        table = self.model.tracks
+        for one in bound:
+            read = [table[self.selection.tracks[place]] for place in one.tracks]
+            named = {track.strand: track.name for track in read}
+            if {"+", "-"} <= set(named):
+                mixed = ", and averages them" if one.over_tracks == "mean" else ""
+                return [
+                    f"a readout reads tracks of both strands ({named['+']!r}, {named['-']!r})"
+                    f"{mixed}. A locus is read along its gene, so that '+' is the gene's own "
+                    f"strand, and '-' antisense to it: strand = '+' in [model] or [[readouts]] "
+                    f"takes the gene's, and a readout for each strand keeps both without this note"
+                ]
+        return []
+
     def tasks(
         self, on_error: Callable[[str, Exception], None] = lambda label, error: None
     ) -> Iterator[Task]:

@@ -52,6 +52,8 @@ class Report:
         The unit is `ALL_UNITS` where a whole test failed.
     remarks : dict of label to list of str
         What a reader of a test's values has to know, with the loci; see `creme.test.remarked`.
+    notes : list of str
+        The same of all tests' values; see `creme.runner.plan.Plan.notes`.
     progress : Progress
     units : dict of label to dict
         How many units have ``finished`` and ``failed``, and how many there are (``of``).
@@ -70,6 +72,7 @@ class Report:
     datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     remarks: dict[str, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     progress: Progress = field(default_factory=Progress)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class _Run:
         counts = plan.unit_counts()
         self._report = Report(
             datasets=self._datasets if results is None else results.datasets,
+            notes=plan.notes(),
             units={label: {"finished": 0, "failed": 0, "of": of} for label, of in counts.items()},
         )
         sequences = None
@@ -336,6 +340,7 @@ def run_experiment(
         results.update(
             {
                 **_ended(report),
+                "notes": report.notes,
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,

@@ -20,7 +20,7 @@ from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import StageOptions, Stages
 from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import Finds, Stage
 from creme.test import Test
 
 __all__ = [
@@ -107,15 +107,18 @@ class StudyFile(StageTables):
 
     def _check(self, stage: Stage) -> None:
         self.test(stage.name)
-        if stage.takes != "cres" or not self.has_field(stage.name, "tiles"):
+        if stage.takes == "cres" and self.has_field(stage.name, "tiles"):
+            source, taken = FOUND_BY["classes"].name, "CREs"
+        elif stage.takes == "sets":
+            source, taken = FOUND_BY["sets"].name, "sets"
+        else:
             return
-        source = FOUND_BY["classes"].name
         for field in ("tile", "tss_tile"):
             here, there = (self._parameters(name).get(field) for name in (stage.name, source))
             if here != there:
                 raise ConfigError(
                     f"{stage.heading} {field} = {here}, and that of [{source}] is {there}: the "
-                    f"CREs are tiles of the {source} test, so both have to be equal"
+                    f"{taken} are tiles of the {source} test, so both have to be equal"
                 )
 
     @cached_property
@@ -138,7 +141,8 @@ class StudyFile(StageTables):
         if stage in self.added:
             return self.stages.added[stage]
         takes = BUILT_IN[stage].takes
-        table = {key: value for key, value in self._table(stage).items() if key == takes}
+        own = {takes} & set(StageOptions.model_fields)
+        table = {key: value for key, value in self._table(stage).items() if key in own}
         try:
             return StageOptions(**table)
         except ConfigError as error:
@@ -202,6 +206,7 @@ class StudyFile(StageTables):
         by_study = ["name", "label", "seed"]
         by_study += ["tiles"] if record.built_in or record.takes == "cres" else []
         by_study += ["groups"] if record.built_in or record.takes == "categories" else []
+        by_study += ["sets"] if record.takes == "sets" else []
         for key in by_study:
             if key in table:
                 raise ConfigError(f"{record.heading} {key}: the study sets it")
@@ -215,8 +220,9 @@ class StudyFile(StageTables):
             for key, value in self.common.configuration().items()
             if value is not None and self.has_field(stage, key)
         }
-        if record.takes == "cres":
-            source = self._table(FOUND_BY["classes"].name)
+        if record.takes in ("cres", "sets"):
+            finds: Finds = "classes" if record.takes == "cres" else "sets"
+            source = self._table(FOUND_BY[finds].name)
             parameters |= {
                 key: source[key]
                 for key in ("tile", "tss_tile")

@@ -13,11 +13,12 @@
     tables/OTHER.csv        what analyses add; see below
 
 STAGE is one of `creme.study.stages`, in this order: ``loci``, ``context_dependence``,
-``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``, ``multiplicity``,
-``fine_tile``; or one that the study file adds, after them. Every file stands whole or not at all. A
-stage that had nothing to do has no folder below ``stages``, tables without rows (of one column,
-``locus``), and a ``note`` that says why. One process at a time runs a study: ``.study.json.lock``
-is locked by it, and its death unlocks it. Reading needs no lock.
+``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``,
+``set_sufficiency``, ``multiplicity``, ``fine_tile``; or one that the study file adds, after them.
+Every file stands whole or not at all. A stage that had nothing to do has no folder below
+``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why. One
+process at a time runs a study: ``.study.json.lock`` is locked by it, and its death unlocks it.
+Reading needs no lock.
 
 ``study.json``::
 
@@ -32,6 +33,7 @@ is locked by it, and its death unlocks it. Reading needs no lock.
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
                             began, ended, note, error, failures, remarks, made_from; and of a
                             stage that the file adds: test, needs, takes}}
+    notes                   sentences that a reader of all values has to know
     versions, pid, host, updated
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
@@ -64,7 +66,10 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     distance_curve.csv      category, kind, track, distance, mean, se, low, high, n
     interactions.csv        locus, category, search, track, mse, difference, interaction; and
                             mse_, difference_ and interaction_multiplicative,
-                            interaction_additive, explained_by
+                            interaction_additive, explained_by; mse_above_floor and
+                            mse_multiplicative_above_floor where the TSS tile alone was measured
+    tiles_needed.csv        category, track, loci, reached, median, low, high: how many tiles of a
+                            set bring back 80 % of the activity
     saturation.csv          locus, category, tile_start, search, track, plateau, half, ...
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile

@@ -14,6 +14,7 @@ import numpy as np
 
 import creme
 from creme import file_plugins, registry
+from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
 from creme.genome import Annotation, Genome, Locus
@@ -36,7 +37,8 @@ from creme.study.loci import activity_test
 from creme.study.sections import LocusSelection
 from creme.study.stages.grouping import class_of_tiles, loci_by_category
 from creme.study.stages.order import FOUND_BY
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import Stage, Takes
+from creme.study.stages.work import without_classes
 from creme.suite.background import BackgroundTest
 from creme.suite.tiled import TiledTest
 from creme.suite.tss_activity import TssActivity
@@ -190,9 +192,17 @@ class PreparedStudy:
                     "fingerprint": description["model_fingerprint"],
                     **{k: v for k, v in description.items() if not k.startswith("model")},
                 },
+                "notes": self.notes(),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of all values has to know."""
+        kinds: tuple[Takes, ...] = ("categories", "cres", "sets")
+        taken = [kind for kind in kinds if any(s.takes == kind for s in self.stages.values())]
+        reasons = [without_classes(self.study, kind) for kind in taken]
+        return [*self.plan.notes(), *dict.fromkeys(reason for reason in reasons if reason)]
 
     def identity(self) -> dict[str, dict[str, Any]]:
         """The settings that make each stage of the study this one, by section: JSON values."""
@@ -208,7 +218,7 @@ class PreparedStudy:
                 "track": self.label,
                 **{name: digest(path) for name, path in files(study, self.study.folder).items()},
                 "genes": study.loci.genes,
-                "selection": self.selection.configuration(),
+                "selection": self.selection.identity(),
             }
         on_cres = stage.takes == "cres"
         parameters = file_plugins.identity(study.test(stage.name))
@@ -236,6 +246,20 @@ class PreparedStudy:
         if stage.label not in results.labels():
             return None
         return class_of_tiles(own(results.load(stage.label)), self.study.classes, self.label)
+
+    def sets(self, folder: Folder) -> dict[str, list[tuple[int, int]]]:
+        """The set of each locus in the order of its search, where the searches have results.
+
+        That of enhancers, by the deciding track; of silencers where only these are searched for.
+        """
+        stage = FOUND_BY["sets"]
+        results = folder.results(stage.name)
+        if stage.label not in results.labels():
+            return {}
+        dataset = results.load(stage.label)
+        searches = [str(name) for name in dataset["search"].values]
+        search = "enhancers" if "enhancers" in searches else searches[0]
+        return greedy_sets(dataset, search=search, track=self.label)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -279,7 +303,11 @@ class PreparedStudy:
             try:
                 if isinstance(test, TiledTest) and not isinstance(test.tiles, dict):
                     test.tiling(locus)
-                if stage.pairs is None and not isinstance(getattr(test, "tiles", None), dict):
+                if (
+                    stage.pairs is None
+                    and stage.takes != "sets"
+                    and not isinstance(getattr(test, "tiles", None), dict)
+                ):
                     test.size(locus)
             except CremeError as error:
                 raise ConfigError(f"{stage.heading}: {error}") from None

@@ -271,7 +271,7 @@ class _Runner:
             "test": stage.label,
             "configuration": json.dumps(activity.configuration()),
             "model": json.dumps(prepared.about()["model"]),
-            "readouts": json.dumps(identity["readouts"]),
+            "readouts": json.dumps([one.configuration() for one in prepared.plan.readouts]),
             "funnel": json.dumps(funnel.rows),
             "seed": str(prepared.study.seed),
             "creme_version": creme.__version__,
@@ -296,7 +296,8 @@ class _Runner:
             categories = prepared.categories(self.folder)
         if FOUND_BY["classes"].name in before:
             classes = prepared.classes(self.folder)
-        work = work_of(prepared.study, stage, loci, categories or {}, classes)
+        sets = prepared.sets(self.folder) if stage.takes == "sets" else None
+        work = work_of(prepared.study, stage, loci, categories or {}, classes, sets)
         if work.test is None:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)
@@ -365,7 +366,11 @@ class _Runner:
     ) -> StageData:
         by_locus = None if categories is None else category_by_locus(categories)
         study, track = self.prepared.study, self.prepared.label
-        return StageData(stage.name, study, track, stored, by_locus, classes)
+        return StageData(stage.name, study, track, stored, by_locus, classes, self._earlier)
+
+    def _earlier(self, name: str) -> xr.Dataset | None:
+        stage, results = self.prepared.study.stage_records[name], self.folder.results(name)
+        return results.load(stage.label) if stage.label in results.labels() else None
 
     def _write(self, stage: Stage, tables: Tables) -> None:
         """Tables, and the outcome in ``study.json``, where readers look first."""

@@ -76,6 +76,11 @@ class Common(Parameters):
     tss_tile: int | None = Field(None, ge=1, description="bp")
     replicates: int | None = Field(None, ge=1)
     perturbation: str | dict[str, Any] | None = None
+    minimum_activity: float | None = Field(
+        None,
+        allow_inf_nan=False,
+        description="activity of the wild type below which nothing gets a class",
+    )
 
 
 if TYPE_CHECKING:

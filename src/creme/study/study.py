@@ -6,6 +6,7 @@ from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any, Self
 
+from creme.runner.experiment import warn_of_remarks
 from creme.runner.progress_bar import shown_in_python
 from creme.study.config import StudyFile
 from creme.study.forecast.cost import Forecast, forecast
@@ -109,4 +110,5 @@ class Study(StudyFile):
                 "stopped before the end; what was predicted is stored, and another run goes on "
                 "from there"
             )
+        warn_of_remarks({}, results.notes)
         return results

@@ -24,6 +24,10 @@ from creme.test import Activities, Request
 MINIMUM = 6
 """Replicates that are always measured: fewer show neither their spread nor that they are skewed."""
 
+STOPPING_RULE = 2
+"""Number of the rule by which a tolerance or a confidence stops: with another rule the same
+parameters measure other replicates. The first one took replicates for normal from 4 on."""
+
 CONFIDENCE = 0.95
 """Of the interval whose width decides; see `settled`."""
 
@@ -153,12 +157,14 @@ class AdaptiveTest(BackgroundTest):
         "few draws to show that they are about normal",
     )
 
-    def configuration(self) -> dict[str, Any]:
-        """The parameters; the tolerance only if there is one."""
-        parameters = super().configuration()
+    def identity(self) -> dict[str, Any]:
+        """The parameters; the tolerance, and the rule that it stops by, only if there is one."""
+        identity = super().identity()
         if self.tolerance is None:
-            del parameters["tolerance"]
-        return parameters
+            del identity["tolerance"]
+        else:
+            identity["stopping_rule"] = STOPPING_RULE
+        return identity
 
     def at_most(self) -> Self:
         """The test that measures all that this one may measure; itself without a tolerance."""

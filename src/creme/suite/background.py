@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -34,6 +34,15 @@ _OTHER_GC = (
     "(background_gc). The TSS is not in a context of its own composition there"
 )
 _GC_APART = 0.05
+TssTileOrNone = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        description="length of the TSS tile, bp; that of a tile unless given; with 0 there is "
+        "none, and the tiles cover the whole sequence with the site",
+    ),
+]
+"""Type of the field `tss_tile` of a test that needs no TSS tile."""
 
 
 class BackgroundTest(Test):
@@ -64,7 +73,8 @@ class BackgroundTest(Test):
 
     def tss(self, locus: Locus) -> Tile:
         """The tile centred on the TSS base."""
-        return Tile.centred(locus.tss, self.tss_tile or self.tile, locus.length)
+        size = self.tile if self.tss_tile is None else self.tss_tile
+        return Tile.centred(locus.tss, size, locus.length)
 
     def backgrounds(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
@@ -83,11 +93,14 @@ class BackgroundTest(Test):
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
     ) -> list[Sequence]:
-        """The backgrounds with the locus's own TSS tile put back in its place."""
+        """The backgrounds with the locus's own TSS tile, if any, put back in its place."""
+        backgrounds = self.backgrounds(locus, *names, replicates=replicates)
+        if self.tss_tile == 0:
+            return backgrounds
         tss = self.tss(locus)
         return [
             Mutant(background, [Edit(tss.start, tss.of(locus.sequence))]).sequence
-            for background in self.backgrounds(locus, *names, replicates=replicates)
+            for background in backgrounds
         ]
 
     def looked_at(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -20,9 +20,37 @@ _NO_LOGARITHM = (
 )
 
 _BELOW_MINIMUM = (
-    "the activity of the wild type is below minimum_activity = {minimum:g}: effects are flagged "
-    "(below_minimum) and get no class. effect = 'difference' does not divide by it"
+    "the activity of the wild type is below minimum_activity = {minimum:g}: {what} are flagged "
+    "(below_minimum) and get no class"
 )
+_NO_DIVISION = ". effect = 'difference' does not divide by it"
+
+MinimumActivity = Annotated[
+    float | None,
+    Field(
+        allow_inf_nan=False,
+        description="activity of the wild type below which effects are flagged and get no class",
+    ),
+]
+"""Type of the field `minimum_activity`."""
+
+
+def flagged(dataset: xr.Dataset, minimum: float, what: str, more: str = "") -> xr.Dataset:
+    """A unit's Dataset with ``below_minimum``, (track,): whether its wild type is below a minimum.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        With ``wild_type``, (track,).
+    minimum : float
+    what, more : str
+        The values that are flagged, and the end of the remark, where there is any below it.
+    """
+    below = dataset["wild_type"].values < minimum
+    dataset = dataset.assign(below_minimum=("track", below))
+    if not below.any():
+        return dataset
+    return remarked(dataset, _BELOW_MINIMUM.format(minimum=minimum, what=what) + more)
 
 
 class EffectTest(AdaptiveTest):
@@ -33,20 +61,16 @@ class EffectTest(AdaptiveTest):
         description="scale of the effect: a share of the wild type's activity, a difference of "
         "activities, or the log2 of their ratio; positive for an enhancer in all",
     )
-    minimum_activity: float | None = Field(
-        None,
-        allow_inf_nan=False,
-        description="activity of the wild type below which effects are flagged and get no class",
-    )
+    minimum_activity: MinimumActivity = None
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; without the scale where it is the usual one, and without no minimum."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there was a choice stay those of the same experiment.
         for name in ("effect", "minimum_activity"):
             if getattr(self, name) == type(self).model_fields[name].default:
-                del configuration[name]
-        return configuration
+                del identity[name]
+        return identity
 
     def effect_of(
         self, high: ArrayLike, low: ArrayLike, wild_type: NDArray[np.float32]
@@ -87,12 +111,9 @@ class EffectTest(AdaptiveTest):
             dataset = dataset.assign_attrs(effect_scale=self.effect)
         if self.effect == "log_ratio" and any((v <= 0).any() for _, v in activities.values()):
             dataset = remarked(dataset, _NO_LOGARITHM)
-        if self.minimum_activity is not None:
-            below = dataset["wild_type"].values < self.minimum_activity
-            dataset = dataset.assign(below_minimum=("track", below))
-            if below.any():
-                dataset = remarked(dataset, _BELOW_MINIMUM.format(minimum=self.minimum_activity))
-        return dataset
+        if self.minimum_activity is None:
+            return dataset
+        return flagged(dataset, self.minimum_activity, "effects", _NO_DIVISION)
 
 
 def _log2(values: ArrayLike) -> NDArray[np.float64]:

@@ -14,6 +14,9 @@ from creme.genome import Locus
 from creme.sequence import Mutant, Sequenceable
 from creme.suite.acceptance import FRESH
 from creme.suite.accepted_sets import Rules, SetSearch, tested_sets
+from creme.suite.adaptive import STOPPING_RULE
+from creme.suite.background import TssTileOrNone
+from creme.suite.effect import MinimumActivity, flagged
 from creme.suite.race import Race
 from creme.suite.search import BOTH, Direction, Query, Search, Searches, together
 from creme.suite.statistics import averaged, means, nearest, relative, result
@@ -33,7 +36,7 @@ class _ShuffleTrace:
 
 
 class HigherOrder(TiledTest):
-    """The sets of tiles that together carry a TSS's activity, by greedy search.
+    """The sets of tiles that together carry the activity, by greedy search.
 
     In each round every tile that is still intact is shuffled in turn, on top of the tiles that were
     chosen before. The tile whose shuffles lower the mean activity most (enhancers), or raise it
@@ -68,6 +71,7 @@ class HigherOrder(TiledTest):
     )
     along: ClassVar[str] = ""
 
+    tss_tile: TssTileOrNone = None
     accept: Literal["tested", "all"] = Field(
         "tested",
         description="which tiles belong to a set: those that pass a test on fresh shuffles, or "
@@ -87,6 +91,7 @@ class HigherOrder(TiledTest):
         None, ge=1, description="how many rounds at most; as many as tiles unless given"
     )
     searches: Searches = BOTH
+    minimum_activity: MinimumActivity = None
     confidence: float | None = Field(
         None,
         gt=0,
@@ -95,16 +100,20 @@ class HigherOrder(TiledTest):
         "before they have all their replicates; none is left out unless given",
     )
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; those of the test of sets, and the confidence, only if there is one."""
-        parameters = super().configuration()
+        identity = super().identity()
         # The paper's way was the only one: its results stay those of the same experiment.
         if self.accept == "all":
             for key in ("accept", "patience", "minimum_effect"):
-                del parameters[key]
+                del identity[key]
+        if self.minimum_activity is None:
+            del identity["minimum_activity"]
         if self.confidence is None:
-            del parameters["confidence"]
-        return parameters
+            del identity["confidence"]
+        else:
+            identity["stopping_rule"] = STOPPING_RULE
+        return identity
 
     def size(self, unit: Locus) -> None:
         """None, since it depends on the activities; checks the tiling."""
@@ -137,6 +146,8 @@ class HigherOrder(TiledTest):
         else:
             dataset = yield from self._tested(tiles, wild_type, unit)
         dataset = self.joined_across_n(dataset, tiles, unit)
+        if self.minimum_activity is not None:
+            dataset = flagged(dataset, self.minimum_activity, "fold changes")
         return self.in_tiling(dataset, tiles, unit)
 
     def _all_rounds(

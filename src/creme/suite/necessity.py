@@ -10,6 +10,7 @@ import numpy as np
 from creme.genome import Locus
 from creme.sequence import Mutant
 from creme.suite.adaptive import Layout
+from creme.suite.background import TssTileOrNone
 from creme.suite.effect import EffectTest
 from creme.suite.tiled import TiledTest
 from creme.test import Steps, remarked
@@ -22,11 +23,14 @@ _UNCHANGED = (
 
 
 class Necessity(EffectTest, TiledTest):
-    """The share of a TSS's activity that is lost without a tile, the others being intact.
+    """The share of the activity that is lost without a tile, the others being intact.
 
     Each tile is shuffled in turn; the effect is (WT - SHUFFLE) / WT: 1 for an enhancer without
     which nothing is left, negative for a silencer. With ``effect = "difference"`` it is
     WT - SHUFFLE, and with ``"log_ratio"`` log2(WT / SHUFFLE).
+
+    With ``tss_tile = 0`` the tiles cover the whole sequence, that around the site whose activity is
+    read as well: oligos, and sites that are no TSS, such as splice sites.
 
     Notes
     -----
@@ -36,6 +40,8 @@ class Necessity(EffectTest, TiledTest):
     name: ClassVar[str] = "necessity"
     title: ClassVar[str] = "Necessity"
     summary: ClassVar[str] = "How much activity is lost when a tile's sequence is shuffled."
+
+    tss_tile: TssTileOrNone = None
 
     def size(self, unit: Locus) -> int | None:
         """The wild type and a mutant for each tile and replicate."""

@@ -54,9 +54,9 @@ class PositionedTest(TiledTest):
         ConfigError
             If a position is given twice, overlaps the TSS tile, or leaves the sequence.
         """
-        around = Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
         if self.positions is None:
-            return around.context
+            return Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile).context
+        tss = self.tss(locus)
         places: list[Tile] = []
         for start in sorted(self.positions):
             if start < 0 or start + self.tile > locus.length:
@@ -65,10 +65,10 @@ class PositionedTest(TiledTest):
                     f"{locus.length - self.tile} in a sequence of {locus.length} bp"
                 )
             place = Tile(start, start + self.tile)
-            if place.overlaps(around.tss):
+            if place.overlaps(tss):
                 raise ConfigError(
                     f"positions has {start}: a tile there would overlap the TSS tile "
-                    f"[{around.tss.start}, {around.tss.end})"
+                    f"[{tss.start}, {tss.end})"
                 )
             if places and places[-1] == place:
                 raise ConfigError(f"positions has {start} twice")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
@@ -14,14 +14,14 @@ from creme.genome import Locus
 from creme.sequence import ALPHABET, Edit, Mutant
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.suite.statistics import relative, result
-from creme.test import Steps, Test, Unit
+from creme.test import ANY_SITE, SITE, Steps, Test, Unit
 from creme.tiling import Tile, disjoint
 
 BASES = ALPHABET[:4]
 
 
 class SaturationMutagenesis(Test):
-    """The effect of each single base on a TSS's activity.
+    """The effect of each single base on the activity.
 
     Every position of the regions is changed to each other base; the effect is (WT - MUTANT) / WT,
     as in the necessity test: positive where the change costs activity, 0 for the base of the
@@ -35,17 +35,18 @@ class SaturationMutagenesis(Test):
 
     name: ClassVar[str] = "saturation_mutagenesis"
     title: ClassVar[str] = "Saturation mutagenesis"
-    summary: ClassVar[str] = "How each single base changes a TSS's activity."
+    summary: ClassVar[str] = "How each single base changes the activity."
     along: ClassVar[str] = "position"
 
-    regions: ByLocus = Field(
-        min_length=1,
+    regions: Annotated[ByLocus, Field(min_length=1)] | Literal["all"] = Field(
         description="[start, end) of the regions in the locus sequence: a list, or one for each "
-        "locus by name, without the others",
+        "locus by name, without the others; or 'all' of the sequence",
     )
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The loci, or those that `regions` names."""
+        if self.regions == "all":
+            return loci
         return chosen_loci(self.regions, loci, f"test {self.name}: regions")
 
     def size(self, unit: Locus) -> int:
@@ -73,7 +74,7 @@ class SaturationMutagenesis(Test):
         importance = np.mean(effect, axis=1, where=changed[:, :, None])
         dims = ("position", "base", "track")
         genomic = [unit.interval(Tile(p, p + 1))[0] for p in positions.tolist()]
-        return result(
+        dataset = result(
             xr.Dataset(
                 {"effect": (dims, effect), "importance": (("position", "track"), importance)}
             ),
@@ -86,7 +87,10 @@ class SaturationMutagenesis(Test):
                 "reference": ("position", [ALPHABET[code] for code in reference]),
             },
         )
+        return dataset.assign_attrs({SITE: ANY_SITE}) if self.regions == "all" else dataset
 
     def _positions(self, locus: Locus) -> np.ndarray:
+        if self.regions == "all":
+            return np.arange(locus.length)
         regions = disjoint(chosen_tiles(self.regions, locus), locus.length)
         return np.concatenate([np.arange(region.start, region.end) for region in regions])

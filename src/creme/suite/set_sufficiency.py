@@ -9,9 +9,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
+from creme.errors import ConfigError
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant
-from creme.suite.background import BackgroundTest
+from creme.suite.background import BackgroundTest, TssTileOrNone
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
 from creme.suite.statistics import averaged, relative, result
 from creme.suite.tiled import tile_coords
@@ -43,10 +44,13 @@ class SetSufficiency(BackgroundTest):
     )
     along: ClassVar[str] = ""
 
-    sets: ByLocus = Field(
+    tss_tile: TssTileOrNone = None
+    sets: ByLocus | None = Field(
+        None,
         min_length=1,
         description="[start, end) of the tiles of a set in the locus sequence, in the order in "
-        "which they are put back: a list, or one for each locus by name, without the others",
+        "which they are put back: a list, or one for each locus by name, without the others; "
+        "needed, but in a study, which takes those of its searches",
     )
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
@@ -55,14 +59,19 @@ class SetSufficiency(BackgroundTest):
         Raises
         ------
         ConfigError
-            If `sets` names a locus that the experiment lacks.
+            If there are no `sets`, or one names a locus that the experiment lacks.
         """
+        if self.sets is None:
+            raise ConfigError(
+                f"test {self.name}: sets is needed, the tiles to put back in their order; "
+                f"creme.analysis.set_sufficiency.greedy_sets makes it of a greedy search"
+            )
         return chosen_loci(self.sets, loci, f"test {self.name}: sets")
 
     def members(self, locus: Locus) -> tuple[Tile, ...]:
         """The set's tiles in their order; an error if they overlap one another or the TSS tile."""
-        tiles = tuple(chosen_tiles(self.sets, locus))
-        Tiling.of(locus.length, self.tss(locus), tiles)
+        tiles = tuple(chosen_tiles(self.sets or [], locus))
+        Tiling.of(locus.length, self.tss(locus) if self.tss_tile != 0 else None, tiles)
         return tiles
 
     def size(self, unit: Locus) -> int:
@@ -75,7 +84,7 @@ class SetSufficiency(BackgroundTest):
         ``mutant`` is (tiles, replicate, track), `tiles` being the number of tiles of the set that
         are there, from 0: the TSS tile alone, which is ``control``, (replicate, track), too.
         ``tile_start``, ``distance`` and the like are those of the last tile that was put back; of
-        the TSS tile for 0.
+        the TSS tile for 0, or of the site's base where there is no TSS tile.
         """
         members = self.members(unit)
         wild = unit.sequence
@@ -100,8 +109,9 @@ class SetSufficiency(BackgroundTest):
             },
             {"tiles": np.arange(len(members) + 1)},
         )
-        places = tile_coords((self.tss(unit), *members), unit)
         dataset = self.looked_at(dataset, unit, mutant[0])
+        first = Tile(unit.tss, unit.tss + 1) if self.tss_tile == 0 else self.tss(unit)
+        places = tile_coords((first, *members), unit)
         return dataset.assign_coords(
             {key: ("tiles", values) for key, (_, values) in places.items()}
         )

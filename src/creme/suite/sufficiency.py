@@ -12,6 +12,7 @@ from pydantic import Field
 from creme.genome import Locus
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from creme.suite.adaptive import Layout
+from creme.suite.background import TssTileOrNone
 from creme.suite.effect import EffectTest
 from creme.suite.tiled import TiledTest
 from creme.test import Activities, Steps
@@ -27,6 +28,9 @@ class Sufficiency(EffectTest, TiledTest):
     ``effect = "difference"`` it is CRE-TSS-MUTANT - TSS-CONTROL, and with ``"log_ratio"``
     log2(CRE-TSS-MUTANT / TSS-CONTROL).
 
+    With ``tss_tile = 0`` there is no TSS tile: the control is random altogether, and the mutant has
+    the tile alone.
+
     Notes
     -----
     Section "CRE Sufficiency Test". With shared backgrounds (the default) the controls are measured
@@ -37,6 +41,7 @@ class Sufficiency(EffectTest, TiledTest):
     title: ClassVar[str] = "Sufficiency"
     summary: ClassVar[str] = "How much activity a tile brings to a TSS in random context."
 
+    tss_tile: TssTileOrNone = None
     backgrounds_of: Literal["locus", "tile"] = Field(
         "locus", description="draw the backgrounds once for the locus, or anew for each tile"
     )

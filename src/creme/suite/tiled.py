@@ -18,7 +18,7 @@ from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
-from creme.test import Unit, remarked
+from creme.test import ANY_SITE, SITE, Unit, remarked
 from creme.tiling import MIN_BASES, Tile, Tiling
 from creme.tracks import shortened
 
@@ -47,13 +47,13 @@ class TiledTest(BackgroundTest):
         description="share of a tile that has to be bases, and not N; other tiles are not measured",
     )
 
-    def configuration(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters; `min_bases` only where it is another than usual."""
-        configuration = super().configuration()
+        identity = super().identity()
         # Results of before there was a limit stay those of the same experiment.
         if self.min_bases == type(self).model_fields["min_bases"].default:
-            del configuration["min_bases"]
-        return configuration
+            del identity["min_bases"]
+        return identity
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
         """The loci, or those that `tiles` names.
@@ -66,11 +66,11 @@ class TiledTest(BackgroundTest):
         return chosen_loci(self.tiles, loci, f"test {self.name}: tiles")
 
     def tiling(self, locus: Locus) -> Tiling:
-        """The TSS tile and the tiles to test; see `creme.tiling.Tiling`."""
+        """The TSS tile, if any, and the tiles to test; see `creme.tiling.Tiling`."""
         if self.tiles is None:
             return Tiling.around(locus.length, locus.tss, self.tile, self.tss_tile)
         chosen = tuple(chosen_tiles(self.tiles, locus))
-        return Tiling.of(locus.length, self.tss(locus), chosen)
+        return Tiling.of(locus.length, self.tss(locus) if self.tss_tile != 0 else None, chosen)
 
     def measurable(self, locus: Locus) -> tuple[Tile, ...]:
         """The tiles that have enough bases to be asked for.
@@ -103,6 +103,8 @@ class TiledTest(BackgroundTest):
             whole = dataset.assign_coords(tile=places).reindex(tile=np.arange(len(every)))
             dataset = whole.set_coords(others).drop_vars("tile")
             dataset["share_of_bases"] = ("tile", [_share_of_bases(tile, locus) for tile in every])
+        if self.tss_tile == 0:
+            dataset = dataset.assign_attrs({SITE: ANY_SITE})
         return dataset.assign_coords(tile_coords(every, locus))
 
     def joined_across_n(

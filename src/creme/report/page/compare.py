@@ -285,8 +285,7 @@ def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
 def _limits(test: str, results: PageResults) -> dict[str, Any]:
     categories, classes = results.view.limits
     if test == "context_dependence":
-        names = ("enhancing", "neutral", "silencing")
-        return {key: getattr(categories, key) for key in names}
+        return categories.of_loci()
     if test == "sufficiency":
         return classes.of_tiles()
     return {}

@@ -19,10 +19,11 @@ from creme.report.marks import number
 from creme.report.page.coverage import coverage
 from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
 from creme.report.page.results import PageResults
-from creme.report.page.searches import copies, fine, searches
+from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 from creme.results.gaps import without_bases
+from creme.results.words import site_word
 
 
 def figures(results: PageResults) -> Iterator[PageFigure]:
@@ -46,19 +47,21 @@ def figures(results: PageResults) -> Iterator[PageFigure]:
 
 def _contexts(results: PageResults) -> Iterator[PageFigure]:
     limits = results.view.limits[0]
+    beyond = "" if limits.q_below is None else f"; the outer two with q below {limits.q_below:g}"
     yield PageFigure(
         "Contexts",
         "Context dependence",
         "Figure 2a",
         "Loci by the effect of shuffling all but the TSS tile: positive where the context "
         f"enhances. Inset: loci above {limits.enhancing:g} (enhancing), within plus and minus "
-        f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing).",
+        f"{limits.neutral:g} (neutral), and below {number(limits.silencing, 'g')} (silencing)"
+        f"{beyond}.",
         report.context_histogram(
-            results.deciding("context_dependence"),
+            results.open("context_dependence").load()
+            if limits.q_below is not None
+            else results.deciding("context_dependence"),
             track=results.view.track,
-            enhancing=limits.enhancing,
-            neutral=limits.neutral,
-            silencing=limits.silencing,
+            **limits.of_loci(),
         ),
     )
     drawing = coverage(results)
@@ -97,11 +100,14 @@ def _tiles(
     def draw(results: PageResults) -> Iterator[PageFigure]:
         dataset = results.deciding(test)
         labels = labels_of(results, dataset)
+        words = caption
+        if test == "sufficiency" and site_word(dataset.attrs) != "TSS":
+            words = "What a tile does by itself in random sequence: enhancers are positive."
         yield PageFigure(
             "Tiles",
             title,
             paper,
-            caption,
+            words,
             report.tile_effects(dataset, labels, track=results.view.track),
         )
         if test == "sufficiency":
@@ -119,7 +125,7 @@ def _against(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigu
         table = necessity_and_sufficiency(results.deciding("necessity"), sufficiency)
     except ConfigError:  # no tile in common
         return
-    category = table["locus"].map(results.view.categories).fillna("")
+    category = table["locus"].map(lambda name: results.view.categories.get(name, ""))
     names = [name for name in CONTEXTS if (category == name).any()]
     parts = {name: table[category == name] for name in names} or {"": table}
     figure, axes = report.panels(1, len(parts), width=width_of(len(parts)), height=58)
@@ -209,8 +215,9 @@ def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         "Where CREs lie",
         "Figure 3d",
         f"Tiles that are enhancers (sufficiency above {limits.weak:g}) and silencers (below "
-        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the TSS.",
-        report.distance_bars(histogram, track=results.view.track),
+        f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the "
+        f"{site_word(sufficiency.attrs)}.",
+        report.distance_bars(histogram.assign_attrs(sufficiency.attrs), track=results.view.track),
     )
 
 
@@ -296,6 +303,7 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     ),
     "distance": _distances,
     "higher_order": searches,
+    "set_sufficiency": enough,
     "multiplicity": copies,
     "fine_tile": fine,
 }

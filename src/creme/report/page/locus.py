@@ -13,6 +13,7 @@ from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
 from creme.analysis.noise import q_values
 from creme.analysis.normalise import fold_change
+from creme.report.axis_labels import scale_of
 from creme.report.page.encode import Data, numbers
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.results import PageResults
@@ -45,7 +46,7 @@ _TAKEN = {
     ),
 }
 """The tests of a locus's section, each with what it takes beside measures and their spread."""
-_OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end")
+_OF_LOCUS = ("locus", "track", "tss_position", "strand", "start", "end", "below_minimum")
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,10 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
     for test in ("necessity", "sufficiency"):
         if test in parts:
             along = _along(parts[test], tiles)
-            data[test] = _statistics(along, "effect")
+            data[test] = {
+                **_statistics(along, "effect"),
+                "scale": scale_of(test, parts[test].attrs),
+            }
             if "q" in along:
                 data[test]["q"] = numbers(along["q"].values)
             if "without_bases" in along:

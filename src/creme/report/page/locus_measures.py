@@ -41,6 +41,8 @@ class LocusMeasures:
         pairs = "context_swap"  # its units are pairs of loci, and no loci
         labels = [label for label, test in results.further if test != pairs]
         labels += results.without_figures
+        # Its figure is a mean over loci.
+        labels += [results.labels[test] for test in ("set_sufficiency",) if test in results.labels]
         for label in labels:
             self._add(results, label, tracks, MOST_NUMBERS // len(labels))
 
@@ -76,7 +78,7 @@ class LocusMeasures:
 
 def _described(grid: MeasureGrid) -> Data:
     return {
-        "measure": words_of(grid.measure),
+        "measure": grid.measure_words,
         "neutral": grid.neutral,
         "across": axis_label(grid),
         "kind": grid.kind,

@@ -74,7 +74,7 @@ def _section(results: PageResults, label: str, title: str) -> PageSection:
 
 def _about(grid: MeasureGrid) -> str:
     """The measure, its neutral value and its dimensions, in sentences."""
-    text = f"{_capital(words_of(grid.measure))} of {loci_of(grid)}"
+    text = f"{_capital(grid.measure_words)} of {loci_of(grid)}"
     positions = grid.x.shape[2]
     if grid.kind == "sequence":
         text += f", at {count(positions)} {_many(grid.across, positions)}"
@@ -111,7 +111,7 @@ def _figures(grid: MeasureGrid, title: str) -> Iterator[PageFigure]:
     positions = grid.x.shape[2]
     if positions == 1:
         yield PageFigure(
-            title, f"{_capital(words_of(grid.measure))} by locus", "", _by_locus(grid),
+            title, f"{_capital(grid.measure_words)} by locus", "", _by_locus(grid),
             measure_by_locus(grid),
         )  # fmt: skip
         return
@@ -206,7 +206,7 @@ def _spread(grid: MeasureGrid) -> str:
 
 
 def _of_map(grid: MeasureGrid) -> str:
-    measure = f"{words_of(grid.measure)} by {words_of(grid.row_dim)}"
+    measure = f"{grid.measure_words} by {words_of(grid.row_dim)}"
     dots = ""
     if grid.letters is not None and grid.x.shape[2] <= MOST_LETTERS:
         dots = "; a dot marks what stands there"
@@ -250,7 +250,7 @@ def _table(grid: MeasureGrid) -> Html | None:
     rows = [_row(grid, k) for k in order[:MOST_ROWS] if np.isfinite(grid.away[k])]
     if not rows:
         return None
-    heads = ["locus", *_heads(grid), words_of(grid.measure)]
+    heads = ["locus", *_heads(grid), grid.measure_words]
     numeric = " " * (len(heads) - 1) + "n"
     if grid.spread is not None:
         heads.append(grid.spread_name)
@@ -263,7 +263,7 @@ def _table(grid: MeasureGrid) -> Html | None:
 def _heads(grid: MeasureGrid) -> list[str]:
     heads = [words_of(grid.row_dim)] if grid.row_dim else []
     if grid.x.shape[2] > 1:
-        heads.append("from TSS" if grid.kind == "sequence" else words_of(grid.across))
+        heads.append(f"from {grid.site}" if grid.kind == "sequence" else words_of(grid.across))
     if grid.intervals is not None:
         heads.append("on the genome")
     return heads

@@ -14,6 +14,7 @@ from creme.errors import PluginError, ResultsError
 from creme.report.page.genes import Neighbours
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
+from creme.results.words import site_word
 from creme.study.folder import LOCI
 
 WITH_FIGURES = (
@@ -23,6 +24,7 @@ WITH_FIGURES = (
     "sufficiency",
     "distance",
     "higher_order",
+    "set_sufficiency",
     "multiplicity",
     "fine_tile",
 )
@@ -103,6 +105,12 @@ class PageResults:
         if self.view.kind != "study" or name not in self.view.tables:
             return None
         return self.view.table(name)
+
+    @cached_property
+    def site(self) -> str:
+        """What loci are about: TSSs, or sites if any test says that they need not be TSSs."""
+        words = [site_word(self.view.open(label).attrs) for label, _ in self._each()]
+        return next((word for word in words if word != "TSS"), "TSS")
 
     @cached_property
     def neighbours(self) -> Neighbours | None:

@@ -12,7 +12,9 @@ import xarray as xr
 from creme import report
 from creme.analysis.additive import INTERACTIONS, additive_comparison
 from creme.analysis.categories import texts
+from creme.analysis.set_sufficiency import SHARE, mean_activity, needed_by_class, tiles_needed
 from creme.analysis.traces import mean_traces
+from creme.report.marks import loci
 from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
 from creme.report.page.results import HEAVY, PageResults
 
@@ -90,6 +92,40 @@ def _one_search(
         f"Search of {search}: above, the two traces; below, what each tile does by itself, in the "
         "order in which the search chose them.",
         figure,
+    )
+
+
+def enough(results: PageResults) -> Iterator[PageFigure]:
+    """Sets put back into random context, and how many tiles are needed."""
+    dataset = results.deciding("set_sufficiency")
+    labels = labels_of(results, dataset)
+    needed = tiles_needed(dataset, SHARE)
+    whole = xr.full_like(needed.isel(track=0), "all", dtype=object) if labels is None else labels
+    sentences = []
+    for row in needed_by_class(needed, whole).to_dict("records"):
+        of = loci(row["loci"]) + ("" if labels is None else f" of {row['class']} contexts")
+        middle = (
+            f"{row['median']:.0f} {'tile' if row['median'] == 1 else 'tiles'}"
+            if np.isfinite(row["median"])
+            else "more than all tiles of the set"
+        )
+        sentences.append(f"{of}: {middle} ({row['reached']:.0%} reach it)")
+    needs = ""
+    if sentences:
+        needs = (
+            f" Tiles that half of the loci need for {SHARE:.0%} of the activity, the dotted line: "
+            f"{'; '.join(sentences)}."
+        )
+    yield PageFigure(
+        "Sets of tiles",
+        "Sets that are enough",
+        "",
+        "Activity over the wild type as ever more tiles of a set are put back into random context, "
+        "in the order of the search; a set that is all there counts on as it is. The band is the "
+        f"standard deviation of the mean over loci.{needs}",
+        report.set_curves(
+            mean_activity(dataset, labels, **FEW), share=SHARE, track=results.view.track
+        ),
     )
 
 

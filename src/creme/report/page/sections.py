@@ -58,7 +58,8 @@ def summary(view: ResultsView, shown: int) -> Html:
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    return joined([tag("ul", *items, class_="facts"), _not_positive(view), _missing(view)])
+    parts = [tag("ul", *items, class_="facts"), _not_positive(view), _remarks(view), _missing(view)]
+    return joined(parts)
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
@@ -66,15 +67,25 @@ _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
 
 def _not_positive(view: ResultsView) -> Html | None:
     """How many loci have an activity, of which effects are shares, that is negative or 0."""
-    activity = view.loci["activity"].to_numpy(dtype=float)
-    sentences = []
-    if n := int((activity < 0).sum()):
-        sentences.append(
-            f"The activity of {loci(n)} is negative: effects there have the other sign."
-        )
-    if n := int((activity == 0).sum()):
-        sentences.append(f"The activity of {loci(n)} is 0: effects there are not defined.")
-    return tag("p", " ".join(sentences), class_="missing", role="note") if sentences else None
+    n = int((view.loci["activity"].to_numpy(dtype=float) <= 0).sum())
+    if not n:
+        return None
+    sentence = f"The activity of {loci(n)} is at or below 0: shares of it are not defined."
+    return tag("p", sentence, class_="missing", role="note")
+
+
+def _remarks(view: ResultsView) -> Html | None:
+    """What a reader of the values has to know, as the run said it."""
+    items = [tag("li", note[:1].upper() + note[1:], ".") for note in view.notes]
+    for label in view.tests:
+        items += [
+            tag("li", f"{title_of(view, label)}, ", name(sentence), ".")
+            for sentence in view.remarks(label)
+        ]
+    if not items:
+        return None
+    heading = tag("h3", "Notes on the values")
+    return tag("div", heading, tag("ul", *items), class_="missing", id="notes", role="note")
 
 
 def _missing(view: ResultsView) -> Html | None:

@@ -9,8 +9,8 @@ from creme.report.page.table import count
 from creme.results.view import ResultsView
 
 CITATION = (
-    "Shushan Toneyan and Peter K Koo. Interpreting Cis-Regulatory Interactions from Large-Scale "
-    "Deep Neural Networks for Genomics."
+    "Shushan Toneyan and Peter K Koo. Interpreting cis-regulatory interactions from large-scale "
+    "deep neural networks. Nature Genetics 56, 2517-2527 (2024). doi 10.1038/s41588-024-01923-3"
 )
 
 

@@ -9,6 +9,7 @@ from string import Template
 
 from creme.errors import ConfigError
 from creme.files.durable import write_text
+from creme.report.axis_labels import effect_label
 from creme.report.page import sections, settings
 from creme.report.page.backgrounds import backgrounds
 from creme.report.page.compare import comparison
@@ -89,6 +90,8 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "style": style,
         "name": tag("bdi", view.name),
         "kind": view.kind,
+        "site": text(results.site),
+        "scale": text(_scale(results)),
         "caveat": text(sections.CAVEAT),
         "navigation": _navigation(compared is not None, bool(rows), contexts is not None),
         "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
@@ -106,6 +109,13 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "script": script,
     }
     return Template(_asset("page.html")).substitute(parts)
+
+
+def _scale(results: PageResults) -> str:
+    """How the context effect is computed, for the table of loci."""
+    label = results.labels.get("context_dependence")
+    attributes = {} if label is None else results.view.open(label).attrs
+    return effect_label("context_dependence", attributes, lines=1).partition(", ")[2]
 
 
 def _lines(blocks: list[Html]) -> Iterator[Html]:

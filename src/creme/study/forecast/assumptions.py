@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
+from typing import Any
 
 import numpy as np
 
@@ -62,6 +63,15 @@ def assumed_cres(sizes: Mapping[str, int], classes: Mapping[str, SequenceOf[str]
         for context, names in classes.items()
         for kind in sorted({name.rpartition(" ")[2] for name in names})
     )
+
+
+SETS_NOTE = "sets: at most, each with a tile of every round that its search may have"
+
+
+def longest_set(test: Any, locus: Locus) -> list[tuple[int, int]]:
+    """As many tiles of a locus as a greedy search has rounds at most."""
+    tiles = list(test.tiling(locus))
+    return [(tile.start, tile.end) for tile in tiles[: test.rounds]]
 
 
 def stand_in(prepared: PreparedStudy, loci: SequenceOf[Locus]) -> Locus:

@@ -18,9 +18,11 @@ from creme.study.folder import Folder
 from creme.study.forecast.assumptions import (
     CATEGORY_SHARES,
     CRES_NOTE,
+    SETS_NOTE,
     assumed_categories,
     assumed_cres,
     assumed_loci,
+    longest_set,
     stand_in,
 )
 from creme.study.forecast.requests import alike, at_most, digests, loci_of, requests
@@ -28,7 +30,7 @@ from creme.study.prepared import PreparedStudy
 from creme.study.stages.loci import SELECTED
 from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage
-from creme.study.stages.work import work_of
+from creme.study.stages.work import without_classes, work_of
 from creme.suite.tiled import TiledTest
 from creme.test import Test
 
@@ -160,6 +162,7 @@ class _Planner:
             self.loci is not None
             and (stage.takes == "selected" or self.categories is not None)
             and (stage.takes != "cres" or self.classified)
+            and (stage.takes != "sets" or self.folder.finished(FOUND_BY["sets"].name))
         )
         return self._of_known(stage) if units_are_known else self._of_assumed(stage)
 
@@ -177,7 +180,8 @@ class _Planner:
 
     def _of_known(self, stage: Stage) -> Forecast:
         classes = self.prepared.classes(self.folder) if stage.takes == "cres" else None
-        work = work_of(self.study, stage, self.loci or [], self.categories or {}, classes)
+        sets = self.prepared.sets(self.folder) if stage.takes == "sets" else None
+        work = work_of(self.study, stage, self.loci or [], self.categories or {}, classes, sets)
         if work.test is None:
             return Forecast(stage.name, notes=(f"nothing to do: {work.note}",))
         return self._of_units(stage, work.test, list(work.test.units(work.loci)))
@@ -206,6 +210,8 @@ class _Planner:
         return _forecast(stage, len(units), counted, kind, _WITH_TOLERANCE)
 
     def _of_assumed(self, stage: Stage) -> Forecast:
+        if why := without_classes(self.study, stage.takes):
+            return Forecast(stage.name, notes=(f"nothing to do: {why}",))
         loci, notes = self._loci()
         if stage.takes == "selected":
             return self._scaled(stage, self.study.test(stage.name), loci, notes)
@@ -214,10 +220,16 @@ class _Planner:
         if stage.takes == "categories":
             n = sum(sizes[context] for context in self.study.contexts(stage.name))
             return self._scaled(stage, self.study.test(stage.name), n, notes)
+        if stage.takes == "sets":
+            source = FOUND_BY["sets"].name
+            n = sum(sizes[context] for context in self.study.contexts(source))
+            most = longest_set(self.study.test(source), self.stand_in)
+            bound = self._scaled(stage, self.study.test(stage.name, sets=most), n, notes)
+            return replace(bound, kind="bound", notes=(*bound.notes, SETS_NOTE))
         cres = assumed_cres(sizes, self.study.cres(stage.name))
         test = self.study.test(stage.name)
         if isinstance(test, TiledTest):
-            tile = test.tiling(self.stand_in).context[0]
+            tile = test.measurable(self.stand_in)[0]
             test = self.study.test(stage.name, tiles=[(tile.start, tile.end)])
         return self._scaled(stage, test, cres, (*notes, CRES_NOTE))
 
@@ -306,6 +318,8 @@ class _Planner:
         for name in earlier(stage.name, records):
             if records[name].takes == "sites":
                 before |= {locus.sequence.digest for locus in loci}
+            elif records[name].takes == "sets":
+                continue  # they are known only once they are found
             elif records[name].built_in and records[name].searches is None:
                 tiles = {}
                 if records[name].finds == "classes" and isinstance(test, TiledTest):

@@ -71,5 +71,5 @@ CONTEXT_DEPENDENCE = Stage(
     from_store=_coverage,
     passes_on=PassedOn("tables/categories.csv", ("locus", "category", "taken")),
     outcome=StageOutcome("categories", {}, _counts),
-    thresholds=lambda study: {"categories": study.categories.configuration()},
+    thresholds=lambda study: {"categories": study.categories.identity()},
 )

@@ -11,12 +11,7 @@ from creme.analysis.thresholds import Categories, Classes
 
 def category_by_track(dataset: xr.Dataset, thresholds: Categories) -> xr.DataArray:
     """Category of each locus, (locus, track), by the context dependence test's effect."""
-    return context_categories(
-        dataset,
-        enhancing=thresholds.enhancing,
-        neutral=thresholds.neutral,
-        silencing=thresholds.silencing,
-    )
+    return context_categories(dataset, **thresholds.of_loci())
 
 
 def loci_by_category(

@@ -15,6 +15,7 @@ from creme.study.stages.higher_order import HIGHER_ORDER
 from creme.study.stages.loci import LOCI
 from creme.study.stages.multiplicity import MULTIPLICITY
 from creme.study.stages.necessity import NECESSITY
+from creme.study.stages.set_sufficiency import SET_SUFFICIENCY
 from creme.study.stages.stage import Finds, Stage, Takes
 from creme.study.stages.sufficiency import SUFFICIENCY
 from creme.study.stages.tables import own_table
@@ -29,6 +30,7 @@ BUILT_IN: dict[str, Stage] = {
         SUFFICIENCY,
         DISTANCE,
         HIGHER_ORDER,
+        SET_SUFFICIENCY,
         MULTIPLICITY,
         FINE_TILE,
     )
@@ -36,9 +38,11 @@ BUILT_IN: dict[str, Stage] = {
 """The toolkit's stages by name, in their order."""
 
 FOUND_BY: dict[Finds, Stage] = {stage.finds: stage for stage in BUILT_IN.values() if stage.finds}
-"""The stage that finds the loci, the categories and the classes."""
+"""The stage that finds the loci, the categories, the classes and the sets."""
 
-_TAKEN: dict[Takes, Finds] = {"selected": "loci", "categories": "categories", "cres": "classes"}
+_TAKEN: dict[Takes, Finds] = {
+    **{"selected": "loci", "categories": "categories", "cres": "classes", "sets": "sets"},
+}
 
 
 def source_of(takes: Takes) -> Stage:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from creme.study.config import StudyFile
     from creme.study.prepared import PreparedStudy
 
-Takes = Literal["sites", "selected", "categories", "cres"]
-Finds = Literal["", "loci", "categories", "classes"]
+Takes = Literal["sites", "selected", "categories", "cres", "sets"]
+Finds = Literal["", "loci", "categories", "classes", "sets"]
 Tables = dict[str, "pd.DataFrame"]
 
 
@@ -40,6 +40,8 @@ class StageData:
     categories : mapping of locus to category, optional
         None where the stage does not come after the one that finds them.
     classes : DataArray of text, (locus, tile), optional
+    earlier : callable
+        From the name of an earlier stage to its Dataset; None where it has none.
     """
 
     name: str
@@ -48,6 +50,7 @@ class StageData:
     whole: xr.Dataset
     categories: Mapping[str, str] | None
     classes: xr.DataArray | None = None
+    earlier: Callable[[str], xr.Dataset | None] = lambda stage: None
 
     @property
     def dataset(self) -> xr.Dataset:
@@ -146,14 +149,14 @@ class Stage:
         A heading.
     needs : tuple of str
         The stages that have to be finished before, without those that they need themselves.
-    takes : {'sites', 'selected', 'categories', 'cres'}
+    takes : {'sites', 'selected', 'categories', 'cres', 'sets'}
         What its test is run on: all TSSs of the annotation, all selected loci, the loci of some
-        categories, or CREs of some classes.
+        categories, CREs of some classes, or the sets of greedy searches.
     cres : mapping of category to CRE classes
         The CREs that it takes unless the study file says otherwise.
     fewest, too_few : int, str
         Loci that it needs at least, and the note that says so.
-    finds : {'', 'loci', 'categories', 'classes'}
+    finds : {'', 'loci', 'categories', 'classes', 'sets'}
         What later stages take of it.
     make_tables : callable
         Makes the tables of the stage's results, by name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,8 @@ import xarray as xr
 from creme.analysis.categories import tiles_of
 from creme.errors import CremeError, PluginError, reason
 from creme.genome import Locus
-from creme.study.stages.stage import Stage
+from creme.study.stages.order import FOUND_BY
+from creme.study.stages.stage import Stage, Takes
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -38,12 +40,35 @@ class StageWork:
     note: str = ""
 
 
+_BY_CATEGORY = ("categories", "sets")
+
+
+def without_classes(study: StudyFile, takes: Takes) -> str:
+    """Why a study finds no categories or no CREs at all; empty where it may find some.
+
+    Thresholds are shares of the wild type's activity, so that effects on other scales get no class.
+    """
+    sources = {"cres": ("categories", "classes"), **dict.fromkeys(_BY_CATEGORY, ("categories",))}
+    for finds in sources.get(takes, ()):
+        stage = FOUND_BY[finds]  # type: ignore[index]
+        scale = getattr(study.test(stage.name), "effect", "relative")
+        if scale != "relative":
+            lacking = "no locus has a category" if finds == "categories" else "no tile is a CRE"
+            return (
+                f"{lacking}: the thresholds of [{finds}] are shares of the wild type's activity, "
+                f"and [{stage.name}] effect = {scale!r} is on another scale. Stages of all loci "
+                f"need no class ([stages.NAME] without 'categories' and 'cres')"
+            )
+    return ""
+
+
 def work_of(
     study: StudyFile,
     stage: Stage,
     loci: SequenceOf[Locus],
     categories: dict[str, list[str]],
     classes: xr.DataArray | None,
+    sets: Mapping[str, list[tuple[int, int]]] | None = None,
 ) -> StageWork:
     """The test of a stage, and the loci that it is run on.
 
@@ -58,11 +83,21 @@ def work_of(
         Used where the stage takes categories or CREs.
     classes : DataArray of text, (locus, tile), optional
         Used where the stage takes CREs.
+    sets : mapping of locus to list of (int, int), optional
+        Used where the stage takes the sets of searches.
     """
     if not loci:
         return StageWork(note="no locus was selected: the funnel says why")
+    if why := without_classes(study, stage.takes):
+        return StageWork(note=why)
     if stage.takes == "cres":
         return _on_cres(study, stage, loci, categories, classes)
+    if stage.takes == "sets":
+        chosen = [locus for locus in loci if locus.name in (sets or {})]
+        if not chosen:
+            return StageWork(note="no search of a locus has found a set")
+        of_loci = {locus.name: (sets or {})[locus.name] for locus in chosen}
+        return _checked(stage, chosen, study.test(stage.name, sets=of_loci))
     if stage.takes == "selected":
         return _checked(stage, list(loci), study.test(stage.name))
     wanted = {c: categories[c] for c in study.contexts(stage.name) if categories.get(c)}

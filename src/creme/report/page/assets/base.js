@@ -1,5 +1,8 @@
 // Elements, numbers, and the data of the page. Text gets into the page as text nodes alone.
 
+// What loci are about, and how the context effect is computed.
+const SITE = document.documentElement.dataset.site;
+const CONTEXT_EFFECT = document.documentElement.dataset.scale;
 const SVG = "http://www.w3.org/2000/svg";
 const MINUS = "\u2212";
 

@@ -21,7 +21,7 @@ function locusSection(locus, { previous, next, close }) {
     const rows = [
       ["gene", named(locus.gene)],
       ...(locus.transcript ? [["transcript", named(locus.transcript)]] : []),
-      ["TSS", [named(locus.contig), `:${grouped(locus.tss)} (0-based), strand ${locus.strand === "-" ? MINUS : locus.strand}`]],
+      [SITE, [named(locus.contig), `:${grouped(locus.tss)} (0-based), strand ${locus.strand === "-" ? MINUS : locus.strand}`]],
       ["context", locus.category || "no category"],
     ];
     if (known.activity !== undefined) rows.push(["activity", number(known.activity)]);

@@ -44,7 +44,7 @@ function locusMap(locus, measured, selected) {
 
   const panels = [];
   for (const test of ["necessity", "sufficiency"]) {
-    if (measured[test]) panels.push({ test, kind: "bars", height: 132, of: measured[test] });
+    if (measured[test]) panels.push({ test, scale: measured[test].scale, kind: "bars", height: 132, of: measured[test] });
   }
   if ((measured.distance || []).length) panels.push({ test: "moved CREs", kind: "lines", height: 112 });
   for (const panel of panels) panel.ends = panel.kind === "bars" ? barEnds(panel.of) : lineEnds();
@@ -160,7 +160,7 @@ function locusMap(locus, measured, selected) {
       }
       parts.push(draw("text", {
         class: "axis", transform: `translate(12 ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
-      }, panel.test));
+      }, panel.scale ? `${panel.test} (${panel.scale})` : panel.test));
       if (panel.kind === "bars") {
         for (const tile of shownTiles.filter((one) => lost(panel.test, one.k))) {
           inside.append(draw("rect", {
@@ -175,14 +175,14 @@ function locusMap(locus, measured, selected) {
     }
     if (0 > view[0] && 0 < view[1]) {
       inside.append(draw("line", { class: "tss", x1: x(0), x2: x(0), y1: 2, y2: foot }));
-      parts.push(draw("text", { class: "tick strong", x: x(0), y: foot + 27, "text-anchor": "middle" }, "TSS"));
+      parts.push(draw("text", { class: "tick strong", x: x(0), y: foot + 27, "text-anchor": "middle" }, SITE));
     }
     for (const bp of ticks(view[0], view[1], Math.max(2, Math.floor(width / 110)))) {
       parts.push(draw("line", { class: "mark", x1: x(bp), x2: x(bp), y1: foot, y2: foot + 4 }));
       parts.push(draw("text", { class: "tick", x: x(bp), y: foot + 15, "text-anchor": "middle" }, bp === 0 ? "0" : offset(bp)));
     }
     parts.push(draw("line", { class: "mark", x1: LEFT, x2: width - RIGHT, y1: foot, y2: foot }));
-    parts.push(draw("text", { class: "axis", x: width - RIGHT, y: foot + 34, "text-anchor": "end" }, "distance from the TSS, downstream \u2192"));
+    parts.push(draw("text", { class: "axis", x: width - RIGHT, y: foot + 34, "text-anchor": "end" }, `distance from the ${SITE}, downstream \u2192`));
     picture.setAttribute("width", width);
     picture.setAttribute("height", height);
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);

@@ -135,7 +135,7 @@ function measurePart(test, locus, grid) {
   const rows = measureRows(test);
   const base = test.neutral === null ? 0 : test.neutral;
   const heads = [
-    ...(test.by ? [test.by] : []), test.kind === "sequence" ? "from TSS" : test.kind === "names" && !rows.some((one) => one.name) ? "" : test.across,
+    ...(test.by ? [test.by] : []), test.kind === "sequence" ? `from ${SITE}` : test.kind === "names" && !rows.some((one) => one.name) ? "" : test.across,
     ...(rows.some((one) => one.at) ? ["on the genome"] : []), test.measure, ...(test.spread ? [test.spread] : []), ...(test.values ? ["replicates"] : []),
   ];
   const cells = (one) => [

@@ -3,14 +3,14 @@
 const PAGE = 50;
 
 const COLUMNS = {
-  gene: ["gene", "text", "gene of the TSS"],
+  gene: ["gene", "text", `gene of the ${SITE}`],
   locus: ["locus", "text", "name of the locus in all results"],
   contig: ["contig", "text", ""],
-  tss: ["TSS", "place", "0-based position of the TSS as it was used"],
+  tss: [SITE, "place", `0-based position of the ${SITE} as it was used`],
   strand: ["strand", "text", ""],
   activity: ["activity", "number", "predicted activity of the wild type"],
   category: ["context", "text", "category of the context"],
-  effect: ["context effect", "number", "(WT \u2212 shuffled context) / WT"],
+  effect: ["context effect", "number", CONTEXT_EFFECT],
   enhancers: ["enhancers", "count", "tiles that are enhancers by sufficiency"],
   silencers: ["silencers", "count", "tiles that are silencers by sufficiency"],
   necessity: ["necessity", "number", "of the tile that is most necessary, of either sign"],
