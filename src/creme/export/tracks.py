@@ -62,11 +62,13 @@ def write_tracks(view: ResultsView, folder: Path) -> list[str]:
     written: list[str] = []
     categories, thresholds = view.limits
     by_sufficiency = {
-        label: cre_class_features(view.open(label), thresholds)
+        label: cre_class_features(compared(view.open(label), view.panel), thresholds)
         for label in view.labels_of("sufficiency")
     }
     for label in view.tests:
         dataset, shown = view.open(label), view.presentation(label)
+        if shown.test == "context_dependence":
+            dataset = compared(dataset, view.panel)
         # Of two sufficiency tests each has its own classes; other tests have the first one's.
         classes = by_sufficiency.get(label, _first_of(by_sufficiency.values()))
         places = placed(dataset, shown)

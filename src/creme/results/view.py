@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from creme.errors import ResultsError, listing, nearest
+from creme.results.calibrated import calibrated, compared, panel_in
 from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.analysis.panel import Panel
     from creme.analysis.thresholds import Categories, Classes
 
 PLACE = ("gene", "transcript", "contig", "tss_position", "strand")
@@ -189,6 +191,18 @@ class ResultsView(ABC):
         with self.open(label, without) as opened:
             return opened.load()
 
+    @cached_property
+    def panel(self) -> Panel | None:
+        """The effects that those of the tests are compared with, if the run or study named some."""
+        return panel_in(self.path)
+
+    def calibrated(self, label: str) -> xr.Dataset:
+        """`dataset` with the percentile of each effect, and what a panel says of it.
+
+        See `creme.results.calibrated.calibrated`.
+        """
+        return calibrated(self.dataset(label), self.presentation(label), self.panel)
+
     def table(self, name: str) -> pd.DataFrame:
         """One of `tables`.
 
@@ -292,9 +306,11 @@ class ResultsView(ABC):
         labels = self.labels_of("context_dependence")
         if not labels:
             return {}
-        limits = self.limits[0]
+        limits, opened = self.limits[0], self.open(labels[0])
+        opened = compared(opened, self.panel)
+        names = [name for name in ("effect", "below_minimum") if name in opened.variables]
         categories = context_categories(
-            self.open(labels[0])[["effect"]].sel(track=self.track).load(),
+            opened[names].sel(track=self.track).load(),
             enhancing=limits.enhancing,
             neutral=limits.neutral,
             silencing=limits.silencing,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from creme.analysis.thresholds import Calibration
 from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -61,6 +62,9 @@ class Experiment(TomlFile):
     )
     loci: LociConfig
     readouts: list[Readout] = Field(default=[], description="activities that are read")
+    calibration: Calibration = Field(
+        Calibration(), description="the effects that those of the tests are compared with"
+    )
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod

@@ -27,6 +27,7 @@ from creme.store import Store
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
+    from creme.analysis.panel import Panel
     from creme.runner.experiment import Experiment
 
 
@@ -41,6 +42,8 @@ class Plan:
     tests : dict of label to Test
     loci : list of Locus
     seed : int
+    panel : Panel, optional
+        Effects that those of the tests are compared with.
     """
 
     model: Model
@@ -50,6 +53,7 @@ class Plan:
     loci: SequenceOf[Locus]
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
+    panel: Panel | None = None
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -70,6 +74,7 @@ class Plan:
                 loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
                 seed=experiment.seed,
                 batch_size=experiment.batch_size,
+                panel=experiment.calibration.load(experiment.folder),
             )
             plan.check()
         except ConfigError as error:
@@ -100,7 +105,47 @@ class Plan:
                     f"{self.model.tss}: load the loci for this model"
                 )
         self.readout()
+        self.check_panel()
         self.size()
+
+    def check_panel(self) -> None:
+        """See that the panel, if there is one, is of this model, tests and readouts.
+
+        Raises
+        ------
+        ConfigError
+            If it is of others.
+        """
+        if self.panel is None:
+            return
+        activities = self.activities()
+        for label, test in self.tests.items():
+            try:
+                self.panel.check(
+                    self.model.fingerprint, test.name, test.configuration(), activities
+                )
+            except ConfigError as error:
+                raise ConfigError(f"test {label!r}: {error}") from None
+
+    def activities(self) -> dict[str, Any]:
+        """How each activity is read, by label: JSON values.
+
+        Bins are indices and tracks names, so that two ways to ask for the same are the same; so a
+        panel of one experiment serves another one's readouts.
+        """
+        described: dict[str, Any] = {}
+        for readout in self.readouts:
+            bound = self.model.bind(readout, self.selection)
+            way = {k: v for k, v in readout.configuration().items() if k not in _BY_LABEL}
+            if readout.bins is None:
+                way["bins"] = list(self.selection.bins)
+            elif not isinstance(readout.bins, Mapping):
+                way["bins"] = list(self.model.select_bins(readout.bins))
+            kept = [self.model.tracks[index].name for index in self.selection.tracks]
+            for label, place in zip(bound.labels, bound.tracks, strict=False):
+                of = bound.tracks if readout.over_tracks == "mean" else [place]
+                described[label] = {**way, "tracks": [kept[k] for k in of]}
+        return json.loads(json.dumps(described))
 
     def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
         """All readouts as one function from kept values to activities, and their labels.
@@ -259,6 +304,10 @@ class Plan:
             "tests": {label: identity(test) for label, test in self.tests.items()},
         }
         return json.loads(json.dumps(described))
+
+
+_BY_LABEL = ("name", "tracks", "strand")
+"""Of a readout: what its labels and the names of its tracks say."""
 
 
 def prepare(

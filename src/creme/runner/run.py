@@ -18,7 +18,9 @@ import numpy as np
 import creme
 from creme.errors import ConfigError, ResultsError, reason
 from creme.results import ALL_UNITS
+from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.logged_units import Units
 from creme.results.state import writing
 from creme.results.units import FOLDER, UnitLog
@@ -306,6 +308,7 @@ def run_experiment(
     store_path = experiment.store_path
     with results.held(), Store(store_path, index_url=experiment.index) as store:
         results.claim(experiment.text, experiment.folder, plan.identity())
+        keep_panel(results.path, plan.panel)
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
         try:
@@ -321,6 +324,8 @@ def run_experiment(
             with suppress(ResultsError):  # a directory that is gone; the error says so
                 results.update({"state": "interrupted", "error": ""} if interrupted else state)
             raise
+        if not report.interrupted:
+            keep_distributions(ExperimentResults(results.path))
         results.update(
             {
                 **_ended(report),
@@ -368,6 +373,7 @@ def _attributes(plan: Plan, label: str) -> dict[str, Any]:
         "configuration": json.dumps(test.configuration()),
         "model": json.dumps(selected),
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),
+        "activities": json.dumps(plan.activities()),
         "seed": str(test.seed),
         "creme_version": creme.__version__,
     }

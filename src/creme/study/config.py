@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
-from creme.analysis.thresholds import Categories, Classes
+from creme.analysis.thresholds import Calibration, Categories, Classes
 from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -66,6 +66,7 @@ class StudyFile(StageTables):
     selection: LocusSelection = LocusSelection()
     categories: Categories = Categories()
     classes: Classes = Classes()
+    calibration: Calibration = Calibration()
     common: Common = Common()
 
     @classmethod
@@ -229,6 +230,7 @@ _SECTIONS: dict[str, type[Parameters]] = {
     "selection": LocusSelection,
     "categories": Categories,
     "classes": Classes,
+    "calibration": Calibration,
     "common": Common,
 }
 

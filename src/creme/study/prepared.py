@@ -19,6 +19,8 @@ from creme.files.digests import digest
 from creme.genome import Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
+from creme.results.calibrated import calibrated
+from creme.results.presentation import presentation_of
 from creme.runner.experiment import build_model
 from creme.runner.plan import Plan
 from creme.runner.write_buffer import source_description, source_fingerprint
@@ -96,12 +98,14 @@ class PreparedStudy:
             loci=[],
             seed=study.seed,
             batch_size=study.batch_size,
+            panel=study.calibration.load(study.folder),
         )
         _, tracks = plan.readout()
         settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
         prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
+        prepared._check_panel()
         for path in files(study, prepared.study.folder).values():
             compression(path)
         return prepared
@@ -200,7 +204,13 @@ class PreparedStudy:
         on_cres = stage.takes == "cres"
         parameters = file_plugins.identity(study.test(stage.name))
         del parameters["name"]
-        added = {} if stage.built_in else {"test": stage.test, "run_on": stage.takes}
+        added: dict[str, Any] = {}
+        if not stage.built_in:
+            added = {"test": stage.test, "run_on": stage.takes}
+        if self.plan.panel is not None and stage.finds:
+            # By its floor and its effects loci and tiles lose their category or class.
+            assert study.calibration.panel is not None
+            added["panel"] = digest(study.folder / study.calibration.panel.expanduser())
         return {
             **added,
             "parameters": parameters,
@@ -214,7 +224,8 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return {}
-        return loci_by_category(results.load(stage.label), self.study.categories, self.label)
+        dataset = self.compared(results.load(stage.label))
+        return loci_by_category(dataset, self.study.categories, self.label)
 
     def classes(self, folder: Folder) -> xr.DataArray | None:
         """Class of each tile, (locus, tile), where the sufficiency stage has results."""
@@ -222,7 +233,13 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return None
-        return class_of_tiles(results.load(stage.label), self.study.classes, self.label)
+        dataset = self.compared(results.load(stage.label))
+        return class_of_tiles(dataset, self.study.classes, self.label)
+
+    def compared(self, dataset: xr.Dataset) -> xr.Dataset:
+        """A stage's Dataset with the percentile of each effect, and what the panel says of it."""
+        shown = presentation_of(dataset, str(dataset.attrs["test"]))
+        return calibrated(dataset, shown, self.plan.panel)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -244,6 +261,26 @@ class PreparedStudy:
             )
             for row in table.to_dict("records")
         ]
+
+    def _check_panel(self) -> None:
+        """Check that the panel is of this model, readouts and tests, and can decide."""
+        panel, p_below = self.plan.panel, self.study.classes.p_below
+        if panel is None:
+            if p_below is not None:
+                raise ConfigError(
+                    f"[classes] p_below = {p_below} needs [calibration] panel, a file of 'creme "
+                    f"calibrate'"
+                )
+            return
+        tests = {s.name: self.study.test(s.name) for s in self.stages.values() if s.name != "loci"}
+        replace(self.plan, tests=tests).check_panel()
+        source = FOUND_BY["classes"]
+        smallest = panel.smallest_p(source.test)
+        if p_below is not None and source.name in self.stages and smallest >= p_below:
+            raise ConfigError(
+                f"[classes] p_below = {p_below}: no effect of {source.test} can have a rank p "
+                f"below {smallest:.2g} by this panel; make one of more loci or contexts"
+            )
 
     def _check_tiles(self) -> None:
         """Check that every test's tiles fit, on a sequence as long as the model's."""

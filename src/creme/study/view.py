@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
+from creme.results.calibrated import panel_in
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.analysis.panel import Panel
     from creme.analysis.thresholds import Categories, Classes
 
 
@@ -78,6 +80,11 @@ class StageResults(ExperimentResults):
     def further(self) -> str:
         """The command that continues what is not finished."""
         return f"creme study {self.study}"
+
+    @cached_property
+    def panel(self) -> Panel | None:
+        """The study's."""
+        return panel_in(self.study)
 
     def _presentation(self, label: str) -> Presentation:
         declared = TssActivity.presentation() if label == TEST else None

@@ -18,6 +18,7 @@ from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.results import PageResults
 from creme.report.page.swaps_and_fits import Fits, Swaps
 from creme.report.page.windows import Windows
+from creme.results.calibrated import compared
 from creme.results.gaps import SHARE, without_bases
 
 BLOCK = 32
@@ -30,7 +31,7 @@ _TILES = ("tile_start", "tile_end", "distance", "genomic_start", "genomic_end")
 _TAKEN = {
     "context_dependence": (),
     "necessity": (*_TILES, SHARE),
-    "sufficiency": (*_TILES, SHARE),
+    "sufficiency": (*_TILES, SHARE, "below_minimum"),
     "distance": (*_TILES, "position_distance"),
     "higher_order": (
         *(*_TILES, SHARE, "search", "selected", "selected_start", "tile_fold_change", "alone"),
@@ -126,6 +127,7 @@ def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
     """With what analyses say of each locus."""
     limits = results.view.limits[1]
     if test == "sufficiency":
+        part = compared(part, results.view.panel)
         evidence = None if limits.q_below is None else results.evidence
         classes = cre_classes(part, **limits.of_tiles(), evidence=evidence)
         return part.assign(cre_class=classes)
