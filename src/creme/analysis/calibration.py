@@ -141,7 +141,7 @@ def distributions(measured: xr.DataArray) -> dict[Place, Distribution]:
 
 
 def is_calibrated(measure: str, neutral: float) -> bool:
-    """Whether a measure's size can be told by others: it has a neutral value, and is no activity."""
+    """Whether a measure is one to compare: it has a neutral value, and is no activity."""
     return bool(measure) and measure != "wild_type" and bool(np.isfinite(neutral))
 
 
@@ -149,11 +149,11 @@ def with_percentiles(dataset: xr.Dataset, measure: str) -> xr.Dataset:
     """A whole Dataset with ``MEASURE_percentile``: of each effect among all of its track."""
     measured = dataset[measure].load()
     percentile = np.full(measured.shape, np.nan)
-    found = xr.DataArray(percentile, dims=measured.dims)
+    whole = xr.DataArray(percentile, dims=measured.dims)
     for _, index in places(measured):
         part = measured.isel(index).values
-        found[index] = _exact_percentile(part)
-    return dataset.assign({f"{measure}_{PERCENTILE}": found.variable})
+        whole[index] = _exact_percentile(part)
+    return dataset.assign({f"{measure}_{PERCENTILE}": whole.variable})
 
 
 def _exact_percentile(values: NDArray[Any]) -> NDArray[np.float64]:

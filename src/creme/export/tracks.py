@@ -12,6 +12,7 @@ import pandas as pd
 
 from creme.export.features import KEYS, cre_class_features, features, placed
 from creme.files.durable import write_text
+from creme.results.calibrated import compared
 from creme.results.view import ResultsView
 from creme.test import Presentation
 
