@@ -39,7 +39,7 @@ class PanelTest:
     configuration : dict
         Parameters, without those that do not change effects.
     measure : str
-    activities : dict of track to dict
+    readings : dict of track to dict
         How each activity is read.
     distributions : dict of Place to Distribution
     """
@@ -47,7 +47,7 @@ class PanelTest:
     test: str
     configuration: Mapping[str, Any]
     measure: str
-    activities: Mapping[str, Any]
+    readings: Mapping[str, Any]
     distributions: Mapping[Place, Distribution]
 
 
@@ -105,7 +105,7 @@ class Panel:
                     test=name,
                     configuration=_configuration(dataset),
                     measure=measure,
-                    activities=_activities(dataset),
+                    readings=_readings(dataset),
                     distributions=distributions(dataset[measure].load()),
                 )
             )
@@ -168,7 +168,7 @@ class Panel:
                     "test": one.test,
                     "measure": one.measure,
                     "configuration": dict(one.configuration),
-                    "activities": dict(one.activities),
+                    "readings": dict(one.readings),
                     "effects": [
                         {"of": dict(place), **null.described()}
                         for place, null in one.distributions.items()
@@ -195,7 +195,7 @@ class Panel:
             _model_of(dataset)["fingerprint"],
             str(dataset.attrs["test"]),
             _configuration(dataset),
-            _activities(dataset),
+            _readings(dataset),
         )
 
     def check(
@@ -203,7 +203,7 @@ class Panel:
         fingerprint: str,
         test: str,
         configuration: Mapping[str, Any],
-        activities: Mapping[str, Any],
+        readings: Mapping[str, Any],
     ) -> PanelTest | None:
         """The effects of a test, if the panel has it.
 
@@ -215,7 +215,7 @@ class Panel:
             Its registered name.
         configuration : mapping
             All of its parameters.
-        activities : mapping of track to dict
+        readings : mapping of track to dict
             How each activity is read.
 
         Raises
@@ -242,16 +242,16 @@ class Panel:
                 f"effects are no measure of this test's; make a panel with these parameters"
             )
         for one in alike:
-            shared = [track for track in activities if track in one.activities]
-            if differing := [t for t in shared if activities[t] != one.activities[t]]:
+            shared = [track for track in readings if track in one.readings]
+            if differing := [t for t in shared if readings[t] != one.readings[t]]:
                 raise ConfigError(
                     f"the panel reads activity {listing(differing)} in another way: make a panel "
                     f"with these readouts"
                 )
             if not shared:
                 raise ConfigError(
-                    f"the panel has effects on {listing(one.activities)}, and none on "
-                    f"{listing(activities)}: make a panel with these readouts"
+                    f"the panel has effects on {listing(one.readings)}, and none on "
+                    f"{listing(readings)}: make a panel with these readouts"
                 )
         return alike[0] if alike else None
 
@@ -279,9 +279,9 @@ def _model_of(dataset: xr.Dataset) -> dict[str, str]:
     return {key: str(model[key]) for key in ("name", "version", "fingerprint") if key in model}
 
 
-def _activities(dataset: xr.Dataset) -> dict[str, Any]:
+def _readings(dataset: xr.Dataset) -> dict[str, Any]:
     try:
-        return dict(json.loads(dataset.attrs["activities"]))
+        return dict(json.loads(dataset.attrs["readings"]))
     except KeyError:
         raise ConfigError(
             f"the results of test {dataset.attrs.get('test', '?')!r} do not say how activities are "
@@ -302,7 +302,7 @@ def _read_test(described: Mapping[str, Any]) -> PanelTest:
         test=str(described["test"]),
         configuration=dict(described["configuration"]),
         measure=str(described["measure"]),
-        activities=dict(described["activities"]),
+        readings=dict(described["readings"]),
         distributions={
             tuple(sorted(effects["of"].items())): Distribution.read(effects)
             for effects in described["effects"]

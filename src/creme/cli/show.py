@@ -164,7 +164,8 @@ def strongest(
         frame = tidy(dataset)
         return [str(name) for name in frame], _first(frame, top)
     measure = shown.measure
-    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se"])
+    spread = [f"{measure}_std_{of}" for of in ("members", "positions")]
+    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se", *spread])
     names |= dict.fromkeys(f"{measure}_{ending}" for ending in ENDINGS)
     part = dataset[[name for name in names if name in dataset.data_vars]].load()
     if measure == "effect" and (q := q_values(dataset)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +20,7 @@ from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
 from creme.runner.scheduler import Scheduler
+from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
 from creme.runner.tasks import Progress, Task
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
@@ -44,6 +45,8 @@ class Plan:
     seed : int
     panel : Panel, optional
         Effects that those of the tests are compared with.
+    spread : Spread
+        Further kinds of noise that a run measures.
     """
 
     model: Model
@@ -54,6 +57,7 @@ class Plan:
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
     panel: Panel | None = None
+    spread: Spread = field(default_factory=Spread)
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -75,6 +79,7 @@ class Plan:
                 seed=experiment.seed,
                 batch_size=experiment.batch_size,
                 panel=experiment.calibration.load(experiment.folder),
+                spread=experiment.spread,
             )
             plan.check()
         except ConfigError as error:
@@ -106,6 +111,7 @@ class Plan:
                 )
         self.readout()
         self.check_panel()
+        self.check_spread()
         self.size()
 
     def check_panel(self) -> None:
@@ -118,33 +124,61 @@ class Plan:
         """
         if self.panel is None:
             return
-        activities = self.activities()
+        readings = self.readings()
         for label, test in self.tests.items():
             try:
-                self.panel.check(
-                    self.model.fingerprint, test.name, test.configuration(), activities
-                )
+                self.panel.check(self.model.fingerprint, test.name, test.configuration(), readings)
             except ConfigError as error:
                 raise ConfigError(f"test {label!r}: {error}") from None
 
-    def activities(self) -> dict[str, Any]:
-        """How each activity is read, by label: JSON values.
+    def check_spread(self) -> None:
+        """See that the model has members, where their spread is to be measured.
 
-        Bins are indices and tracks names, so that two ways to ask for the same are the same; so a
-        panel of one experiment serves another one's readouts.
+        Raises
+        ------
+        ConfigError
+            If it has none, or the TSS would leave the window.
         """
+        if self.spread.members and not self.model.members:
+            raise ConfigError(
+                f"[spread] members: model {self.model.name} is no ensemble of several; "
+                f"[model.ensemble] replicates makes one"
+            )
+        if any(abs(shift) >= self.model.input_length for shift in self.spread.moved):
+            raise ConfigError(
+                f"[spread] shift_tss = {list(self.spread.shift_tss)} leaves nothing of the window"
+            )
+
+    def by_member(self) -> list[Plan]:
+        """The plan with each member of the ensemble for its model, where that was requested."""
+        members = self.model.members if self.spread.members else ()
+        return [replace(self, model=one, spread=Spread(), panel=None) for one in members]
+
+    @property
+    def times(self) -> int:
+        """How many times a run measures each unit: once, and for each kind of `spread` more."""
+        members = self.model.members if self.spread.members else ()
+        return 1 + len(self.spread.moved) + len(members)
+
+    def readings(self) -> dict[str, Any]:
+        """How each activity is read, by its label: JSON values.
+
+        Bins are indices, so that two ways to ask for the same bins are the same.
+        """
+        _, labels = self.readout()
         described: dict[str, Any] = {}
-        for readout in self.readouts:
-            bound = self.model.bind(readout, self.selection)
-            way = {k: v for k, v in readout.configuration().items() if k not in _BY_LABEL}
-            if readout.bins is None:
-                way["bins"] = list(self.selection.bins)
-            elif not isinstance(readout.bins, Mapping):
-                way["bins"] = list(self.model.select_bins(readout.bins))
-            kept = [self.model.tracks[index].name for index in self.selection.tracks]
-            for label, place in zip(bound.labels, bound.tracks, strict=False):
-                of = bound.tracks if readout.over_tracks == "mean" else [place]
-                described[label] = {**way, "tracks": [kept[k] for k in of]}
+        for label in labels:
+            named = [r for r in self.readouts if r.name and f"{label}:".startswith(f"{r.name}:")]
+            readout = max(named, key=lambda r: len(r.name), default=None) or next(
+                (r for r in self.readouts if not r.name), self.readouts[0]
+            )
+            way = readout.configuration()
+            bins = self.selection.bins if readout.bins is None else readout.bins
+            if not isinstance(bins, Mapping):
+                way["bins"] = list(self.model.select_bins(bins))
+            if readout.over_tracks == "each":  # the label has the track
+                del way["tracks"], way["strand"]
+            described[label] = {key: value for key, value in way.items() if key != "name"}
         return json.loads(json.dumps(described))
 
     def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
@@ -266,7 +300,7 @@ class Plan:
             except Exception:  # no reason not to run it
                 size = None
             total = None if size is None or total is None else total + size
-        return total
+        return None if total is None else total * self.times
 
     def scheduler(
         self,
@@ -274,11 +308,12 @@ class Plan:
         on_progress: Callable[[Progress], None],
         *,
         before: Scheduler | None = None,
+        progress: Progress | None = None,
     ) -> Scheduler:
         """The scheduler that runs tasks of this plan through a store.
 
         With ``before`` it goes on with the run of another one: its counts, and what counts as
-        predicted by this run.
+        predicted by this run. Otherwise it counts on in ``progress``, if that is given.
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
@@ -286,7 +321,7 @@ class Plan:
             self.readout()[0],
             buffer,
             on_progress=on_progress,
-            progress=before.progress if before else None,
+            progress=before.progress if before else progress,
         )
 
     def _genomes(self) -> set[Path]:
@@ -303,11 +338,10 @@ class Plan:
             "genome": sorted(map(digest, self._genomes())),
             "tests": {label: identity(test) for label, test in self.tests.items()},
         }
+        # Results of before there was a choice stay those of the same experiment.
+        if spread := self.spread.configuration():
+            described["spread"] = spread
         return json.loads(json.dumps(described))
-
-
-_BY_LABEL = ("name", "tracks", "strand")
-"""Of a readout: what its labels and the names of its tracks say."""
 
 
 def prepare(

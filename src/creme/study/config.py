@@ -16,6 +16,7 @@ from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName
+from creme.runner.spread import Spread
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import StageOptions, Stages
@@ -67,6 +68,7 @@ class StudyFile(StageTables):
     categories: Categories = Categories()
     classes: Classes = Classes()
     calibration: Calibration = Calibration()
+    spread: Spread = Spread()
     common: Common = Common()
 
     @classmethod
@@ -231,6 +233,7 @@ _SECTIONS: dict[str, type[Parameters]] = {
     "categories": Categories,
     "classes": Classes,
     "calibration": Calibration,
+    "spread": Spread,
     "common": Common,
 }
 

@@ -99,6 +99,7 @@ class PreparedStudy:
             seed=study.seed,
             batch_size=study.batch_size,
             panel=study.calibration.load(study.folder),
+            spread=study.spread,
         )
         _, tracks = plan.readout()
         settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
@@ -106,6 +107,7 @@ class PreparedStudy:
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
         prepared._check_panel()
+        plan.check_spread()
         for path in files(study, prepared.study.folder).values():
             compression(path)
         return prepared
@@ -211,6 +213,8 @@ class PreparedStudy:
             # By its floor and its effects loci and tiles lose their category or class.
             assert study.calibration.panel is not None
             added["panel"] = digest(study.folder / study.calibration.panel.expanduser())
+        if spread := study.spread.configuration():
+            added["spread"] = spread
         return {
             **added,
             "parameters": parameters,

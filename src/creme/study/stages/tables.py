@@ -48,7 +48,8 @@ _WHOLE = {
 
 def statistics(name: str) -> tuple[str, ...]:
     """A measure, its standard deviation and error over replicates, and its place among others."""
-    return (name, f"{name}_std", f"{name}_se", *(f"{name}_{ending}" for ending in ENDINGS))
+    spread = (f"{name}_std", f"{name}_se", f"{name}_std_members", f"{name}_std_positions")
+    return (name, *spread, *(f"{name}_{ending}" for ending in ENDINGS))
 
 
 def with_class(frame: pd.DataFrame, classes: xr.DataArray | None) -> pd.DataFrame:
