@@ -27,7 +27,7 @@ PERCENTILE, PANEL_PERCENTILE, PANEL_P = "percentile", "panel_percentile", "panel
 """Endings of the names of variables: ``effect_percentile``, ..."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Distribution:
     """Values in ascending order, of which some of many are kept.
 

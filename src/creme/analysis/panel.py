@@ -157,7 +157,11 @@ class Panel:
 
     def write(self, path: str | Path) -> None:
         """Write the panel's file in one step."""
-        described = {
+        write_text(Path(path), json.dumps(self.described()) + "\n")
+
+    def described(self) -> dict[str, Any]:
+        """JSON values: the contents of its file."""
+        return {
             "format": FORMAT,
             "version": VERSION,
             "source": self.source,
@@ -177,7 +181,6 @@ class Panel:
                 for one in self.tests
             ],
         }
-        write_text(Path(path), json.dumps(described) + "\n")
 
     def floor(self, track: str) -> float:
         """The floor of a track's activity; NaN where none is known."""
