@@ -129,9 +129,7 @@ def test_a_panel_gives_each_track_its_own_p(panel):
 def test_a_panel_of_another_model_test_or_readout_is_refused(panel):
     read, _ = panel
     effects = np.zeros((1, 1, 2))
-    with pytest.raises(
-        ConfigError, match="model toy with the fingerprint ffffffffffff"
-    ):
+    with pytest.raises(ConfigError, match="model toy with the fingerprint ffffffffffff"):
         with_panel(dataset(effects, fingerprint="a" * 64), "effect", read)
     with pytest.raises(ConfigError, match=r"sufficiency with other parameters \(replicates, tile"):
         with_panel(dataset(effects, replicates=4, tile=500), "effect", read)

@@ -88,6 +88,13 @@ class Distribution:
         p = np.minimum(1.0, 2 * (1 + np.minimum(at_most, at_least)) / (1 + self.n))
         return np.where(np.isfinite(values) & (self.n > 0), p, np.nan)
 
+    def quantiles(self, shares: ArrayLike) -> NDArray[np.float64]:
+        """The values below which shares of the distribution lie; NaN of an empty one."""
+        if not self.n:
+            return np.full(np.shape(shares), np.nan)
+        places = np.asarray(shares, dtype=np.float64) * (self.n - 1)
+        return np.asarray(np.interp(places, self.ranks, self.values))
+
     @property
     def smallest_p(self) -> float:
         """The p of a value beyond all of the distribution."""

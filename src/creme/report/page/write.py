@@ -10,6 +10,7 @@ from string import Template
 from creme.errors import ConfigError
 from creme.files.durable import write_text
 from creme.report.page import sections, settings
+from creme.report.page.certainty import certainty
 from creme.report.page.compare import comparison
 from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
 from creme.report.page.figures import figures
@@ -91,7 +92,7 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "navigation": _navigation(compared is not None, bool(rows)),
         "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
         "funnel": sections.funnel(view) or "",
-        "figures": shown,
+        "figures": joined([shown, certainty(results)]),
         "tracks": _notes(results, measures),
         "comparison": compared or "",
         "stages": sections.stages(view),
