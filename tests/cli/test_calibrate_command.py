@@ -16,6 +16,7 @@ from creme.runner.calibrate import shuffled_loci
 from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
 from creme.study.view import open_results
+from creme.suite.necessity import Necessity
 
 BELOW = ('bins = "tss"\n', 'bins = "tss"\ntracks = ["alpha"]\n')
 
@@ -53,7 +54,9 @@ def test_a_panel_of_shuffled_contexts(experiment, tmp_path, creme):
     plan = Plan.of(Experiment.from_file(file))
     locus = plan.loci[0]
     first, second, *_ = shuffled_loci(plan.loci, list(plan.tests.values()), 7, 2)
-    tss = plan.tests["necessity"].tss(locus)
+    test = plan.tests["necessity"]
+    assert isinstance(test, Necessity)
+    tss = test.tss(locus)
     for one in (first, second):
         same = one.sequence.codes == locus.sequence.codes
         assert same[tss.start : tss.end].all()

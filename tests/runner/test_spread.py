@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,33 +99,38 @@ def test_the_mean_of_strands_is_that_of_the_members(tmp_path):
         np.testing.assert_allclose(plain[label]["effect"], data[label]["effect"], atol=2e-6)
 
 
-def genomic(strand, contig="a", length=toy.LENGTH, at=4000):
-    return Locus("here", contig, at, strand, length, genome=GENOME, gene="here")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def genome(tmp_path_factory):
-    global GENOME
+@pytest.fixture(scope="module")
+def genomic(tmp_path_factory):
+    """Makes a locus of a genome, by its strand and place."""
     path = tmp_path_factory.mktemp("genome") / "g.fa"
     letters = np.random.default_rng(2).choice(list("ACGT"), 9000)
     path.write_text(">a\n" + "".join(letters) + "\n")
-    GENOME = Genome(path)
+    genome = Genome(path)
+    return lambda strand, at=4000: Locus("here", "a", at, strand, toy.LENGTH, genome=genome)
+
+
+def requested(request) -> list[Any]:
+    """The sequences of a request."""
+    return list(request)
 
 
 @pytest.mark.parametrize("strand", "+-")
 @pytest.mark.parametrize("shift", [-3, 2])
-def test_the_moved_wild_type_is_that_of_the_moved_tss(strand, shift):
+def test_the_moved_wild_type_is_that_of_the_moved_tss(genomic, strand, shift):
     locus = genomic(strand)
     there = genomic(strand, at=4000 + (shift if strand == "+" else -shift))
     test = ShiftedTest(of=Necessity(tile=400, replicates=2), shift=shift)
     steps = test.run(locus)
-    (wild_type,) = next(steps)
+    (wild_type,) = requested(next(steps))
     assert wild_type.digest == there.sequence.digest
     # Every mutant is the original one, moved: the same bases in another place.
     plain = Necessity(tile=400, replicates=2).run(locus)
     next(plain)
     answer = np.ones((1, 2), np.float32)
-    originals, shifted = list(plain.send(answer)), list(steps.send(answer))
+    originals, shifted = (
+        requested(plain.send(answer)),
+        requested(steps.send(answer)),
+    )
     assert len(originals) == len(shifted) > 5
     for original, other in zip(originals, shifted, strict=True):
         codes = original.sequence.codes
@@ -146,15 +152,15 @@ def test_edits_that_leave_the_window_are_cut():
             yield [whole, base]
 
     for shift in (1, -1):
-        (edited, plain) = next(ShiftedTest(of=Asks(), shift=shift).run(None))
+        edited, plain = requested(next(ShiftedTest(of=Asks(), shift=shift).run(None)))
         np.testing.assert_array_equal(
             edited.sequence.codes, moved(whole.sequence, shift, none).codes
         )
-        np.testing.assert_array_equal(plain.codes, moved(base, shift, none).codes)
+        np.testing.assert_array_equal(plain.sequence.codes, moved(base, shift, none).codes)
 
 
 @pytest.mark.parametrize("test", [*TESTS, HigherOrder(tile=400, replicates=2, accept="all")])
-def test_positions_are_kept_for_every_test(tmp_path, test):
+def test_positions_are_kept_for_every_test(genomic, tmp_path, test):
     locus = genomic("+")
     data, _ = report(tmp_path / "store", toy.MODEL, [locus], [test], shift_tss=[-3, 0, 3])
     (dataset,) = data.values()

@@ -19,6 +19,7 @@ from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
+from creme.runner.readings import readings
 from creme.runner.scheduler import Scheduler
 from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
@@ -124,10 +125,10 @@ class Plan:
         """
         if self.panel is None:
             return
-        readings = self.readings()
+        read = self.readings()
         for label, test in self.tests.items():
             try:
-                self.panel.check(self.model.fingerprint, test.name, test.configuration(), readings)
+                self.panel.check(self.model.fingerprint, test.name, test.configuration(), read)
             except ConfigError as error:
                 raise ConfigError(f"test {label!r}: {error}") from None
 
@@ -161,25 +162,9 @@ class Plan:
         return 1 + len(self.spread.moved) + len(members)
 
     def readings(self) -> dict[str, Any]:
-        """How each activity is read, by its label: JSON values.
-
-        Bins are indices, so that two ways to ask for the same bins are the same.
-        """
+        """How each activity is read; see `creme.runner.readings.readings`."""
         _, labels = self.readout()
-        described: dict[str, Any] = {}
-        for label in labels:
-            named = [r for r in self.readouts if r.name and f"{label}:".startswith(f"{r.name}:")]
-            readout = max(named, key=lambda r: len(r.name), default=None) or next(
-                (r for r in self.readouts if not r.name), self.readouts[0]
-            )
-            way = readout.configuration()
-            bins = self.selection.bins if readout.bins is None else readout.bins
-            if not isinstance(bins, Mapping):
-                way["bins"] = list(self.model.select_bins(bins))
-            if readout.over_tracks == "each":  # the label has the track
-                del way["tracks"], way["strand"]
-            described[label] = {key: value for key, value in way.items() if key != "name"}
-        return json.loads(json.dumps(described))
+        return readings(self.model, self.selection, self.readouts, labels)
 
     def readout(self) -> tuple[Callable[[NDArray[np.float32]], NDArray[np.float32]], list[str]]:
         """All readouts as one function from kept values to activities, and their labels.

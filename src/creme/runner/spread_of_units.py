@@ -20,6 +20,18 @@ from creme.store import Store
 if TYPE_CHECKING:
     import xarray as xr
 
+
+def about_spread(plan: Plan) -> list[str]:
+    """A sentence on what the spread costs, if it is measured: no count before a run has it."""
+    members, moved = len(plan.by_member()), len(plan.spread.moved)
+    parts = []
+    if members:
+        parts.append(f"by {members} members, whose means the ensemble's predictions then are")
+    if moved:
+        parts.append(f"with the TSS at {moved} more position{'s' * (moved > 1)}")
+    return [f"[spread]: all of it is asked for again {' and '.join(parts)}"] if parts else []
+
+
 Values = Mapping[str, tuple[tuple[str, ...], NDArray[Any]]]
 """Variables of a unit by name: their dimensions and numbers."""
 
