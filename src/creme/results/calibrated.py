@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from creme.errors import ConfigError, ResultsError
 from creme.test import Presentation
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def calibrated(dataset: xr.Dataset, shown: Presentation, panel: Panel | None) ->
     from creme.analysis.calibration import is_calibrated, with_panel, with_percentiles
 
     measure = shown.measure
-    if not is_calibrated(measure, shown.neutral) or measure not in dataset.data_vars:
+    if not _has_numbers(dataset, measure) or not is_calibrated(measure, shown.neutral):
         return dataset
     dataset = with_percentiles(dataset, measure)
     return dataset if panel is None else with_panel(dataset, measure, panel)
@@ -107,8 +108,14 @@ def calibration_sentences(
 
 
 def keep_distributions(view: ResultsView) -> None:
-    """Write the distribution of each measure beside the results of a run."""
-    panel = panel_of(view, f"all effects of {view.name}")
+    """Write the distribution of each measure beside the results of a run.
+
+    None where tests of an earlier version are among them, which say less of themselves.
+    """
+    try:
+        panel = panel_of(view, f"all effects of {view.name}")
+    except ConfigError:
+        panel = None
     if panel is None:
         (view.path / DISTRIBUTIONS).unlink(missing_ok=True)
     else:
@@ -128,8 +135,14 @@ def panel_of(view: ResultsView, source: str) -> Panel | None:
 
     datasets = []
     for label in view.tests:
-        shown = view.presentation(label)
-        opened = view.open(label)
-        if is_calibrated(shown.measure, shown.neutral) and shown.measure in opened:
+        try:
+            shown, opened = view.presentation(label), view.open(label)
+        except ResultsError:  # its units do not fit together: it has no Dataset
+            continue
+        if _has_numbers(opened, shown.measure) and is_calibrated(shown.measure, shown.neutral):
             datasets.append((shown.measure, opened))
     return Panel.of_datasets(datasets, source) if datasets else None
+
+
+def _has_numbers(dataset: xr.Dataset, measure: str) -> bool:
+    return measure in dataset.data_vars and dataset[measure].dtype.kind in "iuf"

@@ -18,6 +18,7 @@ from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
 from creme.runner.run import Report, measure
+from creme.runner.spread import Spread
 from creme.seeds import derive
 from creme.sequence import Edit, Mutant
 from creme.store import Store
@@ -66,7 +67,7 @@ def measure_panel(
             f"panel could be made"
         )
     loci = list(shuffled_loci(of_loci.loci, list(tests.values()), of_loci.seed, contexts))
-    plan = replace(of_loci, tests=tests, loci=loci, panel=None)
+    plan = replace(of_loci, tests=tests, loci=loci, panel=None, spread=Spread())
     plan.check()
     with (
         Store(experiment.store_path, index_url=experiment.index) as store,

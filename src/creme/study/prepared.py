@@ -353,6 +353,8 @@ def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: st
         "readouts": [readout.configuration() for readout in prepared.plan.readouts],
         "tests": [{**registry.specification(test), **label}],
     }
+    if spread := study.spread.configuration():
+        described["spread"] = spread
     note = (
         f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "
         f"study.\n\n"
