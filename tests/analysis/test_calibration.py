@@ -10,6 +10,7 @@ import xarray as xr
 
 from creme.analysis.calibration import EXACT, Distribution, with_panel, with_percentiles
 from creme.analysis.categories import cre_classes
+from creme.analysis.evidence import evidence
 from creme.analysis.panel import Panel
 from creme.errors import ConfigError
 
@@ -62,6 +63,27 @@ def test_an_exchangeable_effect_has_a_small_p_as_often_as_it_says():
         rates.append(Distribution.of(draws[:199]).p(draws[199:])[0])
     assert np.mean(np.array(rates) <= 0.05) <= 0.075
     assert np.mean(np.array(rates) <= 0.5) == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_rank_p_holds_where_one_shuffle_in_twenty_is_far_off():
+    random = np.random.default_rng(4)
+
+    def inert(loci):
+        """Effects of each of 10 replicates, of tiles that do nothing, (locus, tile, replicate)."""
+
+        def draw(*shape):
+            return random.normal(size=shape) * np.where(random.random(shape) < 1 / 20, 6, 1)
+
+        return draw(loci, 38, 1) - draw(loci, 38, 10)
+
+    effects = inert(300)
+    dims = ("locus", "tile", "replicate", "track")
+    t = evidence(xr.Dataset({"effect_replicates": (dims, effects[..., None])}))["p"]
+    p = Distribution.of(inert(300).mean(axis=2)).p(effects.mean(axis=2))
+    assert float((t < 0.001).mean()) > 0.01
+    for level in (0.05, 0.01):
+        assert (p < level).mean() == pytest.approx(level, rel=0.3)
+    assert (p < 0.001).mean() < 0.0025
 
 
 def dataset(effects, *, fingerprint="f" * 64, test="sufficiency", wild_type=10.0, **parameters):
