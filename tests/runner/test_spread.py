@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
+import creme
 import toy
 from creme.errors import ConfigError
 from creme.genome import Genome, Locus
@@ -183,6 +185,17 @@ def test_positions_are_kept_for_every_test(genomic, tmp_path, test):
         dataset["wild_type_positions"].sel(shift_tss=3).values[0], activity, rtol=1e-6
     )
     assert len(tidy(dataset)) == len(tidy(next(iter(plain.values()))))
+
+
+def test_python_measures_it_too(genomic, tmp_path):
+    parameters = {"tile": 400, "replicates": 3}
+    got = creme.measure(
+        "necessity", toy.MODEL, genomic("-"), spread={"shift_tss": [2]}, **parameters
+    )
+    data, _ = report(tmp_path, toy.MODEL, [genomic("-")], TESTS[:1], shift_tss=[2])
+    xr.testing.assert_equal(got["effect_positions"], data["necessity"]["effect_positions"])
+    with pytest.raises(ConfigError, match=r"\[spread\]: unknown key 'shifts'"):
+        creme.measure("necessity", toy.MODEL, genomic("-"), spread={"shifts": [2]}, **parameters)
 
 
 def test_impossible_kinds_are_refused():

@@ -340,6 +340,7 @@ def prepare(
     readouts: SequenceOf[Readout] = (Readout(),),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
+    spread: Spread | None = None,
 ) -> Plan:
     """A plan from objects, checked as one from a file.
 
@@ -355,6 +356,7 @@ def prepare(
     seed : int
         The experiment's; the tests have theirs.
     batch_size : int or 'auto', optional
+    spread : Spread, optional
 
     Raises
     ------
@@ -372,6 +374,8 @@ def prepare(
             )
     selection = select(model, tracks, strand, bins)
     plan = Plan(model, selection, tuple(readouts), labelled, loci, seed, batch_size)
+    if spread is not None:
+        plan = replace(plan, spread=spread)
     plan.check()
     return plan
 
