@@ -11,7 +11,7 @@ import pytest
 
 import in_process
 from creme.analysis.panel import Panel
-from creme.results.calibrated import DISTRIBUTIONS
+from creme.results.calibrated import DISTRIBUTIONS, keep_distributions
 from creme.runner.calibrate import shuffled_loci
 from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
@@ -104,7 +104,19 @@ def test_the_distribution_is_kept_beside_results_and_serves_as_a_panel(experimen
     assert calibrated["effect_percentile"].mean() == pytest.approx(50)
     lowest = np.unravel_index(whole.argmin(), whole.shape)
     assert calibrated["effect_percentile"].values[lowest] < 2
-    assert " 0 predicted" in creme("run", with_panel(file, results / DISTRIBUTIONS))
+    shutil.copy(results / DISTRIBUTIONS, tmp_path / "kept.json")
+    assert " 0 predicted" in creme("run", with_panel(file, "kept.json"))
+    # Results of an earlier version do not say how activities were read.
+    attrs = results / "necessity.zarr" / ".zattrs"
+    described = json.loads(attrs.read_text())
+    del described["readings"]
+    attrs.write_text(json.dumps(described))
+    shown = creme("calibrate", results, "--to", tmp_path / "old.json", status=2)
+    assert "of an earlier version; run again" in shown
+    keep_distributions(open_results(results))
+    assert not (results / DISTRIBUTIONS).exists()
+    assert " 0 predicted" in creme("run", file)
+    assert (results / DISTRIBUTIONS).exists()
 
 
 def test_a_panel_of_something_else_is_refused(experiment, tmp_path, creme):

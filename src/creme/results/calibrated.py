@@ -97,7 +97,9 @@ def calibration_sentences(
             f"{measure}_panel_p: rank p among the {many} effects of the panel, {panel.source}; "
             f"the smallest possible one is {panel.smallest_p(entry.test):.2g}."
         )
-    if "below_minimum" in dataset and "minimum_activity" not in dataset.attrs["configuration"]:
+    if "below_minimum" in dataset and "minimum_activity" not in dataset.attrs.get(
+        "configuration", ""
+    ):
         below = dataset["below_minimum"].values
         if below.any():
             sentences.append(
