@@ -187,8 +187,28 @@ def test_positions_are_kept_for_every_test(genomic, tmp_path, test):
     assert len(tidy(dataset)) == len(tidy(next(iter(plain.values()))))
 
 
+class Nothing(Necessity):
+    """Returns no Dataset."""
+
+    def run(self, unit):
+        yield [unit.sequence]
+        return None
+
+
+def test_a_test_that_returns_something_else_fails_alone(genomic, tmp_path):
+    plan = prepare(
+        [Nothing(tile=400), TESTS[1]], toy.MODEL, [genomic("+")], spread=Spread(shift_tss=[1])
+    )
+    with Store(tmp_path) as store:
+        made = measure(plan, store)
+    ((label, unit, why),) = made.failures
+    assert (label, unit) == ("necessity", "here")
+    assert "it returned nothing" in why
+    assert list(made.datasets) == ["sufficiency"]
+
+
 def test_python_measures_it_too(genomic, tmp_path):
-    parameters = {"tile": 400, "replicates": 3}
+    parameters: dict[str, Any] = {"tile": 400, "replicates": 3}
     got = creme.measure(
         "necessity", toy.MODEL, genomic("-"), spread={"shift_tss": [2]}, **parameters
     )

@@ -213,8 +213,8 @@ class _Run:
             try:
                 with writing(self._folder):
                     log = self._logs[task.label]
-                    dataset = self._remarks[task.label].take(outcome.dataset, task.unit.name)
-                    dataset = self._spread.added_to(dataset, task, place)
+                    dataset = self._spread.added_to(outcome.dataset, task, place)
+                    dataset = self._remarks[task.label].take(dataset, task.unit.name)
                     log.append(place, dataset, task.unit.name, task.unit.labels)
             except ResultsError:
                 raise

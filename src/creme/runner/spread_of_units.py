@@ -36,10 +36,11 @@ Values = Mapping[str, tuple[tuple[str, ...], NDArray[Any]]]
 """Variables of a unit by name: their dimensions and numbers."""
 
 
-def kept(dataset: Any, measure: str) -> Values:
-    """The measure and the wild type's activity of a unit's Dataset."""
-    names = [name for name in dict.fromkeys((measure, "wild_type")) if name in dataset]
-    return {name: (tuple(map(str, dataset[name].dims)), dataset[name].values) for name in names}
+def kept(dataset: object, measure: str) -> Values:
+    """The measure and the wild type's activity of what a test returned for a unit."""
+    variables = getattr(dataset, "data_vars", {})  # whatever a plugin returns; refused later
+    names = [name for name in dict.fromkeys((measure, "wild_type")) if name in variables]
+    return {name: (tuple(map(str, variables[name].dims)), variables[name].values) for name in names}
 
 
 @dataclass
@@ -186,7 +187,7 @@ class SpreadOfUnits:
         self._by_position = {place: pending.values}
         return place, pending.outcome
 
-    def added_to(self, dataset: xr.Dataset, task: Task, place: int) -> xr.Dataset:
+    def added_to(self, dataset: Any, task: Task, place: int) -> Any:
         """The Dataset of the unit that `take` gave last, with its values and their spread."""
         measure = task.test.measure
         if by_member := self._by_member.pop((task.label, task.unit.name), None):
