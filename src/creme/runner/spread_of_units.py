@@ -190,7 +190,10 @@ class SpreadOfUnits:
     def added_to(self, dataset: Any, task: Task, place: int) -> Any:
         """The Dataset of the unit that `take` gave last, with its values and their spread."""
         measure = task.test.measure
-        if by_member := self._by_member.pop((task.label, task.unit.name), None):
+        by_member = self._by_member.pop((task.label, task.unit.name), None)
+        if not hasattr(dataset, "data_vars"):  # whatever a plugin returns; refused later
+            return dataset
+        if by_member:
             dataset = with_spread(dataset, measure, MEMBERS, by_member)
         if by_position := self._by_position.get(place):
             dataset = with_spread(dataset, measure, POSITIONS, by_position, own=0)
