@@ -20,6 +20,7 @@ from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
 from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
+from creme.runner.spread import Spread
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.store.location import directory
@@ -129,6 +130,7 @@ def measure(  # type: ignore[overload-overlap]  # a name is text, and text a seq
     index: str | None = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
+    spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
     **parameters: Any,
 ) -> xr.Dataset: ...
@@ -148,6 +150,7 @@ def measure(
     index: str | None = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
+    spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
 ) -> dict[str, xr.Dataset]: ...
 
@@ -165,6 +168,7 @@ def measure(
     index: str | None = None,
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
+    spread: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     **parameters: Any,
 ) -> xr.Dataset | dict[str, xr.Dataset]:
@@ -200,6 +204,8 @@ def measure(
         given no seed of their own.
     batch_size : int or 'auto', optional
         Sequences a forward pass; ``"auto"`` finds it by trying, as is done on a GPU.
+    spread : dict, optional
+        Further kinds of noise to measure, as the table ``[spread]``: ``shift_tss``, ``members``.
     progress : bool, optional
         Whether to show how far the run is; unless given, in notebooks and terminals only.
     **parameters
@@ -247,6 +253,7 @@ def measure(
         readouts=_readouts(readouts),
         seed=seed,
         batch_size=batch_size,
+        spread=Spread(**(spread or {})),
     )
     with (
         _opened(store, index) as opened,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,9 @@ from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
 from creme.runner.locus_readouts import LocusReadouts, identity_of
+from creme.runner.readings import readings
 from creme.runner.scheduler import Scheduler
+from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
 from creme.runner.tasks import Progress, Task
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
@@ -25,6 +27,7 @@ from creme.store import Store
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
+    from creme.analysis.panel import Panel
     from creme.runner.experiment import Experiment
 
 
@@ -42,6 +45,10 @@ class Plan:
     readouts_of_loci : bool
         Whether exons, neighbours, and bins and tracks by locus are read; otherwise only what is
         read of all loci alike.
+    panel : Panel, optional
+        Effects that those of the tests are compared with.
+    spread : Spread
+        Further kinds of noise that a run measures.
     """
 
     model: Model
@@ -52,6 +59,8 @@ class Plan:
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
     readouts_of_loci: bool = True
+    panel: Panel | None = None
+    spread: Spread = field(default_factory=Spread)
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -72,6 +81,8 @@ class Plan:
                 loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
                 seed=experiment.seed,
                 batch_size=experiment.batch_size,
+                panel=experiment.calibration.load(experiment.folder),
+                spread=experiment.spread,
             )
             plan.check()
         except ConfigError as error:
@@ -102,7 +113,59 @@ class Plan:
                     f"{self.model.tss}: load the loci for this model"
                 )
         self.bound.check(self.loci)
+        self.check_panel()
+        self.check_spread()
         self.size()
+
+    def check_panel(self) -> None:
+        """See that the panel, if there is one, is of this model, tests and readouts.
+
+        Raises
+        ------
+        ConfigError
+            If it is of others.
+        """
+        if self.panel is None:
+            return
+        read = self.readings()
+        for label, test in self.tests.items():
+            try:
+                self.panel.check(self.model.fingerprint, test.name, test.configuration(), read)
+            except ConfigError as error:
+                raise ConfigError(f"test {label!r}: {error}") from None
+
+    def check_spread(self) -> None:
+        """See that the model has members, where their spread is to be measured.
+
+        Raises
+        ------
+        ConfigError
+            If it has none, or the TSS would leave the window.
+        """
+        if self.spread.members and not self.model.members:
+            raise ConfigError(
+                f"[spread] members: model {self.model.name} is no ensemble of several; "
+                f"[model.ensemble] replicates makes one"
+            )
+        if any(abs(shift) >= self.model.input_length for shift in self.spread.moved):
+            raise ConfigError(
+                f"[spread] shift_tss = {list(self.spread.shift_tss)} leaves nothing of the window"
+            )
+
+    def by_member(self) -> list[Plan]:
+        """The plan with each member of the ensemble for its model, where that was requested."""
+        members = self.model.members if self.spread.members else ()
+        return [replace(self, model=one, spread=Spread(), panel=None) for one in members]
+
+    @property
+    def times(self) -> int:
+        """How many times a run measures each unit: once, and for each kind of `spread` more."""
+        members = self.model.members if self.spread.members else ()
+        return 1 + len(self.spread.moved) + len(members)
+
+    def readings(self) -> dict[str, Any]:
+        """How each activity is read; see `creme.runner.readings.readings`."""
+        return readings(self.model, self.selection, self.readouts, self.activities)
 
     @cached_property
     def bound(self) -> LocusReadouts:
@@ -124,7 +187,7 @@ class Plan:
 
     def notes(self) -> list[str]:
         """Sentences that a reader of all activities has to know; what is meant says how."""
-        same = [readout for readout in self.readouts if not readout.by_locus]
+        same = [one for one in self.readouts if not one.by_locus and one.minus is None]
         bound = [self.model.bind(readout, self.selection) for readout in same]
         table = self.model.tracks
         for one in bound:
@@ -244,7 +307,7 @@ class Plan:
             except Exception:  # no reason not to run it
                 size = None
             total = None if size is None or total is None else total + size
-        return total
+        return None if total is None else total * self.times
 
     def scheduler(
         self,
@@ -252,11 +315,12 @@ class Plan:
         on_progress: Callable[[Progress], None],
         *,
         before: Scheduler | None = None,
+        progress: Progress | None = None,
     ) -> Scheduler:
         """The scheduler that runs tasks of this plan through a store.
 
         With ``before`` it goes on with the run of another one: its counts, and what counts as
-        predicted by this run.
+        predicted by this run. Otherwise it counts on in ``progress``, if that is given.
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
@@ -264,7 +328,7 @@ class Plan:
             self.bound.of,
             buffer,
             on_progress=on_progress,
-            progress=before.progress if before else None,
+            progress=before.progress if before else progress,
         )
 
     def _genomes(self) -> set[Path]:
@@ -283,6 +347,9 @@ class Plan:
         }
         if self.bound.by_locus:
             described["read_of_loci"] = self.bound.identity(self.loci)
+        # Results of before there was a choice stay those of the same experiment.
+        if spread := self.spread.configuration():
+            described["spread"] = spread
         return json.loads(json.dumps(described))
 
 
@@ -297,6 +364,7 @@ def prepare(
     readouts: SequenceOf[Readout] = (Readout(),),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
+    spread: Spread | None = None,
 ) -> Plan:
     """A plan from objects, checked as one from a file.
 
@@ -312,6 +380,7 @@ def prepare(
     seed : int
         The experiment's; the tests have theirs.
     batch_size : int or 'auto', optional
+    spread : Spread, optional
 
     Raises
     ------
@@ -329,6 +398,8 @@ def prepare(
             )
     selection = select(model, tracks, strand, bins)
     plan = Plan(model, selection, resolved(readouts, Path()), labelled, loci, seed, batch_size)
+    if spread is not None:
+        plan = replace(plan, spread=spread)
     plan.check()
     return plan
 

@@ -144,7 +144,8 @@ class StoredPredictions:
     """Reads predictions of a model and a selection, without registering or writing anything.
 
     Predictions of the selection itself come first; what these lack is looked for in the sources of
-    the same model with more bins or tracks, as they are registered when this is made.
+    the same model with more bins or tracks, as they are registered when this is made, and last
+    in those of an ensemble's members, if all of them have it.
 
     Parameters
     ----------
@@ -157,6 +158,9 @@ class StoredPredictions:
         self.store = store
         self.own: Source | None = None
         self._wider: list[_WiderSource] = []
+        self._members = [StoredPredictions(store, one, selection) for one in model.members]
+        self.means = 0
+        """Predictions that were made of those of an ensemble's members."""
         for source, its in _sources_of(store, model):
             if its == selection:
                 self.own = source
@@ -177,7 +181,24 @@ class StoredPredictions:
             rows.update(
                 {digest: (wider.part(row), chunk) for digest, (row, chunk) in matches.items()}
             )
+        if self._members and (missing := [digest for digest in digests if digest not in rows]):
+            rows.update(self._means(missing))
         return rows
+
+    def _means(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], int]]:
+        """Means over an ensemble's members, of the sequences that all of them have."""
+        first, *others = self._members
+        rows = first.read(digests)
+        totals = {digest: row.astype(np.float64) for digest, (row, _) in rows.items()}
+        for member in others:
+            its = member.read(list(totals))
+            totals = {digest: totals[digest] + row for digest, (row, _) in its.items()}
+        self.means += len(totals)
+        number = len(self._members)
+        return {
+            digest: ((total / number).astype(np.float32), rows[digest][1])
+            for digest, total in totals.items()
+        }
 
     def read_from(self) -> list[dict[str, int]]:
         """How many predictions were read from each wider source: bins, tracks, predictions."""
@@ -244,10 +265,11 @@ class WriteBuffer:
 
     def read_from(self) -> dict[str, str]:
         """Attributes of results that say what was read from sources with more bins or tracks."""
-        wider = self._stored.read_from()
-        if not wider:
-            return {}
-        return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+        wider, means = self._stored.read_from(), self._stored.means
+        attributes = {"predictions_of_members": str(means)} if means else {}
+        if wider:
+            attributes |= {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+        return attributes
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""
