@@ -11,13 +11,25 @@ import sqlalchemy as sa
 
 from creme.errors import StoreError
 
-SCHEMA_VERSION = 2
-"""1 had an index of predictions by chunk, half of the file, and no table of batches."""
+SCHEMA_VERSION = 3
+"""The versions:
+
+1
+    had an index of predictions by chunk, half of the file, and no table of batches;
+2
+    had no tags, no packed chunks, and did not say when and for what a chunk was written;
+3
+    adds to version 2 columns that may be empty and tables alone, so that what works by version 2
+    goes on beside it.
+"""
 
 DIGEST_BYTES = 32
 
 IDENTITY = "identity"
 """Key of what an index shares with its directory; see `creme.store.identity`."""
+
+SEALED = "sealed"
+"""Key of the time, in seconds since 1970, from which nothing is added any more."""
 
 metadata = sa.MetaData()
 
@@ -49,7 +61,31 @@ chunks = sa.Table(
     sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
     sa.Column("rows", sa.Integer),
     sa.Column("checksum", sa.String),
+    # Since version 3, in seconds since 1970: when it became durable, and since when no line points
+    # to it, so that its files may go after a while. Empty where it is not known, or not so.
+    sa.Column("written", sa.BigInteger),
+    sa.Column("retired", sa.BigInteger),
+    # The experiment that it was written for, for people and for pruning.
+    sa.Column("origin", sa.String),
     sqlite_autoincrement=True,
+)
+
+# Chunks that were made of others: each with a number of its own, given out by `chunks` too, whose
+# line there is deleted. In a table apart, since what works by version 2 would look for them in the
+# source's array and take them out of the index as missing.
+packed = sa.Table(
+    "packed",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
+    # The array in predictions.zarr, and the number of the chunk in it.
+    sa.Column("array", sa.String, nullable=False),
+    sa.Column("place", sa.BigInteger, nullable=False),
+    sa.Column("rows", sa.Integer),
+    sa.Column("checksum", sa.String),
+    sa.Column("written", sa.BigInteger),
+    sa.Column("retired", sa.BigInteger),
+    sa.Column("origin", sa.String),
 )
 
 predictions = sa.Table(
@@ -59,6 +95,8 @@ predictions = sa.Table(
     sa.Column("digest", sa.LargeBinary(DIGEST_BYTES), primary_key=True),
     sa.Column("chunk_id", sa.Integer, nullable=False),
     sa.Column("row", sa.Integer, nullable=False),
+    # See `creme.store.tags`; empty where a writer of version 2 has added the line.
+    sa.Column("tag", sa.Integer),
     sqlite_with_rowid=False,
 )
 
