@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-LOCAL = frozenset(
-    "ext2 ext3 ext4 xfs btrfs zfs bcachefs f2fs jfs nilfs2 reiserfs ufs apfs hfs hfsplus "
-    "tmpfs ramfs rootfs overlay aufs ntfs ntfs3 fuseblk vfat exfat msdos "
-    "squashfs erofs iso9660 udf".split()
-)
+_DISKS = "ext2 ext3 ext4 xfs btrfs zfs bcachefs f2fs jfs nilfs2 reiserfs ufs apfs hfs hfsplus"
+_MEMORY = "tmpfs ramfs rootfs overlay aufs"
+_FOREIGN = "ntfs ntfs3 fuseblk vfat exfat msdos squashfs erofs iso9660 udf"
+
+LOCAL = frozenset(f"{_DISKS} {_MEMORY} {_FOREIGN}".split())
 """File systems of one host, by their names in /proc/self/mountinfo.
 
 SQLite's write-ahead log has memory that all processes share, so they must be on one host. On any

@@ -1,0 +1,140 @@
+"""A lock file gives an index to one process, and to another one when that is gone."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from creme.errors import StoreError
+from creme.store import store_lock
+from creme.store.store_lock import Holder, StoreLock, holder, lock_of
+
+
+@pytest.fixture
+def index(tmp_path):
+    return tmp_path / "index.sqlite"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(store_lock, "BEAT", 0.05)
+    monkeypatch.setattr(store_lock, "TAKEOVER", 2.0)
+
+
+def _holds(index: Path) -> None:
+    StoreLock(index, "lustre")
+    time.sleep(600)
+
+
+def started(index: Path) -> multiprocessing.process.BaseProcess:
+    job = multiprocessing.get_context("fork").Process(target=_holds, args=(index,))
+    job.start()
+    while holder(lock_of(index)) is None:
+        time.sleep(0.01)
+    return job
+
+
+def test_one_process_at_a_time_and_the_next_when_it_is_killed(index):
+    job = started(index)
+    with pytest.raises(StoreError, match=rf"process {job.pid} on .*lustre.*unlock.*PostgreSQL"):
+        StoreLock(index, "lustre")
+    assert job.pid
+    os.kill(job.pid, signal.SIGKILL)
+    job.join()
+    lock = StoreLock(index, "lustre")
+    with pytest.raises(StoreError, match="in this process already"):
+        StoreLock(index, "lustre")
+    lock.release()
+    assert list(index.parent.iterdir()) == []
+
+
+def of_another_host(index: Path, silent: float) -> Holder:
+    """A lock file of another host, whose last sign of life is some seconds ago."""
+    other = Holder("node7", 12, "345", "ab" * 8)
+    lock_of(index).write_text(json.dumps(vars(other)))
+    then = time.time() - silent
+    os.utime(lock_of(index), (then, then))
+    return other
+
+
+def test_another_host_is_waited_for_and_then_taken_over(index):
+    of_another_host(index, silent=1)
+    with pytest.raises(StoreError, match="process 12 on node7"):
+        StoreLock(index, "gpfs")
+    of_another_host(index, silent=3)
+    StoreLock(index, "gpfs").release()
+
+
+def test_another_host_whose_clock_is_behind_is_not_taken_over(index):
+    """Its signs of life seem old, and still come."""
+    of_another_host(index, silent=3)
+    beats = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import os, sys, time\n"
+            "while True:\n"
+            "    os.utime(sys.argv[1], (time.time() - 3,) * 2); time.sleep(0.01)",
+            str(lock_of(index)),
+        ]
+    )
+    try:
+        time.sleep(0.3)
+        with pytest.raises(StoreError, match="node7"):
+            StoreLock(index, "gpfs")
+    finally:
+        beats.kill()
+        beats.wait()
+
+
+def test_who_was_taken_over_writes_no_more(index):
+    lock = StoreLock(index, "gpfs")
+    lock.check()
+    other = of_another_host(index, silent=0)
+    time.sleep(0.3)
+    with pytest.raises(StoreError, match="no longer this process's"):
+        lock.check()
+    lock.release()
+    assert holder(lock_of(index)) == other
+
+
+def _tries(index: Path, results: multiprocessing.Queue) -> None:
+    try:
+        lock = StoreLock(index, "gpfs")
+    except StoreError:
+        results.put(False)
+        return
+    time.sleep(0.5)
+    try:
+        lock.check()
+        results.put(True)
+    except StoreError:
+        results.put(False)
+
+
+@pytest.mark.parametrize("silent", [None, 3])
+def test_of_several_at_once_one_has_it(index, silent):
+    if silent:
+        of_another_host(index, silent)
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    jobs = [context.Process(target=_tries, args=(index, results)) for _ in range(6)]
+    for job in jobs:
+        job.start()
+    assert sorted(results.get(timeout=30) for _ in jobs) == [False] * 5 + [True]
+    for job in jobs:
+        job.join()
+
+
+def test_a_damaged_lock_file_is_a_sentence(index):
+    lock_of(index).write_text("{")
+    with pytest.raises(StoreError, match=r"index.sqlite.lock is damaged: delete it"):
+        StoreLock(index, "gpfs")
