@@ -181,13 +181,31 @@ def holder(lock: Path) -> Holder | None:
     """
     try:
         record = json.loads(lock.read_text(encoding="utf-8"))
-        return Holder(**record)
+        return Holder(record["host"], record["pid"], record["started"], record["token"])
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, KeyError):
         raise StoreError(
             f"{lock} is damaged: delete it, if no process uses the store"
         ) from None
+
+
+def unlock(index: Path) -> Holder | None:
+    """Take away the lock of an index whose holder is gone; returns the holder, if there was one.
+
+    Raises
+    ------
+    StoreError
+        If it is a process of this host that is running.
+    """
+    lock = lock_of(index)
+    other = holder(lock)
+    if other is None:
+        return None
+    if other.runs_here:
+        raise StoreError(f"{index.parent} is in use by {other}, which is running: end it first")
+    remove(lock, other)
+    return other
 
 
 def age(lock: Path) -> float:
