@@ -14,6 +14,7 @@ from common import Took, main, timed
 
 import creme
 from creme.store import Store
+from creme.store.tags import seed_of, tag_of
 
 SHAPE = (2, 12)
 BATCH = 256
@@ -69,13 +70,15 @@ def fill(store, source, start, end):
             folder = array / str(number) / "0"
             folder.mkdir(parents=True)
             os.link(array / str(written) / "0" / "0", folder / "0")
-        lines = (
-            (source.id, digest(k), written + 1 + (k - start) // BATCH, (k - start) % BATCH)
-            for k in range(start, end)
-        )
+        seeds = {number: seed_of(source.fingerprint, number, checksum) for number in numbers}
+
+        def line(k):
+            name, number, row = digest(k), written + 1 + (k - start) // BATCH, (k - start) % BATCH
+            return source.id, name, number, row, tag_of(seeds[number], name, row)
+
         index.executemany(
-            "INSERT INTO predictions (source_id, digest, chunk_id, row) VALUES (?, ?, ?, ?)",
-            sorted(lines, key=lambda line: line[1]),
+            "INSERT INTO predictions VALUES (?, ?, ?, ?, ?)",
+            sorted(map(line, range(start, end)), key=lambda line: line[1]),
         )
     index.close()
     os.sync()  # a store grows over days: its growth is not what is timed

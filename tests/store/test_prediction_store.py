@@ -16,7 +16,7 @@ import pytest
 
 from creme.errors import CremeWarning, StoreError
 from creme.store import Store
-from creme.store.schema import file_system, refuse_remote
+from creme.store.opening import file_system, refuse_remote
 
 SHAPE = (2, 3)
 
@@ -165,7 +165,7 @@ def test_another_schema_version_is_refused_untouched(tmp_path):
         fill(store, range(3))
     with sqlite3.connect(tmp_path / "s" / "index.sqlite") as db:
         db.execute("UPDATE meta SET value = '99'")
-    with pytest.raises(StoreError, match=r"version 99.*version 2"):
+    with pytest.raises(StoreError, match=r"version 99.*version 3"):
         Store(tmp_path / "s")
 
 
@@ -276,7 +276,7 @@ def test_network_file_systems_are_refused(tmp_path):
 
 def test_an_index_elsewhere_is_refused_there(tmp_path, monkeypatch):
     seen: list[Path] = []
-    monkeypatch.setattr("creme.store.schema.refuse_remote", seen.append)
+    monkeypatch.setattr("creme.store.opening.refuse_remote", seen.append)
     (tmp_path / "elsewhere").mkdir()
     Store(tmp_path / "a").close()
     Store(tmp_path / "b", index_url=f"sqlite:///{tmp_path / 'elsewhere' / 'i.sqlite'}").close()

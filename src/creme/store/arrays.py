@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import numpy as np
 import zarr
+from numcodecs import zstd
 from numpy.typing import NDArray
 from zarr.errors import ContainsArrayError, ContainsGroupError
 
@@ -33,15 +34,18 @@ class Source:
 
 
 class Arrays:
-    """The group of arrays of a store, one for each source.
+    """The group of arrays of a store, one for each source, and those of packed chunks.
 
-    An array's length is virtual, so it is never resized; chunk k holds the rows from
-    ``k * chunk_rows`` on. Whoever writes chunk k must be the only one who was given that number.
+    An array's length is virtual, so it is never resized; chunk k of a source's array holds the rows
+    from ``k * chunk_rows`` on. Whoever writes chunk k must be the only one who was given that
+    number.
 
     Parameters
     ----------
     store : Path
         The store's directory.
+    read_only : bool
+        Whether the group has to be there, and nothing is written.
 
     Raises
     ------
@@ -49,16 +53,21 @@ class Arrays:
         If the group cannot be opened or made.
     """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, *, read_only: bool = False) -> None:
         self._store = store
         self._path = store / "predictions.zarr"
         self._lock = threading.Lock()
-        self._open: dict[int, zarr.Array] = {}
+        self._open: dict[str, zarr.Array] = {}
         try:
+            if read_only:
+                self._root = zarr.open_group(self._path, mode="r", zarr_format=3)
+                return
             try:
                 self._root = zarr.create_group(self._path, zarr_format=3)
             except ContainsGroupError:  # another process may have made it just now
                 self._root = zarr.open_group(self._path, mode="r+", zarr_format=3)
+        except MemoryError as error:
+            raise StoreError(f"{self._path} cannot be opened now: not enough memory") from error
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{self._path} cannot be opened: {error}; its zarr.json may be damaged, and no "
@@ -66,35 +75,61 @@ class Arrays:
             ) from error
 
     def write(self, source: Source, chunk: int, values: NDArray[np.float32]) -> None:
-        """Write a chunk of up to ``chunk_rows`` rows; it is durable when this returns."""
-        whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
-        whole[: len(values)] = values
-        first = chunk * source.chunk_rows
-        self._array(source, create=True)[first : first + source.chunk_rows] = whole
-        # Zarr replaces a chunk in one step, but does not fsync.
-        folder = self._path / source.array / "c" / str(chunk) / "0"
-        sync(folder / "0")
-        sync(folder)
-
-    def read(self, source: Source, chunk: int, rows: int) -> NDArray[np.float32] | None:
-        """The first rows of a chunk; None if its bytes are damaged, NaN where it is missing.
+        """Write a chunk of up to ``chunk_rows`` rows; it is durable when this returns.
 
         Raises
         ------
         StoreError
-            If it cannot be read now, though it may be whole.
+            If it cannot be written, as on a full disk; no line may be added for it then.
         """
-        first = chunk * source.chunk_rows
-        array = self._array(source, create=False)
+        folder = self.folder(source, chunk)
         try:
-            return np.ascontiguousarray(array[first : first + rows], dtype="<f4")
-        except OSError as error:
-            # Too many open files, say: the chunk may be whole, so nothing is forgotten.
+            whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
+            whole[: len(values)] = values
+            first = chunk * source.chunk_rows
+            self._array(source, source.array, create=True)[first : first + len(whole)] = whole
+            # Zarr replaces a chunk in one step, but does not fsync.
+            sync(folder / "0" / "0")
+            sync(folder / "0")
+        except (OSError, MemoryError, RuntimeError) as error:
             raise StoreError(
-                f"chunk {chunk} of store {self._store} cannot be read now: {error}; nothing was "
-                f"changed"
+                f"predictions cannot be written to store {self._store} now: {_reason(error)}; "
+                f"what was stored before stands, and is used when it is run again"
             ) from error
-        except Exception:  # whatever a codec raises on damaged bytes
+
+    def folder(self, source: Source, chunk: int) -> Path:
+        """The folder of a chunk in its source's array, with all that is in it."""
+        return self._path / source.array / "c" / str(chunk)
+
+    def read(
+        self, source: Source, place: int, rows: int, array: str | None = None
+    ) -> NDArray[np.float32] | None:
+        """The first rows of a chunk; None if its bytes are damaged, NaN where it is missing.
+
+        Parameters
+        ----------
+        source : Source
+        place : int
+            The chunk's number in its array.
+        rows : int
+        array : str, optional
+            Name of the array; the source's own by default.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be read now, though it may be whole: too many files are open, say, or there
+            is too little memory.
+        """
+        opened = self._array(source, array or source.array, create=False)
+        first = place * opened.chunks[0]
+        try:
+            return np.ascontiguousarray(opened[first : first + rows], dtype="<f4")
+        except OSError as error:
+            self._trouble(place, error)
+        except Exception as error:
+            if self._may_be_whole(opened, place, error):
+                self._trouble(place, error)
             return None
 
     def size(self, source: Source) -> int:
@@ -102,20 +137,31 @@ class Arrays:
         entries = (self._path / source.array).rglob("*")
         return sum(entry.stat().st_size for entry in entries if entry.is_file())
 
-    def _array(self, source: Source, *, create: bool) -> zarr.Array:
+    def _array(self, source: Source, name: str, *, create: bool) -> zarr.Array:
         with self._lock:
-            if source.id in self._open:
-                return self._open[source.id]
+            if name in self._open:
+                return self._open[name]
             try:
-                array = self._create(source) if create else self._existing(source)
-            except (OSError, ValueError, KeyError) as error:
+                array = self._create(source) if create else self._existing(name)
+            except MemoryError as error:
                 raise StoreError(
-                    f"{self._path / source.array} is missing or its zarr.json is damaged, though "
-                    f"the index lists predictions of it: is {self._store} the directory that "
-                    f"belongs to this index? Nothing was changed"
+                    f"{self._path / name} cannot be read now: {_reason(error)}"
                 ) from error
-            self._open[source.id] = array
+            except (OSError, ValueError, KeyError) as error:
+                raise self._damaged(name) from error
+            own = name != source.array or array.chunks[0] == source.chunk_rows
+            # With another grid every chunk would look damaged.
+            if not own or array.chunks[1:] != source.shape or not _as_made(array):
+                raise self._damaged(name)
+            self._open[name] = array
             return array
+
+    def _damaged(self, name: str) -> StoreError:
+        return StoreError(
+            f"{self._path / name} is missing or its zarr.json is damaged, though the index lists "
+            f"predictions of it: is {self._store} the directory that belongs to this index? "
+            f"Nothing was changed"
+        )
 
     def _create(self, source: Source) -> zarr.Array:
         try:
@@ -127,7 +173,44 @@ class Arrays:
                 fill_value=float("nan"),
             )
         except ContainsArrayError:  # of earlier, or another process has made it just now
-            return self._existing(source)
+            return self._existing(source.array)
 
-    def _existing(self, source: Source) -> zarr.Array:
-        return cast(zarr.Array, self._root[source.array])
+    def _existing(self, name: str) -> zarr.Array:
+        return cast(zarr.Array, self._root[name])
+
+    def _may_be_whole(self, array: zarr.Array, place: int, error: Exception) -> bool:
+        """Whether a chunk that was not read may be whole: codecs have no error of their own."""
+        if array.shards is not None:
+            decoded = isinstance(error, RuntimeError | ValueError) and "decompress" in str(error)
+            return not decoded or "llocation" in str(error)
+        file = self._path / array.basename / "c" / str(place) / "0" / "0"
+        try:
+            # A length that is damaged must not ask for more memory than there is.
+            into = np.empty(4 * int(np.prod(array.chunks)), dtype=np.uint8)
+            zstd.decompress(file.read_bytes(), into)
+        except FileNotFoundError:
+            return False
+        except (OSError, MemoryError) as problem:
+            self._trouble(place, problem)
+        except (RuntimeError, ValueError) as problem:
+            return "llocation" in str(problem)
+        return True
+
+    def _trouble(self, place: int, error: Exception) -> NoReturn:
+        raise StoreError(
+            f"chunk {place} of store {self._store} cannot be read now: {_reason(error)}; nothing "
+            f"was changed"
+        ) from error
+
+
+def _as_made(array: zarr.Array) -> bool:
+    """Whether an array's description is one that a store writes, but for its grid."""
+    described = array.metadata.to_dict()
+    separator = described["chunk_key_encoding"]["configuration"]["separator"]  # type: ignore[index,call-overload]
+    return array.dtype == np.dtype("<f4") and separator == "/" and bool(np.isnan(array.fill_value))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "not enough memory" if isinstance(error, MemoryError) else str(error)

@@ -54,11 +54,10 @@ class Checkpoints:
     def _run(self) -> None:
         # What fails here is tried again by the next one, and by SQLite when the index is closed;
         # what is committed stands in the log meanwhile.
-        with suppress(sa.exc.SQLAlchemyError):
-            write_back(self._engine)
+        with suppress(sa.exc.SQLAlchemyError), self._engine.connect() as connection:
+            write_back(connection)
 
 
-def write_back(engine: sa.Engine) -> None:
+def write_back(connection: sa.Connection) -> None:
     """What is committed, from SQLite's log into its file, durably; nobody waits for it."""
-    with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from creme.store.arrays import Source
+from creme.store.index import Index
 from creme.store.schema import insert_new, meta
 
 
@@ -17,12 +18,11 @@ class Environments:
 
     Parameters
     ----------
-    engine : sqlalchemy.Engine
-        Of the store's index.
+    index : Index
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, index: Index) -> None:
+        self._index = index
 
     def record(self, source: Source, environment: dict[str, Any]) -> None:
         """Keep an environment with a source, once.
@@ -35,8 +35,8 @@ class Environments:
         """
         text = json.dumps(environment, sort_keys=True)
         key = _prefix(source) + hashlib.sha256(text.encode()).hexdigest()[:16]
-        with self._engine.begin() as connection:
-            connection.execute(insert_new(self._engine, meta).values(key=key, value=text))
+        statement = insert_new(self._index.engine, meta).values(key=key, value=text)
+        self._index.write(lambda connection: connection.execute(statement))
 
     def of(self, source: Source) -> list[dict[str, Any]]:
         """The environments of a source, in the order of their keys."""
@@ -45,8 +45,8 @@ class Environments:
             .where(meta.c.key.startswith(_prefix(source), autoescape=True))
             .order_by(meta.c.key)
         )
-        with self._engine.connect() as connection:
-            return [json.loads(value) for value in connection.scalars(query)]
+        values = self._index.read(lambda connection: connection.scalars(query).all())
+        return [json.loads(value) for value in values]
 
 
 def _prefix(source: Source) -> str:

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from creme.errors import StoreError
 from creme.files.durable import write_first
 from creme.store.checkpoints import write_back
-from creme.store.schema import IDENTITY, chunks, insert_new, meta, new_identity
+from creme.store.index import Index
+from creme.store.schema import IDENTITY, chunks, insert_new, meta, new_identity, packed
 
 IDENTITY_FILE = "store.id"
 _TRIED = 16
@@ -43,7 +44,7 @@ def refuse_second(path: Path, url: str | None) -> None:
         )
 
 
-def bind(path: Path, engine: sa.Engine, holds: Holds) -> None:
+def bind(path: Path, index: Index, holds: Holds) -> None:
     """See that a directory and an index belong together; give them an identity if they have none.
 
     It is given to a new index and a directory without chunks; and to those that an earlier version
@@ -53,7 +54,7 @@ def bind(path: Path, engine: sa.Engine, holds: Holds) -> None:
     ----------
     path : Path
         With ``predictions.zarr`` in it.
-    engine : sqlalchemy.Engine
+    index : Index
     holds : callable
         Of a chunk's number.
 
@@ -62,66 +63,73 @@ def bind(path: Path, engine: sa.Engine, holds: Holds) -> None:
     StoreError
         If they do not belong together, or nothing shows it; no prediction was changed then.
     """
-    of_directory, of_index = _of_directory(path), _of_index(engine)
+    of_directory, of_index = _of_directory(path), _of_index(index)
     if of_directory is None or of_index is None:
-        if _together(path, engine, holds, of_directory, of_index):
-            of_directory, of_index = _give(path, engine, of_directory)
+        if _together(path, index, holds, of_directory, of_index):
+            if index.read_only:
+                return
+            of_directory, of_index = _give(path, index, of_directory)
         else:
             # Another process may just have given it.
-            of_directory, of_index = _of_directory(path), _of_index(engine)
+            of_directory, of_index = _of_directory(path), _of_index(index)
     if of_directory is None or of_directory != of_index:
         advice = (
             "put back the index.sqlite that was made with it, or give another directory"
-            if _is_own(path, engine)
+            if _is_own(path, index)
             else "give the directory that this index was made with, or another 'index'"
         )
         raise StoreError(
-            f"store {path} and the index {engine.url} do not belong together: {advice}; no "
+            f"store {path} and the index {index} do not belong together: {advice}; no "
             f"prediction was changed"
         )
 
 
 def _together(
-    path: Path, engine: sa.Engine, holds: Holds, of_directory: str | None, of_index: str | None
+    path: Path, index: Index, holds: Holds, of_directory: str | None, of_index: str | None
 ) -> bool:
     """Whether those that lack an identity may be given one."""
-    query = sa.select(chunks.c.id).where(chunks.c.rows.is_not(None))
-    with engine.connect() as connection:
-        finished = connection.scalars(query.order_by(chunks.c.id.desc()).limit(_TRIED)).all()
+
+    def last(connection: sa.Connection) -> list[int]:
+        numbers: list[int] = []
+        for table in (chunks, packed):
+            query = sa.select(table.c.id).where(table.c.rows.is_not(None))
+            numbers += connection.scalars(query.order_by(table.c.id.desc()).limit(_TRIED))
+        return numbers
+
+    finished = index.read(last)
     if finished:
-        own = of_directory is None and _is_own(path, engine)
+        own = of_directory is None and _is_own(path, index)
         return own or any(map(holds, finished))
     # Chunks of a new index would get the numbers of those that are there.
     made_by_now = of_index is not None
     return of_directory is None and not (made_by_now and _has_chunks(path))
 
 
-def _give(path: Path, engine: sa.Engine, of_directory: str | None) -> tuple[str | None, str | None]:
+def _give(path: Path, index: Index, of_directory: str | None) -> tuple[str | None, str | None]:
     """Write what one of them lacks, the index's first; whoever was first stands."""
-    with engine.begin() as connection:
-        identity = of_directory or new_identity()
-        connection.execute(insert_new(engine, meta).values(key=IDENTITY, value=identity))
-    of_index = _of_index(engine)
+    identity = of_directory or new_identity()
+    statement = insert_new(index.engine, meta).values(key=IDENTITY, value=identity)
+    index.write(lambda connection: connection.execute(statement))
+    of_index = _of_index(index)
     if of_directory is None and of_index is not None:
-        if engine.dialect.name == "sqlite":
+        if index.is_file:
             # What the directory says must not outlast, in a power failure, what the index says.
-            write_back(engine)
+            index.read(write_back)
         write_first(path / IDENTITY_FILE, f"{of_index}\n".encode())
     return _of_directory(path), of_index
 
 
-def _is_own(path: Path, engine: sa.Engine) -> bool:
+def _is_own(path: Path, index: Index) -> bool:
     """Whether the index is the file in the directory."""
-    database = engine.url.database
-    if engine.dialect.name != "sqlite" or not database:
+    database = index.engine.url.database
+    if not index.is_file or not database:
         return False
     return Path(database).resolve() == (path / "index.sqlite").resolve()
 
 
-def _of_index(engine: sa.Engine) -> str | None:
-    with engine.connect() as connection:
-        query = sa.select(meta.c.value).where(meta.c.key == IDENTITY)
-        identity: str | None = connection.scalar(query)
+def _of_index(index: Index) -> str | None:
+    query = sa.select(meta.c.value).where(meta.c.key == IDENTITY)
+    identity: str | None = index.read(lambda connection: connection.scalar(query))
     return identity
 
 

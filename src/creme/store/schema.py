@@ -1,15 +1,14 @@
-"""The tables of the index, and how one is opened."""
+"""The tables of the index, and the statements that need more than a line."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-
-from creme.errors import StoreError
 
 SCHEMA_VERSION = 3
 """The versions:
@@ -25,8 +24,13 @@ SCHEMA_VERSION = 3
 
 DIGEST_BYTES = 32
 
+DIGESTS_A_QUERY = 1000
+_CHUNKS_A_QUERY = 500
+
 IDENTITY = "identity"
 """Key of what an index shares with its directory; see `creme.store.identity`."""
+
+_MAKING = 0x6372656D65  # any number that others do not use
 
 SEALED = "sealed"
 """Key of the time, in seconds since 1970, from which nothing is added any more."""
@@ -108,109 +112,21 @@ batches = sa.Table(
     sa.Column("difference", sa.Float, nullable=False),
 )
 
-_MAPPED_BYTES = 2**34
-_PAGES_OF_LOG = 16_384  # of 4 KiB
 
-_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
-
-
-def file_system(path: Path, mountinfo: str) -> str:
-    """Type of the file system that holds `path`, from the text of /proc/self/mountinfo."""
-    best, kind = "", "unknown"
-    for line in mountinfo.splitlines():
-        before, dash, after = line.partition(" - ")
-        fields = before.split()
-        if not dash or len(fields) < 5:
-            continue
-        mount = fields[4].replace("\\040", " ")
-        inside = mount == "/" or str(path) == mount or str(path).startswith(mount + "/")
-        if inside and len(mount) >= len(best):
-            best, kind = mount, after.split()[0]
-    return kind
-
-
-def refuse_remote(path: Path, mountinfo: str | None = None) -> None:
-    """Refuse SQLite where the locks that keep an index whole cannot be relied on.
-
-    Raises
-    ------
-    StoreError
-        If `path` is on a network file system.
-    """
-    if mountinfo is None:
-        source = Path("/proc/self/mountinfo")
-        mountinfo = source.read_text(encoding="utf-8") if source.exists() else ""
-    kind = file_system(path.resolve(), mountinfo)
-    if kind in _REMOTE:
-        raise StoreError(
-            f"{path} is on a network file system ({kind}), where SQLite's locks fail: put the "
-            f"store on a local disk, or give 'index' the URL of a database server"
-        )
-
-
-def open_index(path: Path, url: str | None) -> sa.Engine:
-    """The engine of a store's index, its tables made if there are none and brought up to date.
-
-    Raises
-    ------
-    StoreError
-        If the index was made by a later schema version or cannot be opened.
-    """
-    engine = sa.create_engine(url or f"sqlite:///{path / 'index.sqlite'}")
-    if engine.dialect.name == "sqlite":
-        refuse_remote(Path(engine.url.database or path).parent)
-        sa.event.listen(engine, "connect", _configure)
-    try:
-        with engine.begin() as connection:
-            version = _version(connection)
-            if version is None:  # new, or its making was cut short
-                _create(connection)
-                connection.execute(
-                    insert_new(engine, meta).values(key="schema_version", value=str(SCHEMA_VERSION))
-                )
-                connection.execute(
-                    insert_new(engine, meta).values(key=IDENTITY, value=new_identity())
-                )
-                version = _version(connection)
-            if version == "1":
-                _from_version_1(connection)
-                version = _version(connection)
-    except sa.exc.SQLAlchemyError as error:
-        raise StoreError(f"the index of store {path} cannot be opened: {error}") from None
-    if version != str(SCHEMA_VERSION):
-        engine.dispose()
-        raise StoreError(
-            f"store {path} has schema version {version}, and this creme-toolkit reads version "
-            f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
-            f"nothing was changed"
-        )
-    return engine
-
-
-def _version(connection: sa.Connection) -> str | None:
+def version_of(connection: sa.Connection) -> str | None:
+    """The schema version of an index; None of one without tables."""
     if not sa.inspect(connection).has_table("meta"):
         return None
     query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
     return connection.scalar(query)
 
 
-def _create(connection: sa.Connection) -> None:
-    """Make the tables; another process may be making them at the same moment."""
-    for table in metadata.sorted_tables:
-        connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(sa.schema.CreateIndex(index, if_not_exists=True))
-
-
-def _from_version_1(connection: sa.Connection) -> None:
-    """Two steps that may be made twice; a process that still works by version 1 is not disturbed.
-
-    The file does not shrink: what the index of predictions by chunk took is used for new ones.
-    """
-    by_chunk = sa.Index("ix_predictions_chunk_id", sa.column("chunk_id"))
-    connection.execute(sa.schema.DropIndex(by_chunk, if_exists=True))
-    connection.execute(sa.schema.CreateTable(batches, if_not_exists=True))
-    connection.execute(meta.update().where(meta.c.key == "schema_version").values(value="2"))
+def alone(connection: sa.Connection) -> None:
+    """From here to the commit, no other process makes or alters the tables."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MAKING)))
 
 
 def new_identity() -> str:
@@ -226,11 +142,16 @@ def insert_new(engine: sa.Engine, table: sa.Table) -> Any:
 def insert_predictions(engine: sa.Engine) -> Any:
     """An INSERT of predictions: the first writer wins, unless its chunk was found damaged."""
     insert = _insert(engine, predictions)
-    gone = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
+    lost = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
+    lost_packed = sa.select(packed.c.id).where(packed.c.rows.is_(None))
     return insert.on_conflict_do_update(
         index_elements=["source_id", "digest"],
-        set_={"chunk_id": insert.excluded.chunk_id, "row": insert.excluded.row},
-        where=predictions.c.chunk_id.in_(gone),
+        set_={
+            "chunk_id": insert.excluded.chunk_id,
+            "row": insert.excluded.row,
+            "tag": insert.excluded.tag,
+        },
+        where=predictions.c.chunk_id.in_(lost) | predictions.c.chunk_id.in_(lost_packed),
     )
 
 
@@ -244,37 +165,102 @@ def _insert(engine: sa.Engine, table: sa.Table) -> Any:
     return sqlite.insert(table)
 
 
+class Line(NamedTuple):
+    """A line of the index, as it stands there: a damaged index may give anything but the digest."""
+
+    digest: bytes
+    row: int
+    chunk_id: int
+    tag: int | None
+
+
 def find_predictions(
-    connection: sa.Connection, source_id: int, digests: SequenceOf[bytes]
-) -> list[tuple[bytes, int, int]]:
-    """Digest, row and chunk of those that have a line."""
+    connection: sa.Connection, source_id: int, digests: SequenceOf[bytes], *, tagged: bool = True
+) -> list[Line]:
+    """The lines of those that have one.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    source_id : int
+    digests : sequence of bytes
+        Up to `DIGESTS_A_QUERY`, each once.
+    tagged : bool
+        Whether the index has tags; one of version 2 has none.
+    """
     if connection.dialect.name == "sqlite":
         # One parameter and few Python objects: three times as many a second as with IN.
-        lines = connection.exec_driver_sql(
-            _FIND, (b"".join(digests), DIGEST_BYTES, len(digests), source_id)
+        find = _FIND if tagged else _FIND.replace("tag", "NULL")
+        places = connection.exec_driver_sql(
+            find, (b"".join(digests), DIGEST_BYTES, len(digests), source_id)
         )
-        return [(digests[k], row, chunk_id) for k, row, chunk_id in lines]
-    query = sa.select(predictions.c.digest, predictions.c.row, predictions.c.chunk_id).where(
-        predictions.c.source_id == source_id, predictions.c.digest.in_(digests)
-    )
-    return [(bytes(digest), row, chunk_id) for digest, row, chunk_id in connection.execute(query)]
+        return [Line(digests[k], row, chunk_id, tag) for k, row, chunk_id, tag in places]
+    table = predictions.c
+    query = sa.select(
+        table.digest, table.row, table.chunk_id, table.tag if tagged else sa.null()
+    ).where(table.source_id == source_id, table.digest.in_(digests))
+    return [Line(bytes(digest), *rest) for digest, *rest in connection.execute(query)]
 
 
 _FIND = """
 WITH RECURSIVE place(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM place WHERE k + 1 < ?3)
-SELECT k, "row", chunk_id FROM place CROSS JOIN predictions
+SELECT k, "row", chunk_id, tag FROM place CROSS JOIN predictions
 WHERE source_id = ?4 AND digest = substr(?1, k * ?2 + 1, ?2)
 """
 
 
-def _configure(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 60000")
-    cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = NORMAL")
-    # Digests are random, so that every line of a commit is in a page of its own. Read from the
-    # system's cache, pages need no copy.
-    cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
-    # `Checkpoints` writes back long before; this is for writers that are faster than it.
-    cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_OF_LOG}")
-    cursor.close()
+@dataclass(frozen=True)
+class Chunk:
+    """A chunk as the index describes it.
+
+    Attributes
+    ----------
+    id : int
+    rows : int or None
+        None if a writer did not finish it, or it was found damaged.
+    checksum : str or None
+        SHA-256 of its values, hexadecimal.
+    array : str or None
+        The array that it is in; None for that of its source.
+    place : int
+        Its number in that array.
+    retired : bool
+        Whether no line points to it any more.
+    """
+
+    id: int
+    rows: int | None
+    checksum: str | None
+    array: str | None
+    place: int
+    retired: bool
+
+
+def find_chunks(
+    connection: sa.Connection, ids: Iterable[int], *, packs: bool = True
+) -> dict[int, Chunk]:
+    """The chunks of some numbers, those that there are.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+    ids : iterable of int
+    packs : bool
+        Whether the index has packed chunks; one of version 2 has none.
+    """
+    numbers = sorted(ids)
+    found: dict[int, Chunk] = {}
+    for start in range(0, len(numbers), _CHUNKS_A_QUERY):
+        part = numbers[start : start + _CHUNKS_A_QUERY]
+        table = chunks.c
+        retired = table.retired if packs else sa.null()
+        query = sa.select(table.id, table.rows, table.checksum, retired).where(table.id.in_(part))
+        for number, rows, checksum, since in connection.execute(query):
+            found[number] = Chunk(number, rows, checksum, None, number, since is not None)
+        rest = [number for number in part if number not in found]
+        if rest and packs:
+            for line in connection.execute(sa.select(packed).where(packed.c.id.in_(rest))):
+                found[line.id] = Chunk(
+                    line.id, line.rows, line.checksum, line.array, line.place, bool(line.retired)
+                )
+    return found

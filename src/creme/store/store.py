@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
+import shutil
+import time
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
@@ -16,29 +16,31 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from creme.errors import CremeWarning, StoreError
+from creme.errors import StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
-from creme.store.chunk_memory import ChunkMemory
+from creme.store.chunk_memory import Held
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
+from creme.store.location import directory
+from creme.store.opening import open_index, open_read_only
+from creme.store.reader import Reader, checksum
 from creme.store.schema import (
     DIGEST_BYTES,
     SCHEMA_VERSION,
     batches,
     chunks,
-    find_predictions,
+    find_chunks,
     insert_new,
     insert_predictions,
-    open_index,
+    packed,
     predictions,
     sources,
 )
+from creme.store.tags import seed_of, tag_of
 
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
-_DIGESTS_A_QUERY = 1000
-_CHUNKS_A_QUERY = 500
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class Store:
       failure may take back the last commits as well, and never leaves a wrong value.
     - The first writer of a prediction wins; a second one changes nothing.
     - A chunk that is missing, damaged or does not have its checksum is not served: it is taken out
-      of the index, with a warning, so that its predictions are made again.
+      of the index, with a warning, so that its predictions are made again. So is a line whose tag
+      does not fit: it is not the one that was written. What cannot be read now and may be whole,
+      as where too many files are open, is an error, and nothing is taken out.
     - A directory has one index, and an index one directory: they bear one identity, wherever the
       directory is moved.
     - Any number of threads and processes may read and write at the same time.
@@ -77,7 +81,13 @@ class Store:
     path : str or Path
         The directory; made if it does not exist.
     index_url : str, optional
-        SQLAlchemy URL of the index, instead of ``index.sqlite`` in the directory.
+        SQLAlchemy URL of the index, instead of ``index.sqlite`` in the directory: of SQLite's file
+        or a PostgreSQL database; ``${VARIABLE}`` stands for a variable of the environment.
+    read_only : bool
+        Whether it is read, and never written to: no table is altered, nothing damaged is taken out,
+        no directory made. An index in SQLite has to be sealed then (`creme.store.seal`).
+    origin : str, optional
+        The experiment that it is opened for, kept with the chunks that are written.
 
     Raises
     ------
@@ -87,31 +97,47 @@ class Store:
         is brought up to date.
     """
 
-    def __init__(self, path: str | Path, *, index_url: str | None = None) -> None:
-        self.path = Path(path).expanduser()
-        if self.path.exists() and not self.path.is_dir():
-            raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
-        inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-        if inside and not {"index.sqlite", "predictions.zarr", IDENTITY_FILE} & set(inside):
-            raise StoreError(
-                f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): give "
-                f"an empty directory or a new name"
-            )
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        index_url: str | None = None,
+        read_only: bool = False,
+        origin: str | None = None,
+    ) -> None:
+        self.path = directory(path)
+        self._origin = origin
+        if read_only:
+            self._index, self.schema_version = open_read_only(self.path, index_url)
+        else:
+            self._prepare(index_url)
+            self._index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
+        self._engine = self._index.engine
+        self._checkpoints = Checkpoints(self._engine)
+        self.environments = Environments(self._index)
         try:
+            self._arrays = Arrays(self.path, read_only=read_only)
+            self._reader = Reader(self.path, self._index, self._arrays, self.schema_version)
+            bind(self.path, self._index, self._holds)
+        except BaseException:
+            self.close()
+            raise
+
+    def _prepare(self, index_url: str | None) -> None:
+        """Make the directory, unless something else is there."""
+        try:
+            if self.path.exists() and not self.path.is_dir():
+                raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
+            inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
+            if inside and not {"index.sqlite", "predictions.zarr", IDENTITY_FILE} & set(inside):
+                raise StoreError(
+                    f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): "
+                    f"give an empty directory or a new name"
+                )
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
         refuse_second(self.path, index_url)
-        self._engine = open_index(self.path, index_url)
-        self._checkpoints = Checkpoints(self._engine)
-        self.environments = Environments(self._engine)
-        try:
-            self._arrays = Arrays(self.path)
-            bind(self.path, self._engine, self._holds)
-        except BaseException:
-            self.close()
-            raise
-        self._memory = ChunkMemory()
 
     def __enter__(self) -> Self:
         return self
@@ -143,20 +169,24 @@ class Store:
             If the fingerprint is registered with another shape.
         """
         row_bytes = max(1, 4 * shape[0] * shape[1])
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert_new(self._engine, sources).values(
-                    fingerprint=fingerprint,
-                    bins=shape[0],
-                    tracks=shape[1],
-                    chunk_rows=max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES // row_bytes)),
-                    description=json.dumps(description or {}, sort_keys=True, default=str),
-                )
+        new = insert_new(self._engine, sources).values(
+            fingerprint=fingerprint,
+            bins=shape[0],
+            tracks=shape[1],
+            chunk_rows=max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES // row_bytes)),
+            description=json.dumps(description or {}, sort_keys=True, default=str),
+        )
+
+        def register(connection: sa.Connection) -> Any:
+            connection.execute(new)
+            query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
+            return connection.execute(query).one()
+
+        source = _source(self._index.write(register))
+        if source.fingerprint != fingerprint:
+            raise StoreError(
+                f"the index {self._index} is damaged: one source stands under another's fingerprint"
             )
-            line = connection.execute(
-                sa.select(sources).where(sources.c.fingerprint == fingerprint)
-            ).one()
-        source = _source(line)
         if source.shape != shape:
             raise StoreError(
                 f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
@@ -169,8 +199,8 @@ class Store:
             # The text alone first: a description with thousands of tracks takes time to read.
             sources.c.description.contains(model_fingerprint, autoescape=True)
         )
-        with self._engine.connect() as connection:
-            candidates = [_source(line) for line in connection.execute(query)]
+        lines = self._index.read(lambda connection: connection.execute(query).all())
+        candidates = [_source(line) for line in lines]
         return [
             source
             for source in candidates
@@ -189,17 +219,7 @@ class Store:
         if not distinct:
             return {}
         _check_digests(distinct)
-        lines: list[tuple[bytes, int, int]] = []
-        with self._engine.connect() as connection:
-            for start in range(0, len(distinct), _DIGESTS_A_QUERY):
-                part = distinct[start : start + _DIGESTS_A_QUERY]
-                lines += find_predictions(connection, source.id, part)
-        held = self._chunks(source, {chunk_id for _, _, chunk_id in lines})
-        return {
-            digest: (held[chunk_id][row], chunk_id)
-            for digest, row, chunk_id in lines
-            if chunk_id in held
-        }
+        return self._reader.lookup(source, distinct)
 
     def write(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
@@ -243,26 +263,25 @@ class Store:
 
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
-        gone = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
-        query = (
-            sa.select(sa.func.count())
-            .select_from(predictions)
-            .where(predictions.c.chunk_id.not_in(gone))
-        )
+        query = sa.select(sa.func.count()).select_from(predictions)
+        for table in self._chunk_tables:
+            lost = sa.select(table.c.id).where(table.c.rows.is_(None))
+            query = query.where(predictions.c.chunk_id.not_in(lost))
         if source is not None:
             query = query.where(predictions.c.source_id == source.id)
-        with self._engine.connect() as connection:
-            return int(connection.scalar(query) or 0)
+        return int(self._index.read(lambda connection: connection.scalar(query)) or 0)
 
     def holds_any(self, source: Source) -> bool:
         """Whether there are predictions of a source; quicker than to count them."""
-        query = (
-            sa.select(chunks.c.id)
-            .where(chunks.c.source_id == source.id, chunks.c.rows.is_not(None))
-            .limit(1)
-        )
-        with self._engine.connect() as connection:
-            return connection.scalar(query) is not None
+
+        def holds(connection: sa.Connection) -> bool:
+            for table in self._chunk_tables:
+                query = sa.select(table.c.id).where(table.c.source_id == source.id)
+                if connection.scalar(query.where(table.c.rows.is_not(None)).limit(1)) is not None:
+                    return True
+            return False
+
+        return self._index.read(holds)
 
     def record_batch(self, source: Source, size: int, difference: float) -> None:
         """Keep how far predictions in batches of a size were from those of sequences alone.
@@ -275,30 +294,32 @@ class Store:
         difference : float
             Relative to the largest value. The first one that is recorded stands.
         """
-        with self._engine.begin() as connection:
-            connection.execute(
-                insert_new(self._engine, batches).values(
-                    source_id=source.id, size=size, difference=difference
-                )
-            )
+        new = insert_new(self._engine, batches).values(
+            source_id=source.id, size=size, difference=difference
+        )
+        self._index.write(lambda connection: connection.execute(new))
 
     def batches(self, source: Source) -> dict[int, float]:
         """What `record_batch` has kept, by size."""
         query = sa.select(batches).where(batches.c.source_id == source.id)
-        with self._engine.connect() as connection:
-            return {line.size: line.difference for line in connection.execute(query)}
+        lines = self._index.read(lambda connection: connection.execute(query).all())
+        return {line.size: line.difference for line in lines}
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
-        with self._engine.connect() as connection:
-            registered = [_source(line) for line in connection.execute(sa.select(sources))]
-            n_chunks: dict[int, int] = dict(
-                connection.execute(
-                    sa.select(chunks.c.source_id, sa.func.count())
-                    .where(chunks.c.rows.is_not(None))
-                    .group_by(chunks.c.source_id)
-                ).all()
-            )
+        n_chunks: dict[int, int] = {}
+
+        def count(connection: sa.Connection) -> list[Any]:
+            n_chunks.clear()
+            for table in self._chunk_tables:
+                query = sa.select(table.c.source_id, sa.func.count()).where(
+                    table.c.rows.is_not(None)
+                )
+                for number, n in connection.execute(query.group_by(table.c.source_id)):
+                    n_chunks[number] = n_chunks.get(number, 0) + n
+            return list(connection.execute(sa.select(sources)))
+
+        registered = [_source(line) for line in self._index.read(count)]
         return [
             SourceInfo(
                 source=source,
@@ -311,93 +332,67 @@ class Store:
         ]
 
     @property
-    def schema_version(self) -> int:
-        """Version of the index's tables."""
-        return SCHEMA_VERSION
+    def _chunk_tables(self) -> tuple[sa.Table, ...]:
+        return (chunks, packed) if self.schema_version > 2 else (chunks,)
 
     def _write_chunk(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
     ) -> int:
-        with self._engine.begin() as connection:
-            result = connection.execute(chunks.insert().values(source_id=source.id))
-            chunk_id = int(result.inserted_primary_key[0])  # type: ignore[index]
-        self._arrays.write(source, chunk_id, values)
-        with self._engine.begin() as connection:
-            connection.execute(
-                chunks.update()
-                .where(chunks.c.id == chunk_id)
-                .values(rows=len(values), checksum=_checksum(values))
-            )
-            connection.execute(
-                insert_predictions(self._engine),
-                [
-                    {"source_id": source.id, "digest": digest, "chunk_id": chunk_id, "row": row}
-                    # In one order, so that no two writers wait for each other's lines.
-                    for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
-                ],
-            )
-        self._checkpoints.added(len(values))
-        self._memory.add(chunk_id, values)
-        return chunk_id
+        new = chunks.insert().values(source_id=source.id)
+        chunk_id = self._index.write(
+            lambda connection: int(connection.execute(new).inserted_primary_key[0])  # type: ignore[index]
+        )
+        try:
+            self._arrays.write(source, chunk_id, values)
+        except BaseException:
+            # Nobody else was given its number, and no line will point to it.
+            shutil.rmtree(self._arrays.folder(source, chunk_id), ignore_errors=True)
+            raise
+        whole = checksum(values)
+        seed = seed_of(source.fingerprint, chunk_id, whole)
+        durable = (
+            chunks.update()
+            .where(chunks.c.id == chunk_id)
+            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=self._origin)
+        )
+        lines = [
+            {
+                "source_id": source.id,
+                "digest": digest,
+                "chunk_id": chunk_id,
+                "row": row,
+                "tag": tag_of(seed, digest, row),
+            }
+            # In one order, so that no two writers wait for each other's lines.
+            for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
+        ]
+        insert = insert_predictions(self._engine)
 
-    def _chunks(self, source: Source, ids: set[int]) -> dict[int, NDArray[np.float32]]:
-        """The rows of chunks; those that are damaged are not among them."""
-        rows_of = self._memory.get(ids)
-        missing = sorted(ids - rows_of.keys())
-        if not missing:
-            return rows_of
-        described: list[Any] = []
-        with self._engine.connect() as connection:
-            for start in range(0, len(missing), _CHUNKS_A_QUERY):
-                query = sa.select(chunks.c.id, chunks.c.rows, chunks.c.checksum).where(
-                    chunks.c.id.in_(missing[start : start + _CHUNKS_A_QUERY]),
-                    chunks.c.rows.is_not(None),
-                )
-                described += connection.execute(query)
-        for chunk_id, rows, checksum in described:
-            values = self._whole(source, chunk_id, rows, checksum)
-            if values is None:
-                self._drop(source, chunk_id, rows)
-                continue
-            rows_of[chunk_id] = values
-            self._memory.add(chunk_id, values)
-        return rows_of
+        def commit(connection: sa.Connection) -> None:
+            connection.execute(durable)
+            connection.execute(insert, lines)
+
+        self._index.write(commit)
+        self._checkpoints.added(len(values))
+        self._reader.memory.add(chunk_id, Held(values, seed))
+        return chunk_id
 
     def _holds(self, chunk_id: int) -> bool:
         """Whether a chunk of the index is in the directory, whole."""
-        query = (
-            sa.select(chunks.c.rows, chunks.c.checksum, sources)
-            .join(sources, sources.c.id == chunks.c.source_id)
-            .where(chunks.c.id == chunk_id)
-        )
-        with self._engine.connect() as connection:
-            line = connection.execute(query).one()
+
+        def describe(connection: sa.Connection) -> tuple[Any, Any]:
+            for table in self._chunk_tables:
+                query = sa.select(sources).join(table, sources.c.id == table.c.source_id)
+                line = connection.execute(query.where(table.c.id == chunk_id)).first()
+                if line is not None:
+                    packs = self.schema_version > 2
+                    return line, find_chunks(connection, [chunk_id], packs=packs)[chunk_id]
+            return None, None
+
+        line, chunk = self._index.read(describe)
         with suppress(StoreError):
-            return self._whole(_source(line), chunk_id, line.rows, line.checksum) is not None
+            return line is not None and self._reader.whole(_source(line), chunk) is not None
         return False
-
-    def _whole(
-        self, source: Source, chunk_id: int, rows: int, checksum: str
-    ) -> NDArray[np.float32] | None:
-        """The rows of a chunk; None if it is missing or damaged."""
-        values = self._arrays.read(source, chunk_id, rows)
-        return values if values is not None and _checksum(values) == checksum else None
-
-    def _drop(self, source: Source, chunk_id: int, rows: int) -> None:
-        """Forget the predictions of a damaged chunk."""
-        with self._engine.begin() as connection:
-            gone = connection.execute(
-                chunks.update()
-                .where(chunks.c.id == chunk_id, chunks.c.rows.is_not(None))
-                .values(rows=None, checksum=None)
-            ).rowcount
-        if gone:
-            warnings.warn(
-                f"store {self.path}: chunk {chunk_id} of {source.array} is missing or "
-                f"damaged; its {rows} predictions will be made again",
-                CremeWarning,
-                stacklevel=2,
-            )
 
 
 def _source(line: Any) -> Source:
@@ -413,7 +408,3 @@ def _source(line: Any) -> Source:
 def _check_digests(digests: SequenceOf[bytes]) -> None:
     if any(len(digest) != DIGEST_BYTES for digest in digests):
         raise StoreError(f"a digest has {DIGEST_BYTES} bytes: the SHA-256 of a sequence's codes")
-
-
-def _checksum(values: NDArray[np.float32]) -> str:
-    return hashlib.sha256(values.data).hexdigest()

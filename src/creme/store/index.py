@@ -1,0 +1,148 @@
+"""Access to the index: transactions that outlast a cut connection, and errors in sentences."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from creme.errors import StoreError
+from creme.store.location import masked, shown
+
+T = TypeVar("T")
+
+PAUSES = (0.1, 0.5, 1.0, 3.0, 6.0, 10.0, 20.0)
+"""Seconds before each further attempt, where a database server has gone or asks to try again."""
+
+_OPENING = PAUSES[:4]
+"""The same where it is opened: an address that is wrong is to be seen soon."""
+
+_AGAIN = ("40001", "40P01", "57P01", "57P02", "57P03", "53300")
+"""PostgreSQL's codes: serialization, deadlock, shutdown, crash, starting, too many connections."""
+
+
+_SOON = ("starting up", "shutting down", "recovery mode", "too many", "terminating")
+"""Refusals of a server that it takes back by itself."""
+
+
+class Index:
+    """A store's index.
+
+    Every use of it is a function of a connection, in a transaction of its own. It is called again
+    where the connection was cut, so it must be right to do its work twice.
+
+    Parameters
+    ----------
+    engine : sqlalchemy.Engine
+    read_only : bool
+        Nothing is ever written to it.
+    """
+
+    def __init__(self, engine: sa.Engine, *, read_only: bool = False) -> None:
+        self.engine = engine
+        self.read_only = read_only
+
+    def __str__(self) -> str:
+        return shown(self.engine.url)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file of SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    def read(self, function: Callable[[sa.Connection], T]) -> T:
+        """The answer of a function that reads.
+
+        Raises
+        ------
+        StoreError
+            If the index cannot be read now; nothing was changed.
+        """
+
+        def once() -> T:
+            with self.engine.connect() as connection:
+                return function(connection)
+
+        return self._repeated(once, "read")
+
+    def write(self, function: Callable[[sa.Connection], T], *, opening: bool = False) -> T:
+        """The answer of a function that writes, committed.
+
+        Parameters
+        ----------
+        function : callable
+        opening : bool
+            Whether the index is being opened: then a server that is not there is given up sooner.
+
+        Raises
+        ------
+        StoreError
+            If the index cannot be written now; what was committed before stands.
+        """
+
+        if self.read_only:
+            raise StoreError(f"the index {self} was opened to be read alone")
+
+        def once() -> T:
+            with self.engine.begin() as connection:
+                return function(connection)
+
+        return self._repeated(once, "opened" if opening else "written")
+
+    def _repeated(self, once: Callable[[], T], done: str) -> T:
+        began = time.monotonic()
+        for pause in (*(_OPENING if done == "opened" else PAUSES), None):
+            try:
+                return once()
+            except sa.exc.DBAPIError as error:
+                if pause is None or not passing(error):
+                    raise self._sentence(error, done, time.monotonic() - began) from error
+            except sa.exc.SQLAlchemyError as error:
+                raise self._sentence(error, done, time.monotonic() - began) from error
+            except (MemoryError, OSError) as error:
+                raise StoreError(
+                    f"the index {self} cannot be {done} now: {error or 'not enough memory'}; "
+                    f"what was stored before stands"
+                ) from error
+            time.sleep(pause)
+        raise AssertionError  # the last attempt has returned or raised
+
+    def _sentence(self, error: Exception, done: str, seconds: float) -> StoreError:
+        why = masked(_first_line(error))
+        if "locked" in why:
+            return StoreError(
+                f"the index {self} cannot be {done}: another process has kept it locked for a "
+                f"minute; run again when that one has ended, and what was stored before is used"
+            )
+        if "malformed" in why or "not a database" in why:
+            return StoreError(
+                f"the index {self} is damaged ({why}): put back a copy of it, or take it and its "
+                f"directory away; nothing was changed"
+            )
+        if seconds >= 1:
+            why = f"{why}, after {seconds:.0f} s of attempts"
+        return StoreError(
+            f"the index {self} cannot be {done} now: {why}; run again once it can, and what was "
+            f"stored before is used"
+        )
+
+
+def passing(error: sa.exc.DBAPIError) -> bool:
+    """Whether another attempt may succeed: the connection was cut, or the server asks for it."""
+    if error.connection_invalidated:
+        return True
+    cause = error.orig
+    code = getattr(cause, "sqlstate", None)
+    if code is not None or not type(cause).__module__.startswith("psycopg"):
+        return code in _AGAIN
+    # Where there is no connection there is no code either: a wrong password is not tried again.
+    refused = "FATAL" in str(cause) and not any(words in str(cause) for words in _SOON)
+    return isinstance(error, sa.exc.OperationalError) and not refused
+
+
+def _first_line(error: Exception) -> str:
+    """The cause, without the statement and a link to a manual."""
+    text = str(getattr(error, "orig", None) or error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,131 @@
+"""Where a store and its index are: paths and URLs checked, passwords taken in and kept out."""
+
+from __future__ import annotations
+
+import os
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+import sqlalchemy as sa
+
+from creme.errors import StoreError
+
+_ALLOWED = (
+    "give 'sqlite:////folder/index.sqlite' or 'postgresql://user@host:5432/database', with its "
+    "password in PGPASSWORD, a service file, or as ${VARIABLE}"
+)
+_SERVERS = ("postgresql", "postgresql+psycopg")
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_HIDDEN = "***"
+
+# Up to the last @ before a space, a quotation mark or the end: a password may hold an @ itself.
+_USER_AND_PASSWORD = re.compile(r"([A-Za-z][\w+.-]*://[^\s:/?#@'\"]*):([^\s'\"]*)@")
+_PASSWORD = re.compile(r"(?i)\b((?:ssl)?password)(\s*=\s*)('[^']*'|[^\s&'\"]+)")
+
+
+def directory(path: str | Path) -> Path:
+    """The absolute path of a store's directory, which no later change of folder diverts.
+
+    Raises
+    ------
+    StoreError
+        If it begins with the home of a user who is not here.
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:
+        raise StoreError(
+            f"store {path}: there is no home folder of that name here; write the whole path, or "
+            f"./{path} for a folder whose name begins with ~"
+        ) from None
+    return expanded.absolute()
+
+
+def index_url(path: Path, text: str | None) -> sa.URL:
+    """The URL of a store's index.
+
+    Parameters
+    ----------
+    path : Path
+        The store's directory, absolute.
+    text : str, optional
+        As given; ``${VARIABLE}`` stands for a variable of the environment. The default is
+        ``index.sqlite`` in the directory.
+
+    Raises
+    ------
+    StoreError
+        If it is no URL, of no database that serves, or names a variable that is not set. The error
+        shows no password.
+    """
+    if text is None:
+        return sa.URL.create("sqlite", database=str(path / "index.sqlite"))
+    if text.startswith("sqlite"):
+        return sa.URL.create("sqlite", database=str(_file(text)))
+    try:
+        url = sa.make_url(_with_variables(text))
+    except (sa.exc.ArgumentError, ValueError):
+        raise _refused(text, "is no URL") from None
+    if url.drivername not in _SERVERS:
+        raise _refused(text, f"names {url.drivername!r}, and the index is in SQLite or PostgreSQL")
+    if find_spec("psycopg") is None:
+        raise StoreError(
+            "an index in PostgreSQL needs psycopg: pip install 'creme-toolkit[postgres]'"
+        )
+    # A copy of an experiment's file has no password: then PGPASSWORD or a password file has it.
+    return url.set(
+        drivername="postgresql+psycopg", password=None if url.password == _HIDDEN else url.password
+    )
+
+
+def read_only(url: sa.URL) -> sa.URL:
+    """The URL that opens SQLite's file as one that nobody changes."""
+    if url.get_backend_name() != "sqlite":
+        return url
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    return sa.URL.create("sqlite", database=f"file:{quote(str(url.database))}", query=query)
+
+
+def masked(text: str) -> str:
+    """A text without the passwords of the URLs in it; ``${VARIABLE}`` is none, and stays."""
+
+    def hidden(secret: str) -> str:
+        return secret if _VARIABLE.fullmatch(secret) else _HIDDEN
+
+    text = _USER_AND_PASSWORD.sub(lambda one: f"{one[1]}:{hidden(one[2])}@", text)
+    return _PASSWORD.sub(lambda one: f"{one[1]}{one[2]}{hidden(one[3])}", text)
+
+
+def shown(url: sa.URL) -> str:
+    """A URL for people, without its password."""
+    return masked(url.render_as_string(hide_password=True))
+
+
+def _file(text: str) -> Path:
+    """The file of a URL of SQLite, in which any letter may be written as %XX."""
+    begins, _, rest = text.partition(":///")
+    if begins not in ("sqlite", "sqlite+pysqlite"):
+        kind = "is in memory" if text in ("sqlite:", "sqlite://") else "is no URL of a file"
+        raise _refused(text, kind)
+    name, asks, _ = rest.partition("?")
+    name = unquote(_with_variables(name))
+    if name in ("", ":memory:") or name.startswith("file:"):
+        raise _refused(text, "is in memory" if name != "file:" else "names no file")
+    if asks:
+        raise _refused(text, "has settings after '?': write %3F for a '?' in a name")
+    return directory(name)
+
+
+def _with_variables(text: str) -> str:
+    def value(one: re.Match[str]) -> str:
+        if one[1] not in os.environ:
+            raise _refused(text, f"names ${{{one[1]}}}, which is not set in the environment")
+        return quote(os.environ[one[1]], safe="")
+
+    return _VARIABLE.sub(value, text)
+
+
+def _refused(text: str, why: str) -> StoreError:
+    return StoreError(f"index = {masked(text)!r} {why}: {_ALLOWED}")

@@ -1,0 +1,146 @@
+"""Indexes of earlier schema versions, brought up to date while others go on using them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from creme.store.index import Index
+from creme.store.schema import (
+    SCHEMA_VERSION,
+    alone,
+    batches,
+    chunks,
+    insert_new,
+    meta,
+    metadata,
+    packed,
+    predictions,
+    sources,
+    version_of,
+)
+from creme.store.tags import seed_of, tag_of
+
+UNTAGGED = "untagged"
+"""Key of where the tagging of a version 2's lines has come to; there while it is not at its end."""
+
+LINES = 20_000
+"""Lines a transaction: a fraction of a second, for which other writers wait."""
+
+
+def bring_up_to_date(index: Index, version: str) -> str:
+    """Alter the tables of an earlier version, and tag the lines of version 2.
+
+    Columns and tables are added in one transaction. The tags follow in many, from what the index
+    holds alone; a process that is killed leaves the rest to the next one that opens the index, and
+    several share the work. Lines that are added by version 2 meanwhile may stay without a tag.
+
+    Parameters
+    ----------
+    index : Index
+    version : str
+        The version that it has.
+
+    Returns
+    -------
+    str
+        The version that it has afterwards.
+    """
+    if version in ("1", "2"):
+        version = index.write(_altered)
+    seeds: dict[int, int] = {}
+    while index.write(lambda connection: _some_tagged(connection, seeds)):
+        pass
+    return version
+
+
+def add_columns(connection: sa.Connection) -> None:
+    """Columns that this version has and the index does not; all of them may be empty."""
+    for table in (chunks, predictions):
+        there = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in there:
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"
+                )
+
+
+def _altered(connection: sa.Connection) -> str:
+    alone(connection)
+    version = version_of(connection)
+    if version not in ("1", "2"):  # another process was first
+        return str(version)
+    # The file does not shrink: what the index of predictions by chunk took is used for new ones.
+    by_chunk = sa.Index("ix_predictions_chunk_id", sa.column("chunk_id"))
+    connection.execute(sa.schema.DropIndex(by_chunk, if_exists=True))
+    metadata.create_all(connection, tables=[batches, packed])
+    add_columns(connection)
+    connection.execute(insert_new(connection.engine, meta).values(key=UNTAGGED, value=""))
+    this = str(SCHEMA_VERSION)
+    connection.execute(meta.update().where(meta.c.key == "schema_version").values(value=this))
+    return this
+
+
+def _some_tagged(connection: sa.Connection, seeds: dict[int, int]) -> bool:
+    """Tag the lines after those that were tagged; whether there may be more."""
+    position = connection.scalar(sa.select(meta.c.value).where(meta.c.key == UNTAGGED))
+    if position is None:
+        return False
+    if not seeds:
+        seeds.update(_seeds(connection))
+    table = predictions.c
+    query = sa.select(table.source_id, table.digest, table.chunk_id, table.row)
+    if position:
+        source, _, digest = position.partition("/")
+        after = sa.tuple_(sa.literal(int(source)), sa.literal(bytes.fromhex(digest)))
+        query = query.where(sa.tuple_(table.source_id, table.digest) > after)
+    lines = connection.execute(query.order_by(table.source_id, table.digest).limit(LINES)).all()
+    if not lines:
+        connection.execute(meta.delete().where(meta.c.key == UNTAGGED))
+        return False
+    known = [line for line in lines if line.chunk_id in seeds]
+    if known:
+        connection.execute(
+            _TAG,
+            [
+                {
+                    "its_source": line.source_id,
+                    "its_digest": bytes(line.digest),
+                    "its_chunk": line.chunk_id,
+                    "its_row": line.row,
+                    "its_tag": tag_of(seeds[line.chunk_id], bytes(line.digest), line.row),
+                }
+                for line in known
+            ],
+        )
+    last = f"{lines[-1].source_id}/{bytes(lines[-1].digest).hex()}"
+    # Another process may have come to the end and removed it.
+    connection.execute(meta.update().where(meta.c.key == UNTAGGED).values(value=last))
+    return True
+
+
+_TAG = (
+    predictions.update()
+    .where(
+        predictions.c.source_id == sa.bindparam("its_source"),
+        predictions.c.digest == sa.bindparam("its_digest"),
+        # A writer may have moved the line since it was read.
+        predictions.c.chunk_id == sa.bindparam("its_chunk"),
+        predictions.c.row == sa.bindparam("its_row"),
+        predictions.c.tag.is_(None),
+    )
+    .values(tag=sa.bindparam("its_tag"))
+)
+
+
+def _seeds(connection: sa.Connection) -> dict[int, int]:
+    """The seeds of all chunks that are whole, by number."""
+    query = (
+        sa.select(chunks.c.id, sources.c.fingerprint, chunks.c.checksum)
+        .join(sources, sources.c.id == chunks.c.source_id)
+        .where(chunks.c.rows.is_not(None))
+    )
+    return {
+        number: seed_of(fingerprint, number, checksum)
+        for number, fingerprint, checksum in connection.execute(query)
+    }

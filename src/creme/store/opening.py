@@ -1,0 +1,180 @@
+"""How an index is opened: where it may be, made by whoever is first, and brought up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from creme.errors import StoreError
+from creme.store.index import Index
+from creme.store.location import index_url, read_only
+from creme.store.migration import add_columns, bring_up_to_date
+from creme.store.schema import (
+    IDENTITY,
+    SCHEMA_VERSION,
+    SEALED,
+    alone,
+    insert_new,
+    meta,
+    metadata,
+    new_identity,
+    version_of,
+)
+from creme.store.seal import refuse_sealed, refuse_unsealed, sealed_error, unsealed_error
+
+_MAPPED_BYTES = 2**34
+_PAGES_OF_LOG = 16_384  # of 4 KiB
+
+_VERSIONS = tuple(str(version) for version in range(1, SCHEMA_VERSION + 1))
+
+_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
+
+
+def file_system(path: Path, mountinfo: str) -> str:
+    """Type of the file system that holds `path`, from the text of /proc/self/mountinfo."""
+    best, kind = "", "unknown"
+    for line in mountinfo.splitlines():
+        before, dash, after = line.partition(" - ")
+        fields = before.split()
+        if not dash or len(fields) < 5:
+            continue
+        mount = fields[4].replace("\\040", " ")
+        inside = mount == "/" or str(path) == mount or str(path).startswith(mount + "/")
+        if inside and len(mount) >= len(best):
+            best, kind = mount, after.split()[0]
+    return kind
+
+
+def refuse_remote(path: Path, mountinfo: str | None = None) -> None:
+    """Refuse SQLite where the locks that keep an index whole cannot be relied on.
+
+    Raises
+    ------
+    StoreError
+        If `path` is on a network file system.
+    """
+    if mountinfo is None:
+        source = Path("/proc/self/mountinfo")
+        mountinfo = source.read_text(encoding="utf-8") if source.exists() else ""
+    kind = file_system(path.resolve(), mountinfo)
+    if kind in _REMOTE:
+        raise StoreError(
+            f"{path} is on a network file system ({kind}), where SQLite's locks fail: put the "
+            f"store on a local disk, or give 'index' the URL of a database server"
+        )
+
+
+def open_index(path: Path, text: str | None) -> Index:
+    """The index of a store, its tables made if there are none and brought up to date.
+
+    Parameters
+    ----------
+    path : Path
+        The store's directory, absolute.
+    text : str, optional
+        URL of an index elsewhere.
+
+    Raises
+    ------
+    StoreError
+        If the index was made by a later schema version or cannot be opened.
+    """
+    url = index_url(path, text)
+    index = Index(_engine(url))
+    if index.is_file:
+        file = Path(str(url.database))
+        refuse_remote(file.parent)
+        refuse_sealed(path, file)
+        sa.event.listen(index.engine, "connect", _configure)
+    try:
+        version, sealed = index.write(_opened, opening=True)
+        if sealed:
+            raise sealed_error(path)
+        if version in _VERSIONS:
+            version = bring_up_to_date(index, version)
+    except BaseException:
+        index.engine.dispose()
+        raise
+    if version != str(SCHEMA_VERSION):
+        index.engine.dispose()
+        raise StoreError(
+            f"store {path} has schema version {version}, and this creme-toolkit reads version "
+            f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
+            f"nothing was changed"
+        )
+    return index
+
+
+def open_read_only(path: Path, text: str | None) -> tuple[Index, int]:
+    """The index of a store that is read alone, and its schema version: 2 or 3.
+
+    A file of SQLite has to be sealed (`creme.store.seal`), and is opened as one that nobody
+    changes, so it may lie on a network file system or one that cannot be written.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, not sealed, or of another version.
+    """
+    url = index_url(path, text)
+    if url.get_backend_name() == "sqlite":
+        refuse_unsealed(path, Path(str(url.database)))
+    index = Index(_engine(read_only(url), read_only=True), read_only=True)
+    try:
+        version, sealed = index.read(
+            lambda connection: (version_of(connection), _sealed(connection))
+        )
+        if index.is_file and not sealed:
+            raise unsealed_error(path)
+        if version not in ("2", "3"):
+            raise StoreError(
+                f"store {path} has schema version {version}, and versions 2 and 3 can be read "
+                f"without being changed"
+            )
+    except BaseException:
+        index.engine.dispose()
+        raise
+    return index, int(version)
+
+
+def _engine(url: sa.URL, *, read_only: bool = False) -> sa.Engine:
+    if url.get_backend_name() == "sqlite":
+        return sa.create_engine(url)
+    settings: dict[str, Any] = {}
+    if "connect_timeout" not in url.query:
+        settings["connect_timeout"] = 10
+    if read_only:
+        settings["options"] = "-c default_transaction_read_only=on"
+    return sa.create_engine(url, connect_args=settings)
+
+
+def _opened(connection: sa.Connection) -> tuple[str | None, bool]:
+    """The version of the tables, which are made if there are none, and whether they are sealed."""
+    version = version_of(connection)
+    if version is None:  # new, or its making was cut short
+        alone(connection)
+        metadata.create_all(connection)
+        add_columns(connection)  # where version 2 was cut short
+        for key, value in (("schema_version", str(SCHEMA_VERSION)), (IDENTITY, new_identity())):
+            connection.execute(insert_new(connection.engine, meta).values(key=key, value=value))
+        version = version_of(connection)
+    return version, _sealed(connection)
+
+
+def _sealed(connection: sa.Connection) -> bool:
+    return bool(connection.scalar(sa.select(meta.c.value).where(meta.c.key == SEALED)))
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 60000")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    # Digests are random, so that every line of a commit is in a page of its own. Read from the
+    # system's cache, pages need no copy.
+    cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+    # `Checkpoints` writes back long before; this is for writers that are faster than it.
+    cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_OF_LOG}")
+    cursor.close()
