@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -32,6 +34,11 @@ class Source:
         """Name of its array."""
         return f"source-{self.fingerprint[:16]}"
 
+    @property
+    def packed(self) -> str:
+        """Name of the array of its packed chunks; see `creme.store.packed`."""
+        return f"{self.array}-packed"
+
 
 class Arrays:
     """The group of arrays of a store, one for each source, and those of packed chunks.
@@ -55,22 +62,22 @@ class Arrays:
 
     def __init__(self, store: Path, *, read_only: bool = False) -> None:
         self._store = store
-        self._path = store / "predictions.zarr"
+        self.path = store / "predictions.zarr"
         self._lock = threading.Lock()
         self._open: dict[str, zarr.Array] = {}
         try:
             if read_only:
-                self._root = zarr.open_group(self._path, mode="r", zarr_format=3)
+                self.root = zarr.open_group(self.path, mode="r", zarr_format=3)
                 return
             try:
-                self._root = zarr.create_group(self._path, zarr_format=3)
+                self.root = zarr.create_group(self.path, zarr_format=3)
             except ContainsGroupError:  # another process may have made it just now
-                self._root = zarr.open_group(self._path, mode="r+", zarr_format=3)
+                self.root = zarr.open_group(self.path, mode="r+", zarr_format=3)
         except MemoryError as error:
-            raise StoreError(f"{self._path} cannot be opened now: not enough memory") from error
+            raise StoreError(f"{self.path} cannot be opened now: not enough memory") from error
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{self._path} cannot be opened: {error}; its zarr.json may be damaged, and no "
+                f"{self.path} cannot be opened: {error}; its zarr.json may be damaged, and no "
                 f"prediction was dropped"
             ) from error
 
@@ -99,7 +106,7 @@ class Arrays:
 
     def folder(self, source: Source, chunk: int) -> Path:
         """The folder of a chunk in its source's array, with all that is in it."""
-        return self._path / source.array / "c" / str(chunk)
+        return self.path / source.array / "c" / str(chunk)
 
     def read(
         self, source: Source, place: int, rows: int, array: str | None = None
@@ -110,10 +117,10 @@ class Arrays:
         ----------
         source : Source
         place : int
-            The chunk's number in its array.
+            The chunk's number in its array; its first row in an array of packed chunks.
         rows : int
         array : str, optional
-            Name of the array; the source's own by default.
+            Name of an array of packed chunks; the source's own by default.
 
         Raises
         ------
@@ -122,7 +129,7 @@ class Arrays:
             is too little memory.
         """
         opened = self._array(source, array or source.array, create=False)
-        first = place * opened.chunks[0]
+        first = place * opened.chunks[0] if array is None else place
         try:
             return np.ascontiguousarray(opened[first : first + rows], dtype="<f4")
         except OSError as error:
@@ -132,10 +139,16 @@ class Arrays:
                 self._trouble(place, error)
             return None
 
-    def size(self, source: Source) -> int:
-        """Bytes on disk."""
-        entries = (self._path / source.array).rglob("*")
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+    def size(self, source: Source) -> tuple[int, int]:
+        """Files of a source on disk, and their bytes."""
+        files = size = 0
+        for name in (source.array, source.packed):
+            for folder, _, names in os.walk(self.path / name):
+                files += len(names)
+                for each in names:
+                    with suppress(FileNotFoundError):
+                        size += os.stat(os.path.join(folder, each)).st_size
+        return files, size
 
     def _array(self, source: Source, name: str, *, create: bool) -> zarr.Array:
         with self._lock:
@@ -145,7 +158,7 @@ class Arrays:
                 array = self._create(source) if create else self._existing(name)
             except MemoryError as error:
                 raise StoreError(
-                    f"{self._path / name} cannot be read now: {_reason(error)}"
+                    f"{self.path / name} cannot be read now: {_reason(error)}"
                 ) from error
             except (OSError, ValueError, KeyError) as error:
                 raise self._damaged(name) from error
@@ -158,14 +171,14 @@ class Arrays:
 
     def _damaged(self, name: str) -> StoreError:
         return StoreError(
-            f"{self._path / name} is missing or its zarr.json is damaged, though the index lists "
+            f"{self.path / name} is missing or its zarr.json is damaged, though the index lists "
             f"predictions of it: is {self._store} the directory that belongs to this index? "
             f"Nothing was changed"
         )
 
     def _create(self, source: Source) -> zarr.Array:
         try:
-            return self._root.create_array(
+            return self.root.create_array(
                 source.array,
                 shape=(2**40, *source.shape),
                 chunks=(source.chunk_rows, *source.shape),
@@ -176,14 +189,14 @@ class Arrays:
             return self._existing(source.array)
 
     def _existing(self, name: str) -> zarr.Array:
-        return cast(zarr.Array, self._root[name])
+        return cast(zarr.Array, self.root[name])
 
     def _may_be_whole(self, array: zarr.Array, place: int, error: Exception) -> bool:
         """Whether a chunk that was not read may be whole: codecs have no error of their own."""
         if array.shards is not None:
             decoded = isinstance(error, RuntimeError | ValueError) and "decompress" in str(error)
             return not decoded or "llocation" in str(error)
-        file = self._path / array.basename / "c" / str(place) / "0" / "0"
+        file = self.path / array.basename / "c" / str(place) / "0" / "0"
         try:
             # A length that is damaged must not ask for more memory than there is.
             into = np.empty(4 * int(np.prod(array.chunks)), dtype=np.uint8)

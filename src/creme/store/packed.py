@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import sqlalchemy as sa
@@ -99,7 +100,7 @@ class Shards:
     """
 
     def __init__(self, arrays: Arrays, source: Source) -> None:
-        self.name = f"{source.array}-packed"
+        self.name = source.packed
         self.rows = shard_rows(source)
         self._arrays = arrays
         self._source = source
@@ -146,7 +147,7 @@ class Shards:
                 chunk_key_encoding={"name": "default", "separator": "."},
             )
         except ContainsArrayError:
-            return self._arrays.array(self.name)
+            return cast(zarr.Array, self._arrays.root[self.name])
 
 
 def new_shard(connection: sa.Connection, source: Source) -> int:

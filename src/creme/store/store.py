@@ -45,11 +45,12 @@ _MAX_CHUNK_ROWS = 256
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """A source, how much of it is stored, and `Store.batches` of it."""
+    """A source, how much of it is stored, in how many files, and `Store.batches` of it."""
 
     source: Source
     predictions: int
     chunks: int
+    files: int
     bytes: int
     batches: dict[int, float]
 
@@ -74,7 +75,8 @@ class Store:
       as where too many files are open, is an error, and nothing is taken out.
     - A directory has one index, and an index one directory: they bear one identity, wherever the
       directory is moved.
-    - Any number of threads and processes may read and write at the same time.
+    - Any number of threads and processes may read and write at the same time; where the index is a
+      file of SQLite on a file system of several hosts, the threads of one process.
 
     Parameters
     ----------
@@ -92,9 +94,9 @@ class Store:
     Raises
     ------
     StoreError
-        If the directory holds something else, is on a file system where SQLite's locking fails,
-        belongs to another index, or was made by a later schema version. One of an earlier version
-        is brought up to date.
+        If the directory holds something else, belongs to another index, was made by a later schema
+        version, or another process has it where one at a time may. One of an earlier version is
+        brought up to date.
     """
 
     def __init__(
@@ -108,17 +110,17 @@ class Store:
         self.path = directory(path)
         self._origin = origin
         if read_only:
-            self._index, self.schema_version = open_read_only(self.path, index_url)
+            self.index, self.schema_version = open_read_only(self.path, index_url)
         else:
             self._prepare(index_url)
-            self._index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
-        self._engine = self._index.engine
-        self._checkpoints = Checkpoints(self._engine)
-        self.environments = Environments(self._index)
+            self.index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
+        self._engine = self.index.engine
+        self._checkpoints = Checkpoints(self._engine, threaded=self.index.lock is None)
+        self.environments = Environments(self.index)
         try:
-            self._arrays = Arrays(self.path, read_only=read_only)
-            self._reader = Reader(self.path, self._index, self._arrays, self.schema_version)
-            bind(self.path, self._index, self._holds)
+            self.arrays = Arrays(self.path, read_only=read_only)
+            self._reader = Reader(self.path, self.index, self.arrays, self.schema_version)
+            bind(self.path, self.index, self._holds)
         except BaseException:
             self.close()
             raise
@@ -129,7 +131,7 @@ class Store:
             if self.path.exists() and not self.path.is_dir():
                 raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
             inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-            if inside and not {"index.sqlite", "predictions.zarr", IDENTITY_FILE} & set(inside):
+            if inside and not {"index.sqlite", "index.sqlite.lock", "predictions.zarr", IDENTITY_FILE} & set(inside):
                 raise StoreError(
                     f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): "
                     f"give an empty directory or a new name"
@@ -148,7 +150,7 @@ class Store:
     def close(self) -> None:
         """Close the index's connections."""
         self._checkpoints.close()
-        self._engine.dispose()
+        self.index.close()
 
     def source(
         self, fingerprint: str, shape: tuple[int, int], description: dict[str, Any] | None = None
@@ -182,10 +184,10 @@ class Store:
             query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
             return connection.execute(query).one()
 
-        source = _source(self._index.write(register))
+        source = _source(self.index.write(register))
         if source.fingerprint != fingerprint:
             raise StoreError(
-                f"the index {self._index} is damaged: one source stands under another's fingerprint"
+                f"the index {self.index} is damaged: one source stands under another's fingerprint"
             )
         if source.shape != shape:
             raise StoreError(
@@ -193,13 +195,19 @@ class Store:
             )
         return source
 
+    def sources(self) -> list[Source]:
+        """All sources, in the order in which they were registered."""
+        query = sa.select(sources).order_by(sources.c.id)
+        lines = self.index.read(lambda connection: connection.execute(query).all())
+        return [_source(line) for line in lines]
+
     def sources_of(self, model_fingerprint: str) -> list[Source]:
         """The sources whose description has this ``model_fingerprint``, without counting them."""
         query = sa.select(sources).where(
             # The text alone first: a description with thousands of tracks takes time to read.
             sources.c.description.contains(model_fingerprint, autoescape=True)
         )
-        lines = self._index.read(lambda connection: connection.execute(query).all())
+        lines = self.index.read(lambda connection: connection.execute(query).all())
         candidates = [_source(line) for line in lines]
         return [
             source
@@ -269,7 +277,7 @@ class Store:
             query = query.where(predictions.c.chunk_id.not_in(lost))
         if source is not None:
             query = query.where(predictions.c.source_id == source.id)
-        return int(self._index.read(lambda connection: connection.scalar(query)) or 0)
+        return int(self.index.read(lambda connection: connection.scalar(query)) or 0)
 
     def holds_any(self, source: Source) -> bool:
         """Whether there are predictions of a source; quicker than to count them."""
@@ -281,7 +289,7 @@ class Store:
                     return True
             return False
 
-        return self._index.read(holds)
+        return self.index.read(holds)
 
     def record_batch(self, source: Source, size: int, difference: float) -> None:
         """Keep how far predictions in batches of a size were from those of sequences alone.
@@ -297,39 +305,37 @@ class Store:
         new = insert_new(self._engine, batches).values(
             source_id=source.id, size=size, difference=difference
         )
-        self._index.write(lambda connection: connection.execute(new))
+        self.index.write(lambda connection: connection.execute(new))
 
     def batches(self, source: Source) -> dict[int, float]:
         """What `record_batch` has kept, by size."""
         query = sa.select(batches).where(batches.c.source_id == source.id)
-        lines = self._index.read(lambda connection: connection.execute(query).all())
+        lines = self.index.read(lambda connection: connection.execute(query).all())
         return {line.size: line.difference for line in lines}
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
         n_chunks: dict[int, int] = {}
 
-        def count(connection: sa.Connection) -> list[Any]:
+        def count(connection: sa.Connection) -> None:
             n_chunks.clear()
             for table in self._chunk_tables:
                 query = sa.select(table.c.source_id, sa.func.count()).where(
                     table.c.rows.is_not(None)
                 )
+                if self.schema_version > 2:
+                    query = query.where(table.c.retired.is_(None))
                 for number, n in connection.execute(query.group_by(table.c.source_id)):
                     n_chunks[number] = n_chunks.get(number, 0) + n
-            return list(connection.execute(sa.select(sources)))
 
-        registered = [_source(line) for line in self._index.read(count)]
-        return [
-            SourceInfo(
-                source=source,
-                predictions=self.count(source),
-                chunks=n_chunks.get(source.id, 0),
-                bytes=self._arrays.size(source),
-                batches=self.batches(source),
-            )
-            for source in registered
-        ]
+        self.index.read(count)
+        infos = []
+        for source in self.sources():
+            files, size = self.arrays.size(source)
+            n = self.count(source)
+            chunked = n_chunks.get(source.id, 0)
+            infos.append(SourceInfo(source, n, chunked, files, size, self.batches(source)))
+        return infos
 
     @property
     def _chunk_tables(self) -> tuple[sa.Table, ...]:
@@ -339,14 +345,14 @@ class Store:
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
     ) -> int:
         new = chunks.insert().values(source_id=source.id)
-        chunk_id = self._index.write(
+        chunk_id = self.index.write(
             lambda connection: int(connection.execute(new).inserted_primary_key[0])  # type: ignore[index]
         )
         try:
-            self._arrays.write(source, chunk_id, values)
+            self.arrays.write(source, chunk_id, values)
         except BaseException:
             # Nobody else was given its number, and no line will point to it.
-            shutil.rmtree(self._arrays.folder(source, chunk_id), ignore_errors=True)
+            shutil.rmtree(self.arrays.folder(source, chunk_id), ignore_errors=True)
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)
@@ -372,7 +378,7 @@ class Store:
             connection.execute(durable)
             connection.execute(insert, lines)
 
-        self._index.write(commit)
+        self.index.write(commit)
         self._checkpoints.added(len(values))
         self._reader.memory.add(chunk_id, Held(values, seed))
         return chunk_id
@@ -389,7 +395,7 @@ class Store:
                     return line, find_chunks(connection, [chunk_id], packs=packs)[chunk_id]
             return None, None
 
-        line, chunk = self._index.read(describe)
+        line, chunk = self.index.read(describe)
         with suppress(StoreError):
             return line is not None and self._reader.whole(_source(line), chunk) is not None
         return False

@@ -10,11 +10,13 @@ import socket
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from creme.errors import StoreError
 from creme.files.durable import alive, write_first
+from creme.store.file_systems import shared_between_hosts
 
 BEAT = 5.0
 """Seconds between two signs of life of the process that has a store."""
@@ -188,6 +190,20 @@ def holder(lock: Path) -> Holder | None:
         raise StoreError(
             f"{lock} is damaged: delete it, if no process uses the store"
         ) from None
+
+
+@contextlib.contextmanager
+def held_alone(index: Path) -> Iterator[None]:
+    """Hold an index for as long as that takes, where its file system may be of several hosts."""
+    kind = shared_between_hosts(index.parent)
+    if not kind:
+        yield
+        return
+    lock = StoreLock(index, kind)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def unlock(index: Path) -> Holder | None:
