@@ -162,9 +162,9 @@ class Arrays:
                 ) from error
             except (OSError, ValueError, KeyError) as error:
                 raise self._damaged(name) from error
-            own = name != source.array or array.chunks[0] == source.chunk_rows
             # With another grid every chunk would look damaged.
-            if not own or array.chunks[1:] != source.shape or not _as_made(array):
+            grid = array.chunks == (source.chunk_rows, *source.shape)
+            if not grid or not _as_made(array, "/" if name == source.array else "."):
                 raise self._damaged(name)
             self._open[name] = array
             return array
@@ -194,8 +194,11 @@ class Arrays:
     def _may_be_whole(self, array: zarr.Array, place: int, error: Exception) -> bool:
         """Whether a chunk that was not read may be whole: codecs have no error of their own."""
         if array.shards is not None:
-            decoded = isinstance(error, RuntimeError | ValueError) and "decompress" in str(error)
-            return not decoded or "llocation" in str(error)
+            # "Zstd decompression error", or "Stored and computed checksum do not match".
+            damaged = isinstance(error, RuntimeError | ValueError) and (
+                "decompress" in str(error) or "checksum" in str(error)
+            )
+            return not damaged or "llocation" in str(error)
         file = self.path / array.basename / "c" / str(place) / "0" / "0"
         try:
             # A length that is damaged must not ask for more memory than there is.
@@ -216,11 +219,12 @@ class Arrays:
         ) from error
 
 
-def _as_made(array: zarr.Array) -> bool:
+def _as_made(array: zarr.Array, separator: str) -> bool:
     """Whether an array's description is one that a store writes, but for its grid."""
     described = array.metadata.to_dict()
-    separator = described["chunk_key_encoding"]["configuration"]["separator"]  # type: ignore[index,call-overload]
-    return array.dtype == np.dtype("<f4") and separator == "/" and bool(np.isnan(array.fill_value))
+    encoding = described["chunk_key_encoding"]["configuration"]  # type: ignore[index,call-overload]
+    same = encoding["separator"] == separator and array.dtype == np.dtype("<f4")  # type: ignore[index,call-overload]
+    return same and bool(np.isnan(array.fill_value))
 
 
 def _reason(error: Exception) -> str:

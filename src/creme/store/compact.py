@@ -37,6 +37,7 @@ from creme.store.packed import (
     rows_of_shards,
     written,
 )
+from creme.store.reader import checksum
 from creme.store.schema import Chunk, chunks, find_chunks, packed
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ LOCK = ".compact.lock"
 FEW = 16
 """Chunks in files of their own that a run's end leaves alone."""
 
-_CHUNKS_A_STEP = 500
+_CHUNKS_A_STEP = 200
 
 
 @dataclass
@@ -97,13 +98,14 @@ def compact(
     ----------
     store : Store
     seconds : float, optional
-        It ends after so many, and a shard.
+        It ends after so many, and a shard: half of them for copies, half to delete old files.
     grace : float
         Seconds for which old files stay.
     few : int
         A source with fewer chunks in files of their own is left alone.
     progress : callable
-        Called with the chunks that were copied, and those that are to be.
+        Called with the chunks that were copied, and their number; then the same of those whose old
+        files are deleted.
 
     Raises
     ------
@@ -112,23 +114,25 @@ def compact(
     StoreError
         If the store cannot be read or written now; nothing is lost.
     """
-    end = float("inf") if seconds is None else time.monotonic() + seconds
     done = Compaction()
     with locked(store.path / LOCK, f"store {store.path} is being compacted"):
-        _sweep(store, done, grace)
+        end = _half(seconds)
         work = [(source, _small(store, source)) for source in store.sources()]
         work = [(source, ids) for source, ids in work if len(ids) > max(1, few)]
         of = sum(len(ids) for _, ids in work)
-        progress(0, of)
         for source, ids in work:
             for _ in _compact_source(store, source, ids, done):
                 progress(min(done.chunks, of), of)
                 if time.monotonic() > end:
                     done.finished = False
-                    return done
-        progress(of, of)
-        _sweep(store, done, grace)
+                    break
+        _sweep(store, done, grace, _half(seconds), progress)
     return done
+
+
+def _half(seconds: float | None) -> float:
+    """When half of a time from now on is over."""
+    return float("inf") if seconds is None else time.monotonic() + seconds / 2
 
 
 def compact_at_the_end(store: Store, seconds: float = 10.0) -> None:
@@ -147,14 +151,18 @@ def compact_at_the_end(store: Store, seconds: float = 10.0) -> None:
         warnings.warn(f"the store was not compacted: {error}", CremeWarning, stacklevel=2)
 
 
-def sweep(store: Store, grace: float = GRACE) -> Compaction:
+def sweep(
+    store: Store,
+    grace: float = GRACE,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> Compaction:
     """Delete the files whose grace period is over, unless a compaction is doing so."""
     done = Compaction()
     with (
         suppress(InUseError),
         locked(store.path / LOCK, f"store {store.path} is being compacted"),
     ):
-        _sweep(store, done, grace)
+        _sweep(store, done, grace, float("inf"), progress)
     return done
 
 
@@ -212,7 +220,7 @@ def _copy(
     values = {
         chunk.id: rows
         for chunk, rows in read_chunks(store.arrays, source, places)
-        if rows is not None and checksum_of(rows) == chunk.checksum
+        if rows is not None and checksum(rows) == chunk.checksum
     }
     whole = [chunk for chunk in places if chunk.id in values]
     if not whole:
@@ -281,26 +289,37 @@ def _from_shards(
     retire_shards(connection, shards, sorted({chunk.place // shards.rows for chunk in moved}))
 
 
-def _sweep(store: Store, done: Compaction, grace: float) -> None:
+def _sweep(
+    store: Store,
+    done: Compaction,
+    grace: float,
+    end: float,
+    progress: Callable[[int, int], None],
+) -> None:
     """Delete the files of chunks and shards from which the values were copied long enough ago."""
     before = int(time.time() - grace)
     sources = {source.id: source for source in store.sources()}
-    due = sa.select(chunks.c.id, chunks.c.source_id).where(chunks.c.retired <= before)
-    while lines := store.index.read(
-        lambda connection: connection.execute(due.limit(_CHUNKS_A_STEP)).all()
-    ):
+
+    def count(condition: sa.ColumnElement[bool]) -> int:
+        query = sa.select(sa.func.count()).where(condition)
+        return store.index.read(lambda connection: int(connection.scalar(query) or 0))
+
+    due = chunks.c.retired <= before
+    of = count(due)
+    query = sa.select(chunks.c.id, chunks.c.source_id).where(due).limit(_CHUNKS_A_STEP)
+    while time.monotonic() < end:
+        lines = store.index.read(lambda connection: connection.execute(query).all())
+        if not lines:
+            break
         # The files first: a line without files is found again, files without a line are not.
         for number, source_id in lines:
             shutil.rmtree(store.arrays.folder(sources[source_id], number), ignore_errors=True)
         ids = [number for number, _ in lines]
-        store.index.write(
-            lambda connection: connection.execute(
-                chunks.delete().where(chunks.c.id.in_(ids))  # noqa: B023
-            )
-        )
+        gone = chunks.delete().where(chunks.c.id.in_(ids))
+        store.index.write(lambda connection: connection.execute(gone))  # noqa: B023
         done.removed += len(ids)
-    later = sa.select(sa.func.count()).where(chunks.c.retired > before)
-    done.waiting = store.index.read(lambda connection: int(connection.scalar(later) or 0))
+        progress(min(done.removed, of), of)
+    done.waiting = count(chunks.c.retired.is_not(None))
     for source in sources.values():
         _sweep_shards(store, Shards(store.arrays, source), done, grace)
 

@@ -20,6 +20,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.errors import ContainsArrayError
 
+from creme.errors import StoreError
 from creme.files.durable import sync
 from creme.store.arrays import Arrays, Source
 from creme.store.schema import Chunk, chunks, insert_new, meta, packed
@@ -107,13 +108,26 @@ class Shards:
         self._folder = arrays.path / self.name
 
     def write(self, shard: int, values: NDArray[np.float32]) -> None:
-        """Write a shard of up to `rows` rows; it is durable when this returns."""
-        whole = np.full((self.rows, *self._source.shape), np.nan, dtype="<f4")
-        whole[: len(values)] = values
+        """Write a shard of up to `rows` rows; it is durable when this returns.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written, as on a full disk.
+        """
         first = shard * self.rows
-        self._array()[first : first + self.rows] = whole
-        sync(self._file(shard))
-        sync(self._folder)
+        try:
+            whole = np.full((self.rows, *self._source.shape), np.nan, dtype="<f4")
+            whole[: len(values)] = values
+            self._array()[first : first + self.rows] = whole
+            sync(self._file(shard))
+            sync(self._folder)
+        except (OSError, MemoryError, RuntimeError) as error:
+            self.remove(shard)
+            raise StoreError(
+                f"{self._folder} cannot be written now: {error or 'not enough memory'}; what was "
+                f"stored before stands"
+            ) from error
 
     def numbers(self) -> list[int]:
         """The shards that have a file."""

@@ -105,7 +105,7 @@ def prune(
         for place, source in enumerate(due):
             for part in _delete(store, source, choice, last):
                 progress(place * _PARTS + part, len(due) * _PARTS)
-        sweep(store, grace)
+        sweep(store, grace, progress)
     return outcomes
 
 

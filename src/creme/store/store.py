@@ -119,7 +119,7 @@ class Store:
         self.environments = Environments(self.index)
         try:
             self.arrays = Arrays(self.path, read_only=read_only)
-            self._reader = Reader(self.path, self.index, self.arrays, self.schema_version)
+            self.reader = Reader(self.path, self.index, self.arrays, self.schema_version)
             bind(self.path, self.index, self._holds)
         except BaseException:
             self.close()
@@ -227,7 +227,7 @@ class Store:
         if not distinct:
             return {}
         _check_digests(distinct)
-        return self._reader.lookup(source, distinct)
+        return self.reader.lookup(source, distinct)
 
     def write(
         self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
@@ -380,7 +380,7 @@ class Store:
 
         self.index.write(commit)
         self._checkpoints.added(len(values))
-        self._reader.memory.add(chunk_id, Held(values, seed))
+        self.reader.memory.add(chunk_id, Held(values, seed))
         return chunk_id
 
     def _holds(self, chunk_id: int) -> bool:
@@ -397,7 +397,7 @@ class Store:
 
         line, chunk = self.index.read(describe)
         with suppress(StoreError):
-            return line is not None and self._reader.whole(_source(line), chunk) is not None
+            return line is not None and self.reader.whole(_source(line), chunk) is not None
         return False
 
 

@@ -114,10 +114,10 @@ class _Verification:
     def run(self) -> Findings:
         """See `verify`."""
         sources = self._store.sources()
-        numbers = {source: self._numbers(source) for source in sources}
+        numbers = {source.id: self._numbers(source) for source in sources}
         self._of = self._store.count() + sum(map(len, numbers.values()))
         for source in sources:
-            whole = self._chunks(source, numbers[source])
+            whole = self._chunks(source, numbers[source.id])
             self._lines(source, whole)
         for path in self._orphans(sources):
             self._findings.orphans.append(path)
