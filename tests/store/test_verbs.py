@@ -140,6 +140,21 @@ def test_a_compaction_ends_in_time(store, monkeypatch):
     assert compact(store, grace=0).finished
 
 
+def test_what_a_killed_compaction_leaves_is_deleted_by_the_next(store):
+    source = fill(store, range(30))
+    compact(store, grace=0)
+    (shard,) = shards(store.path)
+    cut_short = [shard.with_name("c.99.0.0"), shard.with_name("c.98.0.abcd.partial")]
+    for file in cut_short:
+        shutil.copy(shard, file)
+    assert compact(store).waiting == 1
+    assert all(file.exists() for file in cut_short)
+    assert compact(store, grace=0).removed == 2
+    assert not any(file.exists() for file in cut_short)
+    store.reader.memory.__init__()
+    ensure_holds(store, source, range(30))
+
+
 def test_few_chunks_are_left_alone_at_a_runs_end(store):
     fill(store, range(30))
     compact_at_the_end(store)

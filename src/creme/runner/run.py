@@ -28,6 +28,7 @@ from creme.runner.remarks import Remarks
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -304,7 +305,8 @@ def run_experiment(
     plan = Plan.of(experiment)
     results = Results(output or experiment.results_path)
     store_path = experiment.store_path
-    with results.held(), Store(store_path, index_url=experiment.index) as store:
+    index, name = experiment.index, experiment.name
+    with results.held(), Store(store_path, index_url=index, origin=name) as store:
         results.claim(experiment.text, experiment.folder, plan.identity())
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
@@ -332,6 +334,8 @@ def run_experiment(
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
+        if not report.interrupted:
+            compact_at_the_end(store)
     return report, results
 
 

@@ -326,6 +326,7 @@ def _sweep(
 
 def _sweep_shards(store: Store, shards: Shards, done: Compaction, grace: float) -> None:
     """Delete the shards that have no chunks: of old, or of a compaction that was killed."""
+    done.removed += shards.remove_cut_short(grace)
     numbers = shards.numbers()
     used, retired = store.index.read(
         lambda connection: (

@@ -135,10 +135,15 @@ class Shards:
 
     def age(self, shard: int) -> float:
         """Seconds since a shard was written."""
-        try:
-            return time.time() - self._file(shard).stat().st_mtime
-        except FileNotFoundError:
-            return 0.0
+        return _age(self._file(shard))
+
+    def remove_cut_short(self, grace: float) -> int:
+        """Delete files of writes that were killed so many seconds ago; returns how many."""
+        # Nobody but a compaction writes here.
+        files = [file for file in self._folder.glob("*.partial") if _age(file) >= grace]
+        for file in files:
+            file.unlink(missing_ok=True)
+        return len(files)
 
     def remove(self, shard: int) -> None:
         """Delete a shard's file."""
@@ -162,6 +167,13 @@ class Shards:
             )
         except ContainsArrayError:
             return cast(zarr.Array, self._arrays.root[self.name])
+
+
+def _age(file: Path) -> float:
+    try:
+        return time.time() - file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def new_shard(connection: sa.Connection, source: Source) -> int:

@@ -20,6 +20,7 @@ from creme.runner.plan import Plan
 from creme.runner.run import ALL_UNITS, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import passed_on, stage_inputs
@@ -87,8 +88,8 @@ def run_study(
     wanted = prepared.named(stages)
     for stage in wanted:
         _require(stage, folder, wanted)
-    store_index = prepared.study.index
-    with folder.held(), Store(prepared.store_path, index_url=store_index) as store:
+    index, name = prepared.study.index, prepared.study.name
+    with folder.held(), Store(prepared.store_path, index_url=index, origin=name) as store:
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:
@@ -101,6 +102,8 @@ def run_study(
             on_stage(name, folder.stages()[name], ran)
             if not ended:
                 break
+        else:
+            compact_at_the_end(store)
     return StudyResults(folder.path)
 
 
