@@ -1,4 +1,4 @@
-"""The store's contract over its indexes: SQLite, alone and shared, and PostgreSQL where one runs."""
+"""The store's contract over its indexes: SQLite, shared and for one process, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import pytest
 
 from creme.store import Store
 from creme.testing import store_checks
-from creme.testing.stores import check_compact, check_read_back
 
 
 @pytest.mark.parametrize("check", store_checks(), ids=str)

@@ -1,37 +1,18 @@
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
-import shutil
 import signal
 import sqlite3
 import time
 import warnings
-from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 import pytest
+from stored import SHAPE, digest, fill, value
 
 from creme.errors import CremeWarning, StoreError
 from creme.store import Store
-
-SHAPE = (2, 3)
-
-
-def digest(i: int) -> bytes:
-    return hashlib.sha256(str(i).encode()).digest()
-
-
-def value(i: int) -> np.ndarray:
-    return np.arange(6, dtype=np.float32).reshape(SHAPE) + np.float32(i)
-
-
-def fill(store: Store, numbers: range, fingerprint: str = "ab" * 32):
-    source = store.source(fingerprint, SHAPE, {"model": "m"})
-    store.write(source, [digest(i) for i in numbers], np.stack([value(i) for i in numbers]))
-    return source
 
 
 def test_written_once_and_read_back(tmp_path):
@@ -166,52 +147,6 @@ def test_another_schema_version_is_refused_untouched(tmp_path):
         db.execute("UPDATE meta SET value = '99'")
     with pytest.raises(StoreError, match=r"version 99.*version 3"):
         Store(tmp_path / "s")
-
-
-def old_store(path):
-    """A store as version 1 of the schema left it, written by the code of then."""
-    shutil.copytree(Path(__file__).parent / "data" / "version-1", path)
-    with closing(sqlite3.connect(path / "index.sqlite")) as db:
-        db.executescript((path / "index.sql").read_text())
-    (path / "index.sql").unlink()
-
-
-def described(path):
-    with closing(sqlite3.connect(path / "index.sqlite")) as db:
-        return sorted(db.execute("SELECT name, type FROM sqlite_master"))
-
-
-def test_a_store_of_version_1_is_brought_up_to_date(tmp_path):
-    old_store(tmp_path / "s")
-    assert ("ix_predictions_chunk_id", "index") in described(tmp_path / "s")
-    for last in (20, 30):
-        with Store(tmp_path / "s") as store:
-            source = store.source("ab" * 32, SHAPE)
-            assert source.description == {"model": "m"}
-            found = store.read(source, [digest(i) for i in range(40)])
-            assert len(found) == store.count() == last
-            assert all(np.array_equal(found[digest(i)], value(i)) for i in range(last))
-            fill(store, range(15, 30))
-            store.record_batch(source, 4, 1e-7)
-    with Store(tmp_path / "new"):
-        pass
-    assert described(tmp_path / "s") == described(tmp_path / "new")
-
-
-def _opened(path):
-    with Store(path) as store:
-        assert len(store.read(store.source("ab" * 32, SHAPE), [digest(i) for i in range(20)])) == 20
-
-
-def test_processes_that_bring_it_up_to_date_at_once(tmp_path):
-    old_store(tmp_path / "s")
-    context = multiprocessing.get_context("spawn")
-    jobs = [context.Process(target=_opened, args=(tmp_path / "s",)) for _ in range(4)]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-        assert job.exitcode == 0
 
 
 def test_batches_are_recorded_once_a_size(tmp_path):

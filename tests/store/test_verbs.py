@@ -435,7 +435,7 @@ def test_exported_to_zarr(tmp_path, store):
     assert all(np.array_equal(values[digest(n)], rows([n])[0]) for n in range(600))
     with pytest.raises(StoreError, match="exists"):
         export_source(store, source, tmp_path / "x.zarr")
-    with pytest.raises(StoreError, match="give .zarr or .parquet"):
+    with pytest.raises(StoreError, match=r"give \.zarr or \.parquet"):
         export_source(store, source, tmp_path / "x.npy")
 
 

@@ -29,6 +29,7 @@ Grace = Annotated[
 @cache_app.command()
 def info(store: StorePath) -> None:
     """Say what a store holds."""
+    from creme.cli.tables import of_batches
     from creme.cli.terminal import out, table
 
     with _reading(store) as opened:
@@ -41,7 +42,7 @@ def info(store: StorePath) -> None:
                 info.chunks,
                 info.files,
                 round(info.bytes / 2**20, 3),
-                ", ".join(f"{size}: {each:.1g}" for size, each in sorted(info.batches.items())),
+                of_batches(info.batches),
             ]
             for info in opened.info()
         ]
@@ -143,9 +144,7 @@ def merge(
 @cache_app.command()
 def prune(
     store: StorePath,
-    model: Annotated[
-        str | None, typer.Option(help="its name, or how a fingerprint begins")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
     older_than: Annotated[
         float | None, typer.Option("--older-than", min=0, help="days since it was stored")
     ] = None,
@@ -193,9 +192,7 @@ def prune(
 def export(
     store: StorePath,
     to: Annotated[Path, typer.Option(help="a new .zarr folder or .parquet file")],
-    model: Annotated[
-        str | None, typer.Option(help="its name, or how a fingerprint begins")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
 ) -> None:
     """Write the predictions of a model, with the digests of their sequences."""
     from creme.cli.terminal import out

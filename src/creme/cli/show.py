@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from creme.cli.tables import of_batches
 from creme.cli.terminal import err, out, table
-from creme.errors import ConfigError, StoreError, listing
+from creme.errors import ConfigError, listing
 from creme.test import REMARKS
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def show_status(directory: Path) -> None:
     if state.get("batch_size"):
         differences = {int(size): each for size, each in state["batch_differences"].items()}
         rows += [["batch size", str(state["batch_size"])]]
-        rows += [["batch against alone", _batches(differences) or "not measured"]]
+        rows += [["batch against alone", of_batches(differences) or "not measured"]]
     rows += [["store", state.get("store", "")], ["results of", listing(view.tests, 50)]]
     if state.get("error"):
         rows.append(["error", state["error"]])

@@ -147,7 +147,7 @@ class Arrays:
                 files += len(names)
                 for each in names:
                     with suppress(FileNotFoundError):
-                        size += os.stat(os.path.join(folder, each)).st_size
+                        size += Path(folder, each).stat().st_size
         return files, size
 
     def _array(self, source: Source, name: str, *, create: bool) -> zarr.Array:

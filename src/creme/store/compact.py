@@ -252,9 +252,7 @@ def _from_own_files(
         # One that was found damaged, or pruned, in the meantime stays what it is.
         retire = (
             chunks.update()
-            .where(
-                chunks.c.id.in_(group), chunks.c.rows.is_not(None), chunks.c.retired.is_(None)
-            )
+            .where(chunks.c.id.in_(group), chunks.c.rows.is_not(None), chunks.c.retired.is_(None))
             .values(retired=int(time.time()))
             .returning(chunks)
         )

@@ -153,7 +153,9 @@ def _write_parquet(parts: Iterator[Rows], source: Source, path: Path) -> int:
             f"{path}: a table of {len(bins)} bins x {len(tracks)} tracks would have more than "
             f"{COLUMNS} columns; export to .zarr"
         )
-    names = [track if len(bins) == 1 else f"{track} bin {each}" for each in bins for track in tracks]
+    names = tracks
+    if len(bins) > 1:
+        names = [f"{track} bin {each}" for each in bins for track in tracks]
     if len(set(names)) < len(names):  # tracks of one name
         names = [f"{name} #{place}" for place, name in enumerate(names)]
     fields = [pa.field("digest", pa.string()), *(pa.field(name, pa.float32()) for name in names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -105,6 +106,13 @@ class Index:
 
         return self._repeated(once, "opened" if opening else "written")
 
+    def damaged(self, why: object) -> StoreError:
+        """The error of an index that holds what no store has written."""
+        return StoreError(
+            f"the index {self} is damaged ({why}): put back a copy of it, or take it and its "
+            f"directory away; nothing was changed"
+        )
+
     def _repeated(self, once: Callable[[], T], done: str) -> T:
         began = time.monotonic()
         for pause in (*(_OPENING if done == "opened" else PAUSES), None):
@@ -115,6 +123,9 @@ class Index:
                     raise self._sentence(error, done, time.monotonic() - began) from error
             except sa.exc.SQLAlchemyError as error:
                 raise self._sentence(error, done, time.monotonic() - began) from error
+            except (sqlite3.Error, ValueError, TypeError) as error:
+                # A connection that cannot be set up, and texts or numbers that are none.
+                raise self.damaged(error) from error
             except (MemoryError, OSError) as error:
                 raise StoreError(
                     f"the index {self} cannot be {done} now: {error or 'not enough memory'}; "
@@ -131,10 +142,7 @@ class Index:
                 f"minute; run again when that one has ended, and what was stored before is used"
             )
         if "malformed" in why or "not a database" in why:
-            return StoreError(
-                f"the index {self} is damaged ({why}): put back a copy of it, or take it and its "
-                f"directory away; nothing was changed"
-            )
+            return self.damaged(why)
         if seconds >= 1:
             why = f"{why}, after {seconds:.0f} s of attempts"
         return StoreError(

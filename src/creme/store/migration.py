@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import sqlalchemy as sa
 
 from creme.store.index import Index
@@ -89,47 +92,75 @@ def _some_tagged(connection: sa.Connection, seeds: dict[int, int]) -> bool:
     if not seeds:
         seeds.update(_seeds(connection))
     table = predictions.c
-    query = sa.select(table.source_id, table.digest, table.chunk_id, table.row)
-    if position:
-        source, _, digest = position.partition("/")
-        after = sa.tuple_(sa.literal(int(source)), sa.literal(bytes.fromhex(digest)))
-        query = query.where(sa.tuple_(table.source_id, table.digest) > after)
-    lines = connection.execute(query.order_by(table.source_id, table.digest).limit(LINES)).all()
-    if not lines:
-        connection.execute(meta.delete().where(meta.c.key == UNTAGGED))
-        return False
-    known = [line for line in lines if line.chunk_id in seeds]
-    if known:
-        connection.execute(
-            _TAG,
-            [
-                {
-                    "its_source": line.source_id,
-                    "its_digest": bytes(line.digest),
-                    "its_chunk": line.chunk_id,
-                    "its_row": line.row,
-                    "its_tag": tag_of(seeds[line.chunk_id], bytes(line.digest), line.row),
-                }
-                for line in known
-            ],
-        )
-    last = f"{lines[-1].source_id}/{bytes(lines[-1].digest).hex()}"
+    key = sa.tuple_(table.source_id, table.digest)
+    after = _key(position)
+    ends = sa.select(table.source_id, table.digest).where(key > after)
+    last = connection.execute(
+        ends.order_by(table.source_id, table.digest).offset(LINES - 1).limit(1)
+    ).first()
+    these = [key > after, table.tag.is_(None)]
+    if last is not None:
+        until = f"{last.source_id}/{bytes(last.digest).hex()}"
+        these.append(key <= _key(until))
+    if connection.dialect.name == "sqlite":
+        _tag_in_place(connection, seeds, these)
+    else:
+        _tag_from_here(connection, seeds, these)
+    at = meta.c.key == UNTAGGED
     # Another process may have come to the end and removed it.
-    connection.execute(meta.update().where(meta.c.key == UNTAGGED).values(value=last))
-    return True
+    done = meta.delete() if last is None else meta.update().values(value=until)
+    connection.execute(done.where(at))
+    return last is not None
 
 
-_TAG = (
+def _key(position: str) -> sa.Tuple:
+    source, _, digest = position.partition("/")
+    return sa.tuple_(sa.literal(int(source or -1)), sa.literal(bytes.fromhex(digest)))
+
+
+def _tag(seeds: dict[int, int], digest: bytes, chunk_id: int, row: int) -> int | None:
+    """The tag of a line; none where it points to no chunk, or is damaged already."""
+    whole = chunk_id in seeds and type(row) is int and 0 <= row < 2**31
+    return tag_of(seeds[chunk_id], digest, row) if whole else None
+
+
+def _tag_in_place(
+    connection: sa.Connection, seeds: dict[int, int], these: list[sa.ColumnElement[bool]]
+) -> None:
+    """By a function of SQLite, ten times as many a second as with a statement a line."""
+    driver: Any = connection.connection.dbapi_connection
+    driver.create_function("creme_tag", 3, partial(_tag, seeds), deterministic=True)
+    table = predictions.c
+    tag = sa.func.creme_tag(table.digest, table.chunk_id, table.row)
+    connection.execute(predictions.update().where(*these).values(tag=tag))
+
+
+def _tag_from_here(
+    connection: sa.Connection, seeds: dict[int, int], these: list[sa.ColumnElement[bool]]
+) -> None:
+    """By sending the tags to a database server."""
+    table = predictions.c
+    query = sa.select(table.source_id, table.digest, table.chunk_id, table.row).where(*these)
+    tags = [
+        {"source": source, "its": digest, "chunk": chunk_id, "place": row, "new": tag}
+        for source, digest, chunk_id, row in connection.execute(query)
+        if (tag := _tag(seeds, bytes(digest), chunk_id, row)) is not None
+    ]
+    if tags:
+        connection.execute(_SET_TAG, tags)
+
+
+_SET_TAG = (
     predictions.update()
     .where(
-        predictions.c.source_id == sa.bindparam("its_source"),
-        predictions.c.digest == sa.bindparam("its_digest"),
+        predictions.c.source_id == sa.bindparam("source"),
+        predictions.c.digest == sa.bindparam("its"),
         # A writer may have moved the line since it was read.
-        predictions.c.chunk_id == sa.bindparam("its_chunk"),
-        predictions.c.row == sa.bindparam("its_row"),
+        predictions.c.chunk_id == sa.bindparam("chunk"),
+        predictions.c.row == sa.bindparam("place"),
         predictions.c.tag.is_(None),
     )
-    .values(tag=sa.bindparam("its_tag"))
+    .values(tag=sa.bindparam("new"))
 )
 
 

@@ -123,9 +123,11 @@ def sources_of_model(store: Store, model: str | None) -> list[Source]:
     chosen = [source for source in sources if source.description.get("model") == model]
     chosen = chosen or [source for source in sources if source.fingerprint.startswith(model)]
     if not chosen:
-        names = [f"{each.description.get('model', '?')} {each.fingerprint[:12]}" for each in sources]
+        there = (
+            f"{each.description.get('model', '?')} {each.fingerprint[:12]}" for each in sources
+        )
         raise StoreError(
-            f"store {store.path} has nothing of a model {model!r}: it has {listing(names)}; give a "
+            f"store {store.path} has nothing of a model {model!r}: it has {listing(there)}; give a "
             f"name, or how a fingerprint begins"
         )
     return chosen

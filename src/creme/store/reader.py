@@ -115,6 +115,8 @@ class Reader:
         described = self._described(missing)
         whole = self._whole(source, described)
         for number, chunk in sorted(described.items()):
+            if chunk.source_id != source.id:
+                continue  # a good chunk, of which the line is wrong
             values = whole.get(number)
             if values is not None:
                 assert chunk.checksum is not None
@@ -125,13 +127,9 @@ class Reader:
         return held, lost
 
     def _described(self, ids: Iterable[int]) -> dict[int, Chunk]:
-        return self._index.read(
-            lambda connection: find_chunks(connection, ids, packs=self._tagged)
-        )
+        return self._index.read(lambda connection: find_chunks(connection, ids, packs=self._tagged))
 
-    def _whole(
-        self, source: Source, described: dict[int, Chunk]
-    ) -> dict[int, NDArray[np.float32]]:
+    def _whole(self, source: Source, described: dict[int, Chunk]) -> dict[int, NDArray[np.float32]]:
         """The rows of those chunks that are whole; their descriptions are those by which it is."""
         whole = self._intact(source, described.values())
         lacking = [
@@ -149,10 +147,10 @@ class Reader:
             whole |= self._intact(source, moved.values())
         return whole
 
-    def _intact(
-        self, source: Source, places: Iterable[Chunk]
-    ) -> dict[int, NDArray[np.float32]]:
-        finished = [chunk for chunk in places if chunk.rows is not None]
+    def _intact(self, source: Source, places: Iterable[Chunk]) -> dict[int, NDArray[np.float32]]:
+        finished = [
+            chunk for chunk in places if chunk.rows is not None and chunk.source_id == source.id
+        ]
         return {
             chunk.id: rows
             for chunk, rows in read_chunks(self._arrays, source, finished)

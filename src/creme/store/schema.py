@@ -217,6 +217,7 @@ class Chunk:
     Attributes
     ----------
     id : int
+    source_id : int
     rows : int or None
         None if a writer did not finish it, or it was found damaged.
     checksum : str or None
@@ -230,6 +231,7 @@ class Chunk:
     """
 
     id: int
+    source_id: int
     rows: int | None
     checksum: str | None
     array: str | None
@@ -256,13 +258,23 @@ def find_chunks(
         if packs:
             for line in connection.execute(sa.select(packed).where(packed.c.id.in_(part))):
                 found[line.id] = Chunk(
-                    line.id, line.rows, line.checksum, line.array, line.place, bool(line.retired)
+                    line.id,
+                    line.source_id,
+                    line.rows,
+                    line.checksum,
+                    line.array,
+                    line.place,
+                    line.retired is not None,
                 )
         # One that was packed has its line here as well until its old files are deleted.
         rest = [number for number in part if number not in found]
         table = chunks.c
         retired = table.retired if packs else sa.null()
-        query = sa.select(table.id, table.rows, table.checksum, retired).where(table.id.in_(rest))
-        for number, rows, checksum, since in connection.execute(query):
-            found[number] = Chunk(number, rows, checksum, None, number, since is not None)
+        query = sa.select(table.id, table.source_id, table.rows, table.checksum, retired)
+        for number, source_id, rows, checksum, since in connection.execute(
+            query.where(table.id.in_(rest))
+        ):
+            found[number] = Chunk(
+                number, source_id, rows, checksum, None, number, since is not None
+            )
     return found

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +19,7 @@ from creme.errors import StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
+from creme.store.contents import SourceInfo, info
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.location import directory
@@ -39,20 +39,9 @@ from creme.store.schema import (
 )
 from creme.store.tags import seed_of, tag_of
 
+_FILES = {"index.sqlite", "index.sqlite.lock", "predictions.zarr", IDENTITY_FILE}
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
-
-
-@dataclass(frozen=True)
-class SourceInfo:
-    """A source, how much of it is stored, in how many files, and `Store.batches` of it."""
-
-    source: Source
-    predictions: int
-    chunks: int
-    files: int
-    bytes: int
-    batches: dict[int, float]
 
 
 class Store:
@@ -131,7 +120,7 @@ class Store:
             if self.path.exists() and not self.path.is_dir():
                 raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
             inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-            if inside and not {"index.sqlite", "index.sqlite.lock", "predictions.zarr", IDENTITY_FILE} & set(inside):
+            if inside and not _FILES & set(inside):
                 raise StoreError(
                     f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): "
                     f"give an empty directory or a new name"
@@ -184,11 +173,9 @@ class Store:
             query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
             return connection.execute(query).one()
 
-        source = _source(self.index.write(register))
+        source = self._source(self.index.write(register))
         if source.fingerprint != fingerprint:
-            raise StoreError(
-                f"the index {self.index} is damaged: one source stands under another's fingerprint"
-            )
+            raise self.index.damaged("one source stands under another's fingerprint")
         if source.shape != shape:
             raise StoreError(
                 f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
@@ -199,7 +186,7 @@ class Store:
         """All sources, in the order in which they were registered."""
         query = sa.select(sources).order_by(sources.c.id)
         lines = self.index.read(lambda connection: connection.execute(query).all())
-        return [_source(line) for line in lines]
+        return [self._source(line) for line in lines]
 
     def sources_of(self, model_fingerprint: str) -> list[Source]:
         """The sources whose description has this ``model_fingerprint``, without counting them."""
@@ -208,7 +195,7 @@ class Store:
             sources.c.description.contains(model_fingerprint, autoescape=True)
         )
         lines = self.index.read(lambda connection: connection.execute(query).all())
-        candidates = [_source(line) for line in lines]
+        candidates = [self._source(line) for line in lines]
         return [
             source
             for source in candidates
@@ -272,7 +259,7 @@ class Store:
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
         query = sa.select(sa.func.count()).select_from(predictions)
-        for table in self._chunk_tables:
+        for table in self.chunk_tables:
             lost = sa.select(table.c.id).where(table.c.rows.is_(None))
             query = query.where(predictions.c.chunk_id.not_in(lost))
         if source is not None:
@@ -283,7 +270,7 @@ class Store:
         """Whether there are predictions of a source; quicker than to count them."""
 
         def holds(connection: sa.Connection) -> bool:
-            for table in self._chunk_tables:
+            for table in self.chunk_tables:
                 query = sa.select(table.c.id).where(table.c.source_id == source.id)
                 if connection.scalar(query.where(table.c.rows.is_not(None)).limit(1)) is not None:
                     return True
@@ -315,30 +302,10 @@ class Store:
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
-        n_chunks: dict[int, int] = {}
-
-        def count(connection: sa.Connection) -> None:
-            n_chunks.clear()
-            for table in self._chunk_tables:
-                query = sa.select(table.c.source_id, sa.func.count()).where(
-                    table.c.rows.is_not(None)
-                )
-                if self.schema_version > 2:
-                    query = query.where(table.c.retired.is_(None))
-                for number, n in connection.execute(query.group_by(table.c.source_id)):
-                    n_chunks[number] = n_chunks.get(number, 0) + n
-
-        self.index.read(count)
-        infos = []
-        for source in self.sources():
-            files, size = self.arrays.size(source)
-            n = self.count(source)
-            chunked = n_chunks.get(source.id, 0)
-            infos.append(SourceInfo(source, n, chunked, files, size, self.batches(source)))
-        return infos
+        return info(self)
 
     @property
-    def _chunk_tables(self) -> tuple[sa.Table, ...]:
+    def chunk_tables(self) -> tuple[sa.Table, ...]:
         return (chunks, packed) if self.schema_version > 2 else (chunks,)
 
     def _write_chunk(
@@ -383,11 +350,19 @@ class Store:
         self.reader.memory.add(chunk_id, Held(values, seed))
         return chunk_id
 
+    def _source(self, line: Any) -> Source:
+        try:
+            description = json.loads(line.description)
+            shape = int(line.bins), int(line.tracks)
+            return Source(line.id, line.fingerprint, shape, int(line.chunk_rows), description)
+        except (ValueError, TypeError) as error:
+            raise self.index.damaged(f"the line of source {line.id}: {error}") from None
+
     def _holds(self, chunk_id: int) -> bool:
         """Whether a chunk of the index is in the directory, whole."""
 
         def describe(connection: sa.Connection) -> tuple[Any, Any]:
-            for table in self._chunk_tables:
+            for table in self.chunk_tables:
                 query = sa.select(sources).join(table, sources.c.id == table.c.source_id)
                 line = connection.execute(query.where(table.c.id == chunk_id)).first()
                 if line is not None:
@@ -397,18 +372,8 @@ class Store:
 
         line, chunk = self.index.read(describe)
         with suppress(StoreError):
-            return line is not None and self.reader.whole(_source(line), chunk) is not None
+            return line is not None and self.reader.whole(self._source(line), chunk) is not None
         return False
-
-
-def _source(line: Any) -> Source:
-    return Source(
-        id=line.id,
-        fingerprint=line.fingerprint,
-        shape=(line.bins, line.tracks),
-        chunk_rows=line.chunk_rows,
-        description=json.loads(line.description),
-    )
 
 
 def _check_digests(digests: SequenceOf[bytes]) -> None:

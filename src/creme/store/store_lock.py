@@ -187,9 +187,7 @@ def holder(lock: Path) -> Holder | None:
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, KeyError):
-        raise StoreError(
-            f"{lock} is damaged: delete it, if no process uses the store"
-        ) from None
+        raise StoreError(f"{lock} is damaged: delete it, if no process uses the store") from None
 
 
 @contextlib.contextmanager

@@ -124,7 +124,7 @@ def check_first_writer_wins(make: Callable[[], OpenStore]) -> None:
     """A prediction that is there stays when another one is written; chunks have numbers."""
     with make()() as store:
         source = fill(store, range(10))
-        before = {n: chunk for n, (_, chunk) in store.lookup(source, map(digest, range(10))).items()}
+        before = {d: n for d, (_, n) in store.lookup(source, map(digest, range(10))).items()}
         numbers = store.write(source, [digest(n) for n in range(5, 15)], rows(range(105, 115)))
         ensure_holds(store, source, range(10))
         after = store.lookup(source, map(digest, range(15)))
@@ -278,7 +278,8 @@ def check_merge(make: Callable[[], OpenStore]) -> None:
         part.write(source, [digest(40), digest(41)], np.stack([near, -near]))
         with make()() as store:
             fill(store, range(20))
-            store.write(source, [digest(40), digest(41)], np.stack([near * np.float32(1 + 1e-6), near]))
+            nearly = near * np.float32(1 + 1e-6)
+            store.write(source, [digest(40), digest(41)], np.stack([nearly, near]))
             first, second = merge(store, part)
             counts = (first.added, first.same, first.rounded, first.conflicts)
             ensure(counts == (10, 10, 1, 1), f"added, same, rounded, conflicts: {counts}")
