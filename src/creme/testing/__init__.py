@@ -8,7 +8,8 @@
         check(lambda: MyModel(weights="weights.h5"))
 
 `check_model`, `check_perturbation`, `check_test` and `check_store` run all checks of a kind and
-name those that fail. `check_example` compares a model with a prediction that is known from elsewhere.
+name those that fail. `check_example` compares a model with a prediction that is known from
+elsewhere.
 """
 
 from __future__ import annotations
