@@ -136,7 +136,7 @@ class Index:
 
     def _sentence(self, error: Exception, done: str, seconds: float) -> StoreError:
         why = masked(_first_line(error))
-        if "locked" in why:
+        if self.is_file and "locked" in why:
             return StoreError(
                 f"the index {self} cannot be {done}: another process has kept it locked for a "
                 f"minute; run again when that one has ended, and what was stored before is used"

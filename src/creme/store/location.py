@@ -100,7 +100,8 @@ def masked(text: str) -> str:
 
 def shown(url: sa.URL) -> str:
     """A URL for people, without its password."""
-    return masked(url.render_as_string(hide_password=True))
+    plain = url.set(drivername=url.get_backend_name())
+    return masked(plain.render_as_string(hide_password=True))
 
 
 def _file(text: str) -> Path:
