@@ -51,8 +51,8 @@ def seconds(work: Callable[..., None], *args: object) -> float:
     return time.monotonic() - began
 
 
-def holds(path: Path, numbers: range) -> None:
-    with Store(path) as store:
+def holds(path: Path, numbers: range, url: str | None = None) -> None:
+    with Store(path, index_url=url) as store:
         source = store.source(MODEL, SHAPE)
         values = store.read(source, [digest(n) for n in numbers])
         assert len(values) == len(numbers)
@@ -60,28 +60,28 @@ def holds(path: Path, numbers: range) -> None:
         assert store.count() == len(numbers)
 
 
-def _compact(path: Path) -> None:
-    with Store(path) as store:
+def _compact(path: Path, url: str | None) -> None:
+    with Store(path, index_url=url) as store:
         compact(store, grace=0)
 
 
-def test_a_compaction_is_killed(tmp_path, monkeypatch):
+def test_a_compaction_is_killed(tmp_path, monkeypatch, index):
     # Many small shards, so that a kill falls between any two steps.
     monkeypatch.setattr("creme.store.packed.SHARD_ROWS", 20)
     monkeypatch.setattr("creme.store.store._MAX_CHUNK_ROWS", 4)
     path = tmp_path / "s"
     stored = killed = 0
     for share in (None, *moments(11)):
-        with Store(path) as store:
+        with Store(path, index_url=index) as store:
             fill(store, range(stored, stored + 90), 3)
         stored += 90
         if share is None:
-            whole = seconds(_compact, path)
+            whole = seconds(_compact, path, index)
         else:
-            killed += killed_after(share * whole, _compact, path)
-        holds(path, range(stored))
+            killed += killed_after(share * whole, _compact, path, index)
+        holds(path, range(stored), index)
     assert killed
-    with Store(path) as store:
+    with Store(path, index_url=index) as store:
         compact(store, grace=0)
         findings = verify(store, grace=0)
         assert findings.predictions == stored
@@ -91,7 +91,7 @@ def test_a_compaction_is_killed(tmp_path, monkeypatch):
         shards = list((path / "predictions.zarr").glob("*-packed/c.*"))
         # Whole chunks of up to 3 rows in shards of 20.
         assert len(shards) <= stored / 18 + 1
-    holds(path, range(stored))
+    holds(path, range(stored), index)
 
 
 def _merge(path: Path, others: list[Path]) -> None:
