@@ -14,7 +14,7 @@ import pytest
 
 from creme.errors import CremeWarning, StoreError
 from creme.files.durable import InUseError, locked
-from creme.store import Store
+from creme.store import Store, reader
 from creme.store.compact import LOCK, compact, compact_at_the_end
 from creme.store.export import export_source
 from creme.store.merge import merge
@@ -155,6 +155,37 @@ def test_what_a_killed_compaction_leaves_is_deleted_by_the_next(store):
     ensure_holds(store, source, range(30))
 
 
+def test_compactions_between_look_up_and_read(store, monkeypatch):
+    """Each time that a chunk is read its file has just been deleted."""
+    source = fill(store, range(30))
+    read, removed = reader.read_chunks, []
+
+    def late(*args):
+        if len(removed) < 5:
+            with Store(store.path) as other:
+                fill(other, range(30 + 30 * len(removed), 60 + 30 * len(removed)))
+                removed.append(compact(other, grace=0).removed)
+        return read(*args)
+
+    monkeypatch.setattr(reader, "read_chunks", late)
+    store.reader.memory.__init__()
+    ensure_holds(store, source, range(30))
+    assert len(removed) == 5
+    assert all(removed)
+    ensure_holds(store, source, range(180))
+    assert store.count() == 180
+
+
+def test_packed_chunks_belong_to_their_index(store):
+    fill(store, range(30))
+    compact(store, grace=0)
+    store.close()
+    for file in [*store.path.glob("index.sqlite*"), store.path / "store.id"]:
+        file.unlink()
+    with pytest.raises(StoreError, match="has its index elsewhere"):
+        Store(store.path)
+
+
 def test_few_chunks_are_left_alone_at_a_runs_end(store):
     fill(store, range(30))
     compact_at_the_end(store)
@@ -175,9 +206,11 @@ def test_a_full_disk_does_not_fail_a_run(store, monkeypatch):
     ensure_holds(store, source, range(200))
 
 
-def test_a_damaged_chunk_is_not_copied(store):
+@pytest.mark.parametrize("whole_file", [True, False])
+def test_a_damaged_chunk_is_not_copied(store, whole_file):
     fill(store, range(70))
-    loose(store.path)[3].write_bytes(b"damaged")
+    files = loose(store.path)
+    files[3].write_bytes(files[4].read_bytes() if whole_file else b"damaged")
     assert compact(store, grace=0).chunks == 9
     store.reader.memory.__init__()
     with pytest.warns(CremeWarning, match="missing or damaged; its 7 predictions"):

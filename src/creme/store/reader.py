@@ -132,17 +132,18 @@ class Reader:
     def _whole(self, source: Source, described: dict[int, Chunk]) -> dict[int, NDArray[np.float32]]:
         """The rows of those chunks that are whole; their descriptions are those by which it is."""
         whole = self._intact(source, described.values())
-        lacking = [
+        while lacking := [
             number
             for number, chunk in described.items()
             if chunk.rows is not None and number not in whole
-        ]
-        if lacking:
+        ]:
             # A compaction may have copied them since they were looked up, and deleted the files.
             now = self._described(lacking)
-            moved = {number: chunk for number, chunk in now.items() if chunk != described[number]}
             for number in set(lacking) - now.keys():
                 del described[number]
+            moved = {number: one for number, one in now.items() if one != described[number]}
+            if not moved:
+                break
             described.update(moved)
             whole |= self._intact(source, moved.values())
         return whole
@@ -169,10 +170,12 @@ class Reader:
         def drop(connection: sa.Connection) -> int:
             damaged = table.update().where(
                 table.c.id == chunk.id,
-                # As it was read: another process may have done so before, or made it anew.
+                # As it was read: another process may have done so before, or moved it.
                 table.c.checksum == chunk.checksum,
                 table.c.retired.is_(None),
             )
+            if chunk.array is not None:
+                damaged = damaged.where(packed.c.place == chunk.place)
             return connection.execute(damaged.values(rows=None, checksum=None)).rowcount
 
         if self._index.write(drop):
