@@ -259,11 +259,16 @@ def test_trouble_is_no_damage(store, monkeypatch):
     ensure_holds(store, source, range(100))
 
 
+def version_2(path: Path) -> None:
+    """A store as version 2 of the schema left it."""
+    shutil.copytree(Path(__file__).parent / "data" / "version-2", path)
+    with closing(sqlite3.connect(path / "index.sqlite")) as db:
+        db.executescript((path / "index.sql").read_text())
+    (path / "index.sql").unlink()
+
+
 def test_a_store_of_version_2_is_compacted_and_dated(tmp_path):
-    shutil.copytree(Path(__file__).parent / "data" / "version-2", tmp_path / "s")
-    with closing(sqlite3.connect(tmp_path / "s" / "index.sqlite")) as db:
-        db.executescript((tmp_path / "s" / "index.sql").read_text())
-    (tmp_path / "s" / "index.sql").unlink()
+    version_2(tmp_path / "s")
     then = time.time() - 100 * 86_400
     for file in loose(tmp_path / "s"):
         os.utime(file, (then, then))
@@ -422,6 +427,30 @@ def test_damaged_predictions_are_left_out_of_a_merge(tmp_path):
         (outcome,) = merge(into, store)
         assert (outcome.added, outcome.damaged) == (40, 10)
         ensure_holds(into, outcome.source, [*range(20), *range(30, 50)])
+
+
+def test_a_merge_keeps_the_experiment(tmp_path):
+    for name, numbers in (("one", range(10)), ("two", range(10, 30)), (None, range(30, 35))):
+        with Store(tmp_path / "a", origin=name) as store:
+            fill(store, numbers)
+    with Store(tmp_path / "a") as store, Store(tmp_path / "into", origin="mine") as into:
+        merge(into, store)
+        for name, n in (("one", 10), ("two", 20), ("mine", 5)):
+            (chosen,) = prune(into, Choice(experiment=name))
+            assert (chosen.predictions, chosen.chunks) == (n, 1)
+
+
+def test_a_sealed_store_of_version_2_is_merged_and_exported(tmp_path):
+    version_2(tmp_path / "s")
+    seal(tmp_path / "s")
+    before = (tmp_path / "s" / "index.sqlite").read_bytes()
+    with Store(tmp_path / "s", read_only=True) as store, Store(tmp_path / "into") as into:
+        assert store.schema_version == 2
+        merged = merge(into, store)
+        assert sum(each.added for each in merged) == store.count() > 0
+        source = store.sources()[0]
+        export_source(store, source, tmp_path / "x.parquet")
+    assert (tmp_path / "s" / "index.sqlite").read_bytes() == before
 
 
 def test_a_sealed_store_is_merged(tmp_path):

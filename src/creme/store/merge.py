@@ -107,16 +107,22 @@ def merge(
             into.environments.record(target, environment)
         for size, difference in store.batches(source).items():
             into.record_batch(target, size, difference)
-        waiting = Rows([], np.empty((0, *source.shape), np.float32), 0)
+        waiting = Rows([], np.empty((0, *source.shape), np.float32))
         for rows in all_rows(store, source):
             done += len(rows.digests) + rows.skipped
             outcome.damaged += rows.skipped
+            if not rows.digests:
+                continue
+            if rows.origin != waiting.origin:
+                _write(into, target, waiting)
+                waiting = Rows([], waiting.values[:0])
             waiting = _together(waiting, _new(into, target, rows, outcome))
+            # Whole chunks; the rest goes with the next ones.
             whole = len(waiting.digests) // target.chunk_rows * target.chunk_rows
-            into.write(target, waiting.digests[:whole], waiting.values[:whole])
-            waiting = Rows(waiting.digests[whole:], waiting.values[whole:], 0)
+            _write(into, target, _part(waiting, slice(whole)))
+            waiting = _part(waiting, slice(whole, None))
             progress(done, of)
-        into.write(target, waiting.digests, waiting.values)
+        _write(into, target, waiting)
     progress(of, of)
     return merged
 
@@ -152,11 +158,20 @@ def _new(into: Store, target: Source, rows: Rows, outcome: MergedSource) -> Rows
         if len(outcome.digests) < NAMED:
             outcome.digests.append(digest)
     outcome.added += len(new)
-    return Rows([rows.digests[place] for place in new], rows.values[new], 0)
+    return Rows([rows.digests[place] for place in new], rows.values[new], 0, rows.origin)
 
 
 def _together(one: Rows, other: Rows) -> Rows:
-    return Rows(one.digests + other.digests, np.concatenate([one.values, other.values]), 0)
+    values = np.concatenate([one.values, other.values])
+    return Rows(one.digests + other.digests, values, 0, other.origin)
+
+
+def _part(rows: Rows, places: slice) -> Rows:
+    return Rows(rows.digests[places], rows.values[places], 0, rows.origin)
+
+
+def _write(into: Store, target: Source, rows: Rows) -> None:
+    into.write(target, rows.digests, rows.values, origin=rows.origin)
 
 
 def conflicting(merged: SequenceOf[MergedSource]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,11 +35,14 @@ class Rows:
     values : array of float32, shape (len(digests), bins, tracks)
     skipped : int
         Lines beside them that are damaged, or whose chunk is.
+    origin : str, optional
+        The experiment that they were predicted for.
     """
 
     digests: list[bytes]
     values: NDArray[np.float32]
-    skipped: int
+    skipped: int = 0
+    origin: str | None = None
 
 
 def all_rows(store: Store, source: Source) -> Iterator[Rows]:
@@ -55,22 +58,27 @@ def all_rows(store: Store, source: Source) -> Iterator[Rows]:
     for first, last in _ranges(store, source):
         lines: dict[int, list[tuple[bytes, int, int | None]]] = {}
         for digest, chunk_id, row, tag in store.index.read(
-            lambda connection: connection.execute(_lines(source, first, last)).all()  # noqa: B023
+            lambda connection: connection.execute(
+                _lines(store, source, first, last)  # noqa: B023
+            ).all()
         ):
             lines.setdefault(chunk_id, []).append((bytes(digest), row, tag))
         numbers = sorted(lines)
         for start in range(0, len(numbers), _CHUNKS_A_STEP):
             part = numbers[start : start + _CHUNKS_A_STEP]
-            yield _rows(store, source, {number: lines[number] for number in part})
+            yield from _rows(store, source, {number: lines[number] for number in part})
 
 
 def _rows(
     store: Store, source: Source, lines: dict[int, list[tuple[bytes, int, int | None]]]
-) -> Rows:
-    places = store.index.read(lambda connection: find_chunks(connection, lines))
+) -> Iterator[Rows]:
+    """The predictions of some chunks, those of one experiment together."""
+    packs = store.schema_version > 2
+    places = store.index.read(lambda connection: find_chunks(connection, lines, packs=packs))
     whole = [chunk for chunk in places.values() if chunk.rows is not None]
-    digests: list[bytes] = []
-    values: list[NDArray[np.float32]] = []
+    origins = _origins(store, lines)
+    digests: dict[str | None, list[bytes]] = {}
+    values: dict[str | None, list[NDArray[np.float32]]] = {}
     for chunk, rows in read_chunks(store.arrays, source, whole):
         if rows is None or chunk.checksum is None or checksum(rows) != chunk.checksum:
             continue
@@ -81,11 +89,32 @@ def _rows(
             if fits(seed, len(rows), digest, row, tag)
         ]
         believed.sort()
-        digests += [digest for _, digest in believed]
-        values.append(rows[[row for row, _ in believed]])
-    empty = np.empty((0, *source.shape), dtype=np.float32)
-    skipped = sum(map(len, lines.values())) - len(digests)
-    return Rows(digests, np.concatenate([empty, *values]), skipped)
+        origin = origins.get(chunk.id)
+        digests.setdefault(origin, []).extend(digest for _, digest in believed)
+        values.setdefault(origin, []).append(rows[[row for row, _ in believed]])
+    skipped = sum(map(len, lines.values())) - sum(map(len, digests.values()))
+    yield Rows([], np.empty((0, *source.shape), dtype=np.float32), skipped)
+    for origin, those in digests.items():
+        yield Rows(those, np.concatenate(values[origin]), 0, origin)
+
+
+def _origins(store: Store, ids: Iterable[int]) -> dict[int, str]:
+    """The experiments that chunks were written for, where it is recorded."""
+    if store.schema_version < 3:
+        return {}
+    numbers = list(ids)
+
+    def find(connection: sa.Connection) -> dict[int, str]:
+        origins: dict[int, str] = {}
+        for table in (chunks, packed):
+            query = sa.select(table.c.id, table.c.origin).where(
+                table.c.id.in_(numbers), table.c.origin.is_not(None)
+            )
+            for number, origin in connection.execute(query):
+                origins[number] = origin
+        return origins
+
+    return store.index.read(find)
 
 
 def _ranges(store: Store, source: Source) -> Iterator[tuple[int, int]]:
@@ -95,7 +124,7 @@ def _ranges(store: Store, source: Source) -> Iterator[tuple[int, int]]:
             sa.select(table.c.id, table.c.rows).where(
                 table.c.source_id == source.id, table.c.rows.is_not(None)
             )
-            for table in (chunks, packed)
+            for table in store.chunk_tables
         )
     ).order_by("id")
     first, rows, last = None, 0, 0
@@ -109,8 +138,9 @@ def _ranges(store: Store, source: Source) -> Iterator[tuple[int, int]]:
         yield first, last
 
 
-def _lines(source: Source, first: int, last: int) -> sa.Select:
+def _lines(store: Store, source: Source, first: int, last: int) -> sa.Select:
     table = predictions.c
-    return sa.select(table.digest, table.chunk_id, table.row, table.tag).where(
+    tag = table.tag if store.schema_version > 2 else sa.null()
+    return sa.select(table.digest, table.chunk_id, table.row, tag).where(
         table.source_id == source.id, table.chunk_id.between(first, last)
     )

@@ -217,7 +217,12 @@ class Store:
         return self.reader.lookup(source, distinct)
 
     def write(
-        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+        self,
+        source: Source,
+        digests: SequenceOf[bytes],
+        values: NDArray[np.float32],
+        *,
+        origin: str | None = None,
     ) -> list[int]:
         """Store predictions; when this returns they are in the index, whatever ends the process.
 
@@ -227,6 +232,8 @@ class Store:
         digests : sequence of bytes
             SHA-256 of each sequence, 32 bytes.
         values : array of float32, shape (n, bins, tracks)
+        origin : str, optional
+            The experiment that they were predicted for, unless it is that of the store.
 
         Returns
         -------
@@ -252,7 +259,12 @@ class Store:
             raise StoreError("NaN or infinity was to be stored; such predictions are not kept")
         rows = source.chunk_rows
         return [
-            self._write_chunk(source, digests[start : start + rows], values[start : start + rows])
+            self._write_chunk(
+                source,
+                digests[start : start + rows],
+                values[start : start + rows],
+                self._origin if origin is None else origin,
+            )
             for start in range(0, len(digests), rows)
         ]
 
@@ -309,7 +321,11 @@ class Store:
         return (chunks, packed) if self.schema_version > 2 else (chunks,)
 
     def _write_chunk(
-        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+        self,
+        source: Source,
+        digests: SequenceOf[bytes],
+        values: NDArray[np.float32],
+        origin: str | None,
     ) -> int:
         new = chunks.insert().values(source_id=source.id)
         chunk_id = self.index.write(
@@ -326,7 +342,7 @@ class Store:
         durable = (
             chunks.update()
             .where(chunks.c.id == chunk_id)
-            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=self._origin)
+            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=origin)
         )
         lines = [
             {
