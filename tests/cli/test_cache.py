@@ -107,9 +107,7 @@ def test_an_experiments_file_names_its_store(creme, experiment):
 
 
 def _holds(path: Path, ready: Path) -> None:
-    import creme.store.opening
-
-    creme.store.opening.shared_between_hosts = lambda path: "lustre"  # type: ignore[assignment]
+    # A process that was forked has the file system of its test.
     with Store(path) as store:
         fill(store, range(200, 210))
         ready.touch()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -34,9 +34,14 @@ class Forgetful(Store):
     """Does not keep what is written last."""
 
     def write(
-        self, source: Source, digests: Iterable[bytes], values: NDArray[np.float32]
+        self,
+        source: Source,
+        digests: Sequence[bytes],
+        values: NDArray[np.float32],
+        *,
+        origin: str | None = None,
     ) -> list[int]:
-        return super().write(source, list(digests)[:-1], values[:-1])
+        return super().write(source, digests[:-1], values[:-1], origin=origin)
 
 
 class Rounding(Store):

@@ -18,7 +18,7 @@ from creme.store import Store
 from creme.store.compact import compact
 from creme.store.merge import merge
 from creme.store.verify import verify
-from creme.testing.stores import SHAPE, digest, fill, rows
+from creme.testing.stores import SHAPE, digest, fill, forget, rows
 
 KILLS = int(os.environ.get("CREME_FAULTS", "6"))
 MODEL = "ab" * 32
@@ -127,7 +127,7 @@ def _reads(path: Path, stop: Path, results: multiprocessing.Queue) -> None:
     with Store(path) as store:
         source = store.source(MODEL, SHAPE)
         while not stop.exists():
-            store.reader.memory.__init__()  # type: ignore[misc]
+            forget(store)
             values = store.read(source, [digest(n) for n in range(100)])
             wrong += 100 - sum(
                 digest(n) in values and np.array_equal(values[digest(n)], rows([n])[0])

@@ -22,7 +22,7 @@ from creme.store.packed import Shards, shard_rows
 from creme.store.prune import Choice, prune
 from creme.store.seal import seal
 from creme.store.verify import verify
-from creme.testing.stores import SHAPE, digest, ensure_holds, fill, rows
+from creme.testing.stores import SHAPE, digest, ensure_holds, fill, forget, rows
 
 MODEL = "ab" * 32
 
@@ -61,7 +61,7 @@ def test_three_inodes_for_ten_thousand_rows(store):
     # Two folders of arrays, one of chunks, and three files that describe them.
     assert inodes(store.path) <= 2 + 1 + 3 + 1 + 2
     assert sum(file.stat().st_size for file in shards(store.path)) < 1.5 * values.nbytes
-    store.reader.memory.__init__()
+    forget(store)
     held = store.read(source, [digest(n) for n in range(10_000)])
     assert all(np.array_equal(held[digest(n)], values[n]) for n in range(10_000))
 
@@ -151,14 +151,15 @@ def test_what_a_killed_compaction_leaves_is_deleted_by_the_next(store):
     assert all(file.exists() for file in cut_short)
     assert compact(store, grace=0).removed == 2
     assert not any(file.exists() for file in cut_short)
-    store.reader.memory.__init__()
+    forget(store)
     ensure_holds(store, source, range(30))
 
 
 def test_compactions_between_look_up_and_read(store, monkeypatch):
     """Each time that a chunk is read its file has just been deleted."""
     source = fill(store, range(30))
-    read, removed = reader.read_chunks, []
+    read = reader.read_chunks
+    removed: list[int] = []
 
     def late(*args):
         if len(removed) < 5:
@@ -168,7 +169,7 @@ def test_compactions_between_look_up_and_read(store, monkeypatch):
         return read(*args)
 
     monkeypatch.setattr(reader, "read_chunks", late)
-    store.reader.memory.__init__()
+    forget(store)
     ensure_holds(store, source, range(30))
     assert len(removed) == 5
     assert all(removed)
@@ -212,7 +213,7 @@ def test_a_damaged_chunk_is_not_copied(store, whole_file):
     files = loose(store.path)
     files[3].write_bytes(files[4].read_bytes() if whole_file else b"damaged")
     assert compact(store, grace=0).chunks == 9
-    store.reader.memory.__init__()
+    forget(store)
     with pytest.warns(CremeWarning, match="missing or damaged; its 7 predictions"):
         assert len(store.read(store.source(MODEL, SHAPE), map(digest, range(70)))) == 63
 
@@ -231,7 +232,7 @@ def test_a_damaged_shard_costs_its_predictions_alone(store, damage):
         file.write_bytes(content)
     else:
         file.write_bytes(content[:1000] if damage == "cut" else b"")
-    store.reader.memory.__init__()
+    forget(store)
     with pytest.warns(CremeWarning, match="missing or damaged"):
         held = store.read(source, map(digest, range(620)))
     assert all(np.array_equal(held[digest(n)], rows([n])[0]) for n in range(600, 620))
@@ -247,7 +248,7 @@ def test_a_damaged_shard_costs_its_predictions_alone(store, damage):
 def test_trouble_is_no_damage(store, monkeypatch):
     source = fill(store, range(100))
     compact(store, grace=0)
-    store.reader.memory.__init__()
+    forget(store)
 
     def refuse(*_args):
         raise MemoryError
@@ -279,7 +280,7 @@ def test_a_store_of_version_2_is_compacted_and_dated(tmp_path):
             before[source.id] = {d: v.copy() for d, v in held.items()}
         assert sum(map(len, before.values())) == store.count() > 0
         compact(store, grace=0)
-        store.reader.memory.__init__()
+        forget(store)
         for source in store.sources():
             held = store.read(source, list(before[source.id]))
             assert all(np.array_equal(held[d], v) for d, v in before[source.id].items())
@@ -316,7 +317,7 @@ def test_pruned_by_experiment_and_age(tmp_path):
         ensure_holds(store, source, range(20))
         assert store.count() == 20
         prune(store, old, delete=True, grace=0)
-        store.reader.memory.__init__()
+        forget(store)
         ensure_holds(store, source, range(10, 20))
         assert store.count() == 10
         assert not verify(store, grace=0).damage
@@ -371,7 +372,7 @@ def test_damaged_lines_are_found_and_taken_out(store):
     after = verify(store)
     assert not after.damage
     assert (after.predictions, after.untagged_lines) == (27, 0)
-    store.reader.memory.__init__()
+    forget(store)
     fill(store, range(30))
     ensure_holds(store, source, range(30))
 

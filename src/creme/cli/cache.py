@@ -65,24 +65,24 @@ def verify(
     from creme.store.verify import verify as go_through
 
     with _writing(store) as opened, _progress("verified") as counted:
-        found_in = go_through(opened, repair=repair, grace=60 * grace, progress=counted)
+        findings = go_through(opened, repair=repair, grace=60 * grace, progress=counted)
     gone = "taken out" if repair else "--repair takes them out"
     deleted = "deleted" if repair else "--repair deletes them"
-    out.print(f"{found_in.predictions:,} predictions in {found_in.chunks:,} chunks are whole")
-    if found_in.damaged_chunks:
-        n = len(found_in.damaged_chunks)
+    out.print(f"{findings.predictions:,} predictions in {findings.chunks:,} chunks are whole")
+    if findings.damaged_chunks:
+        n = len(findings.damaged_chunks)
         out.print(f"{n:,} chunks are missing or damaged: {gone}, and they are predicted again")
-    if found_in.lost_lines:
-        out.print(f"{found_in.lost_lines:,} predictions of damaged chunks: {gone}")
-    if found_in.damaged_lines:
-        out.print(f"{found_in.damaged_lines:,} lines of the index are damaged: {gone}")
-    if found_in.unused_chunks:
-        out.print(f"{found_in.unused_chunks:,} chunks that no line of the index needs: {deleted}")
-    if found_in.orphans:
-        out.print(f"{len(found_in.orphans):,} files of writers that were killed: {deleted}")
-    if found_in.temporary:
-        out.print(f"{len(found_in.temporary):,} temporary files: {deleted}")
-    if found_in.damage and not repair:
+    if findings.lost_lines:
+        out.print(f"{findings.lost_lines:,} predictions of damaged chunks: {gone}")
+    if findings.damaged_lines:
+        out.print(f"{findings.damaged_lines:,} lines of the index are damaged: {gone}")
+    if findings.unused_chunks:
+        out.print(f"{findings.unused_chunks:,} chunks that no line of the index needs: {deleted}")
+    if findings.orphans:
+        out.print(f"{len(findings.orphans):,} files of writers that were killed: {deleted}")
+    if findings.temporary:
+        out.print(f"{len(findings.temporary):,} temporary files: {deleted}")
+    if findings.damage and not repair:
         raise typer.Exit(1)
 
 

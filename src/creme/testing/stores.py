@@ -259,7 +259,7 @@ def check_compact_while_read(make: Callable[[], OpenStore]) -> None:
         for start in range(0, 120, 40):
             source = fill(one, range(start, start + 40))
             ensure_holds(other, source, range(start + 40))
-            _forget(other)
+            forget(other)
             compact(one, grace=0)
             fill(other, range(start + 20, start + 40))
             ensure_holds(other, source, range(start + 40), 5)
@@ -360,7 +360,7 @@ def _two(opened: OpenStore) -> tuple[Store, Store]:
     return one, other
 
 
-def _forget(store: Store) -> None:
+def forget(store: Store) -> None:
     """Let a store read again what it remembers."""
     from creme.store.chunk_memory import ChunkMemory
 
