@@ -127,9 +127,63 @@ def test_a_sequence_is_cut_by_slices_and_not_iterated_over():
 
 def test_codes_that_are_given_away_are_frozen_and_not_copied():
     codes = np.array([0, 1, 2], dtype=np.uint8)
-    assert Sequence.owning(codes).codes is codes
+    assert np.shares_memory(Sequence.owning(codes).codes, codes)
     with pytest.raises(ValueError):
         codes[0] = 3
+
+
+def _sequences() -> list[Sequence]:
+    text = "ACGTNACGT"
+    base = Sequence.from_string(text)
+    mutant = Mutant(base, [Edit(2, [0, 0])])
+    return [
+        base,
+        base[2:7],
+        base[::2],
+        base.complemented,
+        mutant.sequence,
+        Mutant(base, [Edit(0, Sequence.from_string(text[::-1]))]).sequence,
+        Sequence.owning(np.array([0, 1, 2], np.uint8)),
+        Sequence.owning(np.arange(6, dtype=np.uint8).reshape(2, 3)[1] % 4),
+        Sequence(np.array([0, 1, 2])),
+        Sequence(base.codes),
+        Sequence([]),
+        pickle.loads(pickle.dumps(base)),
+    ]
+
+
+@pytest.mark.parametrize("which", range(12))
+def test_nobody_can_write_the_codes_of_a_sequence(which):
+    """Predictions are stored under the digest of its codes."""
+    sequence: Any = _sequences()[which]
+    text, digest = str(sequence), sequence.digest
+    for codes in (sequence.codes, sequence.codes[1:], sequence.codes.view(), sequence.codes.base):
+        if isinstance(codes, np.ndarray):
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                codes.flags.writeable = True
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                codes.setflags(write=True)
+    with pytest.raises(AttributeError):
+        sequence.codes = np.zeros(len(sequence), np.uint8)
+    assert (str(sequence), sequence.digest) == (text, digest)
+
+
+def test_codes_that_somebody_may_still_write_are_copied():
+    own = np.array([0, 1, 2], np.uint8)
+    own.flags.writeable = False
+    memory = bytearray(b"\0\1\2")
+    sequences = [Sequence(own), Sequence(np.frombuffer(memory, np.uint8))]
+    sequences.append(Sequence(np.frombuffer(memoryview(memory).toreadonly(), np.uint8)))
+    own.flags.writeable = True
+    own[0] = memory[0] = 3
+    assert [str(sequence) for sequence in sequences] == ["ACG"] * 3
+
+
+def test_codes_of_a_sequence_are_not_copied():
+    for sequence in _sequences():
+        if len(sequence):
+            assert np.shares_memory(Sequence(sequence.codes).codes, sequence.codes)
+            assert np.shares_memory(sequence[1:].codes, sequence.codes)
 
 
 @given(letters, st.slices(60))

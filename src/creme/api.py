@@ -23,6 +23,7 @@ from creme.runner.run import measure as run_plan
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
+from creme.store.location import directory
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -234,6 +235,9 @@ def measure(
     >>> creme.measure("necessity", model, loci, tile=5000)                     # doctest: +SKIP
     """
     labelled, single = _labelled(tests, seed, parameters)
+    if isinstance(store, str | Path):
+        # Before anything of the model, which may change the current directory, is called.
+        store = directory(store)
     plan = prepare(
         labelled,
         model,

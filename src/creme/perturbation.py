@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
+from creme.errors import SequenceError
 from creme.parameters import Parameters
 from creme.sequence import Mutant, Sequence
 
@@ -49,3 +50,20 @@ class Perturbation(Parameters, ABC):
     def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
         """A mutant for each seed, as one by one; override where many at once are cheaper."""
         return [self(sequence, seed=seed) for seed in seeds]
+
+
+def checked(perturbation: Perturbation, sequence: Sequence, mutant: Mutant) -> Mutant:
+    """A perturbation's mutant of a sequence, as it came.
+
+    Raises
+    ------
+    SequenceError
+        If it has another length: put back into a longer sequence, it would leave bases out, or
+        write over those beside it.
+    """
+    if len(mutant) != len(sequence):
+        raise SequenceError(
+            f"perturbation {perturbation.name!r} made {len(mutant)} bp of {len(sequence)} bp: a "
+            f"perturbation keeps the length of what it is given"
+        )
+    return mutant

@@ -61,7 +61,8 @@ class Sequence:
     Parameters
     ----------
     codes : array of integers, shape (length,)
-        Values 0 to 4. Copied only if it is writable or not contiguous, or not of uint8.
+        Values 0 to 4. Copied unless they are those of another sequence: the memory of a sequence
+        cannot be made writable, so nothing that is handed one can change it.
 
     Raises
     ------
@@ -70,13 +71,13 @@ class Sequence:
         refused.
     """
 
-    __slots__ = ("__dict__", "_digest", "codes")
+    __slots__ = ("__dict__", "_codes", "_digest")
 
-    codes: Codes
+    _codes: Codes
     _digest: bytes | None
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
-        array = codes if isinstance(codes, np.ndarray) else _as_array(codes)
+        array: NDArray = codes if isinstance(codes, np.ndarray) else _as_array(codes)
         if array.ndim != 1:
             raise SequenceError(f"codes must be a vector, not an array of shape {array.shape}")
         if array.size:
@@ -84,17 +85,29 @@ class Sequence:
                 raise SequenceError(_no_codes(array[:20].tolist()))
             if array.min() < 0 or array.max() > N:
                 raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
-        self.codes = _frozen(array)
+        if not _sealed(array):
+            array = np.frombuffer(array.astype(np.uint8, copy=False).tobytes(), np.uint8)
+        self._codes = array
         self._digest = None
 
     @classmethod
     def owning(cls, codes: Codes) -> Sequence:
         """Of contiguous codes that the caller gives away: neither checked nor copied."""
-        sequence = cls.__new__(cls)
         codes.flags.writeable = False
-        sequence.codes = codes
+        # An array that owns its memory could be made writable again; one of a buffer cannot.
+        return cls._of(np.frombuffer(codes.data, np.uint8))
+
+    @classmethod
+    def _of(cls, codes: Codes) -> Sequence:
+        sequence = cls.__new__(cls)
+        sequence._codes = codes
         sequence._digest = None
         return sequence
+
+    @property
+    def codes(self) -> Codes:
+        """The codes, in memory that cannot be written."""
+        return self._codes
 
     @classmethod
     def from_string(cls, text: str) -> Sequence:
@@ -118,8 +131,8 @@ class Sequence:
                 f"sequence[{span!r}]: a part of a sequence is a slice, as in sequence[3:4]; a "
                 f"single sequence among several is given as [sequence]"
             )
-        codes = self.codes[span]
-        return Sequence.owning(codes if codes.flags.c_contiguous else codes.copy())
+        codes = self._codes[span]
+        return Sequence._of(codes) if codes.flags.c_contiguous else Sequence.owning(codes.copy())
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -137,7 +150,7 @@ class Sequence:
         """SHA-256 of the codes, one byte a base: 32 bytes."""
         # Remembered without cached_property, whose lock lets one thread hash at a time.
         if self._digest is None:
-            self._digest = hashlib.sha256(self.codes.data).digest()
+            self._digest = hashlib.sha256(self._codes.data).digest()
         return self._digest
 
     def hashed_to(self, end: int) -> tuple[Any, int]:
@@ -285,7 +298,7 @@ class Mutant:
     def sequence(self) -> Sequence:
         """The edited sequence, materialised anew at each access: mutants stay small."""
         if len(self.edits) == 1 and self.edits[0].codes.size == len(self):
-            return Sequence.owning(self.edits[0].codes)
+            return Sequence._of(self.edits[0].codes)
         return Sequence.owning(written(self, np.empty(len(self), dtype=np.uint8)))
 
     @property
@@ -373,23 +386,15 @@ def _no_codes(value: Any) -> str:
     )
 
 
-def _frozen(codes: NDArray) -> Codes:
-    """Read-only contiguous codes; a copy unless nobody can write them."""
-    if codes.dtype == np.uint8 and codes.flags.c_contiguous and not _writable(codes):
-        return codes
-    copy = np.array(codes, dtype=np.uint8)
-    copy.flags.writeable = False
-    return copy
-
-
-def _writable(codes: NDArray) -> bool:
-    """Whether anybody can write the memory that `codes` shows: itself or what it is a view of."""
-    array: object = codes
-    while isinstance(array, np.ndarray):
-        if array.flags.writeable:
-            return True
-        array = array.base
-    return False
+def _sealed(codes: NDArray) -> bool:
+    """Whether these are bytes in a row in memory that nobody can write, as those of a sequence."""
+    memory: Any = codes
+    while isinstance(memory, np.ndarray) and not memory.flags.writeable:
+        memory = memory.base
+    owner = memory.obj if isinstance(memory, memoryview) else memory
+    away = isinstance(owner, np.ndarray) and owner is not memory and not owner.flags.writeable
+    whole = codes.dtype == np.uint8 and codes.flags.c_contiguous
+    return whole and (away or isinstance(owner, bytes))
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:

@@ -228,7 +228,9 @@ def test_a_mutant_holds_its_own_bases_alone(kind):
     # Not a view that would keep the other shuffles' memory alive.
     for mutant in kind().many(Sequence.from_string(TEXT), range(3)):
         (edit,) = mutant.edits
-        assert edit.codes.base is None
+        memory: Any = edit.codes.base
+        assert memory.nbytes == edit.codes.nbytes
+        assert memory.obj.base is None
 
 
 @pytest.mark.parametrize("kind", SHUFFLES)

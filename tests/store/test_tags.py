@@ -97,7 +97,7 @@ def test_no_flipped_byte_of_an_index_gives_another_value(tmp_path):
     random = np.random.Generator(np.random.Philox(11))
     whole = (tmp_path / "s" / "index.sqlite").read_bytes()
     refused = served = 0
-    for k in range(FLIPS):
+    for _ in range(FLIPS):
         path = tmp_path / "flipped"
         shutil.copytree(tmp_path / "s", path, copy_function=_linked)
         data = bytearray(whole)

@@ -340,9 +340,9 @@ def test_what_killed_writers_leave_is_found_and_deleted(store):
     arrays = store.path / "predictions.zarr"
     with store._engine.begin() as connection:  # of a writer that was killed before its commit
         connection.exec_driver_sql("INSERT INTO chunks (source_id) VALUES (1)")
-    orphans = [store.arrays.folder(source, number) for number in (4, 77)]
+    orphans = [store.arrays.folder(source.fingerprint, number) for number in (4, 77)]
     for orphan in orphans:
-        shutil.copytree(store.arrays.folder(source, 1), orphan)
+        shutil.copytree(store.arrays.folder(source.fingerprint, 1), orphan)
     temporary = [store.path / ".store.id.abc", arrays / "c.1.0.abcd.partial"]
     for file in temporary:
         file.touch()

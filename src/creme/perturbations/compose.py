@@ -9,7 +9,7 @@ from pydantic import Field, field_serializer, field_validator
 
 from creme import registry
 from creme.errors import CremeError
-from creme.perturbation import Perturbation
+from creme.perturbation import Perturbation, checked
 from creme.seeds import derive
 from creme.sequence import Mutant, Sequence
 
@@ -37,7 +37,8 @@ class Compose(Perturbation):
         """Apply all; the k-th step, from 0, gets the seed ``derive(seed, "step", k)``."""
         result = Mutant(sequence, [])
         for number, step in enumerate(self.steps):
-            mutant = step(result.sequence, seed=derive(seed, "step", number))
+            before = result.sequence
+            mutant = checked(step, before, step(before, seed=derive(seed, "step", number)))
             result = Mutant(result, mutant.edits)
         return result
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, ResultsError, listing, nearest
 from creme.files.durable import put_in_place, write_text
+from creme.passwords import masked
 from creme.results.state import StateFolder, about, gone, held, now, writing
 from creme.results.units import FOLDER, UnitLog, logged
 
@@ -90,7 +91,7 @@ class Results(StateFolder):
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             # The file may differ in what is no part of the identity, such as its store.
-            write_text(self.path / EXPERIMENT, text)
+            write_text(self.path / EXPERIMENT, masked(text))
         new = {} if self.begun else {"state": "new"}
         self.begin({"identity": identity, "folder": str(folder.resolve()), **new})
 

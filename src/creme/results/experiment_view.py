@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ResultsError, listing, nearest
+from creme.passwords import masked
 from creme.results.directory import EXPERIMENT, Results
 from creme.results.progress import RunProgress, unit_counts
 from creme.results.view import Failure, ResultsView
@@ -91,7 +92,8 @@ class ExperimentResults(ResultsView):
     def configuration(self) -> str:
         """The experiment file as it was run; empty if it is gone."""
         path = self.path / EXPERIMENT
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        # An earlier version has copied passwords into it.
+        return masked(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from creme.errors import ResultsError
 from creme.files.durable import alive, locked, write_text
+
+_SAVED = re.compile(r"\..+\.saved-[^.]+")
+"""Folders in which a Dataset is written before it is moved into place."""
 
 
 class StateFolder:
@@ -42,7 +47,8 @@ class StateFolder:
     """The command that makes one."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        # A model or a test may change the current directory while it runs.
+        self.path = Path(path).absolute()
 
     @classmethod
     def existing(cls, path: str | Path) -> Self:
@@ -78,7 +84,20 @@ class StateFolder:
         """
         self.refuse_foreign()
         with held(self.path, self.state_file):
+            self._remove_leftovers()
             yield
+
+    def _remove_leftovers(self) -> None:
+        """Remove what a killed run was about to move into place; only whoever has the folder."""
+        lock = _lock_name(self.state_file)
+        beginnings = (f".{self.state_file}.", f".{self.settings_file}.")
+        for entry in self.path.iterdir():
+            # What cannot be removed now is no hindrance.
+            with suppress(OSError):
+                if entry.name.startswith(beginnings) and entry.name != lock:
+                    entry.unlink()
+                elif _SAVED.fullmatch(entry.name):
+                    shutil.rmtree(entry)
 
     def refuse_foreign(self) -> None:
         """An error if something stands here that no run, killed while it began, has left.
@@ -176,7 +195,7 @@ def held(folder: Path, state: str) -> Iterator[None]:
     ResultsError
         If nothing can be written there.
     """
-    lock = folder / f".{state}.lock"
+    lock = folder / _lock_name(state)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.touch()
@@ -187,6 +206,10 @@ def held(folder: Path, state: str) -> Iterator[None]:
     advice = ": wait for its end, or stop it; what is there can be read meanwhile"
     with locked(lock, f"{folder} is being run", advice):
         yield
+
+
+def _lock_name(state: str) -> str:
+    return f".{state}.lock"
 
 
 def about() -> dict[str, Any]:

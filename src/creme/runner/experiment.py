@@ -48,7 +48,9 @@ class Experiment(TomlFile):
     seed: int = Field(0, ge=0, description="seed of everything random")
     store: str = Field("predictions", description="directory of predictions, shared by experiments")
     index: str | None = Field(
-        None, description="SQLAlchemy URL of the store's index, where it is not in the directory"
+        None,
+        repr=False,  # a password may stand in it
+        description="SQLAlchemy URL of the store's index, where it is not in the directory",
     )
     results: str | None = Field(None, description="results directory; NAME.results unless given")
     batch_size: BatchSize = Field(
@@ -78,7 +80,9 @@ class Experiment(TomlFile):
     @property
     def store_path(self) -> Path:
         """The store's directory."""
-        return self.folder / Path(self.store).expanduser()
+        from creme.store.location import directory
+
+        return directory(self.store, self.folder)
 
     @property
     def results_path(self) -> Path:

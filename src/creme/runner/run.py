@@ -302,11 +302,14 @@ def run_experiment(
         Whatever is wrong with the file; if another process runs into the directory; if the model
         fails, or the directory is removed. What was predicted is in the store.
     """
-    plan = Plan.of(experiment)
+    # Before the model, which may change the current directory, is made.
     results = Results(output or experiment.results_path)
     store_path = experiment.store_path
-    index, name = experiment.index, experiment.name
-    with results.held(), Store(store_path, index_url=index, origin=name) as store:
+    plan = Plan.of(experiment)
+    with (
+        results.held(),
+        Store(store_path, index_url=experiment.index, origin=experiment.name) as store,
+    ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})

@@ -34,7 +34,7 @@ class TomlFile(Parameters):
     called: ClassVar[str]
     last: ClassVar[tuple[str, ...]] = ()
 
-    _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get())
+    _folder: Path = PrivateAttr(default_factory=lambda: _READ_FROM.get().absolute())
     _text: str | None = PrivateAttr(default=None)
     _title: str = PrivateAttr(default="")
 

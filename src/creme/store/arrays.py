@@ -32,12 +32,17 @@ class Source:
     @property
     def array(self) -> str:
         """Name of its array."""
-        return f"source-{self.fingerprint[:16]}"
+        return name_of(self.fingerprint)
 
     @property
     def packed(self) -> str:
         """Name of the array of its packed chunks; see `creme.store.packed`."""
         return f"{self.array}-packed"
+
+
+def name_of(fingerprint: str) -> str:
+    """Name of the array of the source of a fingerprint."""
+    return f"source-{fingerprint[:16]}"
 
 
 class Arrays:
@@ -89,7 +94,7 @@ class Arrays:
         StoreError
             If it cannot be written, as on a full disk; no line may be added for it then.
         """
-        folder = self.folder(source, chunk)
+        folder = self.folder(source.fingerprint, chunk)
         try:
             whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
             whole[: len(values)] = values
@@ -104,9 +109,9 @@ class Arrays:
                 f"what was stored before stands, and is used when it is run again"
             ) from error
 
-    def folder(self, source: Source, chunk: int) -> Path:
+    def folder(self, fingerprint: str, chunk: int) -> Path:
         """The folder of a chunk in its source's array, with all that is in it."""
-        return self.path / source.array / "c" / str(chunk)
+        return self.path / name_of(fingerprint) / "c" / str(chunk)
 
     def read(
         self, source: Source, place: int, rows: int, array: str | None = None

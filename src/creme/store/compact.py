@@ -311,7 +311,9 @@ def _sweep(
             break
         # The files first: a line without files is found again, files without a line are not.
         for number, source_id in lines:
-            shutil.rmtree(store.arrays.folder(sources[source_id], number), ignore_errors=True)
+            shutil.rmtree(
+                store.arrays.folder(sources[source_id].fingerprint, number), ignore_errors=True
+            )
         ids = [number for number, _ in lines]
         gone = chunks.delete().where(chunks.c.id.in_(ids))
         store.index.write(lambda connection: connection.execute(gone))  # noqa: B023

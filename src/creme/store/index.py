@@ -10,7 +10,8 @@ from typing import TypeVar
 import sqlalchemy as sa
 
 from creme.errors import StoreError
-from creme.store.location import masked, shown
+from creme.passwords import masked
+from creme.store.location import shown
 from creme.store.store_lock import StoreLock
 
 T = TypeVar("T")
@@ -143,6 +144,8 @@ class Index:
             )
         if "malformed" in why or "not a database" in why:
             return self.damaged(why)
+        if "password" in why and not self.is_file:
+            why = f"{why} (PGPASSWORD, or a password file, may have it)"
         if seconds >= 1:
             why = f"{why}, after {seconds:.0f} s of attempts"
         return StoreError(
@@ -160,8 +163,11 @@ def passing(error: sa.exc.DBAPIError) -> bool:
     if code is not None or not type(cause).__module__.startswith("psycopg"):
         return code in _AGAIN
     # Where there is no connection there is no code either: a wrong password is not tried again.
-    refused = "FATAL" in str(cause) and not any(words in str(cause) for words in _SOON)
-    return isinstance(error, sa.exc.OperationalError) and not refused
+    why = str(cause)
+    refused = "FATAL" in why or "password" in why
+    return isinstance(error, sa.exc.OperationalError) and (
+        not refused or any(words in why for words in _SOON)
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -11,22 +11,24 @@ from urllib.parse import quote, unquote
 import sqlalchemy as sa
 
 from creme.errors import StoreError
+from creme.passwords import HIDDEN, VARIABLE, masked
 
 _ALLOWED = (
     "give 'sqlite:////folder/index.sqlite' or 'postgresql://user@host:5432/database', with its "
     "password in PGPASSWORD, a service file, or as ${VARIABLE}"
 )
 _SERVERS = ("postgresql", "postgresql+psycopg")
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_HIDDEN = "***"
-
-# Up to the last @ before a space, a quotation mark or the end: a password may hold an @ itself.
-_USER_AND_PASSWORD = re.compile(r"([A-Za-z][\w+.-]*://[^\s:/?#@'\"]*):([^\s'\"]*)@")
-_PASSWORD = re.compile(r"(?i)\b((?:ssl)?password)(\s*=\s*)('[^']*'|[^\s&'\"]+)")
 
 
-def directory(path: str | Path) -> Path:
+def directory(path: str | Path, folder: Path | None = None) -> Path:
     """The absolute path of a store's directory, which no later change of folder diverts.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``~`` and ``~user`` at its beginning are homes.
+    folder : Path, optional
+        Where a relative path starts from; the current directory unless given.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def directory(path: str | Path) -> Path:
             f"store {path}: there is no home folder of that name here; write the whole path, or "
             f"./{path} for a folder whose name begins with ~"
         ) from None
-    return expanded.absolute()
+    return ((folder or Path()) / expanded).absolute()
 
 
 def index_url(path: Path, text: str | None) -> sa.URL:
@@ -74,10 +76,10 @@ def index_url(path: Path, text: str | None) -> sa.URL:
         raise StoreError(
             "an index in PostgreSQL needs psycopg: pip install 'creme-toolkit[postgres]'"
         )
-    # A copy of an experiment's file has no password: then PGPASSWORD or a password file has it.
-    return url.set(
-        drivername="postgresql+psycopg", password=None if url.password == _HIDDEN else url.password
-    )
+    if url.password == HIDDEN:
+        # A copy of an experiment's file has none: then PGPASSWORD or a password file has it.
+        url = url._replace(password=None)
+    return url.set(drivername="postgresql+psycopg")
 
 
 def read_only(url: sa.URL) -> sa.URL:
@@ -86,16 +88,6 @@ def read_only(url: sa.URL) -> sa.URL:
         return url
     query = {"mode": "ro", "immutable": "1", "uri": "true"}
     return sa.URL.create("sqlite", database=f"file:{quote(str(url.database))}", query=query)
-
-
-def masked(text: str) -> str:
-    """A text without the passwords of the URLs in it; ``${VARIABLE}`` is none, and stays."""
-
-    def hidden(secret: str) -> str:
-        return secret if _VARIABLE.fullmatch(secret) else _HIDDEN
-
-    text = _USER_AND_PASSWORD.sub(lambda one: f"{one[1]}:{hidden(one[2])}@", text)
-    return _PASSWORD.sub(lambda one: f"{one[1]}{one[2]}{hidden(one[3])}", text)
 
 
 def shown(url: sa.URL) -> str:
@@ -125,7 +117,7 @@ def _with_variables(text: str) -> str:
             raise _refused(text, f"names ${{{one[1]}}}, which is not set in the environment")
         return quote(os.environ[one[1]], safe="")
 
-    return _VARIABLE.sub(value, text)
+    return VARIABLE.sub(value, text)
 
 
 def _refused(text: str, why: str) -> StoreError:

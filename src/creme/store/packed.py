@@ -239,7 +239,7 @@ def chunks_of_shard(connection: sa.Connection, shards: Shards, shard: int) -> li
 def written(arrays: Arrays, source: Source, chunk: int) -> int | None:
     """When a chunk's own file was written, for those of which the index does not say it."""
     try:
-        return int((arrays.folder(source, chunk) / "0" / "0").stat().st_mtime)
+        return int((arrays.folder(source.fingerprint, chunk) / "0" / "0").stat().st_mtime)
     except OSError:
         return None
 

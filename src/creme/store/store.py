@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from creme.errors import StoreError
+from creme.store import location
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
 from creme.store.contents import SourceInfo, info
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
-from creme.store.location import directory
+from creme.store.leftovers import Presence, remove_leftovers
 from creme.store.opening import open_index, open_read_only
 from creme.store.reader import Reader, checksum
 from creme.store.schema import (
@@ -96,7 +97,7 @@ class Store:
         read_only: bool = False,
         origin: str | None = None,
     ) -> None:
-        self.path = directory(path)
+        self.path = location.directory(path)
         self._origin = origin
         if read_only:
             self.index, self.schema_version = open_read_only(self.path, index_url)
@@ -104,18 +105,25 @@ class Store:
             self._prepare(index_url)
             self.index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
         self._engine = self.index.engine
+        self._presence: Presence | None = None
         self._checkpoints = Checkpoints(self._engine, threaded=self.index.lock is None)
         self.environments = Environments(self.index)
         try:
             self.arrays = Arrays(self.path, read_only=read_only)
             self.reader = Reader(self.path, self.index, self.arrays, self.schema_version)
             bind(self.path, self.index, self._holds)
+            if not read_only:
+                self._presence = Presence(self.path)
+                if self._presence.alone():
+                    remove_leftovers(self.path, self.index, self.arrays)
+                self._presence.share()
         except BaseException:
             self.close()
             raise
 
     def _prepare(self, index_url: str | None) -> None:
-        """Make the directory, unless something else is there."""
+        """Make the directory, unless something else is there, or the index cannot be made."""
+        location.index_url(self.path, index_url)
         try:
             if self.path.exists() and not self.path.is_dir():
                 raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
@@ -140,6 +148,8 @@ class Store:
         """Close the index's connections."""
         self._checkpoints.close()
         self.index.close()
+        if self._presence is not None:
+            self._presence.close()
 
     def source(
         self, fingerprint: str, shape: tuple[int, int], description: dict[str, Any] | None = None
@@ -335,7 +345,7 @@ class Store:
             self.arrays.write(source, chunk_id, values)
         except BaseException:
             # Nobody else was given its number, and no line will point to it.
-            shutil.rmtree(self.arrays.folder(source, chunk_id), ignore_errors=True)
+            shutil.rmtree(self.arrays.folder(source.fingerprint, chunk_id), ignore_errors=True)
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)

@@ -284,7 +284,7 @@ class _Verification:
     def _orphans(self, sources: list[Source]) -> Iterator[Path]:
         """Folders of chunks, and shards, that the index does not have."""
         for source in sources:
-            folder = self._store.arrays.folder(source, 0).parent
+            folder = self._store.arrays.folder(source.fingerprint, 0).parent
             numbers = [int(name) for name in _names(folder) if name.isdecimal()]
             for group in groups(sorted(numbers), _CHUNKS_A_STEP):
                 query = sa.select(chunks.c.id).where(

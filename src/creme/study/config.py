@@ -50,7 +50,11 @@ class StudyFile(StageTables):
     name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
     store: str = Field("predictions", description="directory of predictions, shared by all stages")
-    index: str | None = Field(None, description="SQLAlchemy URL of the store's index")
+    index: str | None = Field(
+        None,
+        repr=False,  # a password may stand in it
+        description="SQLAlchemy URL of the store's index",
+    )
     batch_size: BatchSize = Field(None, description="as in an experiment file")
     track: str | None = Field(
         None,

@@ -89,6 +89,7 @@ from typing import TYPE_CHECKING, Any
 
 from creme.errors import CremeError, ResultsError, listing, nearest
 from creme.files.durable import write_text
+from creme.passwords import masked
 from creme.results.directory import Results
 from creme.results.state import StateFolder, gone, now
 from creme.study.config import parse
@@ -157,7 +158,7 @@ class Folder(StateFolder):
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
-        write_text(self.path / STUDY, text)
+        write_text(self.path / STUDY, masked(text))
         stages = self._read().get("stages", {}) if self.begun else {}
         waiting = {stage: {"state": "waiting"} for stage in identity}
         stages = {**waiting, **stages}

@@ -23,6 +23,7 @@ from creme.runner.experiment import build_model
 from creme.runner.plan import Plan
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
+from creme.store.location import directory
 from creme.study.candidates import Candidates
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
@@ -124,7 +125,7 @@ class PreparedStudy:
     @property
     def store_path(self) -> Path:
         """Where the predictions are."""
-        return self.study.folder / Path(self.study.store).expanduser()
+        return directory(self.study.store, self.study.folder)
 
     @cached_property
     def candidates(self) -> Candidates:

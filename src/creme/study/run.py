@@ -88,8 +88,9 @@ def run_study(
     wanted = prepared.named(stages)
     for stage in wanted:
         _require(stage, folder, wanted)
-    index, name = prepared.study.index, prepared.study.name
-    with folder.held(), Store(prepared.store_path, index_url=index, origin=name) as store:
+    store_index = prepared.study.index
+    origin = prepared.study.name
+    with folder.held(), Store(prepared.store_path, index_url=store_index, origin=origin) as store:
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:
@@ -119,7 +120,7 @@ def prepare(
     """
     if isinstance(study, StudyFile):
         path = Path(output) if output else study.folder / f"{study.name}.study"
-        folder = Folder(path, study.added)
+        folder = Folder(path, study.added)  # absolute, before the model is made
         return PreparedStudy.of(study, folder.identity), folder
     location = Location.of(study, output)
     location.check()

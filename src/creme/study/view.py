@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
+from creme.passwords import masked
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -187,7 +188,8 @@ class StudyResults(ResultsView):
     def configuration(self) -> str:
         """The study file as it was run; empty if it is gone."""
         path = self.path / STUDY
-        return path.read_text(encoding="utf-8") if path.is_file() else ""
+        # An earlier version has copied passwords into it.
+        return masked(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from creme import registry
 from creme.genome import Locus
-from creme.perturbation import Perturbation
+from creme.perturbation import Perturbation, checked
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, Sequence
 from creme.test import Test
@@ -57,7 +57,8 @@ class BackgroundTest(Test):
         """
         numbers = self._replicates if replicates is None else replicates
         seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        return [mutant.sequence for mutant in self._perturb.many(locus.sequence, seeds)]
+        mutants = self._perturb.many(locus.sequence, seeds)
+        return [checked(self._perturb, locus.sequence, mutant).sequence for mutant in mutants]
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from creme.errors import SequenceError
 from creme.genome import Locus
+from creme.perturbation import checked
 from creme.seeds import Name, derive
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
@@ -127,6 +128,7 @@ class TiledTest(BackgroundTest):
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
         for shuffled in self._perturb.many(bases, seeds):
+            checked(self._perturb, bases, shuffled)
             yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
 
 

@@ -1,0 +1,102 @@
+"""Files that killed writers have left in a store's directory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from creme.store.arrays import Arrays
+from creme.store.identity import IDENTITY_FILE
+from creme.store.index import Index
+from creme.store.schema import chunks, sources
+
+QUIET = 600.0
+"""Seconds since the last change of a file that is removed: writers of version 2 hold no lock."""
+
+
+class Presence:
+    """A process among those that have a store open to write to it.
+
+    Each has a lock on ``store.id`` that they share, which the system lets go of when the process
+    ends, however it ends. Where a file system has no locks, nobody is ever alone.
+
+    Parameters
+    ----------
+    path : Path
+        The store's directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor: int | None = None
+        with suppress(OSError):
+            self._descriptor = os.open(path / IDENTITY_FILE, os.O_RDONLY)
+
+    def alone(self) -> bool:
+        """Whether no other has the store open; none can open it until `share`."""
+        return self._lock(exclusive=True)
+
+    def share(self) -> None:
+        """Be one of those that have it open; waits for the one that is alone."""
+        self._lock(exclusive=False)
+
+    def close(self) -> None:
+        """Be none of them any more."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _lock(self, *, exclusive: bool) -> bool:
+        if self._descriptor is None or sys.platform == "win32":
+            return False
+        import fcntl
+
+        kind = fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH
+        try:
+            fcntl.flock(self._descriptor, kind)
+        except OSError:
+            return False
+        return True
+
+
+def remove_leftovers(path: Path, index: Index, arrays: Arrays) -> None:
+    """Remove what nobody will ever read, where no other process has the store open.
+
+    These are the chunks that a writer did not finish or that were found damaged, and files that
+    were to be moved into place.
+
+    Parameters
+    ----------
+    path : Path
+        The store's directory.
+    index : Index
+    arrays : Arrays
+    """
+    for entry in _left(path, index, arrays):
+        # What cannot be removed now is no hindrance.
+        with suppress(OSError):
+            if time.time() - entry.stat().st_mtime < QUIET:
+                continue
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+
+def _left(path: Path, index: Index, arrays: Arrays) -> Iterator[Path]:
+    yield from path.glob(f".{IDENTITY_FILE}.*")
+    for folder in (path / "predictions.zarr", *(path / "predictions.zarr").glob("source-*")):
+        yield from folder.glob("*.partial")
+    query = (
+        sa.select(chunks.c.id, sources.c.fingerprint)
+        .join(sources, sources.c.id == chunks.c.source_id)
+        .where(chunks.c.rows.is_(None))
+    )
+    for number, fingerprint in index.read(lambda connection: connection.execute(query).all()):
+        yield arrays.folder(fingerprint, number)
