@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from creme.errors import StoreError
-from creme.store import store_lock
+from creme.store import Store, store_lock
+from creme.store.seal import seal
 from creme.store.store_lock import Holder, StoreLock, holder, lock_of
+from creme.testing.stores import fill
 
 
 @pytest.fixture
@@ -132,6 +134,36 @@ def test_of_several_at_once_one_has_it(index, silent):
     assert sorted(results.get(timeout=30) for _ in jobs) == [False] * 5 + [True]
     for job in jobs:
         job.join()
+
+
+def test_a_store_in_use_is_not_sealed(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_lock, "shared_between_hosts", lambda path: "gpfs")
+    index = tmp_path / "s" / "index.sqlite"
+    Store(tmp_path / "s").close()
+    job = started(index)
+    try:
+        with pytest.raises(StoreError, match=rf"is open in process {job.pid}"):
+            seal(tmp_path / "s")
+    finally:
+        job.kill()
+        job.join()
+    seal(tmp_path / "s")
+    assert not lock_of(index).exists()
+    with pytest.raises(StoreError, match="is sealed"):
+        Store(tmp_path / "s")
+
+
+def test_one_connection_and_no_thread_for_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("creme.store.opening.shared_between_hosts", lambda path: "gpfs")
+    monkeypatch.setattr("creme.store.checkpoints._ROWS", 10)
+    with Store(tmp_path / "s") as store:
+        fill(store, range(200))
+        assert store._checkpoints._running is None
+        assert store.index.engine.pool.size() == 1
+        assert store.index.engine.pool.overflow() <= 0
+    for use in (store.count, lambda: fill(store, range(200, 210))):
+        with pytest.raises(StoreError, match="no longer this process's"):
+            use()
 
 
 def test_a_damaged_lock_file_is_a_sentence(index):

@@ -117,8 +117,8 @@ def compact(
     done = Compaction()
     with locked(store.path / LOCK, f"store {store.path} is being compacted"):
         end = _half(seconds)
-        work = [(source, _small(store, source)) for source in store.sources()]
-        work = [(source, ids) for source, ids in work if len(ids) > max(1, few)]
+        work = [(source, _small(store, source)) for source in _worth(store, few)]
+        work = [(source, ids) for source, ids in work if len(ids) > 1]
         of = sum(len(ids) for _, ids in work)
         for source, ids in work:
             for _ in _compact_source(store, source, ids, done):
@@ -126,7 +126,7 @@ def compact(
                 if time.monotonic() > end:
                     done.finished = False
                     break
-        _sweep(store, done, grace, _half(seconds), progress)
+        _sweep(store, done, grace, _half(seconds), progress, thorough=not few)
     return done
 
 
@@ -162,8 +162,22 @@ def sweep(
         suppress(InUseError),
         locked(store.path / LOCK, f"store {store.path} is being compacted"),
     ):
-        _sweep(store, done, grace, float("inf"), progress)
+        _sweep(store, done, grace, float("inf"), progress, thorough=True)
     return done
+
+
+def _worth(store: Store, few: int) -> list[Source]:
+    """The sources with more than a few chunks in files of their own; all for 0."""
+    if not few:
+        return store.sources()
+    query = (
+        sa.select(chunks.c.source_id)
+        .where(chunks.c.rows.is_not(None), chunks.c.retired.is_(None))
+        .group_by(chunks.c.source_id)
+        .having(sa.func.count() > few)
+    )
+    ids = store.index.read(lambda connection: set(connection.scalars(query)))
+    return [source for source in store.sources() if source.id in ids]
 
 
 def _small(store: Store, source: Source) -> list[int]:
@@ -293,8 +307,13 @@ def _sweep(
     grace: float,
     end: float,
     progress: Callable[[int, int], None],
+    *,
+    thorough: bool,
 ) -> None:
-    """Delete the files of chunks and shards from which the values were copied long enough ago."""
+    """Delete the files of chunks and shards from which the values were copied long enough ago.
+
+    Those of compactions that were killed are looked for where it is `thorough`.
+    """
     before = int(time.time() - grace)
     sources = {source.id: source for source in store.sources()}
 
@@ -321,22 +340,22 @@ def _sweep(
         progress(min(done.removed, of), of)
     done.waiting = count(chunks.c.retired.is_not(None))
     for source in sources.values():
-        _sweep_shards(store, Shards(store.arrays, source), done, grace)
+        _sweep_shards(store, Shards(store.arrays, source), done, grace, thorough=thorough)
 
 
-def _sweep_shards(store: Store, shards: Shards, done: Compaction, grace: float) -> None:
+def _sweep_shards(
+    store: Store, shards: Shards, done: Compaction, grace: float, *, thorough: bool
+) -> None:
     """Delete the shards that have no chunks: of old, or of a compaction that was killed."""
-    done.removed += shards.remove_cut_short(grace)
-    numbers = shards.numbers()
-    used, retired = store.index.read(
-        lambda connection: (
-            rows_of_shards(connection, shards) if numbers else {},
-            retired_shards(connection, shards),
-        )
-    )
-    for shard in {*numbers, *retired} - used.keys():
-        since = time.time() - retired[shard] if shard in retired else shards.age(shard)
-        if since < grace:
+    since = store.index.read(lambda connection: retired_shards(connection, shards))
+    ages = {shard: time.time() - then for shard, then in since.items()}
+    if thorough:
+        done.removed += shards.remove_cut_short(grace)
+        there = shards.numbers()
+        used = store.index.read(lambda connection: rows_of_shards(connection, shards))
+        ages = {shard: shards.age(shard) for shard in there if shard not in used} | ages
+    for shard, age in ages.items():
+        if age < grace:
             done.waiting += 1
             continue
         shards.remove(shard)

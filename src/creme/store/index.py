@@ -76,6 +76,8 @@ class Index:
         """
 
         def once() -> T:
+            if self.lock is not None:
+                self.lock.check()
             with self.engine.connect() as connection:
                 return function(connection)
 

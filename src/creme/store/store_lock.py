@@ -96,26 +96,26 @@ class StoreLock:
         self._thread.start()
 
     def check(self) -> None:
-        """Before anything is written: see that the store is still this process's.
+        """Before anything is read or written: see that the store is still this process's.
 
         Raises
         ------
         StoreError
-            If another one has taken it over, as after this one was suspended.
+            If another one has taken it over, as after this one was suspended; or it was closed.
         """
         if time.monotonic() - self._seen > 2 * BEAT:
             self._sign()
         if self._lost:
             raise StoreError(
-                f"{self.path} is no longer this process's: it gave no sign of life for "
-                f"{TAKEOVER:.0f} s, and the store was taken over or unlocked; nothing more is "
-                f"written"
+                f"{self.path} is no longer this process's: the store was closed, unlocked, or taken "
+                f"over after {TAKEOVER:.0f} s without a sign of life; nothing more is written"
             )
 
     def release(self) -> None:
         """Let others have it."""
         self._end.set()
         self._thread.join()
+        self._lost = True
         if os.getpid() == self._own.pid and holder(self.path) == self._own:
             self.path.unlink(missing_ok=True)
 
