@@ -166,6 +166,18 @@ def test_one_connection_and_no_thread_for_checkpoints(tmp_path, monkeypatch):
             use()
 
 
+def test_a_process_that_ends_without_closing_leaves_no_lock(index):
+    code = (
+        "import sys; from pathlib import Path; from creme.store.store_lock import StoreLock; "
+        "lock = StoreLock(Path(sys.argv[1]), 'gpfs'); print(lock.path.exists())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(index)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "True\n"
+    assert not lock_of(index).exists()
+
+
 def test_a_damaged_lock_file_is_a_sentence(index):
     lock_of(index).write_text("{")
     with pytest.raises(StoreError, match=r"index.sqlite.lock is damaged: delete it"):

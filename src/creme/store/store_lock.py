@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -94,6 +95,7 @@ class StoreLock:
             self._clear()
         self._thread = threading.Thread(target=self._beat, name="creme-store-lock", daemon=True)
         self._thread.start()
+        atexit.register(self.release)  # of a store that nobody closed
 
     def check(self) -> None:
         """Before anything is read or written: see that the store is still this process's.
@@ -113,8 +115,10 @@ class StoreLock:
 
     def release(self) -> None:
         """Let others have it."""
+        atexit.unregister(self.release)
         self._end.set()
-        self._thread.join()
+        if os.getpid() == self._own.pid:  # a process that was forked has no such thread
+            self._thread.join()
         self._lost = True
         if os.getpid() == self._own.pid and holder(self.path) == self._own:
             self.path.unlink(missing_ok=True)
