@@ -113,8 +113,8 @@ def test_where_a_password_may_be(tmp_path, postgres, monkeypatch):
             Store(tmp_path / "s", index_url=wrong)
         assert "other" not in str(refusal.value).replace("another", "")
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    for url in (without, url.replace(SECRET, "***")):
-        with Store(tmp_path / "s", index_url=url) as store:
+    for without_it in (without, url.replace(SECRET, "***")):
+        with Store(tmp_path / "s", index_url=without_it) as store:
             assert held(store) == {0, 1, 2}
     monkeypatch.delenv("PGPASSWORD")
     file = tmp_path / "services"
