@@ -28,7 +28,9 @@ def digest(number: int) -> bytes:
 
 def on_disk(folder: Path) -> str:
     """Inodes, and bytes of the blocks that they take."""
-    paths = [Path(place, name) for place, *names in os.walk(folder) for name in sum(names, [])]
+    paths = [
+        Path(place, name) for place, folders, files in os.walk(folder) for name in folders + files
+    ]
     size = sum(512 * path.lstat().st_blocks for path in [folder, *paths])
     return f"{1 + len(paths):,} inodes, {size / 1e6:.2f} MB"
 

@@ -20,7 +20,7 @@ from creme.store.merge import merge
 from creme.store.verify import verify
 from creme.testing.stores import SHAPE, digest, fill, forget, rows
 
-KILLS = int(os.environ.get("CREME_FAULTS", "6"))
+KILLS = int(os.environ.get("CREME_FAULTS", "4"))
 MODEL = "ab" * 32
 
 
@@ -73,8 +73,8 @@ def test_a_compaction_is_killed(tmp_path, monkeypatch, index):
     stored = killed = 0
     for share in (None, *moments(11)):
         with Store(path, index_url=index) as store:
-            fill(store, range(stored, stored + 90), 3)
-        stored += 90
+            fill(store, range(stored, stored + 60), 3)
+        stored += 60
         if share is None:
             whole = seconds(_compact, path, index)
         else:

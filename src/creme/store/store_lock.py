@@ -109,8 +109,8 @@ class StoreLock:
             self._sign()
         if self._lost:
             raise StoreError(
-                f"{self.path} is no longer this process's: the store was closed, unlocked, or taken "
-                f"over after {TAKEOVER:.0f} s without a sign of life; nothing more is written"
+                f"{self.path} is no longer this process's: the store was closed, unlocked, or "
+                f"taken over after {TAKEOVER:.0f} s without a sign of life; nothing more is written"
             )
 
     def release(self) -> None:
