@@ -11,7 +11,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 
 PEERS := reference tangermeme ushuffle tensorflow
 
-.PHONY: bench bench-quick demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo test test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -38,6 +38,12 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
 	@touch $@
+
+# Against real servers, which it installs where it may: more rounds of kills and of cuts.
+test-services: $(VENV)/dev
+	$(BIN)/python tests/services/postgres.py --install
+	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 \
+	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done

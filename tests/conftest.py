@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import small
+from services.postgres import Missing, Postgres, server
 
 # A shell ignores Ctrl-C in what it starts in the background, and so would the commands that are
 # interrupted here: what ignores a signal hands that on, what handles it does not.
@@ -50,3 +52,24 @@ def experiment(genome, tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; tests that need it skip where there is none."""
+    try:
+        running = server()
+        with running as answer:
+            yield answer
+    except Missing as error:
+        if os.environ.get("CREME_TEST_SERVICES") == "required":
+            raise
+        pytest.skip(f"{error}")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def index(request: pytest.FixtureRequest) -> str | None:
+    """The URL of a new index: None for the file in the store's directory."""
+    if request.param == "sqlite":
+        return None
+    return request.getfixturevalue("postgres").url()

@@ -141,6 +141,8 @@ def test_a_model_that_changes_the_directory_diverts_nothing(tmp_path, experiment
     results = Experiment.from_file("w.toml").run(output, progress=False)
     assert results.path == tmp_path / (output or "small.results")
     assert results.dataset("necessity").sizes["locus"] == 3
+    assert results.raw["folder"] == str(tmp_path.resolve())
+    assert results.raw["store"] == str((tmp_path / "predictions").resolve())
     with Store(tmp_path / "predictions") as store:
         assert store.count() > 100
         chunks = list((tmp_path / "predictions").rglob("c/*/0/0"))

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import sqlite3
-import time
 import warnings
 
 import numpy as np
@@ -191,51 +187,3 @@ def test_not_a_store(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(StoreError, match="is a file"):
         Store(tmp_path / "notes.txt")
-
-
-def _writer(path, first, last):
-    with Store(path) as store:
-        for start in range(first, last, 7):
-            fill(store, range(start, min(start + 7, last)))
-
-
-def test_four_processes_write_at_once(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    jobs = [
-        context.Process(target=_writer, args=(tmp_path / "s", 60 * k, 60 * k + 120))
-        for k in range(4)
-    ]
-    for job in jobs:
-        job.start()
-    for job in jobs:
-        job.join()
-        assert job.exitcode == 0
-    with Store(tmp_path / "s") as store:
-        source = store.source("ab" * 32, SHAPE)
-        found = store.read(source, [digest(i) for i in range(300)])
-        assert len(found) == 300
-        assert all(np.array_equal(found[digest(i)], value(i)) for i in range(300))
-
-
-def _endless(path):
-    with Store(path) as store:
-        for start in range(0, 10**9, 3):
-            fill(store, range(start, start + 3))
-
-
-def test_killed_writers_leave_what_they_committed(tmp_path):
-    context = multiprocessing.get_context("fork")
-    moments = np.random.Generator(np.random.Philox(3)).uniform(0.15, 0.45, 8)
-    for round_, moment in enumerate(moments):
-        job = context.Process(target=_endless, args=(tmp_path / str(round_),))
-        job.start()
-        time.sleep(moment)
-        assert job.pid
-        os.kill(job.pid, signal.SIGKILL)
-        job.join()
-        with Store(tmp_path / str(round_)) as store:
-            source = store.source("ab" * 32, SHAPE)
-            n = store.count()
-            found = store.read(source, [digest(i) for i in range(n + 10)])
-            assert len(found) == n
-            assert all(np.array_equal(found[digest(i)], value(i)) for i in range(n))

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy.pool import QueuePool
 
 from creme.errors import StoreError
 from creme.store import Store, store_lock
@@ -162,11 +163,22 @@ def test_one_connection_and_no_thread_for_checkpoints(tmp_path, monkeypatch):
     with Store(tmp_path / "s") as store:
         fill(store, range(200))
         assert store._checkpoints._running is None
-        assert store.index.engine.pool.size() == 1
-        assert store.index.engine.pool.overflow() <= 0
+        pool = store.index.engine.pool
+        assert isinstance(pool, QueuePool)
+        assert pool.size() == 1
+        assert pool.overflow() <= 0
     for use in (store.count, lambda: fill(store, range(200, 210))):
         with pytest.raises(StoreError, match="no longer this process's"):
             use()
+
+
+def test_the_folder_of_the_index_counts(tmp_path, monkeypatch):
+    seen: list[Path] = []
+    monkeypatch.setattr("creme.store.opening.shared_between_hosts", seen.append)
+    (tmp_path / "elsewhere").mkdir()
+    Store(tmp_path / "a").close()
+    Store(tmp_path / "b", index_url=f"sqlite:///{tmp_path / 'elsewhere' / 'i.sqlite'}").close()
+    assert seen == [tmp_path / "a", tmp_path / "elsewhere"]
 
 
 def test_a_process_that_ends_without_closing_leaves_no_lock(index):

@@ -298,7 +298,7 @@ def _from_shards(
         .values(place=sa.bindparam("to")),
         [{"of": chunk.id, "was": chunk.place, "to": to[chunk.id]} for chunk in moved],
     )
-    retire_shards(connection, shards, sorted({chunk.place // shards.rows for chunk in moved}))
+    retire_shards(connection, shards, {chunk.place // shards.rows for chunk in moved})
 
 
 def _sweep(

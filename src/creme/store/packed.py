@@ -189,13 +189,15 @@ _RETIRED = "retired/"
 
 def retire_shards(connection: sa.Connection, shards: Shards, numbers: Iterable[int]) -> None:
     """Note since when a shard has had no chunk, for those that have none."""
-    for shard in numbers:
-        if not _used(connection, shards, shard):
-            connection.execute(
-                insert_new(connection.engine, meta).values(
-                    key=f"{_RETIRED}{shards.name}/{shard}", value=str(int(time.time()))
-                )
+    emptied = set(numbers)
+    if emptied:
+        emptied -= rows_of_shards(connection, shards).keys()
+    for shard in sorted(emptied):
+        connection.execute(
+            insert_new(connection.engine, meta).values(
+                key=f"{_RETIRED}{shards.name}/{shard}", value=str(int(time.time()))
             )
+        )
 
 
 def retired_shards(connection: sa.Connection, shards: Shards) -> dict[int, int]:
@@ -242,20 +244,6 @@ def written(arrays: Arrays, source: Source, chunk: int) -> int | None:
         return int((arrays.folder(source.fingerprint, chunk) / "0" / "0").stat().st_mtime)
     except OSError:
         return None
-
-
-def _used(connection: sa.Connection, shards: Shards, shard: int) -> bool:
-    first = shard * shards.rows
-    query = (
-        sa.select(packed.c.id)
-        .where(
-            packed.c.array == shards.name,
-            packed.c.rows.is_not(None),
-            packed.c.place.between(first, first + shards.rows - 1),
-        )
-        .limit(1)
-    )
-    return connection.scalar(query) is not None
 
 
 def groups(numbers: Iterable[int], size: int) -> Iterator[list[int]]:

@@ -215,7 +215,7 @@ def _delete(store: Store, source: Source, choice: Choice, last: int) -> Iterator
             chunks.update().where(*_where(chunks, source, choice, last)).values(retired=now)
         )
         connection.execute(packed.delete().where(packed.c.id.in_(copied)))
-        retire_shards(connection, shards, sorted({place // shards.rows for place in places}))
+        retire_shards(connection, shards, {place // shards.rows for place in places})
 
     store.index.write(retire)
 

@@ -62,13 +62,13 @@ class Reader:
         StoreError
             If something cannot be read now, though it may be whole.
         """
-        found: Predictions = {}
-        doubtful = self._serve(source, self._lines(source, digests), found)
+        answer: Predictions = {}
+        doubtful = self._serve(source, self._lines(source, digests), answer)
         if doubtful:
             # Another process may have packed their chunk into another one meanwhile.
             lines = self._lines(source, [line.digest for line in doubtful])
-            self._drop_lines(source, self._serve(source, lines, found))
-        return found
+            self._drop_lines(source, self._serve(source, lines, answer))
+        return answer
 
     def whole(self, source: Source, chunk: Chunk) -> NDArray[np.float32] | None:
         """The rows of a chunk; None if it is missing or damaged."""
@@ -87,7 +87,7 @@ class Reader:
 
         return self._index.read(find)
 
-    def _serve(self, source: Source, lines: list[Line], found: Predictions) -> list[Line]:
+    def _serve(self, source: Source, lines: list[Line], answer: Predictions) -> list[Line]:
         """Add what the lines point to; those that cannot be right, or not any more, come back."""
         ids = {line.chunk_id for line in lines if type(line.chunk_id) is int}
         held, lost = self._chunks(source, ids)
@@ -100,7 +100,7 @@ class Reader:
                 if chunk_id not in lost:
                     doubtful.append(line)
             elif fits(chunk.seed, len(chunk.rows), digest, row, tag):
-                found[digest] = (chunk.rows[row], chunk_id)
+                answer[digest] = (chunk.rows[row], chunk_id)
             else:
                 doubtful.append(line)
         return doubtful

@@ -252,12 +252,12 @@ def find_chunks(
         Whether the index has packed chunks; one of version 2 has none.
     """
     numbers = sorted(ids)
-    found: dict[int, Chunk] = {}
+    there: dict[int, Chunk] = {}
     for start in range(0, len(numbers), _CHUNKS_A_QUERY):
         part = numbers[start : start + _CHUNKS_A_QUERY]
         if packs:
             for line in connection.execute(sa.select(packed).where(packed.c.id.in_(part))):
-                found[line.id] = Chunk(
+                there[line.id] = Chunk(
                     line.id,
                     line.source_id,
                     line.rows,
@@ -267,14 +267,14 @@ def find_chunks(
                     line.retired is not None,
                 )
         # One that was packed has its line here as well until its old files are deleted.
-        rest = [number for number in part if number not in found]
+        rest = [number for number in part if number not in there]
         table = chunks.c
         retired = table.retired if packs else sa.null()
         query = sa.select(table.id, table.source_id, table.rows, table.checksum, retired)
         for number, source_id, rows, checksum, since in connection.execute(
             query.where(table.id.in_(rest))
         ):
-            found[number] = Chunk(
+            there[number] = Chunk(
                 number, source_id, rows, checksum, None, number, since is not None
             )
-    return found
+    return there

@@ -276,7 +276,7 @@ class _Verification:
             moved = old(packed, group)
             places = connection.scalars(sa.select(packed.c.place).where(*moved)).all()
             connection.execute(packed.delete().where(*moved))
-            retire_shards(connection, shards, sorted({place // shards.rows for place in places}))
+            retire_shards(connection, shards, {place // shards.rows for place in places})
 
         for group in groups(unused, _CHUNKS_A_STEP):
             self._store.index.write(lambda connection: retire(connection, group))  # noqa: B023
