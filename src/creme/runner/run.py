@@ -32,6 +32,7 @@ from creme.runner.scheduler import Scheduler
 from creme.runner.spread_of_units import SpreadOfUnits
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -361,6 +362,8 @@ def run_experiment(
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
+        if not report.interrupted:
+            compact_at_the_end(store)
     return report, results
 
 
