@@ -28,6 +28,7 @@ LEVELS = (
     {"adapters", "genome", "perturbations", "store", "test"},
     {"analysis"},
     {"inference", "models", "results", "suite"},
+    {"engines"},
     {"runner"},
     {"study", "testing"},
     {"api", "export", "report"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from creme.engines.local import LocalEngine
 from creme.errors import ConfigError, CremeError, PluginError, reason
 from creme.file_plugins import identity
 from creme.files.digests import digest
@@ -237,7 +238,7 @@ class Plan:
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
-            Device(self.model, self.selection, self.batch_size, buffer.compared()),
+            LocalEngine(Device(self.model, self.selection, self.batch_size, buffer.compared())),
             self.readout()[0],
             buffer,
             on_progress=on_progress,

@@ -174,7 +174,8 @@ class _Run:
                 log.close()
             # It calls back here: the circle would keep its buffers until garbage is collected.
             del self._scheduler
-        report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
+        report.batch_size = scheduler.engine.batch_size
+        report.batch_differences = scheduler.differences
         report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:
             seconds_left = None if report.interrupted else 0.0

@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 from bisect import bisect_right
+from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from time import monotonic
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Model, Selection
-from creme.runner.same_model import SameModel, with_processor
+from creme.runner.same_model import SameModel
 from creme.store import Source, Store
 
 ROUNDING_NOTE = (
@@ -220,7 +221,8 @@ class WriteBuffer:
         )
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
-        self.same_model = SameModel(store, self.source)
+        stored = self._stored
+        self.same_model = SameModel(store, self.source, lambda: bool(stored.read_from()))
         self._recorded = set(self.compared())
         self._environment_recorded = False
         self._written = _Numbers()
@@ -270,11 +272,11 @@ class WriteBuffer:
             self.store.record_batch(self.source, size, differences[size])
         self._recorded |= differences.keys()
 
-    def record_environment(self, model: Model) -> None:
-        """Keep with the source, once, the device and the versions that a model predicts with."""
+    def record_environment(self, environment: Callable[[], dict[str, Any]]) -> None:
+        """Keep with the source, once, the device and the versions that the model predicts with."""
         if not self._environment_recorded:
             self._environment_recorded = True
-            self.store.environments.record(self.source, with_processor(model.environment()))
+            self.store.environments.record(self.source, environment())
 
     def flush(self) -> None:
         """Store what is held back, unless stored predictions have to be compared before."""
