@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.cli.compare import compare
 from creme.cli.export import export
 from creme.cli.models import models_app
@@ -77,6 +78,8 @@ def run(
         Path | None, typer.Option(help="results directory, instead of the file's")
     ] = None,
     profile: Annotated[bool, typer.Option("--profile", help="say where the time went")] = False,
+    workers: Workers = None,
+    dask: Scheduler = None,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
     from creme.cli.execute import execute
@@ -85,11 +88,13 @@ def run(
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
-    raise typer.Exit(execute(Experiment.from_file(file), output, profile=profile))
+    cluster = chosen_cluster(workers, dask)
+    experiment = Experiment.from_file(file)
+    raise typer.Exit(execute(experiment, output, profile=profile, cluster=cluster))
 
 
 @app.command()
-def resume(directory: Directory) -> None:
+def resume(directory: Directory, workers: Workers = None, dask: Scheduler = None) -> None:
     """Continue the run that made a results directory."""
     from creme.cli.execute import execute
     from creme.errors import ResultsError
@@ -111,7 +116,8 @@ def resume(directory: Directory) -> None:
     text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
     folder = Path(results.state()["folder"])
     experiment = parse(text, str(results.path / EXPERIMENT), folder)
-    raise typer.Exit(execute(experiment, directory))
+    cluster = chosen_cluster(workers, dask)
+    raise typer.Exit(execute(experiment, directory, cluster=cluster))
 
 
 @app.command()

@@ -21,13 +21,20 @@ _ABOUT = {
 }
 
 
-def execute(experiment: Experiment, output: Path | None, *, profile: bool = False) -> int:
+def execute(
+    experiment: Experiment,
+    output: Path | None,
+    *,
+    profile: bool = False,
+    cluster: int | str | None = None,
+) -> int:
     """Run an experiment; returns the exit status.
 
-    With `profile`, a table says where the time went.
+    With `profile`, a table says where the time went; `cluster` is a number of workers or the
+    address of a scheduler.
     """
     began = time.monotonic()
-    report, results = run_experiment(experiment, output, progress=progress)
+    report, results = run_experiment(experiment, output, progress=progress, cluster=cluster)
     counts = report.progress
     seconds = time.monotonic() - began
     out.print(
@@ -36,6 +43,9 @@ def execute(experiment: Experiment, output: Path | None, *, profile: bool = Fals
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
         highlight=False,
     )
+    if report.workers:
+        each = ", ".join(f"{name}: {n}" for name, n in report.workers.items())
+        out.print(f"Predicted by {len(report.workers)} workers: {each}.", highlight=False)
     if profile:
         rows = [
             [what, _ABOUT[what], spent, f"{100 * spent / seconds:.1f} %"]

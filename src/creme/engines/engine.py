@@ -97,10 +97,13 @@ class Guard(Protocol):
         Why no batch is predicted any more.
     repeats : int
         Predictions that were made to find a model that is random.
+    trials : int
+        Predictions that were made to compare workers.
     """
 
     refusal: ModelError | None
     repeats: int
+    trials: int
 
     @property
     def repeats_first(self) -> bool:
@@ -202,13 +205,17 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def environment(self) -> dict[str, Any]:
-        """The device and the versions that it predicts with, as JSON values."""
+    def environments(self) -> SequenceOf[dict[str, Any]]:
+        """Devices and versions that have predicted, as JSON values; it only gets longer."""
 
     @property
     def batch_size(self) -> int:
         """Sequences a batch at present, of the slot that takes most."""
         return max((slot.batch_size for slot in self.slots()), default=self.model.batch_size)
+
+    def predictions(self) -> dict[str, int]:
+        """By worker, the sequences that it has predicted; empty where there is but one slot."""
+        return {}
 
     def state(self) -> str:
         """A clause on the slots for a person who looks on; empty where there is but one."""

@@ -32,6 +32,7 @@ class LocalEngine(Engine):
         self.differences = device.differences
         self._slot = Slot("this process", device.batching.size)
         self._futures: list[Future[Predicted]] = []
+        self._environments: list[dict[str, Any]] = []
         self._thread: ModelThread[_Work, Predicted] | None = None
 
     def start(self, guard: Guard, wake: Callable[[], None]) -> None:
@@ -70,9 +71,11 @@ class LocalEngine(Engine):
         self._thread = None
         self._futures.clear()
 
-    def environment(self) -> dict[str, Any]:
-        """Of the model, with the processor's name; see `Engine.environment`."""
-        return with_processor(self.model.environment())
+    def environments(self) -> SequenceOf[dict[str, Any]]:
+        """Of the model, which has predicted; see `Engine.environments`."""
+        if not self._environments:
+            self._environments.append(with_processor(self.model.environment()))
+        return self._environments
 
     def _predict(self, work: _Work) -> Predicted:
         """A batch's values, unless the guard refuses the model, or has refused it."""
@@ -87,7 +90,7 @@ class LocalEngine(Engine):
                 # A random model is found by these.
                 device.repeat_first = False
                 again = [device.predict([row.sequence])[0] for row in rows]
-                guard.judge(rows, again, self.environment())
+                guard.judge(rows, again, self.environments()[0])
             values = device.predict(batch)
             return Predicted(values, perf_counter() - began)
         except ModelError as error:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from creme.engines.table import ClusterTable
 from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -21,6 +22,9 @@ from creme.runner.toml_file import TomlFile, read_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from distributed import Client
+
+    from creme.engines.cluster import ClusterLike
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
 
@@ -61,6 +65,9 @@ class Experiment(TomlFile):
     )
     loci: LociConfig
     readouts: list[Readout] = Field(default=[], description="activities that are read")
+    cluster: ClusterTable | None = Field(
+        None, description="workers that are started for a run; see docs/clusters.md"
+    )
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod
@@ -105,7 +112,11 @@ class Experiment(TomlFile):
         return look_ahead(Plan.of(self), self.name, self.store_path, self.index)
 
     def run(
-        self, output: str | Path | None = None, *, progress: bool | None = None
+        self,
+        output: str | Path | None = None,
+        *,
+        progress: bool | None = None,
+        cluster: ClusterLike | Client | None = None,
     ) -> ExperimentResults:
         """Run the experiment; what was predicted before comes from the store.
 
@@ -115,6 +126,8 @@ class Experiment(TomlFile):
             The results directory, instead of the experiment's own.
         progress : bool, optional
             Whether to show how far the run is; unless given, in notebooks and terminals only.
+        cluster : int, str, Client, or dict; optional
+            Whose workers predict, instead of the experiment's; see `creme.measure`.
 
         Returns
         -------
@@ -138,6 +151,7 @@ class Experiment(TomlFile):
             self,
             None if output is None else Path(output).expanduser(),
             progress=lambda plan: shown_in_python(plan, progress),
+            cluster=cluster,
         )
         if report.interrupted:
             raise KeyboardInterrupt(

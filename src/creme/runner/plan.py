@@ -28,6 +28,7 @@ from creme.store import Store
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
+    from creme.engines.cluster import OpenCluster
     from creme.runner.experiment import Experiment
 
 
@@ -230,15 +231,17 @@ class Plan:
         on_progress: Callable[[Progress], None],
         *,
         before: Scheduler | None = None,
+        cluster: OpenCluster | None = None,
     ) -> Scheduler:
         """The scheduler that runs tasks of this plan through a store.
 
         With ``before`` it goes on with the run of another one: its counts, and what counts as
-        predicted by this run.
+        predicted by this run. The model is in this process unless there is a ``cluster``.
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
+        described = (self.model, self.selection, self.batch_size, buffer.compared())
         return Scheduler(
-            LocalEngine(Device(self.model, self.selection, self.batch_size, buffer.compared())),
+            cluster.engine(*described) if cluster else LocalEngine(Device(*described)),
             self.readout()[0],
             buffer,
             on_progress=on_progress,

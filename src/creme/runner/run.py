@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError, ResultsError, reason
 from creme.results import ALL_UNITS
 from creme.results.directory import Results
@@ -31,6 +32,7 @@ from creme.store import Store
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from creme.runner.experiment import Experiment
 
@@ -62,6 +64,10 @@ class Report:
         By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
     predicted_again : int
         Predictions that were made to compare; see `creme.runner.same_model`. No count has them.
+    environment : dict
+        Device and versions that predicted; of the first worker, where there are several.
+    workers : dict of str to int
+        Predictions of each worker of a cluster.
     interrupted : bool
         Stopped before its end.
     """
@@ -75,6 +81,8 @@ class Report:
     batch_size: int = 0
     batch_differences: dict[int, float] = field(default_factory=dict)
     predicted_again: int = 0
+    environment: dict[str, Any] = field(default_factory=dict)
+    workers: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -85,6 +93,7 @@ def measure(
     results: Results | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_start: Callable[[Scheduler], None] = lambda scheduler: None,
+    cluster: OpenCluster | None = None,
 ) -> Report:
     """Run the tests of a plan through a store.
 
@@ -101,6 +110,8 @@ def measure(
     on_progress, on_start : callable
         Called with the counts after each step; called once with the scheduler, whose ``stop`` ends
         the run cleanly.
+    cluster : OpenCluster, optional
+        Whose workers predict; the model is in this process unless it is given.
 
     Raises
     ------
@@ -112,14 +123,23 @@ def measure(
         If the results directory is removed meanwhile, or is full.
     """
     with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
-        return _Run(plan, store, results, Path(temporary)).run(on_progress, on_start)
+        run = _Run(plan, store, results, Path(temporary), cluster)
+        return run.run(on_progress, on_start)
 
 
 class _Run:
     """One run of a plan: each unit's result into its test's log, and each log into a Dataset."""
 
-    def __init__(self, plan: Plan, store: Store, results: Results | None, temporary: Path) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        results: Results | None,
+        temporary: Path,
+        cluster: OpenCluster | None,
+    ) -> None:
         self._plan = plan
+        self._cluster = cluster
         self._store = store
         self._results = results
         self._datasets: dict[str, xr.Dataset] = {}
@@ -152,7 +172,9 @@ class _Run:
                 self._results.update(self._state())
                 self._written = time.monotonic()
 
-        self._scheduler = scheduler = self._plan.scheduler(self._store, progressed)
+        self._scheduler = scheduler = self._plan.scheduler(
+            self._store, progressed, cluster=self._cluster
+        )
         report.progress, report.seconds = scheduler.progress, scheduler.seconds
         on_start(scheduler)
         self._begin_logs()
@@ -176,6 +198,10 @@ class _Run:
             del self._scheduler
         report.batch_size = scheduler.engine.batch_size
         report.batch_differences = scheduler.differences
+        report.environment = self._plan.model.environment() or next(
+            iter(scheduler.engine.environments()), {}
+        )
+        report.workers = scheduler.engine.predictions()
         report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:
             seconds_left = None if report.interrupted else 0.0
@@ -280,6 +306,7 @@ def run_experiment(
     output: Path | None = None,
     *,
     progress: Callable[[Plan], Any] | None = None,
+    cluster: ClusterLike | Client | None = None,
 ) -> tuple[Report, Results]:
     """Run an experiment into its results directory.
 
@@ -290,6 +317,8 @@ def run_experiment(
         The results directory, instead of the experiment's.
     progress : callable, optional
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict, instead of the experiment's; see `creme.engines.cluster.opened`.
 
     Returns
     -------
@@ -310,10 +339,17 @@ def run_experiment(
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
         try:
-            with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
-                on_progress, on_start = hooks
+            with (
+                progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks,
+                opened(cluster or experiment.cluster) as workers,
+            ):
                 report = measure(
-                    plan, store, results=results, on_progress=on_progress, on_start=on_start
+                    plan,
+                    store,
+                    results=results,
+                    on_progress=hooks[0],
+                    on_start=hooks[1],
+                    cluster=workers,
                 )
         except BaseException as error:
             # Ctrl-C a second time, or where nobody waits for the batch in flight.
@@ -329,7 +365,8 @@ def run_experiment(
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,
                 "predicted_again": report.predicted_again,
-                "environment": plan.model.environment() or results.state().get("environment", {}),
+                "environment": report.environment or results.state().get("environment", {}),
+                **({"workers": report.workers} if report.workers else {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )

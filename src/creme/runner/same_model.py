@@ -72,6 +72,8 @@ class SameModel:
         Why the model was refused; no batch is predicted and nothing is stored after it.
     repeats : int
         Further predictions of the first batch; see `creme.inference.device.Device`.
+    trials : int
+        Predictions by which workers were compared; see `creme.engines.dask_engine`.
     """
 
     store: Store
@@ -82,6 +84,7 @@ class SameModel:
     allowed: float = ROUNDING
     refusal: ModelError | None = None
     repeats: int = 0
+    trials: int = 0
     _adds: bool = False
     _same_hardware: bool = False
     _requested: int = 0
@@ -227,7 +230,7 @@ class SameModel:
     @property
     def predictions(self) -> int:
         """Those that were made to compare."""
-        return self._predicted + self.repeats
+        return self._predicted + self.repeats + self.trials
 
     def summary(self) -> dict[str, Any]:
         """What was compared, as JSON values; empty where nothing was there to compare with."""

@@ -7,6 +7,7 @@ only as fast as the engine needs them.
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.engines.engine import DEPTH, Engine, LostBatchError
-from creme.errors import ConfigError, ModelError, SequenceError
+from creme.errors import ConfigError, CremeWarning, ModelError, SequenceError
 from creme.runner.dispatch import Dispatch, SentBatch
 from creme.runner.hashing import Hashers
 from creme.runner.request import InFlight
@@ -43,8 +44,11 @@ GRACE = 0.5
 _Requests = list[tuple[InFlight, int]]
 """Who waits for a sequence, and for which row of their answers."""
 
-IN_FLIGHT = (64, 512)
-"""Generators that are open at the same time: as many as sequences fill all slots, within these."""
+IN_FLIGHT = 64
+"""Generators that are open at the same time: enough to fill batches when each asks for few."""
+
+MOST_IN_FLIGHT = 512
+"""With several slots, as many as sequences fill them, and no more than this."""
 
 
 class Scheduler:
@@ -202,8 +206,10 @@ class Scheduler:
 
     def _admit(self, coming: Iterator[Task]) -> bool:
         """Open generators until enough are in flight; returns whether there may be more."""
-        least, most = IN_FLIGHT
-        while len(self._active) < max(least, min(most, self._capacity)) and not self._stopping:
+        most = IN_FLIGHT
+        if self.engine.several:
+            most = max(most, min(MOST_IN_FLIGHT, self._capacity))
+        while len(self._active) < most and not self._stopping:
             task = next(coming, None)
             if task is None:
                 return False
@@ -297,6 +303,8 @@ class Scheduler:
                 self.buffer.flush()
         for batch in ended:
             self._take(batch)
+        for sentence in self.engine.news():
+            warnings.warn(sentence, CremeWarning, stacklevel=2)
         self._on_progress(self.progress)
 
     def _take(self, sent: SentBatch) -> None:
@@ -311,7 +319,7 @@ class Scheduler:
         values = predicted.values
         self.seconds["model"] += predicted.seconds
         self.buffer.record(self.differences)
-        self.buffer.record_environment(self.engine.environment)
+        self.buffer.record_environments(self.engine.environments())
         with self._spent("write"):
             finite = self._store(batch, values)
         # Until now an interruption leaves it to `_end`.

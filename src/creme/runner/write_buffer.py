@@ -10,7 +10,6 @@ import hashlib
 import json
 import platform
 from bisect import bisect_right
-from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from time import monotonic
@@ -224,7 +223,7 @@ class WriteBuffer:
         stored = self._stored
         self.same_model = SameModel(store, self.source, lambda: bool(stored.read_from()))
         self._recorded = set(self.compared())
-        self._environment_recorded = False
+        self._environments_recorded = 0
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
@@ -272,11 +271,11 @@ class WriteBuffer:
             self.store.record_batch(self.source, size, differences[size])
         self._recorded |= differences.keys()
 
-    def record_environment(self, environment: Callable[[], dict[str, Any]]) -> None:
-        """Keep with the source, once, the device and the versions that the model predicts with."""
-        if not self._environment_recorded:
-            self._environment_recorded = True
-            self.store.environments.record(self.source, environment())
+    def record_environments(self, environments: SequenceOf[dict[str, Any]]) -> None:
+        """Keep with the source the devices and versions that predict; those before are kept."""
+        for environment in environments[self._environments_recorded :]:
+            self.store.environments.record(self.source, environment)
+        self._environments_recorded = len(environments)
 
     def flush(self) -> None:
         """Store what is held back, unless stored predictions have to be compared before."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ModelError, PluginError, ResultsError
 from creme.results.directory import STATE, Results
 from creme.results.state import now
@@ -39,6 +40,7 @@ from creme.test import REMARKS
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from distributed import Client
 
 COUNTED_EVERY = 10.0
 """Seconds between counts of a running stage in ``study.json``."""
@@ -51,6 +53,7 @@ def run_study(
     stages: SequenceOf[str] | None = None,
     progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None = None,
     on_stage: Callable[[str, dict[str, Any], bool], None] = lambda stage, state, ran: None,
+    cluster: ClusterLike | Client | None = None,
 ) -> StudyResults:
     """Run a study, or go on with it.
 
@@ -71,6 +74,8 @@ def run_study(
     on_stage : callable, optional
         Called with each stage, its state, and whether it ran now or was finished before; last with
         the one that was interrupted.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict, instead of the study's; see `creme.engines.cluster.opened`.
 
     Returns
     -------
@@ -88,9 +93,13 @@ def run_study(
     for stage in wanted:
         _require(stage, folder, wanted)
     store_index = prepared.study.index
-    with folder.held(), Store(prepared.store_path, index_url=store_index) as store:
+    with (
+        folder.held(),
+        Store(prepared.store_path, index_url=store_index) as store,
+        opened(cluster or prepared.study.cluster) as workers,
+    ):
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
-        runner = _Runner(prepared, folder, store, progress)
+        runner = _Runner(prepared, folder, store, progress, workers)
         for name in wanted:
             ended = True
             record = prepared.stages[name]
@@ -143,11 +152,13 @@ class _Runner:
         folder: Folder,
         store: Store,
         progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None,
+        cluster: OpenCluster | None,
     ) -> None:
         self.prepared = prepared
         self.folder = folder
         self.store = store
         self.progress = progress
+        self.cluster = cluster
 
     def done(self, stage: Stage) -> bool:
         """Whether a stage is finished, no unit has failed, and its results are there."""
@@ -225,8 +236,9 @@ class _Runner:
         text = experiment_text(prepared, stage, activity, None)
         results.claim(text, prepared.study.folder, identity, anew=True)
         self._begin(results)
+        watch = self._watch(stage.name)
         sites, progress, stopped = measure_sites(
-            plan, candidates, selection, prepared.track, self.store, self._watch(stage.name)
+            plan, candidates, selection, prepared.track, self.store, watch, self.cluster
         )
         if stopped:
             results.update({"state": "interrupted"})
@@ -310,7 +322,12 @@ class _Runner:
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):
             report = measure(
-                plan, self.store, results=results, on_progress=on_progress, on_start=on_start
+                plan,
+                self.store,
+                results=results,
+                on_progress=on_progress,
+                on_start=on_start,
+                cluster=self.cluster,
             )
         counts = _counts(report.progress)
         if report.interrupted:
