@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import hashlib
-import pickle
+import json
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Mapping
@@ -77,8 +77,10 @@ class DaskEngine(Engine):
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop  # type: ignore[union-attr]
         self._fingerprint = model.fingerprint
         carried = portable(model)
-        about = pickle.dumps((type(model).__qualname__, self._fingerprint, selection, batch_size))
-        self.key = hashlib.sha256(about).hexdigest()
+        # With the settings that change no prediction: the device is one.
+        about = [self._fingerprint, carried.configuration(), selection.bins, selection.tracks]
+        text = json.dumps([*about, batch_size], sort_keys=True, default=str)
+        self.key = hashlib.sha256(text.encode()).hexdigest()
         self._setup = Setup(self.key, carried, selection, batch_size)
         self._batch_size = batch_size if isinstance(batch_size, int) else model.batch_size
         self._workforce = Workforce(self._fingerprint)
