@@ -7,7 +7,6 @@ import random
 import signal
 import threading
 import time
-import warnings
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -173,11 +172,9 @@ def test_a_worker_with_another_network_is_refused(cluster, tmp_path, expected):
 def test_a_worker_with_other_files_is_refused(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(dask_engine, "PATIENCE", 0.5)
     model = Elsewhere(folder=str(tmp_path), driver=os.getpid())
-    with (
-        warnings.catch_warnings(),
-        pytest.raises(ModelError, match=r"no worker can be used; 2 were refused, .*: its files"),
-    ):
-        warnings.simplefilter("ignore", CremeWarning)
+    refused = pytest.warns(CremeWarning, match="is refused: its model has the fingerprint")
+    none = pytest.raises(ModelError, match=r"no worker can be used; 2 were refused, .*: its files")
+    with refused, none:
         run(model, cluster, tmp_path)
 
 

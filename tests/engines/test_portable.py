@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import creme
@@ -27,7 +26,7 @@ def test_files_are_named_by_absolute_paths(tmp_path, monkeypatch):
         assert carried.fingerprint == model.fingerprint
         text = str(carried.configuration())
         for name in ("model.py:build", "weights"):
-            assert str(Path(os.getcwd()) / name) in text
+            assert str(Path.cwd() / name) in text
         assert str(tmp_path) not in str(model.configuration())
 
 

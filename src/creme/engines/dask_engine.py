@@ -353,7 +353,7 @@ class DaskEngine(Engine):
         job.leave()
         if len(job.deaths) >= DEATHS:
             raise LostBatchError(
-                f"a batch of {len(job.sequences)} sequences, with one of this unit, ended "
+                f"a batch with a sequence of this unit, {len(job.sequences)} in all, ended "
                 f"{DEATHS} workers, one after another: {', '.join(job.deaths)}"
             )
         others: list[WorkerSlot] = []

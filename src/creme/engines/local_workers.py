@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from distributed import LocalCluster
+from distributed import LocalCluster, SpecCluster
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Environment variables by which frameworks are told how many threads they may have."""
@@ -53,6 +53,13 @@ class LocalWorkers(LocalCluster):
             in_use[spec["options"]["env"].get("CUDA_VISIBLE_DEVICES", "")] += 1
         gpu = min(self._gpus, key=lambda name: in_use[name])
         return {name: _with(spec, {"CUDA_VISIBLE_DEVICES": gpu}) for name, spec in made.items()}
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        """Leave a worker that was killed to its nanny, which starts it again.
+
+        Dask would give up one that happens to be down 15 seconds after it was killed before.
+        """
+        super(SpecCluster, self)._update_worker_status(op, msg)
 
 
 def _with(spec: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
