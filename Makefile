@@ -11,7 +11,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 
 PEERS := reference tangermeme ushuffle tensorflow
 
-.PHONY: bench bench-quick demo test test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo test test-cluster test-core test-plugins test-reference lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -38,6 +38,10 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
 	@touch $@
+
+# Workers that are killed, added and slow; the other tests have the short form.
+test-cluster: $(VENV)/dev
+	CREME_TEST_CLUSTER=1 $(BIN)/python -m pytest -q tests/engines
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done

@@ -113,7 +113,7 @@ class DaskEngine(Engine):
                 f"no worker can be used; {len(staff.refused)} were refused, the first one, "
                 f"{name}: {why}"
             )
-        return list(staff.accepted.values())
+        return [slot for slot in staff.accepted.values() if not slot.held]
 
     def submit(
         self, slot: Slot, sequences: SequenceOf[Sequenceable], rows: SequenceOf[StoredRow] = ()
@@ -316,6 +316,7 @@ class DaskEngine(Engine):
                 return Predicted(answer.values, answer.seconds)
         finally:
             job.leave(predicted)
+            job.slot.held &= not job.deaths
 
     async def _answer(self, job: Job) -> Answer:
         """What a worker has to say to a batch, once it has the model and the bases."""
@@ -349,6 +350,7 @@ class DaskEngine(Engine):
         LostBatchError
             If it has ended `DEATHS` workers.
         """
+        # One that may have ended a worker is tried alone, so that it ends no other batch.
         staff = self._workforce
         job.leave()
         if len(job.deaths) >= DEATHS:
@@ -356,8 +358,18 @@ class DaskEngine(Engine):
                 f"a batch with a sequence of this unit, {len(job.sequences)} in all, ended "
                 f"{DEATHS} workers, one after another: {', '.join(job.deaths)}"
             )
-        others: list[WorkerSlot] = []
-        while not others:
-            await asyncio.sleep(MOMENT)
-            others = [one for one in staff.accepted.values() if one is not but]
-        job.begin(min(others, key=lambda slot: slot.in_flight))
+        suspect = bool(job.deaths)
+        chosen: WorkerSlot | None = None
+        try:
+            while chosen is None or chosen.lost or (suspect and chosen.jobs):
+                await asyncio.sleep(MOMENT)
+                if chosen is None or chosen.lost:
+                    others = [x for x in staff.accepted.values() if x is not but and not x.held]
+                    chosen = min(others, key=lambda slot: slot.in_flight, default=None)
+                    if chosen is not None and suspect:
+                        chosen.held = True
+        except BaseException:
+            if chosen is not None and suspect:
+                chosen.held = False
+            raise
+        job.begin(chosen)

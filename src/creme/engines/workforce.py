@@ -39,6 +39,8 @@ class WorkerSlot(Slot):
     jobs : list of Job
         What it was given, in that order.
     lost : bool
+    held : bool
+        Whether it is kept free, or has been, for a batch that may have ended another worker.
     bytes : int
         That were sent to it.
     """
@@ -48,6 +50,7 @@ class WorkerSlot(Slot):
     bases: Bases = field(default_factory=Bases)
     jobs: list[Job] = field(default_factory=list)
     lost: bool = False
+    held: bool = False
     bytes: int = 0
 
 
@@ -192,6 +195,7 @@ class Workforce:
         if slot is not None:
             self._n_lost += 1
             slot.lost = True
+            # One whose answer was on its way may be blamed as well: suspects are tried alone.
             if slot.jobs:
                 slot.jobs[0].deaths.append(slot.name)
             self._past[slot.name] += slot.predicted

@@ -147,6 +147,7 @@ class Scheduler:
         try:
             self.engine.start(self._same_model, self._dispatch.wake())
             while not self._stopping:
+                self._pass_on_news()
                 slots = self.engine.slots()
                 self._capacity = DEPTH * sum(slot.batch_size for slot in slots)
                 more = self._admit(coming)
@@ -303,9 +304,13 @@ class Scheduler:
                 self.buffer.flush()
         for batch in ended:
             self._take(batch)
+        self._pass_on_news()
+        self._on_progress(self.progress)
+
+    def _pass_on_news(self) -> None:
+        """Warn of what has become of workers."""
         for sentence in self.engine.news():
             warnings.warn(sentence, CremeWarning, stacklevel=2)
-        self._on_progress(self.progress)
 
     def _take(self, sent: SentBatch) -> None:
         """Take the answer to a batch."""
