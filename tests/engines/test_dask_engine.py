@@ -228,7 +228,7 @@ def test_workers_that_are_killed_at_random(cluster, tmp_path):
     with Store(tmp_path / "expected") as store:
         expected = measure(plan(MODEL, tests), store)
     over = threading.Event()
-    killed = []
+    killed: list[int] = []
 
     def kill():
         draw = random.Random(7)

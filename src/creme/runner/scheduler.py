@@ -149,7 +149,9 @@ class Scheduler:
             while not self._stopping:
                 self._pass_on_news()
                 slots = self.engine.slots()
-                self._capacity = DEPTH * sum(slot.batch_size for slot in slots)
+                # What the store answers need not wait for a first slot.
+                sizes = [slot.batch_size for slot in slots] or [self.engine.batch_size]
+                self._capacity = DEPTH * sum(sizes)
                 more = self._admit(coming)
                 self._fill()
                 yield from self._drain()
