@@ -88,14 +88,12 @@ class DaskEngine(Engine):
         self._futures: set[Future[Predicted]] = set()
         self._watcher: Future[None] | None = None
         self._last_refused = 0.0
-        self._began = time.monotonic()
         self._link = client.dashboard_link
 
     def start(self, guard: Guard, wake: Callable[[], None]) -> None:
         """Look for workers, now and as long as the run lasts; see `Engine.start`."""
         self._guard = guard
         self._wake = wake
-        self._began = time.monotonic()
         self._watcher = self._run(self._watch())
 
     def slots(self) -> SequenceOf[Slot]:
@@ -160,7 +158,7 @@ class DaskEngine(Engine):
 
     def state(self) -> str:
         """The workers, what each predicts a second, and where to look at them."""
-        return self._workforce.state(time.monotonic() - self._began, self._link)
+        return self._workforce.state(self._link)
 
     def predictions(self) -> dict[str, int]:
         """By worker, what it has predicted; those that are lost are among them."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,8 @@ class WorkerSlot(Slot):
         Whether it is kept free, or has been, for a batch that may have ended another worker.
     bytes : int
         That were sent to it.
+    since : float
+        When it was accepted, as `time.perf_counter` has it.
     """
 
     address: str = ""
@@ -52,6 +55,7 @@ class WorkerSlot(Slot):
     lost: bool = False
     held: bool = False
     bytes: int = 0
+    since: float = field(default_factory=perf_counter)
 
 
 @dataclass(eq=False)
@@ -244,22 +248,15 @@ class Workforce:
         own = {slot.name: slot.predicted for slot in list(self.accepted.values())}
         return dict(Counter(own) + self._past)
 
-    def state(self, seconds: float, link: str | None) -> str:
-        """A clause for a person who looks on.
-
-        Parameters
-        ----------
-        seconds : float
-            Since the run began.
-        link : str, optional
-            To Dask's dashboard.
-        """
+    def state(self, link: str | None) -> str:
+        """A clause for a person who looks on, with a link to Dask's dashboard."""
         slots = list(self.accepted.values())
         counts = f"{len(slots)} worker{'s' * (len(slots) != 1)}"
         more = [(self.opening, "starting"), (len(self.refused), "refused"), (self._n_lost, "lost")]
         parts = [", ".join([counts, *(f"{n} {what}" for n, what in more if n)])]
         if slots:
-            rates = sorted(slot.predicted / max(seconds, 1e-9) for slot in slots)
+            now = perf_counter()
+            rates = sorted(slot.predicted / max(now - slot.since, 1e-9) for slot in slots)
             each = f"{rates[0]:.2g}" if len(rates) == 1 else f"{rates[0]:.2g} to {rates[-1]:.2g}"
             in_flight = sum(len(job.sequences) for slot in slots for job in list(slot.jobs))
             parts.append(f"{each} predictions/s each, {in_flight} in flight")
