@@ -39,7 +39,7 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
 	@touch $@
 
-# Workers that are killed, added and slow; the other tests have the short form.
+# Workers that are killed, added and slow, and a trained network on two of them.
 test-cluster: $(VENV)/dev
 	CREME_TEST_CLUSTER=1 $(BIN)/python -m pytest -q tests/engines
 
