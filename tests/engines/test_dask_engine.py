@@ -118,6 +118,24 @@ def test_as_in_one_process(cluster, tmp_path, expected):
     assert not (tmp_path / "predicted").exists(), "the model stays at the workers"
 
 
+def sessions() -> int:
+    from creme.engines.worker import _SESSIONS
+
+    return len(_SESSIONS)
+
+
+def test_the_workers_of_a_cluster_that_stands_let_go_of_the_model(cluster, tmp_path, expected):
+    client = cluster.client
+    before = client.run(sessions)
+    with opened(client) as standing:
+        report = run(Watched(folder=str(tmp_path)), standing, tmp_path)
+        assert max(client.run(sessions).values()) > 0
+    assert same(report, expected)
+    assert client.status == "running"
+    after = client.run(sessions)
+    assert all(after[worker] <= max(0, before[worker] - (before[worker] > 1)) for worker in after)
+
+
 def test_mutants_travel_without_their_base(cluster, tmp_path):
     schedulers: list[Scheduler] = []
     slots = {}

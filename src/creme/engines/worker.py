@@ -166,9 +166,9 @@ def open_session(setup: Setup) -> Opened:
     return session.opened
 
 
-def close_session(key: str) -> None:
-    """Let go of a model."""
-    _SESSIONS.pop((_worker(), key), None)
+def close_session(key: str, dask_worker: Any) -> None:
+    """Let go of a model; Dask gives its worker to a parameter of this name."""
+    _SESSIONS.pop((dask_worker.address, key), None)
 
 
 def predict(key: str, batch: Parcel, rows: Parcel, measured: Mapping[int, float]) -> Answer:
