@@ -128,6 +128,7 @@ def test_the_workers_of_a_cluster_that_stands_let_go_of_the_model(cluster, tmp_p
     client = cluster.client
     before = client.run(sessions)
     with opened(client) as standing:
+        assert standing is not None
         report = run(Watched(folder=str(tmp_path)), standing, tmp_path)
         assert max(client.run(sessions).values()) > 0
     assert same(report, expected)

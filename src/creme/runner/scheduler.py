@@ -155,8 +155,9 @@ class Scheduler:
                 more = self._admit(coming)
                 self._fill()
                 yield from self._drain()
-                with self._spent("one-hot"):
-                    self._dispatch.feed(slots)
+                if self._dispatch.queue:
+                    with self._spent("one-hot"):
+                        self._dispatch.feed(slots)
                 if self._dispatch.sent or self._dispatch.queue:
                     self._collect()
                 elif not more and not self._active:
