@@ -9,9 +9,10 @@ TORCH ?= torch==2.13.0
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
+.PHONY: bench bench-quick demo test test-cluster test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
+
 PEERS := reference tangermeme ushuffle tensorflow
 
-.PHONY: bench bench-quick demo test test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -44,6 +45,10 @@ test-services: $(VENV)/dev
 	$(BIN)/python tests/services/postgres.py --install
 	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 \
 	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py
+
+# Workers that are killed, added and slow, and a trained network on two of them.
+test-cluster: $(VENV)/dev
+	CREME_TEST_CLUSTER=1 $(BIN)/python -m pytest -q tests/engines
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from creme.analysis.thresholds import Calibration
+from creme.engines.table import ClusterTable
 from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence as SequenceOf
 
+    from distributed import Client
+
+    from creme.engines.cluster import ClusterLike
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
 
@@ -71,6 +75,9 @@ class Experiment(TomlFile):
         Calibration(), description="the effects that those of the tests are compared with"
     )
     spread: Spread = Field(Spread(), description="further kinds of noise that a run measures")
+    cluster: ClusterTable | None = Field(
+        None, description="workers that are started for a run; see docs/clusters.md"
+    )
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod
@@ -137,6 +144,7 @@ class Experiment(TomlFile):
         *,
         progress: bool | None = None,
         trust: bool = False,
+        cluster: ClusterLike | Client | None = None,
     ) -> ExperimentResults:
         """Run the experiment; what was predicted before comes from the store.
 
@@ -149,6 +157,8 @@ class Experiment(TomlFile):
         trust : bool
             Whether Python files are run that a results directory names and that you have not run
             before; those of an experiment file of your own are.
+        cluster : int, str, Client, or dict; optional
+            Whose workers predict, instead of the experiment's; see `creme.measure`.
 
         Returns
         -------
@@ -173,6 +183,7 @@ class Experiment(TomlFile):
             None if output is None else Path(output).expanduser(),
             progress=lambda plan: shown_in_python(plan, progress),
             trust=trust,
+            cluster=cluster,
         )
         if report.interrupted:
             raise KeyboardInterrupt(
