@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ def blocks() -> list[tuple[str, str]]:
 def test_the_code_of_the_page_prints_what_the_page_says(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     monkeypatch.chdir(tmp_path)
+    warnings.filterwarnings("ignore", "test '.*: outliers among the backgrounds")
     names: dict[str, object] = {"__name__": "python_page"}
     for code, expected in blocks():
         file = re.match(r"# (\w+\.py)\n", code)

@@ -20,6 +20,7 @@ from creme.errors import CremeError, listing
 CODECS = {
     *("blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma"),
     *("vlen-utf8", "vlen-bytes", "bytes", "transpose", "shuffle", "delta", "crc32", "crc32c"),
+    "sharding_indexed",  # whose own codecs are looked at as well
 }
 """Codecs that decode to numbers and text, and nothing else."""
 
@@ -50,7 +51,7 @@ class GuardedStore(WrapperStore[LocalStore]):
         self,
         store: LocalStore,
         error: type[CremeError] = CremeError,
-        verify: Callable[[str, bytes | None], None] = lambda key, content: None,
+        verify: Callable[[str, bytes | None], None] | None = None,
     ) -> None:
         super().__init__(store)
         self._error = error
@@ -61,7 +62,7 @@ class GuardedStore(WrapperStore[LocalStore]):
         cls,
         path: Path,
         error: type[CremeError],
-        verify: Callable[[str, bytes | None], None] = lambda key, content: None,
+        verify: Callable[[str, bytes | None], None] | None = None,
         *,
         read_only: bool = True,
     ) -> GuardedStore:
@@ -78,10 +79,14 @@ class GuardedStore(WrapperStore[LocalStore]):
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
         """The bytes of a file, or a part of them; all of them are checked."""
+        described = key.rpartition("/")[2] in METADATA
+        if self._verify is None and not described:
+            return await super().get(key, prototype, byte_range)
         whole = await super().get(key, prototype)
         content = None if whole is None else whole.to_bytes()
-        self._verify(key, content)
-        if content is not None and key.rpartition("/")[2] in METADATA:
+        if self._verify is not None:
+            self._verify(key, content)
+        if content is not None and described:
             refuse_codecs(content, self._store.root / key, self._error)
         return whole if byte_range is None else await super().get(key, prototype, byte_range)
 
@@ -127,7 +132,7 @@ def _codecs(value: Any) -> Iterator[str]:
     if not isinstance(value, dict):
         return
     for key, part in value.items():
-        if key in ("codecs", "filters", "compressor"):
+        if key in ("codecs", "index_codecs", "filters", "compressor"):
             for codec in part if isinstance(part, list) else [part]:
                 yield from _name(codec)
         if key not in ("attributes", ".zattrs"):

@@ -54,7 +54,7 @@ class Results(StateFolder):
     state_file = STATE
     settings_file = EXPERIMENT
     state_shape = RunState
-    required = ("state", "identity", "folder")
+    required = ("state",)
     kind = "a results directory"
     made_by = "creme run FILE"
 

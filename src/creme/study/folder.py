@@ -139,7 +139,7 @@ class Folder(StateFolder):
     state_file = STATE
     settings_file = STUDY
     state_shape = StudyState
-    required = ("stages", "folder")
+    required = ("stages",)
     other_entries = frozenset(("stages", "tables"))
     kind = "the folder of a study"
     made_by = "creme study FILE"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from creme.errors import ConfigError, listing, nearest
-from creme.tracks import shortened
 
 # What shapes only the training: it changes no output of a trained network.
 TRAINING_ONLY = frozenset(
@@ -77,7 +76,7 @@ class Options:
             return value
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= maximum:
             raise ConfigError(
-                f"{self.where}: {key!r} is {shortened(value)}; it must be a whole number"
+                f"{self.where}: {key!r} is {value!r}; it must be a whole number"
                 f" from {minimum} to {maximum}."
             )
         return value
@@ -89,7 +88,7 @@ class Options:
             return value
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST:
             raise ConfigError(
-                f"{self.where}: {key!r} is {shortened(value)}; it must be a positive number, of at"
+                f"{self.where}: {key!r} is {value!r}; it must be a positive number, of at"
                 f" most {MOST}."
             )
         return value

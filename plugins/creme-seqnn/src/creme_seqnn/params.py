@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from creme.errors import ConfigError, listing, nearest
-from creme.files.small import parse_json, read_text, reason
 
 from creme_seqnn.blocks import ACTIVATIONS, Builder, Grid
 from creme_seqnn.options import TRAINING_ONLY, Options
@@ -95,14 +95,13 @@ def read_architecture(path: Path) -> Architecture:
         Where the file is missing or malformed, or describes what is not supported.
     """
     try:
-        text = read_text(path)
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"There is no parameter file {str(path)!r}.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"The parameter file {str(path)!r} cannot be read: {reason(error)}."
-        ) from None
-    content = parse_json(text, f"The parameter file {str(path)!r}")
+    except OSError as error:
+        raise ConfigError(f"The parameter file {str(path)!r} cannot be read: {error}.") from None
+    except (RecursionError, ValueError) as error:
+        raise ConfigError(f"The parameter file {str(path)!r} is not valid JSON: {error}.") from None
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict):
         raise ConfigError(
