@@ -120,8 +120,10 @@ class PlannedRun:
         lines += [f"test {test.label}: {_sentence(test)}" for test in self.tests]
         kinds = {test.kind for test in self.tests}
         about = "at least " if "at least" in kinds else "about " if "estimate" in kinds else ""
+        here, store = Path.cwd(), self.store
+        shown = store.relative_to(here) if store.is_relative_to(here) else store
         lines.append(
-            f"in all {about}{self.requested:,} sequences: {self.stored:,} stored in {self.store}, "
+            f"in all {about}{self.requested:,} sequences: {self.stored:,} stored in {shown}, "
             f"{self.to_predict:,} to predict"
         )
         return "\n".join([*lines, *self.notes])
