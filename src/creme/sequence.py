@@ -55,12 +55,6 @@ def complement(codes: Codes) -> Codes:
     return _COMPLEMENT[codes]
 
 
-def share_of_gc(codes: Codes) -> float:
-    """The share of G and C in the bases; NaN without any."""
-    counts = np.bincount(codes, minlength=N + 1)[:N]
-    return float(counts[1:3].sum() / counts.sum()) if counts.any() else float("nan")
-
-
 class Sequence:
     """A DNA sequence: an immutable vector of codes (A C G T N = 0 1 2 3 4).
 

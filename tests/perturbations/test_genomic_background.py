@@ -17,11 +17,12 @@ from creme.errors import ConfigError, CremeWarning, SequenceError
 from creme.genome import Genome, Locus
 from creme.perturbations import genomic_background
 from creme.perturbations.compose import Compose
+from creme.perturbations.composition import share_of_gc
 from creme.perturbations.genomic_background import GenomicBackground
 from creme.perturbations.mask import Mask
 from creme.runner.plan import prepare
 from creme.runner.run import measure
-from creme.sequence import N, Sequence, encode, share_of_gc
+from creme.sequence import N, Sequence, encode
 from creme.store import Store
 
 LENGTH = 12

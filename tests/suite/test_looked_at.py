@@ -12,9 +12,10 @@ import xarray as xr
 import toy
 from creme import registry
 from creme.genome import Genome, Locus
+from creme.perturbations.composition import share_of_gc
 from creme.runner.plan import prepare
 from creme.runner.run import measure
-from creme.sequence import N, Sequence, share_of_gc
+from creme.sequence import N, Sequence
 from creme.store import Store
 from creme.test import REMARKS
 
