@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import creme
+from creme.errors import CremeWarning
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "python.md").read_text(encoding="utf-8")
@@ -31,7 +32,10 @@ def test_the_code_of_the_page_prints_what_the_page_says(tmp_path, monkeypatch, c
         if file:
             Path(file[1]).write_text(code)
             continue
-        exec(compile(code, "python.md", "exec"), names)
+        with warnings.catch_warnings():
+            # The page says so: two of GENE1's ten backgrounds are off.
+            warnings.filterwarnings("ignore", ".*outliers among the backgrounds: 2", CremeWarning)
+            exec(compile(code, "python.md", "exec"), names)
         printed = capsys.readouterr()
         assert printed.out == expected, code
         assert not printed.err, code  # no progress bar in a pipe, and no warning

@@ -44,11 +44,9 @@ def creme(monkeypatch, capsys):
 
 
 def read(path):
-    text = [
-        *("locus", "gene", "track", "category", "cre_class", "strand", "contig", "transcript"),
-        "outlier_backgrounds",
-    ]
-    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, str))
+    text = ("locus", "gene", "track", "category", "cre_class", "strand", "contig", "transcript")
+    kinds = dict.fromkeys((*text, "outlier_backgrounds"), str)
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=kinds)
 
 
 def test_every_replicate_stands_in_the_tables(experiment_results, tmp_path, monkeypatch):

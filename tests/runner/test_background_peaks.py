@@ -13,7 +13,7 @@ from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
 from creme.runner.run import run_experiment
 from creme.store import Store
-from creme.suite.context_dependence import ContextDependence
+from creme.suite.background import BackgroundTest
 
 ALL_BINS = ('bins = "tss"', 'bins = "all"')
 
@@ -34,7 +34,7 @@ def test_they_are_those_of_the_models_profiles(experiment, command, tmp_path):
     assert len(table) == 3 * 4
     plan = Plan.of(made)
     test, model = plan.tests["context_dependence"], plan.model
-    assert isinstance(test, ContextDependence)
+    assert isinstance(test, BackgroundTest)
     for locus in plan.loci:
         rows = table[table["locus"] == locus.name].set_index("background")
         for number, control in enumerate(test.controls(locus)):

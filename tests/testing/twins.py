@@ -23,6 +23,8 @@ from creme.sequence import Edit, Mutant, Sequence
 from creme.test import Test
 
 NUMBERS = count()
+BOUND: list[int] = []
+"""Where the latest twin was bound, which none should know of another."""
 SHUFFLE = DinucleotideShuffle()
 EVERYTHING = "everything"
 
@@ -258,9 +260,20 @@ class Shuffle(Perturbation):
     def _number(self) -> int:
         return next(NUMBERS)
 
+    def bound(self, locus):
+        BOUND[:] = [locus.position]
+        match self.defect:
+            case "other parameters":
+                return Shuffle(more="other")
+            case "shared":
+                return self.model_copy()
+        return self
+
     def __call__(self, sequence, *, seed=0):
         codes = sequence.codes
         match self.defect:
+            case "shared":
+                seed += sum(BOUND)
             case "sequence":
                 return SHUFFLE(sequence, seed=seed).sequence
             case "base":
@@ -305,6 +318,8 @@ PERTURBATIONS = [
     Twin("any_sequence", "counts"),
     Twin("other_lengths", "short"),
     Twin("many_as_one_by_one", "many"),
+    Twin("bound_to_a_locus", "other parameters"),
+    Twin("bound_to_a_locus", "shared"),
     Twin("parameters", "set"),
 ]
 
