@@ -19,7 +19,8 @@ SOURCE = ROOT / "src"
 LEVELS = (
     {"lazy"},
     {"creme", "errors"},
-    {"files", "kinds", "moved", "parameters", "passwords", "seeds", "sequence", "tracks"},
+    {"files", "kinds", "moved", "parameters", "passwords", "rounding"},
+    {"seeds", "sequence", "tracks"},
     {"fingerprint", "readout"},
     # Modules of a former version, which forward to where their contents are now.
     {"durable", "fetch", "folders", "split", "weights"},

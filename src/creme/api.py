@@ -22,6 +22,7 @@ from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 from creme.store.location import directory
 from creme.test import Test
 
@@ -338,6 +339,7 @@ def _opened(store: str | Path | Store | None, index: str | None) -> Iterator[Sto
     elif store is not None:
         with Store(store, index_url=index) as opened:
             yield opened
+            compact_at_the_end(opened)
     else:
         if index is not None:
             raise ConfigError("index: give the directory of the store as well, as 'store'")

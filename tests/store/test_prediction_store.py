@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ from stored import SHAPE, digest, fill, value
 
 from creme.errors import CremeWarning, StoreError
 from creme.store import Store
-from creme.store.opening import file_system, refuse_remote
 
 
 def test_written_once_and_read_back(tmp_path):
@@ -189,27 +187,3 @@ def test_not_a_store(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
     with pytest.raises(StoreError, match="is a file"):
         Store(tmp_path / "notes.txt")
-
-
-MOUNTS = """\
-22 1 253:0 / / rw,relatime - ext4 /dev/vda rw
-30 22 0:44 / /home rw,relatime shared:1 - nfs4 server:/home rw
-31 30 0:45 / /home/fast rw - xfs /dev/sdb rw
-"""
-
-
-def test_network_file_systems_are_refused(tmp_path):
-    assert file_system(Path("/home/me"), MOUNTS) == "nfs4"
-    assert file_system(Path("/home/fast/me"), MOUNTS) == "xfs"
-    assert file_system(Path("/homework"), MOUNTS) == "ext4"
-    with pytest.raises(StoreError, match=r"nfs4.*local disk"):
-        refuse_remote(Path("/home/me"), MOUNTS)
-
-
-def test_an_index_elsewhere_is_refused_there(tmp_path, monkeypatch):
-    seen: list[Path] = []
-    monkeypatch.setattr("creme.store.opening.refuse_remote", seen.append)
-    (tmp_path / "elsewhere").mkdir()
-    Store(tmp_path / "a").close()
-    Store(tmp_path / "b", index_url=f"sqlite:///{tmp_path / 'elsewhere' / 'i.sqlite'}").close()
-    assert seen == [tmp_path / "a", tmp_path / "elsewhere"]

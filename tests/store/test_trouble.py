@@ -80,7 +80,7 @@ def test_any_flipped_byte_of_a_chunk_is_damage(path):
     whole = file.read_bytes()
     with Store(path) as store:
         source = store.source(FINGERPRINT, SHAPE)
-        arrays, before = store._arrays, store._arrays.read(source, 1, 12)
+        arrays, before = store.arrays, store.arrays.read(source, 1, 12)
         assert before is not None
         for place in range(len(whole)):
             for flip in (1, 0x80, 0xFF):

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from creme.cli.asking import TrustOption, trust_by
+from creme.cli.cache import cache_app
 from creme.cli.compare import compare
 from creme.cli.export import export
 from creme.cli.models import models_app
@@ -25,7 +26,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.add_typer(plugins_app, name="plugins")
@@ -171,13 +171,3 @@ def results(
         show_results(directory, test, top)
     else:
         export_results(directory, test, export, replicates)
-
-
-@cache_app.command("info")
-def cache_info(
-    store: Annotated[Path, typer.Argument(help="a store's directory, or an experiment file")],
-) -> None:
-    """Say what a store holds."""
-    from creme.cli.show import show_store
-
-    show_store(store)

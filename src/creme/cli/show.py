@@ -1,4 +1,4 @@
-"""Print results, how far they are, and what stores hold."""
+"""Print results, and how far they are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from creme.cli.tables import write_table
+from creme.cli.tables import of_batches, write_table
 from creme.cli.terminal import err, out, table
-from creme.errors import ConfigError, StoreError, listing
+from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ def show_status(directory: Path) -> None:
     if state.get("batch_size"):
         differences = {int(size): each for size, each in state["batch_differences"].items()}
         rows += [["batch size", str(state["batch_size"])]]
-        rows += [["batch against alone", _batches(differences) or "not measured"]]
+        rows += [["batch against alone", of_batches(differences) or "not measured"]]
     rows += [["store", state.get("store", "")], ["results of", listing(view.tests, 50)]]
     if state.get("error"):
         rows.append(["error", state["error"]])
@@ -268,40 +268,3 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
     else:
         raise ConfigError(f"{path}: the ending says the format; give .csv, .tsv or .parquet")
     out.print(f"Wrote {len(frame)} rows to {path}")
-
-
-def show_store(path: Path) -> None:
-    """Print the contents of a store, source by source; `path` may be an experiment file."""
-    from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import Experiment
-    from creme.store import Store
-
-    url = None
-    if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
-        raise StoreError(str(mistaken(path, "a store or an experiment file")))
-    if path.is_file():
-        experiment = Experiment.from_file(path)
-        path, url = experiment.store_path, experiment.index
-    if not path.is_dir():
-        raise StoreError(f"there is no store {path}")
-    with Store(path, index_url=url) as store:
-        rows = [
-            [
-                info.source.description.get("model", "?"),
-                info.source.fingerprint[:12],
-                " x ".join(map(str, info.source.shape)),
-                info.predictions,
-                info.chunks,
-                float(np.round(info.bytes / 2**20, 3)),
-                _batches(info.batches),
-            ]
-            for info in store.info()
-        ]
-        columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "MiB"]
-        columns.append("batch against alone")
-        out.print(table(columns, rows, title=f"{path} (schema version {store.schema_version})"))
-
-
-def _batches(differences: dict[int, float]) -> str:
-    """How far predictions in batches are from those of sequences alone, by size of batch."""
-    return ", ".join(f"{size}: {each:.1g}" for size, each in sorted(differences.items()))

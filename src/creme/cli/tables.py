@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,11 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     from creme.results.csv_text import csv_text
 
     write_text(path, csv_text(frame, "," if path.suffix == ".csv" else "\t"))
+
+
+def of_batches(differences: Mapping[int, float]) -> str:
+    """How far predictions in batches are from those of sequences alone, by size of batch."""
+    return ", ".join(f"{size}: {each:.1g}" for size, each in sorted(differences.items()))
 
 
 def with_interval(value: float, low: float, high: float) -> str:

@@ -20,20 +20,8 @@ from creme.inference.feature_memory import Coded
 from creme.inference.onehot import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
+from creme.rounding import ROUNDING, UNLIKE, relative_difference
 from creme.sequence import Sequenceable
-
-ROUNDING = 1e-5
-"""Share of a prediction's largest value by which two of the same sequence may differ."""
-
-UNLIKE = 1e-2
-"""As `ROUNDING`: more than any hardware's rounding makes of float32."""
-
-
-def relative_difference(values: NDArray[np.float32], others: NDArray[np.float32]) -> float:
-    """The largest difference of two arrays of one shape, as a share of their largest value."""
-    apart = float(np.abs(values - others).max(initial=0.0))
-    largest = float(max(np.abs(values).max(initial=0.0), np.abs(others).max(initial=0.0)))
-    return apart / largest if largest else apart
 
 
 @dataclass(frozen=True)

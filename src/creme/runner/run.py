@@ -29,6 +29,7 @@ from creme.runner.remarks import Remarks
 from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -349,6 +350,8 @@ def run_experiment(
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
+        if not report.interrupted:
+            compact_at_the_end(store)
     return report, results
 
 

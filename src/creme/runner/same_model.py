@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import CremeWarning, ModelError
-from creme.inference.device import ROUNDING, UNLIKE, Batch, Device, relative_difference
+from creme.inference.device import Batch, Device
+from creme.rounding import ROUNDING, UNLIKE, allowed_difference, relative_difference
 from creme.sequence import Sequenceable
 from creme.store import Source, Store
 
@@ -204,7 +205,7 @@ class SameModel:
         largest = max(differences)
         self.difference = max(self.difference, largest)
         batches = self.store.batches(self.source)
-        self.allowed = max([ROUNDING, *(4 * difference for difference in batches.values())])
+        self.allowed = allowed_difference(batches.values())
         now = with_processor(device.model.environment())
         # This run's own is among them by its second batch.
         recorded = self.store.environments.of(self.source)

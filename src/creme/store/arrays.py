@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, cast
@@ -33,6 +35,11 @@ class Source:
         """Name of its array."""
         return name_of(self.fingerprint)
 
+    @property
+    def packed(self) -> str:
+        """Name of the array of its packed chunks; see `creme.store.packed`."""
+        return f"{self.array}-packed"
+
 
 def name_of(fingerprint: str) -> str:
     """Name of the array of the source of a fingerprint."""
@@ -61,29 +68,29 @@ class Arrays:
 
     def __init__(self, store: Path, *, read_only: bool = False) -> None:
         self._store = store
-        self._path = store / "predictions.zarr"
+        self.path = store / "predictions.zarr"
         self._lock = threading.Lock()
         self._open: dict[str, zarr.Array] = {}
         try:
             if read_only:
-                self._root = zarr.open_group(
-                    GuardedStore.at(self._path, StoreError),
+                self.root = zarr.open_group(
+                    GuardedStore.at(self.path, StoreError),
                     mode="r",
                     zarr_format=3,
                     use_consolidated=False,
                 )
                 return
             try:
-                self._root = zarr.create_group(_guarded(self._path), zarr_format=3)
+                self.root = zarr.create_group(_guarded(self.path), zarr_format=3)
             except ContainsGroupError:  # another process may have made it just now
-                self._root = zarr.open_group(
-                    _guarded(self._path), mode="r+", zarr_format=3, use_consolidated=False
+                self.root = zarr.open_group(
+                    _guarded(self.path), mode="r+", zarr_format=3, use_consolidated=False
                 )
         except MemoryError as error:
-            raise StoreError(f"{self._path} cannot be opened now: not enough memory") from error
+            raise StoreError(f"{self.path} cannot be opened now: not enough memory") from error
         except (OSError, ValueError) as error:
             raise StoreError(
-                f"{self._path} cannot be opened: {error}; its zarr.json may be damaged, and no "
+                f"{self.path} cannot be opened: {error}; its zarr.json may be damaged, and no "
                 f"prediction was dropped"
             ) from error
 
@@ -112,7 +119,7 @@ class Arrays:
 
     def folder(self, fingerprint: str, chunk: int) -> Path:
         """The folder of a chunk in its source's array, with all that is in it."""
-        return self._path / name_of(fingerprint) / "c" / str(chunk)
+        return self.path / name_of(fingerprint) / "c" / str(chunk)
 
     def read(
         self, source: Source, place: int, rows: int, array: str | None = None
@@ -123,10 +130,10 @@ class Arrays:
         ----------
         source : Source
         place : int
-            The chunk's number in its array.
+            The chunk's number in its array; its first row in an array of packed chunks.
         rows : int
         array : str, optional
-            Name of the array; the source's own by default.
+            Name of an array of packed chunks; the source's own by default.
 
         Raises
         ------
@@ -135,7 +142,7 @@ class Arrays:
             is too little memory.
         """
         opened = self._array(source, array or source.array, create=False)
-        first = place * opened.chunks[0]
+        first = place * opened.chunks[0] if array is None else place
         try:
             return np.ascontiguousarray(opened[first : first + rows], dtype="<f4")
         except OSError as error:
@@ -145,10 +152,16 @@ class Arrays:
                 self._trouble(place, error)
             return None
 
-    def size(self, source: Source) -> int:
-        """Bytes on disk."""
-        entries = (self._path / source.array).rglob("*")
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+    def size(self, source: Source) -> tuple[int, int]:
+        """Files of a source on disk, and their bytes."""
+        files = size = 0
+        for name in (source.array, source.packed):
+            for folder, _, names in os.walk(self.path / name):
+                files += len(names)
+                for each in names:
+                    with suppress(FileNotFoundError):
+                        size += Path(folder, each).stat().st_size
+        return files, size
 
     def _array(self, source: Source, name: str, *, create: bool) -> zarr.Array:
         with self._lock:
@@ -158,27 +171,27 @@ class Arrays:
                 array = self._create(source) if create else self._existing(name)
             except MemoryError as error:
                 raise StoreError(
-                    f"{self._path / name} cannot be read now: {_reason(error)}"
+                    f"{self.path / name} cannot be read now: {_reason(error)}"
                 ) from error
             except (OSError, ValueError, KeyError) as error:
                 raise self._damaged(name) from error
-            own = name != source.array or array.chunks[0] == source.chunk_rows
             # With another grid every chunk would look damaged.
-            if not own or array.chunks[1:] != source.shape or not _as_made(array):
+            grid = array.chunks == (source.chunk_rows, *source.shape)
+            if not grid or not _as_made(array, "/" if name == source.array else "."):
                 raise self._damaged(name)
             self._open[name] = array
             return array
 
     def _damaged(self, name: str) -> StoreError:
         return StoreError(
-            f"{self._path / name} is missing or its zarr.json is damaged, though the index lists "
+            f"{self.path / name} is missing or its zarr.json is damaged, though the index lists "
             f"predictions of it: is {self._store} the directory that belongs to this index? "
             f"Nothing was changed"
         )
 
     def _create(self, source: Source) -> zarr.Array:
         try:
-            return self._root.create_array(
+            return self.root.create_array(
                 source.array,
                 shape=(2**40, *source.shape),
                 chunks=(source.chunk_rows, *source.shape),
@@ -189,14 +202,17 @@ class Arrays:
             return self._existing(source.array)
 
     def _existing(self, name: str) -> zarr.Array:
-        return cast(zarr.Array, self._root[name])
+        return cast(zarr.Array, self.root[name])
 
     def _may_be_whole(self, array: zarr.Array, place: int, error: Exception) -> bool:
         """Whether a chunk that was not read may be whole: codecs have no error of their own."""
         if array.shards is not None:
-            decoded = isinstance(error, RuntimeError | ValueError) and "decompress" in str(error)
-            return not decoded or "llocation" in str(error)
-        file = self._path / array.basename / "c" / str(place) / "0" / "0"
+            # "Zstd decompression error", or "Stored and computed checksum do not match".
+            damaged = isinstance(error, RuntimeError | ValueError) and (
+                "decompress" in str(error) or "checksum" in str(error)
+            )
+            return not damaged or "llocation" in str(error)
+        file = self.path / array.basename / "c" / str(place) / "0" / "0"
         try:
             # A length that is damaged must not ask for more memory than there is.
             into = np.empty(4 * int(np.prod(array.chunks)), dtype=np.uint8)
@@ -221,11 +237,12 @@ def _guarded(path: Path) -> GuardedStore:
     return GuardedStore.at(path, StoreError, read_only=False)
 
 
-def _as_made(array: zarr.Array) -> bool:
+def _as_made(array: zarr.Array, separator: str) -> bool:
     """Whether an array's description is one that a store writes, but for its grid."""
     described = array.metadata.to_dict()
-    separator = described["chunk_key_encoding"]["configuration"]["separator"]  # type: ignore[index,call-overload]
-    return array.dtype == np.dtype("<f4") and separator == "/" and bool(np.isnan(array.fill_value))
+    encoding = described["chunk_key_encoding"]["configuration"]  # type: ignore[index,call-overload]
+    same = encoding["separator"] == separator and array.dtype == np.dtype("<f4")  # type: ignore[index,call-overload]
+    return same and bool(np.isnan(array.fill_value))
 
 
 def _reason(error: Exception) -> str:

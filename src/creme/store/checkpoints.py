@@ -22,17 +22,20 @@ class Checkpoints:
     ----------
     engine : sqlalchemy.Engine
         Of the index; where it is a database server, nothing is done.
+    threaded : bool
+        False where the index has one connection, which SQLite's own checkpoints use.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, threaded: bool = True) -> None:
         self._engine = engine
+        self._threaded = threaded and engine.dialect.name == "sqlite"
         self._rows = 0
         self._running: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def added(self, rows: int) -> None:
         """Take note of rows that were committed; a checkpoint may begin."""
-        if self._engine.dialect.name != "sqlite":
+        if not self._threaded:
             return
         with self._lock:
             self._rows += rows

@@ -145,4 +145,6 @@ def _of_directory(path: Path) -> str | None:
 
 
 def _has_chunks(path: Path) -> bool:
-    return next((path / "predictions.zarr").glob("source-*/c/*"), None) is not None
+    arrays = path / "predictions.zarr"
+    # In files of their own, or packed.
+    return any(next(arrays.glob(name), None) for name in ("source-*/c/*", "source-*-packed/c.*"))

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from creme.errors import StoreError
 from creme.passwords import masked
 from creme.store.location import shown
+from creme.store.store_lock import StoreLock
 
 T = TypeVar("T")
 
@@ -40,11 +41,22 @@ class Index:
     engine : sqlalchemy.Engine
     read_only : bool
         Nothing is ever written to it.
+    lock : StoreLock, optional
+        Holds it for this process, where it may not be shared.
     """
 
-    def __init__(self, engine: sa.Engine, *, read_only: bool = False) -> None:
+    def __init__(
+        self, engine: sa.Engine, *, read_only: bool = False, lock: StoreLock | None = None
+    ) -> None:
         self.engine = engine
         self.read_only = read_only
+        self.lock = lock
+
+    def close(self) -> None:
+        """Close its connections, and let another process have it."""
+        self.engine.dispose()
+        if self.lock is not None:
+            self.lock.release()
 
     def __str__(self) -> str:
         return shown(self.engine.url)
@@ -64,6 +76,8 @@ class Index:
         """
 
         def once() -> T:
+            if self.lock is not None:
+                self.lock.check()
             with self.engine.connect() as connection:
                 return function(connection)
 
@@ -88,6 +102,8 @@ class Index:
             raise StoreError(f"the index {self} was opened to be read alone")
 
         def once() -> T:
+            if self.lock is not None:
+                self.lock.check()
             with self.engine.begin() as connection:
                 return function(connection)
 

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from creme.errors import StoreError
+from creme.store.file_systems import shared_between_hosts
 from creme.store.index import Index
 from creme.store.location import index_url, read_only
 from creme.store.migration import add_columns, bring_up_to_date
@@ -23,47 +24,12 @@ from creme.store.schema import (
     version_of,
 )
 from creme.store.seal import refuse_sealed, refuse_unsealed, sealed_error, unsealed_error
+from creme.store.store_lock import StoreLock
 
 _MAPPED_BYTES = 2**34
 _PAGES_OF_LOG = 16_384  # of 4 KiB
 
 _VERSIONS = tuple(str(version) for version in range(1, SCHEMA_VERSION + 1))
-
-_REMOTE = ("nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "9p")
-
-
-def file_system(path: Path, mountinfo: str) -> str:
-    """Type of the file system that holds `path`, from the text of /proc/self/mountinfo."""
-    best, kind = "", "unknown"
-    for line in mountinfo.splitlines():
-        before, dash, after = line.partition(" - ")
-        fields = before.split()
-        if not dash or len(fields) < 5:
-            continue
-        mount = fields[4].replace("\\040", " ")
-        inside = mount == "/" or str(path) == mount or str(path).startswith(mount + "/")
-        if inside and len(mount) >= len(best):
-            best, kind = mount, after.split()[0]
-    return kind
-
-
-def refuse_remote(path: Path, mountinfo: str | None = None) -> None:
-    """Refuse SQLite where the locks that keep an index whole cannot be relied on.
-
-    Raises
-    ------
-    StoreError
-        If `path` is on a network file system.
-    """
-    if mountinfo is None:
-        source = Path("/proc/self/mountinfo")
-        mountinfo = source.read_text(encoding="utf-8") if source.exists() else ""
-    kind = file_system(path.resolve(), mountinfo)
-    if kind in _REMOTE:
-        raise StoreError(
-            f"{path} is on a network file system ({kind}), where SQLite's locks fail: put the "
-            f"store on a local disk, or give 'index' the URL of a database server"
-        )
 
 
 def open_index(path: Path, text: str | None) -> Index:
@@ -82,12 +48,10 @@ def open_index(path: Path, text: str | None) -> Index:
         If the index was made by a later schema version or cannot be opened.
     """
     url = index_url(path, text)
-    index = Index(_engine(url))
-    if index.is_file:
-        file = Path(str(url.database))
-        refuse_remote(file.parent)
-        refuse_sealed(path, file)
-        sa.event.listen(index.engine, "connect", _configure)
+    if url.get_backend_name() == "sqlite":
+        index = _open_file(path, Path(str(url.database)), url)
+    else:
+        index = Index(_engine(url))
     try:
         version, sealed = index.write(_opened, opening=True)
         if sealed:
@@ -95,16 +59,30 @@ def open_index(path: Path, text: str | None) -> Index:
         if version in _VERSIONS:
             version = bring_up_to_date(index, version)
     except BaseException:
-        index.engine.dispose()
+        index.close()
         raise
     if version != str(SCHEMA_VERSION):
-        index.engine.dispose()
+        index.close()
         raise StoreError(
             f"store {path} has schema version {version}, and this creme-toolkit reads version "
             f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
             f"nothing was changed"
         )
     return index
+
+
+def _open_file(path: Path, file: Path, url: sa.URL) -> Index:
+    """The index in a file, for this process alone where other hosts may see it."""
+    refuse_sealed(path, file)
+    kind = shared_between_hosts(file.parent)
+    if not kind:
+        index = Index(_engine(url))
+        sa.event.listen(index.engine, "connect", _configure)
+        return index
+    # One connection: with another one of the same process it would have to share memory as well.
+    engine = sa.create_engine(url, pool_size=1, max_overflow=0, pool_timeout=600)
+    sa.event.listen(engine, "connect", _configure_alone)
+    return Index(engine, lock=StoreLock(file, kind))
 
 
 def open_read_only(path: Path, text: str | None) -> tuple[Index, int]:
@@ -134,7 +112,7 @@ def open_read_only(path: Path, text: str | None) -> tuple[Index, int]:
                 f"without being changed"
             )
     except BaseException:
-        index.engine.dispose()
+        index.close()
         raise
     return index, int(version)
 
@@ -177,4 +155,15 @@ def _configure(connection: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
     # `Checkpoints` writes back long before; this is for writers that are faster than it.
     cursor.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_OF_LOG}")
+    cursor.close()
+
+
+def _configure_alone(connection: Any, _record: Any) -> None:
+    """On a file system of several hosts: no memory is shared, and the file is not mapped."""
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout = 60000")
+    cursor.execute("PRAGMA locking_mode = EXCLUSIVE")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA mmap_size = 0")
     cursor.close()

@@ -16,6 +16,7 @@ from creme.errors import CremeWarning
 from creme.store.arrays import Arrays, Source
 from creme.store.chunk_memory import ChunkMemory, Held
 from creme.store.index import Index
+from creme.store.packed import read_chunks
 from creme.store.schema import (
     DIGESTS_A_QUERY,
     Chunk,
@@ -111,13 +112,12 @@ class Reader:
         lost: set[int] = set()
         if not missing:
             return held, lost
-        described = self._index.read(
-            lambda connection: find_chunks(connection, missing, packs=self._tagged)
-        )
+        described = self._described(missing)
+        whole = self._whole(source, described)
         for number, chunk in sorted(described.items()):
             if chunk.source_id != source.id:
                 continue  # a good chunk, of which the line is wrong
-            values = self.whole(source, chunk)
+            values = whole.get(number)
             if values is not None:
                 assert chunk.checksum is not None
                 held[number] = Held(values, seed_of(source.fingerprint, number, chunk.checksum))
@@ -125,6 +125,38 @@ class Reader:
             elif chunk.rows is None or self._drop(source, chunk):
                 lost.add(number)
         return held, lost
+
+    def _described(self, ids: Iterable[int]) -> dict[int, Chunk]:
+        return self._index.read(lambda connection: find_chunks(connection, ids, packs=self._tagged))
+
+    def _whole(self, source: Source, described: dict[int, Chunk]) -> dict[int, NDArray[np.float32]]:
+        """The rows of those chunks that are whole; their descriptions are those by which it is."""
+        whole = self._intact(source, described.values())
+        while lacking := [
+            number
+            for number, chunk in described.items()
+            if chunk.rows is not None and number not in whole
+        ]:
+            # A compaction may have copied them since they were looked up, and deleted the files.
+            now = self._described(lacking)
+            for number in set(lacking) - now.keys():
+                del described[number]
+            moved = {number: one for number, one in now.items() if one != described[number]}
+            if not moved:
+                break
+            described.update(moved)
+            whole |= self._intact(source, moved.values())
+        return whole
+
+    def _intact(self, source: Source, places: Iterable[Chunk]) -> dict[int, NDArray[np.float32]]:
+        finished = [
+            chunk for chunk in places if chunk.rows is not None and chunk.source_id == source.id
+        ]
+        return {
+            chunk.id: rows
+            for chunk, rows in read_chunks(self._arrays, source, finished)
+            if rows is not None and checksum(rows) == chunk.checksum
+        }
 
     def _drop(self, source: Source, chunk: Chunk) -> bool:
         """Forget a damaged chunk; not one that no line points to, whose files may be gone."""
@@ -138,10 +170,12 @@ class Reader:
         def drop(connection: sa.Connection) -> int:
             damaged = table.update().where(
                 table.c.id == chunk.id,
-                # As it was read: another process may have done so before, or made it anew.
+                # As it was read: another process may have done so before, or moved it.
                 table.c.checksum == chunk.checksum,
                 table.c.retired.is_(None),
             )
+            if chunk.array is not None:
+                damaged = damaged.where(packed.c.place == chunk.place)
             return connection.execute(damaged.values(rows=None, checksum=None)).rowcount
 
         if self._index.write(drop):

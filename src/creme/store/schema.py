@@ -74,15 +74,16 @@ chunks = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Chunks that were made of others: each with a number of its own, given out by `chunks` too, whose
-# line there is deleted. In a table apart, since what works by version 2 would look for them in the
-# source's array and take them out of the index as missing.
+# Chunks whose values were copied into an array of many, see `creme.store.packed`: each with the
+# number that it had, so that its lines in `predictions` stay as they are. In a table apart, since
+# what works by version 2 would look for them in the source's array and take them out of the index
+# as missing; their lines in `chunks` go when their old files have gone.
 packed = sa.Table(
     "packed",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("source_id", sa.ForeignKey("sources.id"), nullable=False),
-    # The array in predictions.zarr, and the number of the chunk in it.
+    # The array in predictions.zarr, and the first row of the chunk in it.
     sa.Column("array", sa.String, nullable=False),
     sa.Column("place", sa.BigInteger, nullable=False),
     sa.Column("rows", sa.Integer),
@@ -222,9 +223,9 @@ class Chunk:
     checksum : str or None
         SHA-256 of its values, hexadecimal.
     array : str or None
-        The array that it is in; None for that of its source.
+        The array that it shares with others, packed; None where it is in that of its source.
     place : int
-        Its number in that array.
+        Its first row in that array; of one in its source's array, its number.
     retired : bool
         Whether no line points to it any more.
     """
@@ -254,18 +255,8 @@ def find_chunks(
     there: dict[int, Chunk] = {}
     for start in range(0, len(numbers), _CHUNKS_A_QUERY):
         part = numbers[start : start + _CHUNKS_A_QUERY]
-        table = chunks.c
-        retired = table.retired if packs else sa.null()
-        query = sa.select(table.id, table.source_id, table.rows, table.checksum, retired)
-        for number, source_id, rows, checksum, since in connection.execute(
-            query.where(table.id.in_(part))
-        ):
-            there[number] = Chunk(
-                number, source_id, rows, checksum, None, number, since is not None
-            )
-        rest = [number for number in part if number not in there]
-        if rest and packs:
-            for line in connection.execute(sa.select(packed).where(packed.c.id.in_(rest))):
+        if packs:
+            for line in connection.execute(sa.select(packed).where(packed.c.id.in_(part))):
                 there[line.id] = Chunk(
                     line.id,
                     line.source_id,
@@ -275,4 +266,15 @@ def find_chunks(
                     line.place,
                     line.retired is not None,
                 )
+        # One that was packed has its line here as well until its old files are deleted.
+        rest = [number for number in part if number not in there]
+        table = chunks.c
+        retired = table.retired if packs else sa.null()
+        query = sa.select(table.id, table.source_id, table.rows, table.checksum, retired)
+        for number, source_id, rows, checksum, since in connection.execute(
+            query.where(table.id.in_(rest))
+        ):
+            there[number] = Chunk(
+                number, source_id, rows, checksum, None, number, since is not None
+            )
     return there

@@ -17,6 +17,7 @@ from creme.errors import StoreError
 from creme.store.index import Index
 from creme.store.location import directory, index_url
 from creme.store.schema import SEALED, insert_new, meta
+from creme.store.store_lock import held_alone
 
 _WITHOUT_LOG = b"\x01\x01"
 """Bytes 18 and 19 of SQLite's file, where it has no write-ahead log."""
@@ -44,7 +45,11 @@ def seal(path: str | Path, index: str | None = None) -> None:
         return
     file = _existing(url)
     try:
-        with closing(sqlite3.connect(file, timeout=5)) as connection, connection:
+        with (
+            held_alone(file),
+            closing(sqlite3.connect(file, timeout=5)) as connection,
+            connection,
+        ):
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             (mode,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
             if mode != "delete":
@@ -68,7 +73,12 @@ def unseal(path: str | Path, index: str | None = None) -> None:
     if url.get_backend_name() != "sqlite":
         _change(url, lambda _engine: meta.delete().where(meta.c.key == SEALED))
         return
-    with closing(sqlite3.connect(_existing(url), timeout=5)) as connection, connection:
+    file = _existing(url)
+    with (
+        held_alone(file),
+        closing(sqlite3.connect(file, timeout=5)) as connection,
+        connection,
+    ):
         connection.execute("DELETE FROM meta WHERE key = ?", (SEALED,))
 
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +20,7 @@ from creme.store import location
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
+from creme.store.contents import SourceInfo, info
 from creme.store.environments import Environments
 from creme.store.identity import IDENTITY_FILE, bind, refuse_second
 from creme.store.leftovers import Presence, remove_leftovers
@@ -40,19 +40,9 @@ from creme.store.schema import (
 )
 from creme.store.tags import seed_of, tag_of
 
+_FILES = {"index.sqlite", "index.sqlite.lock", "predictions.zarr", IDENTITY_FILE}
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
-
-
-@dataclass(frozen=True)
-class SourceInfo:
-    """A source, how much of it is stored, and `Store.batches` of it."""
-
-    source: Source
-    predictions: int
-    chunks: int
-    bytes: int
-    batches: dict[int, float]
 
 
 class Store:
@@ -75,7 +65,8 @@ class Store:
       as where too many files are open, is an error, and nothing is taken out.
     - A directory has one index, and an index one directory: they bear one identity, wherever the
       directory is moved.
-    - Any number of threads and processes may read and write at the same time.
+    - Any number of threads and processes may read and write at the same time; where the index is a
+      file of SQLite on a file system of several hosts, the threads of one process.
 
     Parameters
     ----------
@@ -93,9 +84,9 @@ class Store:
     Raises
     ------
     StoreError
-        If the directory holds something else, is on a file system where SQLite's locking fails,
-        belongs to another index, or was made by a later schema version. One of an earlier version
-        is brought up to date.
+        If the directory holds something else, belongs to another index, was made by a later schema
+        version, or another process has it where one at a time may. One of an earlier version is
+        brought up to date.
     """
 
     def __init__(
@@ -109,22 +100,22 @@ class Store:
         self.path = location.directory(path)
         self._origin = origin
         if read_only:
-            self._index, self.schema_version = open_read_only(self.path, index_url)
+            self.index, self.schema_version = open_read_only(self.path, index_url)
         else:
             self._prepare(index_url)
-            self._index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
-        self._engine = self._index.engine
+            self.index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
+        self._engine = self.index.engine
         self._presence: Presence | None = None
-        self._checkpoints = Checkpoints(self._engine)
-        self.environments = Environments(self._index)
+        self._checkpoints = Checkpoints(self._engine, threaded=self.index.lock is None)
+        self.environments = Environments(self.index)
         try:
-            self._arrays = Arrays(self.path, read_only=read_only)
-            self._reader = Reader(self.path, self._index, self._arrays, self.schema_version)
-            bind(self.path, self._index, self._holds)
+            self.arrays = Arrays(self.path, read_only=read_only)
+            self.reader = Reader(self.path, self.index, self.arrays, self.schema_version)
+            bind(self.path, self.index, self._holds)
             if not read_only:
                 self._presence = Presence(self.path)
                 if self._presence.alone():
-                    remove_leftovers(self.path, self._index, self._arrays)
+                    remove_leftovers(self.path, self.index, self.arrays)
                 self._presence.share()
         except BaseException:
             self.close()
@@ -137,7 +128,7 @@ class Store:
             if self.path.exists() and not self.path.is_dir():
                 raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
             inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-            if inside and not {"index.sqlite", "predictions.zarr", IDENTITY_FILE} & set(inside):
+            if inside and not _FILES & set(inside):
                 raise StoreError(
                     f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): "
                     f"give an empty directory or a new name"
@@ -156,7 +147,7 @@ class Store:
     def close(self) -> None:
         """Close the index's connections."""
         self._checkpoints.close()
-        self._engine.dispose()
+        self.index.close()
         if self._presence is not None:
             self._presence.close()
 
@@ -192,14 +183,20 @@ class Store:
             query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
             return connection.execute(query).one()
 
-        source = self._source(self._index.write(register))
+        source = self._source(self.index.write(register))
         if source.fingerprint != fingerprint:
-            raise self._index.damaged("one source stands under another's fingerprint")
+            raise self.index.damaged("one source stands under another's fingerprint")
         if source.shape != shape:
             raise StoreError(
                 f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
             )
         return source
+
+    def sources(self) -> list[Source]:
+        """All sources, in the order in which they were registered."""
+        query = sa.select(sources).order_by(sources.c.id)
+        lines = self.index.read(lambda connection: connection.execute(query).all())
+        return [self._source(line) for line in lines]
 
     def sources_of(self, model_fingerprint: str) -> list[Source]:
         """The sources whose description has this ``model_fingerprint``, without counting them."""
@@ -207,7 +204,7 @@ class Store:
             # The text alone first: a description with thousands of tracks takes time to read.
             sources.c.description.contains(model_fingerprint, autoescape=True)
         )
-        lines = self._index.read(lambda connection: connection.execute(query).all())
+        lines = self.index.read(lambda connection: connection.execute(query).all())
         candidates = [self._source(line) for line in lines]
         return [
             source
@@ -227,10 +224,15 @@ class Store:
         if not distinct:
             return {}
         _check_digests(distinct)
-        return self._reader.lookup(source, distinct)
+        return self.reader.lookup(source, distinct)
 
     def write(
-        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+        self,
+        source: Source,
+        digests: SequenceOf[bytes],
+        values: NDArray[np.float32],
+        *,
+        origin: str | None = None,
     ) -> list[int]:
         """Store predictions; when this returns they are in the index, whatever ends the process.
 
@@ -240,6 +242,8 @@ class Store:
         digests : sequence of bytes
             SHA-256 of each sequence, 32 bytes.
         values : array of float32, shape (n, bins, tracks)
+        origin : str, optional
+            The experiment that they were predicted for, unless it is that of the store.
 
         Returns
         -------
@@ -265,31 +269,36 @@ class Store:
             raise StoreError("NaN or infinity was to be stored; such predictions are not kept")
         rows = source.chunk_rows
         return [
-            self._write_chunk(source, digests[start : start + rows], values[start : start + rows])
+            self._write_chunk(
+                source,
+                digests[start : start + rows],
+                values[start : start + rows],
+                self._origin if origin is None else origin,
+            )
             for start in range(0, len(digests), rows)
         ]
 
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
         query = sa.select(sa.func.count()).select_from(predictions)
-        for table in self._chunk_tables:
+        for table in self.chunk_tables:
             lost = sa.select(table.c.id).where(table.c.rows.is_(None))
             query = query.where(predictions.c.chunk_id.not_in(lost))
         if source is not None:
             query = query.where(predictions.c.source_id == source.id)
-        return int(self._index.read(lambda connection: connection.scalar(query)) or 0)
+        return int(self.index.read(lambda connection: connection.scalar(query)) or 0)
 
     def holds_any(self, source: Source) -> bool:
         """Whether there are predictions of a source; quicker than to count them."""
 
         def holds(connection: sa.Connection) -> bool:
-            for table in self._chunk_tables:
+            for table in self.chunk_tables:
                 query = sa.select(table.c.id).where(table.c.source_id == source.id)
                 if connection.scalar(query.where(table.c.rows.is_not(None)).limit(1)) is not None:
                     return True
             return False
 
-        return self._index.read(holds)
+        return self.index.read(holds)
 
     def record_batch(self, source: Source, size: int, difference: float) -> None:
         """Keep how far predictions in batches of a size were from those of sequences alone.
@@ -305,63 +314,45 @@ class Store:
         new = insert_new(self._engine, batches).values(
             source_id=source.id, size=size, difference=difference
         )
-        self._index.write(lambda connection: connection.execute(new))
+        self.index.write(lambda connection: connection.execute(new))
 
     def batches(self, source: Source) -> dict[int, float]:
         """What `record_batch` has kept, by size."""
         query = sa.select(batches).where(batches.c.source_id == source.id)
-        lines = self._index.read(lambda connection: connection.execute(query).all())
+        lines = self.index.read(lambda connection: connection.execute(query).all())
         return {line.size: line.difference for line in lines}
 
     def info(self) -> list[SourceInfo]:
         """What is stored, source by source."""
-        n_chunks: dict[int, int] = {}
-
-        def count(connection: sa.Connection) -> list[Any]:
-            n_chunks.clear()
-            for table in self._chunk_tables:
-                query = sa.select(table.c.source_id, sa.func.count()).where(
-                    table.c.rows.is_not(None)
-                )
-                for number, n in connection.execute(query.group_by(table.c.source_id)):
-                    n_chunks[number] = n_chunks.get(number, 0) + n
-            return list(connection.execute(sa.select(sources)))
-
-        registered = [self._source(line) for line in self._index.read(count)]
-        return [
-            SourceInfo(
-                source=source,
-                predictions=self.count(source),
-                chunks=n_chunks.get(source.id, 0),
-                bytes=self._arrays.size(source),
-                batches=self.batches(source),
-            )
-            for source in registered
-        ]
+        return info(self)
 
     @property
-    def _chunk_tables(self) -> tuple[sa.Table, ...]:
+    def chunk_tables(self) -> tuple[sa.Table, ...]:
         return (chunks, packed) if self.schema_version > 2 else (chunks,)
 
     def _write_chunk(
-        self, source: Source, digests: SequenceOf[bytes], values: NDArray[np.float32]
+        self,
+        source: Source,
+        digests: SequenceOf[bytes],
+        values: NDArray[np.float32],
+        origin: str | None,
     ) -> int:
         new = chunks.insert().values(source_id=source.id)
-        chunk_id = self._index.write(
+        chunk_id = self.index.write(
             lambda connection: int(connection.execute(new).inserted_primary_key[0])  # type: ignore[index]
         )
         try:
-            self._arrays.write(source, chunk_id, values)
+            self.arrays.write(source, chunk_id, values)
         except BaseException:
             # Nobody else was given its number, and no line will point to it.
-            shutil.rmtree(self._arrays.folder(source.fingerprint, chunk_id), ignore_errors=True)
+            shutil.rmtree(self.arrays.folder(source.fingerprint, chunk_id), ignore_errors=True)
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)
         durable = (
             chunks.update()
             .where(chunks.c.id == chunk_id)
-            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=self._origin)
+            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=origin)
         )
         lines = [
             {
@@ -380,9 +371,9 @@ class Store:
             connection.execute(durable)
             connection.execute(insert, lines)
 
-        self._index.write(commit)
+        self.index.write(commit)
         self._checkpoints.added(len(values))
-        self._reader.memory.add(chunk_id, Held(values, seed))
+        self.reader.memory.add(chunk_id, Held(values, seed))
         return chunk_id
 
     def _source(self, line: Any) -> Source:
@@ -391,13 +382,13 @@ class Store:
             shape = int(line.bins), int(line.tracks)
             return Source(line.id, line.fingerprint, shape, int(line.chunk_rows), description)
         except (ValueError, TypeError) as error:
-            raise self._index.damaged(f"the line of source {line.id}: {error}") from None
+            raise self.index.damaged(f"the line of source {line.id}: {error}") from None
 
     def _holds(self, chunk_id: int) -> bool:
         """Whether a chunk of the index is in the directory, whole."""
 
         def describe(connection: sa.Connection) -> tuple[Any, Any]:
-            for table in self._chunk_tables:
+            for table in self.chunk_tables:
                 query = sa.select(sources).join(table, sources.c.id == table.c.source_id)
                 line = connection.execute(query.where(table.c.id == chunk_id)).first()
                 if line is not None:
@@ -405,9 +396,9 @@ class Store:
                     return line, find_chunks(connection, [chunk_id], packs=packs)[chunk_id]
             return None, None
 
-        line, chunk = self._index.read(describe)
+        line, chunk = self.index.read(describe)
         with suppress(StoreError):
-            return line is not None and self._reader.whole(self._source(line), chunk) is not None
+            return line is not None and self.reader.whole(self._source(line), chunk) is not None
         return False
 
 

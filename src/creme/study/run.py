@@ -22,6 +22,7 @@ from creme.runner.plan import Plan
 from creme.runner.run import ALL_UNITS, measure
 from creme.runner.tasks import Progress
 from creme.store import Store
+from creme.store.compact import compact_at_the_end
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import passed_on, stage_inputs
@@ -119,6 +120,8 @@ def _run_all(
             on_stage(name, folder.stages()[name], ran)
             if not ended:
                 break
+        else:
+            compact_at_the_end(store)
     return StudyResults(folder.path)
 
 

@@ -7,8 +7,9 @@
     def test_my_model(check):
         check(lambda: MyModel(weights="weights.h5"))
 
-`check_model`, `check_perturbation` and `check_test` run all checks of a kind and name those that
-fail. `check_example` compares a model with a prediction that is known from elsewhere.
+`check_model`, `check_perturbation`, `check_test` and `check_store` run all checks of a kind and
+name those that fail. `check_example` compares a model with a prediction that is known from
+elsewhere.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ __all__ = [
     "check_model",
     "check_perturbation",
     "check_split",
+    "check_store",
     "check_test",
     "check_weights_run_nothing",
     "model_checks",
     "perturbation_checks",
     "sequences",
+    "store_checks",
     "test_checks",
 ]
 
@@ -50,6 +53,8 @@ __getattr__, __dir__ = attach(
         "check_perturbation": "creme.testing.perturbations",
         "perturbation_checks": "creme.testing.perturbations",
         "check_split": "creme.testing.split",
+        "check_store": "creme.testing.stores",
+        "store_checks": "creme.testing.stores",
         "check_test": "creme.testing.tests",
         "test_checks": "creme.testing.tests",
         "check_weights_run_nothing": "creme.testing.weights",
@@ -68,5 +73,6 @@ if TYPE_CHECKING:
     )
     from creme.testing.perturbations import check_perturbation, perturbation_checks
     from creme.testing.split import check_split
+    from creme.testing.stores import check_store, store_checks
     from creme.testing.tests import check_test, test_checks
     from creme.testing.weights import check_weights_run_nothing
