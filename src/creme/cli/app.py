@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from creme.cli.asking import TrustOption, trust_by
+from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
 from creme.cli.compare import compare
 from creme.cli.export import export
@@ -96,18 +96,27 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="only say what it will ask for; nothing is predicted")
     ] = False,
+    shard: ShardOption = None,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
-    from creme.cli.execute import execute
+    from creme.cli.execute import execute, execute_shard
     from creme.cli.terminal import out
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
+    from creme.runner.shards import Shard
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
     if plan and (output or profile):
         raise ConfigError("--plan: nothing is run, so --output and --profile do nothing with it")
+    if shard is not None and (plan or output or profile):
+        raise ConfigError(
+            "--shard: it fills a store and makes no results, so --plan, --output and --profile "
+            "go with runs of the whole"
+        )
     experiment = Experiment.from_file(file)
+    if shard is not None:
+        raise typer.Exit(execute_shard(experiment, Shard.parse(shard)))
     if plan:
         out.print(str(experiment.plan()))
         return

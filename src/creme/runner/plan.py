@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -42,6 +42,8 @@ class Plan:
     readouts_of_loci : bool
         Whether exons, neighbours, and bins and tracks by locus are read; otherwise only what is
         read of all loci alike.
+    only : frozenset of str, optional
+        Names of the units that are run; all unless given.
     """
 
     model: Model
@@ -52,6 +54,7 @@ class Plan:
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
     readouts_of_loci: bool = True
+    only: frozenset[str] | None = None
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -122,6 +125,10 @@ class Plan:
         """Labels of all activities."""
         return self.bound.labels
 
+    def part(self, names: frozenset[str]) -> Plan:
+        """The units of these names alone, of all tests."""
+        return replace(self, only=names)
+
     def notes(self) -> list[str]:
         """Sentences that a reader of all activities has to know; what is meant says how."""
         same = [readout for readout in self.readouts if not readout.by_locus]
@@ -184,7 +191,8 @@ class Plan:
             if name in names:
                 raise PluginError(f"two units have the name {name!r}: give each its own")
             names.add(name)
-            yield unit
+            if self.only is None or name in self.only:
+                yield unit
 
     @cached_property
     def _walk(self) -> tuple[dict[str, int], dict[str, Exception]]:

@@ -1,0 +1,162 @@
+"""One part of an experiment's units, predicted into a store of its own: a job of an array.
+
+The parts share nothing but the files that they read. Their stores are merged afterwards, and one
+run of the experiment makes the results from what is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from creme.errors import ConfigError, reason
+from creme.results import ALL_UNITS
+from creme.runner.plan import Plan
+from creme.runner.run import Report
+from creme.store import Store
+
+if TYPE_CHECKING:
+    from creme.runner.experiment import Experiment
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of the same units.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    of : int
+        How many there are.
+    """
+
+    number: int
+    of: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """A shard from ``3/16``.
+
+        Raises
+        ------
+        ConfigError
+        """
+        match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text)
+        if match is None or not 1 <= int(match[1]) <= int(match[2]):
+            raise ConfigError(
+                f"--shard {text}: give the number of the part and of all parts, from 1/16 to 16/16"
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def deal(self, names: Iterable[str]) -> frozenset[str]:
+        """The names that fall to this shard: in turns by their order as text, each to one shard."""
+        return frozenset(sorted(set(names))[self.number - 1 :: self.of])
+
+    def store_path(self, store: Path) -> Path:
+        """The shard's store, beside the one that it is to be merged into."""
+        return store.with_name(f"{store.name}.shard-{self.number}-of-{self.of}")
+
+    def part(self, plan: Plan) -> Plan:
+        """The units of this shard: those of one name, of whatever test, are in one part."""
+        return plan.part(self.deal(task.unit.name for task in plan.tasks()))
+
+
+@contextmanager
+def shard_store(shard: Shard, path: Path, index: str | None, origin: str) -> Iterator[Store]:
+    """The store that a shard writes to; what the experiment's store has need not be made again.
+
+    That one is read where that can be done without writing to it: if it is sealed, or its index is
+    on a server.
+
+    Parameters
+    ----------
+    shard : Shard
+    path : Path
+        The directory of the experiment's store.
+    index : str, optional
+        URL of its index.
+    origin : str
+        Name of the experiment.
+    """
+    with Store(shard.store_path(path), origin=origin) as store:
+        yield store
+
+
+def run_shard(
+    experiment: Experiment,
+    shard: Shard,
+    *,
+    progress: Callable[[Plan], Any] | None = None,
+) -> tuple[Report, Path]:
+    """Predict a shard of an experiment into its own store; there is no results directory.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    shard : Shard
+    progress : callable, optional
+        As for `creme.runner.run.run_experiment`.
+
+    Returns
+    -------
+    Report
+        Without Datasets: those are made of all shards, when they are merged.
+    Path
+        The shard's store.
+
+    Raises
+    ------
+    CremeError
+        Whatever is wrong with the file; or if the model fails. What was predicted is in the store.
+    """
+    path = experiment.store_path
+    plan = shard.part(Plan.of(experiment))
+    with shard_store(shard, path, experiment.index, experiment.name) as store:
+        return predict(plan, store, progress=progress), store.path
+
+
+def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None = None) -> Report:
+    """Predict all that the tests of a plan ask for, and make nothing of it.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : Store
+    progress : callable, optional
+
+    Returns
+    -------
+    Report
+        With counts, failures, seconds and whether it was interrupted.
+    """
+    report = Report(notes=plan.notes())
+    for label, error in plan.unit_errors().items():
+        report.failures.append((label, ALL_UNITS, reason(error)))
+
+    def failed(label: str, error: Exception) -> None:
+        report.failures.append((label, ALL_UNITS, reason(error)))
+
+    with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
+        on_progress, on_start = hooks
+        scheduler = plan.scheduler(store, on_progress)
+        report.progress, report.seconds = scheduler.progress, scheduler.seconds
+        on_start(scheduler)
+        with closing(scheduler.run(plan.tasks(failed))) as outcomes:
+            for outcome in outcomes:
+                if outcome.error is not None:
+                    task = outcome.task
+                    report.failures.append((task.label, task.unit.name, reason(outcome.error)))
+    report.interrupted = scheduler.stopped
+    return report
+
+
+def _ignore(_: object) -> None:
+    """Of a caller that watches nothing."""
