@@ -92,7 +92,9 @@ def test_shards_merged_are_the_run_of_one_process(experiment, tmp_path, creme):
 def test_a_shard_makes_no_results_and_may_have_no_unit(experiment, creme):
     file = experiment()
     for option in (["--plan"], ["--output", "x"], ["--profile"]):
-        assert "--shard: it fills a store" in creme("run", file, "--shard", "1/5", *option, status=2)
+        assert "--shard: it fills a store" in creme(
+            "run", file, "--shard", "1/5", *option, status=2
+        )
     assert "Shard 5/5: 0 units" in creme("run", file, "--shard", "5/5")
 
 

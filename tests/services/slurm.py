@@ -243,7 +243,9 @@ def _free_port() -> int:
 
 def _size_of_node() -> dict[str, str]:
     """Processors and memory as ``slurmd`` sees them: a node with less than it says is refused."""
-    output = subprocess.run([str(_program("slurmd")), "-C"], capture_output=True, text=True, check=False)
+    output = subprocess.run(
+        [str(_program("slurmd")), "-C"], capture_output=True, text=True, check=False
+    )
     size = dict(re.findall(r"(CPUs|RealMemory)=(\d+)", output.stdout))
     if len(size) < 2:
         raise Missing(f"slurmd -C does not say what this machine has: {output.stderr[-200:]}")

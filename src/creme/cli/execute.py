@@ -54,7 +54,8 @@ def say_shard(report: Report, shard: Shard, store: Path) -> int:
 
 def taken(counts: Progress) -> str:
     """How many predictions were there before."""
-    return f"{counts.stored} taken from the store"
+    of_others = f", {counts.of_others} of them from stores of others" if counts.of_others else ""
+    return f"{counts.stored} taken from the store{of_others}"
 
 
 def execute(

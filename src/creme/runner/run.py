@@ -30,6 +30,7 @@ from creme.runner.scheduler import Scheduler
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
+from creme.store.others import open_store
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -320,7 +321,12 @@ def run_experiment(
         plan = Plan.of(experiment)
     with (
         results.held(),
-        Store(store_path, index_url=experiment.index, origin=experiment.name) as store,
+        open_store(
+            store_path,
+            index_url=experiment.index,
+            origin=experiment.name,
+            read_from=experiment.other_stores,
+        ) as store,
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         state = {"state": "running", "error": "", "failures": [], "units": {}}

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Sequence as SequenceOf
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creme.errors import ConfigError, reason
+from creme.errors import ConfigError, StoreError, reason
 from creme.results import ALL_UNITS
 from creme.runner.plan import Plan
 from creme.runner.run import Report
 from creme.store import Store
+from creme.store.others import Place, open_store
 
 if TYPE_CHECKING:
     from creme.runner.experiment import Experiment
@@ -70,7 +72,9 @@ class Shard:
 
 
 @contextmanager
-def shard_store(shard: Shard, path: Path, index: str | None, origin: str) -> Iterator[Store]:
+def shard_store(
+    shard: Shard, path: Path, index: str | None, origin: str, read_from: SequenceOf[Place] = ()
+) -> Iterator[Store]:
     """The store that a shard writes to; what the experiment's store has need not be made again.
 
     That one is read where that can be done without writing to it: if it is sealed, or its index is
@@ -85,8 +89,14 @@ def shard_store(shard: Shard, path: Path, index: str | None, origin: str) -> Ite
         URL of its index.
     origin : str
         Name of the experiment.
+    read_from : sequence of (Path, str or None)
+        Stores that the experiment reads first; see `creme.store.others`.
     """
-    with Store(shard.store_path(path), origin=origin) as store:
+    places = [*read_from]
+    with suppress(StoreError):
+        Store(path, index_url=index, read_only=True).close()
+        places.append((path, index))
+    with open_store(shard.store_path(path), origin=origin, read_from=places) as store:
         yield store
 
 
@@ -119,7 +129,8 @@ def run_shard(
     """
     path = experiment.store_path
     plan = shard.part(Plan.of(experiment))
-    with shard_store(shard, path, experiment.index, experiment.name) as store:
+    of_file = (experiment.index, experiment.name, experiment.other_stores)
+    with shard_store(shard, path, *of_file) as store:
         return predict(plan, store, progress=progress), store.path
 
 

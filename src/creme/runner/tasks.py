@@ -48,6 +48,8 @@ class Progress:
     stored : int
         Answered with predictions that stood in the store before this run, or that another process
         put there.
+    of_others : int
+        Those of the stored ones that came from stores that are read and not written.
     repeated : int
         Answered with predictions that this run made for another request, or for the same sequence
         in the same request.
@@ -61,6 +63,7 @@ class Progress:
     repeated: int = 0
     finished: int = 0
     failed: int = 0
+    of_others: int = 0
 
     @property
     def answered(self) -> int:

@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,15 @@ ROUNDING_NOTE = (
     "predictions of this selection alone agree to rounding"
 )
 """Stands in the attributes of results beside ``predictions_from``."""
+
+OTHERS_NOTE = (
+    "predictions_from with a store counts predictions that were read from a store of others, which "
+    "may have been made on another machine; values of one network on two machines agree to rounding"
+)
+"""The same where there are such."""
+
+NO_CHUNK = 0
+"""Instead of a chunk's number: the prediction is in a store that is not written to."""
 
 
 def source_description(model: Model, selection: Selection) -> dict[str, Any]:
@@ -92,6 +101,7 @@ def narrower_sources(store: Store, model: Model, selection: Selection) -> list[N
     Parameters
     ----------
     store : Store
+        With those of others that are read before it.
     model : Model
     selection : Selection
 
@@ -101,12 +111,13 @@ def narrower_sources(store: Store, model: Model, selection: Selection) -> list[N
         Those with predictions that lack bins or tracks of the selection, the largest first.
     """
     narrower = []
-    for source, its in _sources_of(store, model):
-        if _contains(its, selection):
-            if store.holds_any(source):
-                return []
-        elif n := store.count(source):
-            narrower.append(NarrowerSource(len(its.bins), len(its.tracks), n))
+    for each in (*store.others, store):
+        for source, its in _sources_of(each, model):
+            if _contains(its, selection):
+                if each.holds_any(source):
+                    return []
+            elif n := each.count(source):
+                narrower.append(NarrowerSource(len(its.bins), len(its.tracks), n))
     return sorted(narrower, key=lambda one: -one.predictions)
 
 
@@ -121,11 +132,13 @@ def _contains(wide: Selection, narrow: Selection) -> bool:
     return set(wide.bins) >= set(narrow.bins) and set(wide.tracks) >= set(narrow.tracks)
 
 
-class _WiderSource:
-    """A source with more bins or tracks than a selection, and where these stand in its rows."""
+class _ReadSource:
+    """A source with all bins and tracks of a selection, and where these stand in its rows."""
 
-    def __init__(self, source: Source, its: Selection, selection: Selection) -> None:
+    def __init__(self, store: Store, source: Source, its: Selection, selection: Selection) -> None:
+        self.store = store
         self.source = source
+        self.exact = its == selection
         self.answered = 0
         """Predictions that were read from it."""
         bins = {index: place for place, index in enumerate(its.bins)}
@@ -136,60 +149,121 @@ class _WiderSource:
         )
 
     def part(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A copy of the selection's part of a row, (bins, tracks)."""
-        return row[self._places]
+        """The selection's part of a row, (bins, tracks); a copy where it is not all of it."""
+        return row if self.exact else row[self._places]
 
 
 class StoredPredictions:
     """Reads predictions of a model and a selection, without registering or writing anything.
 
-    Predictions of the selection itself come first; what these lack is looked for in the sources of
-    the same model with more bins or tracks, as they are registered when this is made.
+    Predictions of the selection itself come first, those in stores of others before the store's
+    own; what these lack is looked for in the sources of the same model with more bins or tracks,
+    as they are registered when this is made.
 
     Parameters
     ----------
-    store : Store
+    store : Store, optional
+        None where there is none yet.
     model : Model
     selection : Selection
+    others : sequence of Store, optional
+        Read before it; those of the store unless given.
     """
 
-    def __init__(self, store: Store, model: Model, selection: Selection) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        model: Model,
+        selection: Selection,
+        others: SequenceOf[Store] | None = None,
+    ) -> None:
         self.store = store
+        if others is None:
+            others = () if store is None else store.others
+        self.others = tuple(others)
         self.own: Source | None = None
-        self._wider: list[_WiderSource] = []
-        for source, its in _sources_of(store, model):
-            if its == selection:
-                self.own = source
-            elif _contains(its, selection):
-                self._wider.append(_WiderSource(source, its, selection))
+        self._before: list[_ReadSource] = []
+        self._wider: list[_ReadSource] = []
+        for each in (*self.others, *(() if store is None else (store,))):
+            for source, its in _sources_of(each, model):
+                if its == selection and each is store:
+                    self.own = source
+                elif _contains(its, selection):
+                    one = _ReadSource(each, source, its, selection)
+                    (self._before if one.exact else self._wider).append(one)
         # The smallest rows are the cheapest to read.
-        self._wider.sort(key=lambda wider: (np.prod(wider.source.shape), wider.source.id))
+        self._wider.sort(key=lambda one: (np.prod(one.source.shape), one.store is store))
 
     def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], int]]:
-        """Kept values, (bins, tracks), of the sequences that are stored, and numbers of chunks."""
-        rows = {} if self.own is None else self.store.lookup(self.own, digests)
-        for wider in self._wider:
-            missing = [digest for digest in digests if digest not in rows]
-            if not missing:
-                break
-            matches = self.store.lookup(wider.source, missing)
-            wider.answered += len(matches)
-            rows.update(
-                {digest: (wider.part(row), chunk) for digest, (row, chunk) in matches.items()}
-            )
+        """Kept values, (bins, tracks), of the sequences that are stored, and numbers of chunks.
+
+        The number is `NO_CHUNK` in stores of others.
+        """
+        rows: dict[bytes, tuple[NDArray[np.float32], int]] = {}
+        for one in self._before:
+            self._look_up(one, digests, rows)
+        if self.own is not None and self.store is not None:
+            missing = [digest for digest in digests if digest not in rows] if rows else digests
+            stored = self.store.lookup(self.own, missing)
+            rows = {**rows, **stored} if rows else stored
+        for one in self._wider:
+            self._look_up(one, digests, rows)
         return rows
 
-    def read_from(self) -> list[dict[str, int]]:
-        """How many predictions were read from each wider source: bins, tracks, predictions."""
+    def _look_up(
+        self,
+        one: _ReadSource,
+        digests: SequenceOf[bytes],
+        rows: dict[bytes, tuple[NDArray[np.float32], int]],
+    ) -> None:
+        """Add what a source has of that which is missing."""
+        missing = [digest for digest in digests if digest not in rows]
+        matches = one.store.lookup(one.source, missing) if missing else {}
+        one.answered += len(matches)
+        for digest, (row, chunk) in matches.items():
+            rows[digest] = one.part(row), chunk if one.store is self.store else NO_CHUNK
+
+    def read_from(self) -> list[dict[str, Any]]:
+        """How many predictions were read from each wider source: bins, tracks, predictions.
+
+        And from each source in a store of others, with the path of the ``store``.
+        """
         return [
             {
-                "bins": wider.source.shape[0],
-                "tracks": wider.source.shape[1],
-                "predictions": wider.answered,
+                **({} if one.store is self.store else {"store": str(one.store.path)}),
+                "bins": one.source.shape[0],
+                "tracks": one.source.shape[1],
+                "predictions": one.answered,
             }
-            for wider in self._wider
-            if wider.answered
+            for one in (*self._before, *self._wider)
+            if one.answered
         ]
+
+    def hold_any(self) -> bool:
+        """Whether stores of others have predictions of the selection itself."""
+        return any(one.store.holds_any(one.source) for one in self._before)
+
+    def close(self) -> None:
+        """Close the stores."""
+        for store in (*self.others, *(() if self.store is None else (self.store,))):
+            store.close()
+
+
+class Answer(NamedTuple):
+    """A prediction that need not be made.
+
+    Attributes
+    ----------
+    values : array of float32, shape (bins, tracks)
+    fresh : bool
+        Whether this run made it.
+    of_others : bool
+        Whether it comes from a store that is read and not written.
+    """
+
+    values: NDArray[np.float32]
+    fresh: bool
+    of_others: bool = False
 
 
 class WriteBuffer:
@@ -220,34 +294,42 @@ class WriteBuffer:
         )
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
-        self.same_model = SameModel(store, self.source)
+        self.same_model = SameModel(store, self.source, others_hold=self._stored.hold_any())
         self._recorded = set(self.compared())
         self._environment_recorded = False
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
 
-    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
-        """Kept values, (bins, tracks), of sequences that have them, and whether this run made them.
+    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, Answer]:
+        """The predictions of those sequences that have them.
 
-        This run is all that went through this object.
+        This run, which makes `fresh` ones, is all that went through this object.
         """
-        held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
+        held = {
+            digest: Answer(self._held[digest], True) for digest in digests if digest in self._held
+        }
         rest = [digest for digest in digests if digest not in held] if held else digests
         stored = self._stored.read(rest)
         if not stored:
             return held
         chunks = {chunk for _, chunk in stored.values()}
         fresh = {chunk for chunk in chunks if chunk in self._written}
-        rows = {digest: (values, chunk in fresh) for digest, (values, chunk) in stored.items()}
+        rows = {
+            digest: Answer(values, chunk in fresh, chunk == NO_CHUNK)
+            for digest, (values, chunk) in stored.items()
+        }
         return {**held, **rows} if held else rows
 
     def read_from(self) -> dict[str, str]:
-        """Attributes of results that say what was read from sources with more bins or tracks."""
-        wider = self._stored.read_from()
-        if not wider:
+        """Attributes of results: what was read from wider sources, and from stores of others."""
+        sources = self._stored.read_from()
+        if not sources:
             return {}
-        return {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+        others = any("store" in each for each in sources)
+        notes = [ROUNDING_NOTE] if not all("store" in each for each in sources) else []
+        notes += [OTHERS_NOTE] if others else []
+        return {"predictions_from": json.dumps(sources), "predictions_note": "; ".join(notes)}
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""

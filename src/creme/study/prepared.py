@@ -24,11 +24,14 @@ from creme.results.csv_text import as_before
 from creme.results.neighbours import own
 from creme.runner.experiment import build_model
 from creme.runner.locus_readouts import identity_of
+from creme.runner.other_stores import places
 from creme.runner.plan import Plan, resolved
 from creme.runner.unit_readout import titled
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
+from creme.store import Store
 from creme.store.location import directory
+from creme.store.others import Place, open_store
 from creme.study.candidates import Candidates
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
@@ -140,6 +143,20 @@ class PreparedStudy:
     def store_path(self) -> Path:
         """Where the predictions are."""
         return directory(self.study.store, self.study.folder)
+
+    @property
+    def other_stores(self) -> tuple[Place, ...]:
+        """The stores that are read first."""
+        return places(self.study.read_from, self.study.folder)
+
+    def open_store(self) -> Store:
+        """The store that the study writes to, with those that are read first."""
+        return open_store(
+            self.store_path,
+            index_url=self.study.index,
+            origin=self.study.name,
+            read_from=self.other_stores,
+        )
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -354,6 +371,7 @@ def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: st
         "seed": study.seed,
         "store": study.store,
         "index": study.index,
+        "read_from": study.configuration()["read_from"],
         "batch_size": study.batch_size,
         "model": study.configuration()["model"],
         "loci": loci,

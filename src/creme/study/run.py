@@ -105,9 +105,7 @@ def _run_all(
     wanted = prepared.named(stages)
     for stage in wanted:
         require(stage, folder, wanted)
-    store_index = prepared.study.index
-    origin = prepared.study.name
-    with folder.held(), Store(prepared.store_path, index_url=store_index, origin=origin) as store:
+    with folder.held(), prepared.open_store() as store:
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:
@@ -382,6 +380,7 @@ def _counts(progress: Progress) -> dict[str, int]:
         "predicted": progress.predicted,
         "stored": progress.stored,
         "repeated": progress.repeated,
+        **({"of_others": progress.of_others} if progress.of_others else {}),
     }
 
 

@@ -74,7 +74,8 @@ def run_study_shard(
         if folder.begun:
             folder.check(prepared.identity())
         path = prepared.store_path
-        with shard_store(shard, path, prepared.study.index, prepared.study.name) as store:
+        of_file = (prepared.study.index, prepared.study.name, prepared.other_stores)
+        with shard_store(shard, path, *of_file) as store:
             if record.takes == "sites":
                 report = _sites(prepared, record, shard, store, progress)
             else:
