@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -130,9 +130,9 @@ class Slurm:
             raise AssertionError(f"{command}: {done.stdout}{done.stderr}")
         return done.stdout
 
-    def submit(self, script: Path, *options: object) -> str:
-        """Number of a job."""
-        return self.run("sbatch", "--parsable", *options, script).strip()
+    def submit(self, script: Path, *options: object, arguments: Sequence[object] = ()) -> str:
+        """The number of a job that is a script, with its arguments."""
+        return self.run("sbatch", "--parsable", *options, script, *arguments).strip()
 
     def job(self, number: str) -> dict[str, str]:
         """What the controller knows of a job: ``JobState``, ``Restarts`` and others."""
