@@ -13,17 +13,22 @@ parts=$1 store=$2 command=$3 file=$4
 shift 4
 
 before=()
-submit() {  # the arguments of creme
+submit() {  # whether the store is sealed at the end, and the arguments of creme
+    seal=$1
+    shift
     array=$(sbatch --parsable "${before[@]}" --array="1-$parts" "$here/shard.sbatch" "$@")
-    last=$(sbatch --parsable --dependency="afterok:$array" "$here/finish.sbatch" "$store" "$@")
+    last=$(sbatch --parsable --dependency="afterok:$array" --export="ALL,SEAL=$seal" \
+        "$here/finish.sbatch" "$store" "$@")
     before=(--dependency="afterok:$last")
     echo "$*: array $array, results by job $last"
 }
 
 if [ "$command" = study ]; then
-    for stage in "$@"; do
-        submit study "$file" --stage "$stage"
+    while [ $# -gt 1 ]; do
+        submit yes study "$file" --stage "$1"
+        shift
     done
+    submit "" study "$file" --stage "$1"
 else
-    submit run "$file"
+    submit "" run "$file"
 fi

@@ -118,7 +118,7 @@ def test_a_run_without_a_store_of_its_own(experiment, lab, tmp_path):
 
 def test_what_cannot_be_read_alone_is_refused_before_anything_is_made(experiment, lab, tmp_path):
     path, _, _ = lab
-    with pytest.raises(StoreError, match="read_from: .*is not sealed: 'creme cache seal"):
+    with pytest.raises(StoreError, match=r"read_from: .*is not sealed: 'creme cache seal"):
         run_experiment(mine(experiment))
     assert not (tmp_path / "predictions").exists()
     with pytest.raises(StoreError, match="is not sealed"):

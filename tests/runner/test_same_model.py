@@ -129,7 +129,7 @@ def others(tmp_path):
 
 
 def test_another_network_is_told_by_what_others_have_stored(others):
-    with pytest.raises(ModelError, match="predictions in .*/own or .*/others, although"):
+    with pytest.raises(ModelError, match=r"predictions in .*/own or .*/others, although"):
         run(Drifting(factor=1.2), others, Scan(number=30))
     assert others.count() == 0
 

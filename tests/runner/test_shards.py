@@ -49,7 +49,7 @@ def test_units_of_one_name_are_in_one_part_for_all_tests(experiment):
     whole = [(task.label, task.unit.name) for task in plan.tasks()]
     parts = [Shard(number, 2).part(plan) for number in (1, 2)]
     named = [[(task.label, task.unit.name) for task in part.tasks()] for part in parts]
-    assert sorted(sum(named, [])) == sorted(whole)
+    assert sorted(named[0] + named[1]) == sorted(whole)
     assert not {name for _, name in named[0]} & {name for _, name in named[1]}
     assert sum(part.size() for part in parts) == plan.size()
     assert parts[0].unit_counts()["necessity"] == len(named[0]) / 2

@@ -5,49 +5,26 @@ Only ``make test-services`` runs them: the time limits that they try are minutes
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+import mini_study
 from creme.store import Store
+from creme.study.run import run_study
 from services import commands
-from services.postgres import Missing
-from services.slurm import Slurm, cluster
+from services.slurm import Slurm
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples" / "cluster"
 SMALL = ("--gres=none", "--cpus-per-task=1", "--mem=1G", "--time=5")
 """Instead of what the scripts ask for: the node has no GPU."""
-SECONDS = 0.45
+SECONDS = 0.2
 """A prediction of the job that does not come to its end within its limit."""
-
-
-@pytest.fixture(scope="module")
-def slurm() -> Iterator[Slurm]:
-    if os.environ.get("CREME_TEST_SERVICES") != "required":
-        pytest.skip("a SLURM cluster is started by make test-services alone")
-    try:
-        with cluster() as running:
-            yield running
-            assert running.queue() == []
-    except Missing as error:
-        if "apt-get install" in str(error):
-            raise
-        pytest.skip(f"SLURM cannot be started here: {error}")
-
-
-@pytest.fixture(scope="module")
-def expected(genome, tmp_path_factory):
-    """The results of one process."""
-    file = commands.write(tmp_path_factory.mktemp("alone") / "x", genome)
-    environment = {**os.environ, **commands.environment(file.parent)}
-    subprocess.run(["creme", "run", file], env=environment, check=True, capture_output=True)
-    return commands.datasets(file.parent / "experiment.results")
 
 
 @pytest.fixture(scope="module")
@@ -66,36 +43,44 @@ def _exported(variables: dict[str, str]) -> list[str]:
     return ["--export=ALL," + ",".join(f"{name}={value}" for name, value in variables.items())]
 
 
-def test_shards_chained_by_afterok(slurm, limited, genome, expected, tmp_path):
-    """Arrays, their merge, and a run that predicts nothing; of files as they are in examples."""
-    folder = tmp_path / "x"
-    file = commands.write(folder, genome)
+def _submit(slurm: Slurm, file: Path, *arguments: str) -> str:
+    """Run ``shards.sh`` in the folder of a file; the number of the last job."""
+    folder = file.parent
     for script in SCRIPTS.iterdir():
         shutil.copy(script, folder)
     # What a site changes in the scripts: what it asks of its machines.
     for script in folder.glob("*.sbatch"):
         text = re.sub(r"#SBATCH --(gres|mem|cpus-per-task|time)=.*\n", "", script.read_text())
         script.write_text(text)
-    variables = commands.environment(folder)
     done = subprocess.run(
-        ["bash", "shards.sh", "3", "predictions", "run", file.name],
-        env={**slurm.environment, **variables},
+        ["bash", "shards.sh", *arguments],
+        env={**slurm.environment, **commands.environment(folder)},
         cwd=folder,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    last = done.stdout.split()[-1]
+    return done.stdout.split()[-1]
+
+
+def _logs(folder: Path) -> str:
+    return "\n".join(log.read_text() for log in sorted(folder.glob("*.log")))
+
+
+def test_shards_chained_by_afterok(slurm, limited, genome, expected, tmp_path):
+    """Arrays, their merge, and a run that predicts nothing; of files as they are in examples."""
+    folder = tmp_path / "x"
+    file = commands.write(folder, genome)
+    last = _submit(slurm, file, "3", "predictions", "run", file.name)
     _wait(slurm, last, 90)
-    logs = "\n".join(log.read_text() for log in sorted(folder.glob("*.log")))
+    logs = _logs(folder)
     assert slurm.job(last)["JobState"] == "COMPLETED", logs
     for number in (1, 2, 3):
         assert f"Shard {number}/3: 2 units" in logs
         with Store(folder / f"predictions.shard-{number}-of-3") as store:
             assert store.count() > 0
     assert ": 0 predicted" in " ".join(logs.split())
-    assert "is sealed" in logs
     commands.assert_same(folder / "experiment.results", expected)
 
 
@@ -122,3 +107,26 @@ def _wait(slurm: Slurm, number: str, seconds: float) -> None:
     while slurm.job(number)["JobState"] not in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"):
         assert time.monotonic() < until, f"{slurm.run('squeue')}\n{slurm.log()}"
         time.sleep(1)
+
+
+def test_the_stages_of_a_study_are_chained(slurm, tmp_path):
+    """The arrays of a stage wait for the results of the one before."""
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "parts").mkdir()
+    stages = ["loci", "context_dependence"]
+    files = []
+    for folder in (tmp_path / "alone", tmp_path / "parts"):
+        mini_study.write(folder, genes=3)
+        text = f"[stages]\nrun = {stages}\n\n[common]"
+        files.append(mini_study.study(folder, ("[common]", text)))
+    expected = run_study(files[0])
+    last = _submit(slurm, files[1], "2", "predictions", "study", files[1].name, *stages)
+    _wait(slurm, last, 120)
+    logs = _logs(files[1].parent)
+    assert slurm.job(last)["JobState"] == "COMPLETED", logs
+    assert "context_dependence: 3 units" in logs
+    assert "of them from stores of others" in logs, "a stage's parts read what is merged"
+    study = run_study(files[1])
+    assert all(entry["predicted"] == 0 for entry in study.stages.values())
+    for name in expected.tables:
+        pd.testing.assert_frame_equal(study.table(name), expected.table(name))
