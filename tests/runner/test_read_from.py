@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xarray as xr
@@ -105,7 +106,7 @@ def test_a_run_without_a_store_of_its_own(experiment, lab, tmp_path):
     plan = mine(experiment)
     loci = plan.loci.load(24576, None, tmp_path)
     model = creme.load_model("synthetic", length=24576)
-    test = {"tile": 1000, "replicates": 3}
+    test: dict[str, Any] = {"tile": 1000, "replicates": 3}
     measured = creme.measure(
         "context_dependence", model, loci, bins="tss", seed=7, read_from=[path], **test
     )

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO
 
 if __name__ == "__main__":
-    from postgres import Missing
+    from postgres import Missing  # type: ignore[import-not-found]
 else:
     from services.postgres import Missing
 

@@ -52,7 +52,7 @@ def test_jobs_come_one_is_cancelled_and_the_queue_is_left_empty(
     slurm: Slurm, genome, expected, tmp_path
 ):
     folder = tmp_path / "x"
-    driver = _submitted(slurm, folder, genome, "minimum = 0\nmaximum = 2", 0.15)
+    driver = _submitted(slurm, folder, genome, "workers = 2", 0.3)
     most: list[int] = []
     ended = threading.Event()
 
