@@ -5,7 +5,8 @@
 Native bases and shuffles are draws of one kind, so that every call is a false one. Printed for
 normal replicates of equal and of unequal variances, and for one draw in twenty that is far off (of
 six times the spread); beside it the one-sample t over replicates, which the toolkit does
-not use. Last, the interval of a mean over the tiles of a locus that share their backgrounds.
+not use, and the rank p in a panel of as many inert loci. Last, the interval of a mean over the
+tiles of a locus that share their backgrounds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
+from creme.analysis.calibration import Distribution
 from creme.analysis.evidence import evidence
 from creme.analysis.resampling import shared_interval
 from creme.analysis.statistics import mean_over
@@ -53,6 +55,20 @@ def rates(kind: str, replicates: int, loci: int, seed: int) -> tuple[list[float]
     )
 
 
+def rank_rates(kind: str, replicates: int, loci: int, seed: int) -> list[float]:
+    """Rates of rank p below the levels, in a panel of as many inert loci."""
+    random = np.random.default_rng([seed, replicates, 1])
+    spread = np.ones((loci, TILES, 1))
+
+    def inert() -> np.ndarray:
+        native = draws(random, kind, spread, (loci, TILES, 1))
+        shuffled = draws(random, kind, spread, (loci, TILES, replicates))
+        return (native - shuffled).mean(axis=2)
+
+    p = Distribution.of(inert()).p(inert())
+    return [float((p < level).mean()) for level in LEVELS]
+
+
 def coverage_of_loci(loci: int, trials: int, seed: int) -> float:
     """How often the 0.95 interval of a mean over so many loci holds the true mean."""
     random = np.random.default_rng([seed, loci])
@@ -83,13 +99,17 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     print(f"{given.loci} loci of {TILES} tiles, none of which does anything")
-    print("replicates       | R  | p < 0.05 | p < 0.001 | q < 0.05 | one-sample t: 0.05 | 0.001")
+    print(
+        "replicates       | R  | p < 0.05 | p < 0.001 | q < 0.05 | one-sample t: 0.05 | 0.001"
+        " | rank p: 0.05 | 0.001"
+    )
     for kind in ("equal", "unequal", "outliers"):
         for replicates in REPLICATES:
             ours, plain, called = rates(kind, replicates, given.loci, given.seed)
+            rank = rank_rates(kind, replicates, given.loci, given.seed)
             print(
                 f"{kind:16} | {replicates:2} | {ours[0]:8.4f} | {ours[1]:9.5f} | {called:8} | "
-                f"{plain[0]:18.3f} | {plain[1]:.3f}"
+                f"{plain[0]:18.3f} | {plain[1]:.3f} | {rank[0]:12.4f} | {rank[1]:.5f}"
             )
     for loci in (3, 5, 10, 20, 50):
         print(f"coverage of 0.95 over {loci} loci: {coverage_of_loci(loci, 2000, given.seed):.3f}")

@@ -19,7 +19,7 @@ SOURCE = ROOT / "src"
 LEVELS = (
     {"lazy"},
     {"creme", "errors"},
-    {"files", "kinds", "moved", "parameters", "passwords", "rounding"},
+    {"codes", "files", "kinds", "moved", "parameters", "passwords", "rounding"},
     {"seeds", "sequence", "tracks"},
     {"fingerprint", "readout"},
     # Modules of a former version, which forward to where their contents are now.

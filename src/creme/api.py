@@ -21,6 +21,7 @@ from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
 from creme.runner.run import Report
 from creme.runner.run import measure as run_plan
+from creme.runner.spread import Spread
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
@@ -133,6 +134,7 @@ def measure(  # type: ignore[overload-overlap]  # a name is text, and text a seq
     read_from: SequenceOf[str | Path | OtherStore] = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
+    spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
     **parameters: Any,
 ) -> xr.Dataset: ...
@@ -153,6 +155,7 @@ def measure(
     read_from: SequenceOf[str | Path | OtherStore] = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
+    spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
 ) -> dict[str, xr.Dataset]: ...
 
@@ -171,6 +174,7 @@ def measure(
     read_from: SequenceOf[str | Path | OtherStore] = (),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
+    spread: Mapping[str, Any] | None = None,
     progress: bool | None = None,
     **parameters: Any,
 ) -> xr.Dataset | dict[str, xr.Dataset]:
@@ -209,6 +213,8 @@ def measure(
         given no seed of their own.
     batch_size : int or 'auto', optional
         Sequences a forward pass; ``"auto"`` finds it by trying, as is done on a GPU.
+    spread : dict, optional
+        Further kinds of noise to measure, as the table ``[spread]``: ``shift_tss``, ``members``.
     progress : bool, optional
         Whether to show how far the run is; unless given, in notebooks and terminals only.
     **parameters
@@ -257,6 +263,7 @@ def measure(
         readouts=_readouts(readouts),
         seed=seed,
         batch_size=batch_size,
+        spread=Spread(**(spread or {})),
     )
     with (
         _opened(store, index, others) as opened,

@@ -58,8 +58,9 @@ def check_class(kind: str, loaded: Any, title: str) -> None:
                 f"{title} has no {attribute}: set {attribute}: ClassVar[str] = '...' in the class"
                 f"{instead}"
             )
-    if not _FILE_NAME.fullmatch(loaded.name):
+    name = getattr(loaded, "name", "")
+    if not _FILE_NAME.fullmatch(name):
         raise PluginError(
-            f"{title} is called {loaded.name!r}: use letters, digits, and . _ + - only, since it "
-            f"names files"
+            f"{title} is called {name!r}: use letters, digits, and . _ + - only, since it names "
+            f"files"
         )

@@ -268,6 +268,11 @@ class Model(Parameters, ABC):
             f"must be chosen"
         )
 
+    @property
+    def members(self) -> tuple[Model, ...]:
+        """The models whose mean this one is, if there are several; see `Ensemble`."""
+        return ()
+
     def bind(self, readout: Readout, selection: Selection) -> BoundReadout:
         """A readout of chosen bins with its place in a selection, and labels for its activities.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import operator
 import threading
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from creme.codes import as_array, no_codes, position, sealed
 from creme.errors import SequenceError
 
 ALPHABET = "ACGTN"
@@ -55,12 +55,6 @@ def complement(codes: Codes) -> Codes:
     return _COMPLEMENT[codes]
 
 
-def share_of_gc(codes: Codes) -> float:
-    """The share of G and C in the bases; NaN without any."""
-    counts = np.bincount(codes, minlength=N + 1)[:N]
-    return float(counts[1:3].sum() / counts.sum()) if counts.any() else float("nan")
-
-
 class Sequence:
     """A DNA sequence: an immutable vector of codes (A C G T N = 0 1 2 3 4).
 
@@ -83,15 +77,15 @@ class Sequence:
     _digest: bytes | None
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
-        array: NDArray = codes if isinstance(codes, np.ndarray) else _as_array(codes)
+        array: NDArray = codes if isinstance(codes, np.ndarray) else as_array(codes)
         if array.ndim != 1:
             raise SequenceError(f"codes must be a vector, not an array of shape {array.shape}")
         if array.size:
             if array.dtype.kind not in "iu":
-                raise SequenceError(_no_codes(array[:20].tolist()))
+                raise SequenceError(no_codes(array[:20].tolist()))
             if array.min() < 0 or array.max() > N:
                 raise SequenceError("codes must lie between 0 and 4 (A C G T N)")
-        if not _sealed(array):
+        if not sealed(array):
             array = np.frombuffer(array.astype(np.uint8, copy=False).tobytes(), np.uint8)
         self._codes = array
         self._digest = None
@@ -235,7 +229,7 @@ class Edit:
     codes: Codes
 
     def __init__(self, start: int, codes: NDArray[np.integer] | SequenceOf[int] | Sequence) -> None:
-        self.start = start if type(start) is int else _position(start)
+        self.start = start if type(start) is int else position(start)
         self.codes = (codes if isinstance(codes, Sequence) else Sequence(codes)).codes
         if self.start < 0:
             raise SequenceError(f"an edit cannot start at {start}: positions are 0-based")
@@ -355,52 +349,6 @@ def onehot_table(n_value: float) -> NDArray[np.float32]:
         table.flags.writeable = False
         _TABLES[n_value] = table
     return table
-
-
-def _position(start: Any) -> int:
-    """An integer of whatever type as Python's own."""
-    try:
-        if isinstance(start, bool | np.bool_):
-            raise TypeError
-        return operator.index(start)
-    except TypeError:
-        raise SequenceError(
-            f"an edit cannot start at {start!r}: a position is an integer, counted from 0"
-        ) from None
-
-
-def _as_array(codes: Any) -> NDArray:
-    """Codes that are no array yet: a list, say."""
-    try:
-        if isinstance(codes, list | tuple | range):
-            # Of truth values and integers together numpy would make integers.
-            if {bool, np.bool_}.isdisjoint(map(type, codes)):
-                return np.asarray(codes)
-        elif hasattr(codes, "__array__"):
-            return np.asarray(codes)
-    except (ValueError, TypeError, OverflowError):
-        pass  # lists of unlike lengths, say
-    raise SequenceError(_no_codes(codes))
-
-
-def _no_codes(value: Any) -> str:
-    shown = repr(value)
-    shown = shown if len(shown) <= 40 else f"{shown[:37]}..."
-    return (
-        f"{shown} are no codes: give integers from 0 to 4 (A C G T N), or letters to "
-        f"Sequence.from_string"
-    )
-
-
-def _sealed(codes: NDArray) -> bool:
-    """Whether these are bytes in a row in memory that nobody can write, as those of a sequence."""
-    memory: Any = codes
-    while isinstance(memory, np.ndarray) and not memory.flags.writeable:
-        memory = memory.base
-    owner = memory.obj if isinstance(memory, memoryview) else memory
-    away = isinstance(owner, np.ndarray) and owner is not memory and not owner.flags.writeable
-    whole = codes.dtype == np.uint8 and codes.flags.c_contiguous
-    return whole and (away or isinstance(owner, bytes))
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:

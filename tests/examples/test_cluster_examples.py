@@ -22,7 +22,7 @@ def test_scripts_are_bash(name):
 
 
 @pytest.mark.parametrize(
-    "language, file", [("bash", "run.sbatch"), ("python", "Snakefile"), ("groovy", "main.nf")]
+    ("language", "file"), [("bash", "run.sbatch"), ("python", "Snakefile"), ("groovy", "main.nf")]
 )
 def test_the_page_shows_lines_of_the_files_in_their_order(language, file):
     lines = iter((FOLDER / file).read_text().splitlines())

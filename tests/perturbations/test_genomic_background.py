@@ -13,6 +13,7 @@ from scipy.stats import chisquare
 
 import toy
 from creme import registry
+from creme.codes import share_of_gc
 from creme.errors import ConfigError, CremeWarning, SequenceError
 from creme.genome import Genome, Locus
 from creme.perturbations import genomic_background
@@ -21,7 +22,7 @@ from creme.perturbations.genomic_background import GenomicBackground
 from creme.perturbations.mask import Mask
 from creme.runner.plan import prepare
 from creme.runner.run import measure
-from creme.sequence import N, Sequence, encode, share_of_gc
+from creme.sequence import N, Sequence, encode
 from creme.store import Store
 
 LENGTH = 12

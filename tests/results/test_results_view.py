@@ -73,7 +73,13 @@ def test_an_experiment(experiment):
     assert view.tracks == ["synthetic:alpha", "synthetic:beta"]
     xr.testing.assert_identical(view.dataset("necessity"), Results(experiment).load("necessity"))
     assert "shuffled" not in view.open("necessity", ["shuffled"])
-    assert view.table("enough").equals(tidy(Results(experiment).load("enough")))
+    table, plain = view.table("enough"), tidy(Results(experiment).load("enough"))
+    assert table[plain.columns].equals(plain)
+    # An experiment's table says how large an effect is among all of its track.
+    assert set(table) - set(plain) == {"effect_percentile"}
+    assert (
+        view.calibrated("enough").drop_vars("effect_percentile").identical(view.dataset("enough"))
+    )
     assert view.tables == view.tests
     assert view.failures == []
     assert view.configuration == "name = 'odd'"

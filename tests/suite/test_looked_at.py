@@ -11,10 +11,11 @@ import xarray as xr
 
 import toy
 from creme import registry
+from creme.codes import share_of_gc
 from creme.genome import Genome, Locus
 from creme.runner.plan import prepare
 from creme.runner.run import measure
-from creme.sequence import N, Sequence, share_of_gc
+from creme.sequence import N, Sequence
 from creme.store import Store
 from creme.test import REMARKS
 

@@ -124,6 +124,28 @@ def test_shuffles_that_are_the_tile_are_counted(tolerance):
     assert remark.startswith(f"locus {loci[0].name}: {int(same[0, 0])} shuffles of tiles are")
 
 
+@pytest.mark.parametrize("accept", ["all", "tested"])
+def test_searches_count_unchanged_replicates_too(accept):
+    loci = toy.toy_loci(1)
+    tiles = [[400, 406], [1900, 2300]]
+    parameters = {"tile": 400, "tiles": tiles, "replicates": 20, "rounds": 2, "accept": accept}
+    with pytest.warns(CremeWarning, match="shuffles of tiles are the tile as it was"):
+        got = creme.measure("higher_order", toy.MODEL, loci, searches=["enhancers"], **parameters)
+    rounds = {"attempt": "round"} if accept == "tested" else {}
+    one = got[["shuffled", "initial"]].rename(rounds).isel(locus=0, search=0)
+    same = (one.shuffled == one.initial).isel(tile=0)
+    counted = got.unchanged_replicates
+    assert counted.dims == ("locus", "tile")
+    assert counted[0, 1] == 0
+    # Of the first round, which both tracks share, and of each track's second one.
+    least = int(same.isel(round=0).all("track").sum())
+    assert 0 < least <= counted[0, 0]
+    if accept == "all":
+        assert counted[0, 0] == least + int(same.isel(round=1).sum())
+    (remark,) = json.loads(got.attrs[REMARKS])
+    assert f"{int(counted[0, 0])} shuffles of tiles are" in remark
+
+
 def test_nothing_is_counted_where_all_shuffles_differ():
     got = creme.measure("necessity", toy.MODEL, toy.toy_loci(1), tile=400, replicates=3)
     assert "unchanged_replicates" not in got

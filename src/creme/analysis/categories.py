@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from creme.analysis.calibration import PANEL_P
 from creme.analysis.normalise import class_effect
 from creme.errors import ConfigError, listing
 from creme.files.small import read_text
@@ -82,6 +83,7 @@ def cre_classes(
     strong_silencer: float | None = None,
     silencers_by: Literal["wild_type", "control"] = "wild_type",
     q_below: float | None = None,
+    p_below: float | None = None,
     minimum_effect: float = 0.05,
     evidence: xr.Dataset | None = None,
 ) -> xr.DataArray:
@@ -103,6 +105,9 @@ def cre_classes(
     q_below : float, optional
         A class needs a q-value below it as well, and an effect (by the wild type) of at least
         `minimum_effect`, with either sign.
+    p_below : float, optional
+        A class needs a rank p below it as well, and such an effect: ``effect_panel_p``, as
+        `creme.analysis.calibration.with_panel` gives it. With `q_below` it needs both.
     minimum_effect : float
     evidence : Dataset, optional
         Of `creme.analysis.evidence.evidence`, of these tiles and maybe others; of `dataset` unless
@@ -131,7 +136,9 @@ def cre_classes(
     if silencers_by == "control":
         lost = _by_control(dataset).where(effect.notnull())
     beyond = _beyond_chance(dataset, q_below, evidence)
-    if q_below is not None:
+    if p_below is not None:
+        beyond = beyond & _beyond_panel(dataset, p_below)
+    if q_below is not None or p_below is not None:
         beyond = beyond & (np.abs(effect) >= minimum_effect)
     conditions = [
         (effect > weak) & (effect >= strong),
@@ -167,6 +174,16 @@ def _beyond_chance(
         evidence = evidence_of(dataset)
     _, q = xr.align(effect, evidence["q"], join="left", exclude={"replicate"})
     return (q < q_below).transpose(*effect.dims)
+
+
+def _beyond_panel(dataset: xr.Dataset, p_below: float) -> xr.DataArray:
+    name = f"effect_{PANEL_P}"
+    if name not in dataset:
+        raise ConfigError(
+            f"p_below = {p_below}: the effects have no rank p; give [calibration] panel a file "
+            f"that 'creme calibrate' has made of this model and test"
+        )
+    return (dataset[name] < p_below).transpose(*dataset["effect"].dims)
 
 
 def kind_of(classes: xr.DataArray) -> xr.DataArray:

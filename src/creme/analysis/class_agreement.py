@@ -110,9 +110,10 @@ def classes_of(test: str, effects: ArrayLike, **thresholds: Any) -> tuple[Any, t
 
     ``context_dependence`` has categories of contexts, ``sufficiency`` classes of CREs; see
     `creme.analysis.categories` for the thresholds. Classes that need more than effects (silencers
-    by their control, q-values) have no names either: by effects alone they would be others.
+    by their control, q-values, rank p) have no names either: by effects alone they would be others.
     """
-    if thresholds.get("silencers_by", "wild_type") != "wild_type" or thresholds.get("q_below"):
+    more = thresholds.get("q_below") or thresholds.get("p_below")
+    if thresholds.get("silencers_by", "wild_type") != "wild_type" or more:
         return None, ()
     dataset = xr.Dataset({"effect": ("row", np.asarray(effects, dtype=np.float64))})
     if test == "context_dependence":

@@ -1,12 +1,40 @@
-"""Thresholds of categories and classes, which a study file may set."""
+"""Thresholds of categories and classes, and what effects are compared with, as files set them."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from creme.parameters import Parameters
+
+if TYPE_CHECKING:
+    from creme.analysis.panel import Panel
+
+
+class Calibration(Parameters):
+    """The effects that those of an experiment or a study are compared with."""
+
+    name: ClassVar[str] = "[calibration]"
+
+    panel: Path | None = Field(
+        None, description="a file of 'creme calibrate': effects where nothing is expected"
+    )
+
+    def load(self, folder: Path) -> Panel | None:
+        """The panel, if one is named; relative paths start from `folder`.
+
+        Raises
+        ------
+        ConfigError
+            If its file is missing, or no panel.
+        """
+        if self.panel is None:
+            return None
+        from creme.analysis.panel import Panel
+
+        return Panel.from_file(folder / self.panel.expanduser())
 
 
 class Categories(Parameters):
@@ -74,6 +102,12 @@ class Classes(Parameters):
     q_below: float | None = Field(
         None, gt=0, le=1, description="CREs have a q-value below, if given; see docs/trust.md"
     )
+    p_below: float | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="CREs have a rank p among the effects of [calibration] panel below, if given",
+    )
     minimum_effect: float = Field(
         0.05, ge=0, description="and an effect of at least plus or minus this"
     )
@@ -106,7 +140,7 @@ class Classes(Parameters):
         """
         fields = type(self).model_fields
         changed = {n: v for n, v in self.configuration().items() if v != fields[n].default}
-        if self.q_below is None:
+        if self.q_below is None and self.p_below is None:
             changed.pop("minimum_effect", None)
         changed.pop("additive", None)
         return {**changed, "weak": self.weak, "strong": self.strong}

@@ -9,6 +9,7 @@ import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
+from creme.cli.calibrate import calibrate
 from creme.cli.compare import compare
 from creme.cli.export import export
 from creme.cli.models import models_app
@@ -30,6 +31,7 @@ app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.add_typer(plugins_app, name="plugins")
 app.add_typer(validate_app, name="validate")
+app.command()(calibrate)
 app.command()(compare)
 app.command()(export)
 app.command()(report)

@@ -65,6 +65,7 @@ def _progress_rows(progress: RunProgress) -> list[list[str]]:
 
 def show_results(directory: Path, test: str | None, top: int) -> None:
     """The loci with the TSS that was used, and the strongest values of each test."""
+    from creme.results.calibrated import calibrated, calibration_sentences
     from creme.results.words import site_word
     from creme.study.view import open_results
 
@@ -79,10 +80,13 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
     counts = view.progress.tests
     for place, label in enumerate(labels):
         dataset, shown = view.open(label), view.presentation(label)
+        dataset = calibrated(dataset, shown, view.panel)
         if place == 0 and view.kind == "experiment":
             title = f"loci ({site_word(dataset.attrs)} and window 0-based)"
             out.print(table(*_loci(dataset), title=title))
         _show_test(label, dataset, shown, top)
+        for sentence in calibration_sentences(dataset, shown, view.panel):
+            out.print(f"{label}: {sentence}", highlight=False)
         for sentence in view.remarks(label):
             out.print(f"{label}, {sentence}", highlight=False)
         units = counts.get(label)
@@ -177,13 +181,16 @@ def strongest(
         measure have all its values.
     """
     from creme.analysis.noise import q_values
+    from creme.results.calibrated import ENDINGS
     from creme.results.tidy import tidy
 
     if not shown.measure:
         frame = tidy(dataset)
         return [str(name) for name in frame], _first(frame, top)
     measure = shown.measure
-    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se"])
+    spread = [f"{measure}_std_{of}" for of in ("members", "positions")]
+    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se", *spread])
+    names |= dict.fromkeys(f"{measure}_{ending}" for ending in ENDINGS)
     part = dataset[[name for name in names if name in dataset.data_vars]].load()
     if measure == "effect" and (q := q_values(dataset)) is not None:
         names["q"] = None
@@ -253,7 +260,8 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
                 f"{directory} has results of {listing(view.tests, 20)}: choose one with --test"
             )
         test = view.tests[0]
-    frame = tidy(view.dataset(test), replicates=replicates)
+    dataset = view.dataset(test) if replicates else view.calibrated(test)
+    frame = tidy(dataset, replicates=replicates)
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
     if path.suffix in (".csv", ".tsv"):

@@ -102,7 +102,14 @@ weak = 0.3
 strong = 0.5
 # silencers_by = "control"      # a silencer's share of the control, and not of the wild type
 # q_below = 0.05                # only effects beyond the noise of the shuffles (docs/trust.md)
+# p_below = 0.01                # only effects that are rare in the panel below
 additive = 0.3                  # mean squared error above which a set of tiles is not additive
+
+# [calibration]
+# panel = "panel.json"          # of `creme calibrate`: effects where nothing is expected
+# [spread]
+# shift_tss = [-3, 3]           # measure with the TSS moved as well, bp
+# members = true                # and with each member of an ensemble
 
 [common]                        # parameters of every test, unless its own table has them
 tile = 5000

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from creme.errors import ConfigError
+from creme.results.calibrated import calibrated
 from creme.results.csv_text import csv_text
 from creme.results.tidy import tidy
 from creme.results.view import ResultsView
@@ -60,7 +61,8 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     for label in view.tests:
         dataset = view.dataset(label)
         if view.kind == "experiment":
-            add(label, rows_of(dataset, replicates=False))
+            shown = view.presentation(label)
+            add(label, rows_of(calibrated(dataset, shown, view.panel), replicates=False))
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
     if (contexts := _backgrounds(view)) is not None:

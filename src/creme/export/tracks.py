@@ -12,6 +12,7 @@ import pandas as pd
 
 from creme.export.features import KEYS, cre_class_features, features, placed
 from creme.files.durable import write_text
+from creme.results.calibrated import compared
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.test import Presentation
@@ -63,11 +64,13 @@ def write_tracks(view: ResultsView, folder: Path) -> list[str]:
     written: list[str] = []
     categories, thresholds = view.limits
     by_sufficiency = {
-        label: cre_class_features(own(view.open(label)), thresholds)
+        label: cre_class_features(compared(own(view.open(label)), view.panel), thresholds)
         for label in view.labels_of("sufficiency")
     }
     for label in view.tests:
         dataset, shown = own(view.open(label)), view.presentation(label)
+        if shown.test == "context_dependence":
+            dataset = compared(dataset, view.panel)
         # Of two sufficiency tests each has its own classes; other tests have the first one's.
         classes = by_sufficiency.get(label, _first_of(by_sufficiency.values()))
         places = placed(dataset, shown)

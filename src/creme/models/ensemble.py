@@ -147,6 +147,20 @@ class Ensemble(Model):
             raise ValueError("the models differ: they have not the same tracks")
 
     @property
+    def members(self) -> tuple[Model, ...]:
+        """Each of several models by itself, over the same strands and shifts; empty for one.
+
+        In the order of their fingerprints, in which their mean is taken.
+        """
+        if len(self.of) < 2:
+            return ()
+        ordered = sorted(self.of, key=lambda model: model.fingerprint)
+        if self.shifts == (0,) and not self.reverse_complement:
+            return tuple(ordered)
+        variants = {"reverse_complement": self.reverse_complement, "shifts": self.shifts}
+        return tuple(ensemble([model], **variants) for model in ordered)
+
+    @property
     def _first(self) -> Model:
         return self.of[0]
 

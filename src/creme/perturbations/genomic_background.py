@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 from pydantic import Field, PrivateAttr
 
+from creme.codes import share_of_gc
 from creme.errors import ConfigError, CremeWarning, SequenceError
 from creme.perturbations.interval import IntervalPerturbation
 from creme.seeds import MAX_SEED, derive
-from creme.sequence import Codes, Edit, Mutant, N, Sequence, complement, share_of_gc
+from creme.sequence import Codes, Edit, Mutant, N, Sequence, complement
 
 if TYPE_CHECKING:
     from creme.genome import Locus

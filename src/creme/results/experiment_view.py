@@ -126,7 +126,7 @@ class ExperimentResults(ResultsView):
     def _table(self, name: str) -> pd.DataFrame:
         from creme.results.tidy import tidy
 
-        return tidy(self.dataset(name))
+        return tidy(self.calibrated(name))
 
     def _place(self, label: str) -> tuple[Results, str]:
         return self._results, label

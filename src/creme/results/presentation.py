@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 MEASURES = {"effect": 0.0, "fold_change": 1.0, "score": 0.0}
 """The measures of the toolkit's own tests, and their neutral values."""
 
-_SUPPORTING = ("_std", "_se", "_replicates", SHARE)
+_SUPPORTING = (
+    "_std",
+    "_se",
+    "_replicates",
+    "_percentile",
+    "_panel_p",
+    "_members",
+    "_positions",
+    SHARE,
+)
 
 
 def presentation_of(

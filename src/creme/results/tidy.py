@@ -25,8 +25,9 @@ def tidy(dataset: xr.Dataset, *, replicates: bool = False) -> pd.DataFrame:
         name
         for name, values in dataset.data_vars.items()
         if ("replicate" in values.dims) == replicates or (replicates and name == "wild_type")
+        if not {"member", "shift_tss"} & set(values.dims)  # their spread has a column
     ]
-    part = dataset[chosen]
+    part = dataset[chosen].drop_vars(["member", "shift_tss"], errors="ignore")
     # Without an order of its own, a loaded Dataset lists its dimensions differently each time.
     dims = sorted(part.sizes, key=_dimension_place)
     frame = part.to_dataframe(dim_order=dims).reset_index()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from creme.errors import ResultsError, listing, nearest
+from creme.results.calibrated import calibrated, compared, panel_in
 from creme.results.checksums import opened
 from creme.results.directory import Results
 from creme.results.neighbours import own
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.analysis.panel import Panel
     from creme.analysis.thresholds import Categories, Classes
 
 PLACE = ("gene", "transcript", "contig", "tss_position", "strand")
@@ -210,6 +212,18 @@ class ResultsView(ABC):
         with self.open(label, without) as opened:
             return opened.load()
 
+    @cached_property
+    def panel(self) -> Panel | None:
+        """The effects that those of the tests are compared with, if the run or study named some."""
+        return panel_in(self.path)
+
+    def calibrated(self, label: str) -> xr.Dataset:
+        """`dataset` with the percentile of each effect, and what a panel says of it.
+
+        See `creme.results.calibrated.calibrated`.
+        """
+        return calibrated(self.dataset(label), self.presentation(label), self.panel)
+
     def table(self, name: str) -> pd.DataFrame:
         """One of `tables`.
 
@@ -314,9 +328,10 @@ class ResultsView(ABC):
         if not labels:
             return {}
         limits = self.limits[0]
-        dataset = own(self.open(labels[0]).sel(track=[self.track]))
+        dataset = own(compared(self.open(labels[0]), self.panel).sel(track=[self.track]))
         if limits.q_below is None:
-            dataset = dataset[["effect"]]  # the replicates are many
+            # The replicates are many.
+            dataset = dataset[[n for n in ("effect", "below_minimum") if n in dataset.variables]]
         categories = context_categories(dataset.load(), **limits.of_loci())
         pairs = zip(categories["locus"].values, categories.values[:, 0], strict=True)
         return {str(locus): str(category) for locus, category in pairs if category}

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from creme.analysis.thresholds import Calibration
 from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.results import ALL_UNITS
 from creme.results.directory import EXPERIMENT, Results
 from creme.runner.other_stores import READ_FROM, ReadFrom, places
+from creme.runner.spread import Spread
 from creme.runner.tables import FolderName as FolderName
 from creme.runner.tables import build_model as build_model
 from creme.runner.tables import build_tests as build_tests
@@ -68,6 +70,10 @@ class Experiment(TomlFile):
     )
     loci: LociConfig
     readouts: list[Readout] = Field(default=[], description="activities that are read")
+    calibration: Calibration = Field(
+        Calibration(), description="the effects that those of the tests are compared with"
+    )
+    spread: Spread = Field(Spread(), description="further kinds of noise that a run measures")
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod

@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from creme.errors import ConfigError, CremeError, PluginError, reason
+from creme.errors import ConfigError, CremeError, PluginError
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
 from creme.runner.locus_readouts import LocusReadouts, identity_of
+from creme.runner.readings import readings
 from creme.runner.scheduler import Scheduler
+from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
-from creme.runner.tasks import Progress, Task
+from creme.runner.tasks import Progress, Task, units_of
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.store import Store
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
+    from creme.analysis.panel import Panel
     from creme.runner.experiment import Experiment
 
 
@@ -44,6 +47,10 @@ class Plan:
         read of all loci alike.
     only : frozenset of str, optional
         Names of the units that are run; all unless given.
+    panel : Panel, optional
+        Effects that those of the tests are compared with.
+    spread : Spread
+        Further kinds of noise that a run measures.
     """
 
     model: Model
@@ -55,6 +62,8 @@ class Plan:
     batch_size: int | Literal["auto"] | None = None
     readouts_of_loci: bool = True
     only: frozenset[str] | None = None
+    panel: Panel | None = None
+    spread: Spread = field(default_factory=Spread)
 
     @classmethod
     def of(cls, experiment: Experiment) -> Plan:
@@ -75,6 +84,8 @@ class Plan:
                 loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
                 seed=experiment.seed,
                 batch_size=experiment.batch_size,
+                panel=experiment.calibration.load(experiment.folder),
+                spread=experiment.spread,
             )
             plan.check()
         except ConfigError as error:
@@ -105,7 +116,59 @@ class Plan:
                     f"{self.model.tss}: load the loci for this model"
                 )
         self.bound.check(self.loci)
+        self.check_panel()
+        self.check_spread()
         self.size()
+
+    def check_panel(self) -> None:
+        """See that the panel, if there is one, is of this model, tests and readouts.
+
+        Raises
+        ------
+        ConfigError
+            If it is of others.
+        """
+        if self.panel is None:
+            return
+        read = self.readings()
+        for label, test in self.tests.items():
+            try:
+                self.panel.check(self.model.fingerprint, test.name, test.configuration(), read)
+            except ConfigError as error:
+                raise ConfigError(f"test {label!r}: {error}") from None
+
+    def check_spread(self) -> None:
+        """See that the model has members, where their spread is to be measured.
+
+        Raises
+        ------
+        ConfigError
+            If it has none, or the TSS would leave the window.
+        """
+        if self.spread.members and not self.model.members:
+            raise ConfigError(
+                f"[spread] members: model {self.model.name} is no ensemble of several; "
+                f"[model.ensemble] replicates makes one"
+            )
+        if any(abs(shift) >= self.model.input_length for shift in self.spread.moved):
+            raise ConfigError(
+                f"[spread] shift_tss = {list(self.spread.shift_tss)} leaves nothing of the window"
+            )
+
+    def by_member(self) -> list[Plan]:
+        """The plan with each member of the ensemble for its model, where that was requested."""
+        members = self.model.members if self.spread.members else ()
+        return [replace(self, model=one, spread=Spread(), panel=None) for one in members]
+
+    @property
+    def times(self) -> int:
+        """How many times a run measures each unit: once, and for each kind of `spread` more."""
+        members = self.model.members if self.spread.members else ()
+        return 1 + len(self.spread.moved) + len(members)
+
+    def readings(self) -> dict[str, Any]:
+        """How each activity is read; see `creme.runner.readings.readings`."""
+        return readings(self.model, self.selection, self.readouts, self.activities)
 
     @cached_property
     def bound(self) -> LocusReadouts:
@@ -125,13 +188,9 @@ class Plan:
         """Labels of all activities."""
         return self.bound.labels
 
-    def part(self, names: frozenset[str]) -> Plan:
-        """The units of these names alone, of all tests."""
-        return replace(self, only=names)
-
     def notes(self) -> list[str]:
         """Sentences that a reader of all activities has to know; what is meant says how."""
-        same = [readout for readout in self.readouts if not readout.by_locus]
+        same = [one for one in self.readouts if not one.by_locus and one.minus is None]
         bound = [self.model.bind(readout, self.selection) for readout in same]
         table = self.model.tracks
         for one in bound:
@@ -181,7 +240,7 @@ class Plan:
             If two have one name, or one has none.
         """
         names: set[str] = set()
-        for unit in _units(self.tests[label], self.loci):
+        for unit in units_of(self.tests[label], self.loci):
             name = getattr(unit, "name", None)
             if not isinstance(name, str):
                 raise PluginError(
@@ -252,7 +311,7 @@ class Plan:
             except Exception:  # no reason not to run it
                 size = None
             total = None if size is None or total is None else total + size
-        return total
+        return None if total is None else total * self.times
 
     def scheduler(
         self,
@@ -260,11 +319,12 @@ class Plan:
         on_progress: Callable[[Progress], None],
         *,
         before: Scheduler | None = None,
+        progress: Progress | None = None,
     ) -> Scheduler:
         """The scheduler that runs tasks of this plan through a store.
 
         With ``before`` it goes on with the run of another one: its counts, and what counts as
-        predicted by this run.
+        predicted by this run. Otherwise it counts on in ``progress``, if that is given.
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         return Scheduler(
@@ -272,7 +332,7 @@ class Plan:
             self.bound.of,
             buffer,
             on_progress=on_progress,
-            progress=before.progress if before else None,
+            progress=before.progress if before else progress,
         )
 
     def _genomes(self) -> set[Path]:
@@ -291,6 +351,9 @@ class Plan:
         }
         if self.bound.by_locus:
             described["read_of_loci"] = self.bound.identity(self.loci)
+        # Results of before there was a choice stay those of the same experiment.
+        if spread := self.spread.configuration():
+            described["spread"] = spread
         return json.loads(json.dumps(described))
 
 
@@ -305,6 +368,7 @@ def prepare(
     readouts: SequenceOf[Readout] = (Readout(),),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
+    spread: Spread | None = None,
 ) -> Plan:
     """A plan from objects, checked as one from a file.
 
@@ -320,6 +384,7 @@ def prepare(
     seed : int
         The experiment's; the tests have theirs.
     batch_size : int or 'auto', optional
+    spread : Spread, optional
 
     Raises
     ------
@@ -337,6 +402,8 @@ def prepare(
             )
     selection = select(model, tracks, strand, bins)
     plan = Plan(model, selection, resolved(readouts, Path()), labelled, loci, seed, batch_size)
+    if spread is not None:
+        plan = replace(plan, spread=spread)
     plan.check()
     return plan
 
@@ -344,16 +411,6 @@ def prepare(
 def resolved(readouts: SequenceOf[Readout], folder: Path) -> tuple[Readout, ...]:
     """Readouts whose files are taken from a folder; see `Readout.resolved`."""
     return tuple(readout.resolved(folder) for readout in readouts)
-
-
-def _units(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
-    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
-    try:
-        yield from test.units(loci)
-    except (Exception, GeneratorExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(f"making its units failed: {reason(error)}") from error
 
 
 def _first_repeated(labels: list[str]) -> str:

@@ -19,6 +19,7 @@ from creme.genome import Locus
 from creme.runner.plan import Plan
 from creme.runner.progress_bar import about_narrower
 from creme.runner.scheduler import LOOK_UP
+from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions, narrower_sources
 from creme.sequence import Sequenceable
 from creme.store import Store
@@ -157,6 +158,7 @@ def look_ahead(
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
         notes = plan.bound.about(plan.loci)
+        notes.extend(f"{sentence}." for sentence in about_spread(plan))
         if any(test.kind == "at least" for test in tests):
             notes.append(
                 "A test marked 'at least' decides by the answers what to ask next: it is counted "

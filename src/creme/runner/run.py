@@ -19,7 +19,9 @@ import creme
 from creme.errors import ConfigError, ResultsError, reason
 from creme.files.trusted import Trust
 from creme.results import ALL_UNITS
+from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.directory import Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.logged_units import Units
 from creme.results.state import writing
 from creme.results.units import FOLDER, UnitLog
@@ -27,6 +29,7 @@ from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.remarks import Remarks
 from creme.runner.scheduler import Scheduler
+from creme.runner.spread_of_units import SpreadOfUnits
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
@@ -138,10 +141,11 @@ class _Run:
         sequences = None
         with suppress(ConfigError):  # a tile that does not fit is the failure of its unit
             sequences = plan.size()
-        self._pace = Pace(sequences, sum(counts.values()))
+        self._pace = Pace(sequences, sum(counts.values()) * plan.times)
         self._folder = temporary if results is None else results.path
         self._logs: dict[str, UnitLog] = {}
         self._remarks: dict[str, Remarks] = defaultdict(Remarks)
+        self._spread = SpreadOfUnits(plan, self._fail)
         self._written = time.monotonic()
 
     def run(
@@ -159,8 +163,13 @@ class _Run:
                 self._results.update(self._state())
                 self._written = time.monotonic()
 
-        self._scheduler = scheduler = self._plan.scheduler(self._store, progressed)
-        report.progress, report.seconds = scheduler.progress, scheduler.seconds
+        if not self._spread.measure_members(self._store, progressed, report.progress, on_start):
+            report.interrupted = True
+            return report
+        self._scheduler = scheduler = self._plan.scheduler(
+            self._store, progressed, progress=report.progress
+        )
+        report.seconds = scheduler.seconds
         on_start(scheduler)
         self._begin_logs()
         try:
@@ -197,23 +206,23 @@ class _Run:
                 self._logs[label].begin(_attributes(self._plan, label), tracks)
 
     def _tasks(self) -> Iterator[Task]:
-        """The plan's tasks; each one's place, by which the units of its test are in order."""
-        self._places: dict[int, int] = {}
         tasks = self._plan.tasks(lambda label, error: self._fail(label, ALL_UNITS, error))
-        for place, task in enumerate(tasks):
-            self._places[id(task)] = place
-            yield task
+        return self._spread.tasks(tasks)
 
-    def _end(self, outcome: Outcome) -> None:
+    def _end(self, ended: Outcome) -> None:
         """Take what became of a unit; save its test if it was the last one."""
+        unit = self._spread.take(ended)
+        if unit is None:
+            return
+        place, outcome = unit
         task, error = outcome.task, outcome.error
-        place = self._places.pop(id(task))
         if error is None:
             try:
                 with writing(self._folder):
                     log = self._logs[task.label]
+                    dataset = self._spread.added_to(outcome.dataset, task, place)
                     readout = self._plan.bound.of(task.unit)
-                    dataset = readout.laid_out(outcome.dataset)
+                    dataset = readout.laid_out(dataset)
                     dataset = self._remarks[task.label].take(dataset, task.unit.name)
                     labels = {**task.unit.labels, **readout.labels}
                     log.append(place, dataset, task.unit.name, labels)
@@ -329,6 +338,7 @@ def run_experiment(
         ) as store,
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
+        keep_panel(results.path, plan.panel)
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
         try:
@@ -344,6 +354,8 @@ def run_experiment(
             with suppress(ResultsError):  # a directory that is gone; the error says so
                 results.update({"state": "interrupted", "error": ""} if interrupted else state)
             raise
+        if not report.interrupted:
+            keep_distributions(ExperimentResults(results.path))
         results.update(
             {
                 **_ended(report),
@@ -388,12 +400,15 @@ def _attributes(plan: Plan, label: str) -> dict[str, Any]:
         "configuration": plan.model.configuration(),
     }
     shown = vars(test.presentation())
+    members = [member.model.fingerprint for member in plan.by_member()]
     return {
         # JSON has no NaN, which says that there is no neutral value.
         **{name: value for name, value in shown.items() if value == value},
         "configuration": json.dumps(test.configuration()),
         "model": json.dumps(selected),
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),
+        "readings": json.dumps(plan.readings()),
+        **({"members": json.dumps(members)} if members else {}),
         "seed": str(test.seed),
         "creme_version": creme.__version__,
     }

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ class Shard:
 
     def part(self, plan: Plan) -> Plan:
         """The units of this shard: those of one name, of whatever test, are in one part."""
-        return plan.part(self.deal(task.unit.name for task in plan.tasks()))
+        return replace(plan, only=self.deal(task.unit.name for task in plan.tasks()))
 
 
 @contextmanager

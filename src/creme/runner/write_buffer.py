@@ -6,12 +6,9 @@ of them holds answers a narrower one, of which it has every value.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 from bisect import bisect_right
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -20,6 +17,12 @@ from numpy.typing import NDArray
 
 from creme.model import Model, Selection
 from creme.runner.same_model import SameModel, with_processor
+from creme.runner.sources import NarrowerSource as NarrowerSource
+from creme.runner.sources import contains, sources_of
+from creme.runner.sources import narrower_sources as narrower_sources
+from creme.runner.sources import recorded_selection as recorded_selection
+from creme.runner.sources import source_description as source_description
+from creme.runner.sources import source_fingerprint as source_fingerprint
 from creme.store import Source, Store
 
 ROUNDING_NOTE = (
@@ -37,99 +40,6 @@ OTHERS_NOTE = (
 
 NO_CHUNK = 0
 """Instead of a chunk's number: the prediction is in a store that is not written to."""
-
-
-def source_description(model: Model, selection: Selection) -> dict[str, Any]:
-    """The store's record of a source, for people and for `recorded_selection` to read."""
-    return {
-        "model": model.name,
-        "version": model.version,
-        "model_fingerprint": model.fingerprint,
-        "bins": list(selection.bins),
-        "tracks": [model.tracks[index].name for index in selection.tracks],
-        "track_indices": list(selection.tracks),
-        "bin_size": model.bin_size,
-        "configuration": model.configuration(),
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }
-
-
-def source_fingerprint(model: Model, selection: Selection) -> str:
-    """SHA-256 (hexadecimal) of the model's fingerprint and of what is kept of its output."""
-    kept = [model.fingerprint, selection.bins, selection.tracks]
-    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
-
-
-def recorded_selection(source: Source, model: Model) -> Selection | None:
-    """The bins and tracks of a source; None if its description does not agree with it.
-
-    Earlier versions recorded the names of tracks and no indices: the model's table has these. The
-    source's fingerprint, computed again, shows whether they are the right ones.
-    """
-    recorded = source.description
-    try:
-        indices = recorded.get("track_indices")
-        if indices is None:
-            places = {track.name: index for index, track in enumerate(model.tracks)}
-            indices = [places[name] for name in recorded["tracks"]]
-        selection = Selection(tuple(recorded["bins"]), tuple(indices))
-    except (KeyError, TypeError):
-        return None
-    same = source_fingerprint(model, selection) == source.fingerprint
-    return selection if same else None
-
-
-@dataclass(frozen=True)
-class NarrowerSource:
-    """A source of the same model that lacks bins or tracks of a selection.
-
-    Attributes
-    ----------
-    bins, tracks : int
-        How many of them it has.
-    predictions : int
-    """
-
-    bins: int
-    tracks: int
-    predictions: int
-
-
-def narrower_sources(store: Store, model: Model, selection: Selection) -> list[NarrowerSource]:
-    """What the store holds of a model and a selection cannot use; empty if there is some it can.
-
-    Parameters
-    ----------
-    store : Store
-        With those of others that are read before it.
-    model : Model
-    selection : Selection
-
-    Returns
-    -------
-    list of NarrowerSource
-        Those with predictions that lack bins or tracks of the selection, the largest first.
-    """
-    narrower = []
-    for each in (*store.others, store):
-        for source, its in _sources_of(each, model):
-            if _contains(its, selection):
-                if each.holds_any(source):
-                    return []
-            elif n := each.count(source):
-                narrower.append(NarrowerSource(len(its.bins), len(its.tracks), n))
-    return sorted(narrower, key=lambda one: -one.predictions)
-
-
-def _sources_of(store: Store, model: Model) -> list[tuple[Source, Selection]]:
-    """The store's sources of a model, with their bins and tracks."""
-    sources = store.sources_of(model.fingerprint)
-    pairs = [(source, recorded_selection(source, model)) for source in sources]
-    return [(source, selection) for source, selection in pairs if selection is not None]
-
-
-def _contains(wide: Selection, narrow: Selection) -> bool:
-    return set(wide.bins) >= set(narrow.bins) and set(wide.tracks) >= set(narrow.tracks)
 
 
 class _ReadSource:
@@ -158,7 +68,8 @@ class StoredPredictions:
 
     Predictions of the selection itself come first, those in stores of others before the store's
     own; what these lack is looked for in the sources of the same model with more bins or tracks,
-    as they are registered when this is made.
+    as they are registered when this is made, and last in those of an ensemble's members, if all of
+    them have it.
 
     Parameters
     ----------
@@ -182,13 +93,18 @@ class StoredPredictions:
             others = () if store is None else store.others
         self.others = tuple(others)
         self.own: Source | None = None
+        self._members = [
+            StoredPredictions(store, one, selection, self.others) for one in model.members
+        ]
+        self.means = 0
+        """Predictions that were made of those of an ensemble's members."""
         self._before: list[_ReadSource] = []
         self._wider: list[_ReadSource] = []
         for each in (*self.others, *(() if store is None else (store,))):
-            for source, its in _sources_of(each, model):
+            for source, its in sources_of(each, model):
                 if its == selection and each is store:
                     self.own = source
-                elif _contains(its, selection):
+                elif contains(its, selection):
                     one = _ReadSource(each, source, its, selection)
                     (self._before if one.exact else self._wider).append(one)
         # The smallest rows are the cheapest to read.
@@ -208,7 +124,24 @@ class StoredPredictions:
             rows = {**rows, **stored} if rows else stored
         for one in self._wider:
             self._look_up(one, digests, rows)
+        if self._members and (missing := [digest for digest in digests if digest not in rows]):
+            rows.update(self._means(missing))
         return rows
+
+    def _means(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], int]]:
+        """Means over an ensemble's members, of the sequences that all of them have."""
+        first, *others = self._members
+        rows = first.read(digests)
+        totals = {digest: row.astype(np.float64) for digest, (row, _) in rows.items()}
+        for member in others:
+            its = member.read(list(totals))
+            totals = {digest: totals[digest] + row for digest, (row, _) in its.items()}
+        self.means += len(totals)
+        number = len(self._members)
+        return {
+            digest: ((total / number).astype(np.float32), rows[digest][1])
+            for digest, total in totals.items()
+        }
 
     def _look_up(
         self,
@@ -323,13 +256,16 @@ class WriteBuffer:
 
     def read_from(self) -> dict[str, str]:
         """Attributes of results: what was read from wider sources, and from stores of others."""
-        sources = self._stored.read_from()
-        if not sources:
-            return {}
-        others = any("store" in each for each in sources)
-        notes = [ROUNDING_NOTE] if not all("store" in each for each in sources) else []
-        notes += [OTHERS_NOTE] if others else []
-        return {"predictions_from": json.dumps(sources), "predictions_note": "; ".join(notes)}
+        sources, means = self._stored.read_from(), self._stored.means
+        attributes = {"predictions_of_members": str(means)} if means else {}
+        if sources:
+            others = ["store" in each for each in sources]
+            notes = ([] if all(others) else [ROUNDING_NOTE]) + (
+                [OTHERS_NOTE] if any(others) else []
+            )
+            attributes["predictions_from"] = json.dumps(sources)
+            attributes["predictions_note"] = "; ".join(notes)
+        return attributes
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:
         """Take predictions; they are stored now or with the next ones, within a second."""

@@ -10,13 +10,14 @@ from pydantic import Field, field_validator, model_validator
 
 from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
-from creme.analysis.thresholds import Categories, Classes
+from creme.analysis.thresholds import Calibration, Categories, Classes
 from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName
 from creme.runner.other_stores import READ_FROM, ReadFrom
+from creme.runner.spread import Spread
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import StageOptions, Stages
@@ -72,6 +73,8 @@ class StudyFile(StageTables):
     selection: LocusSelection = LocusSelection()
     categories: Categories = Categories()
     classes: Classes = Classes()
+    calibration: Calibration = Calibration()
+    spread: Spread = Spread()
     common: Common = Common()
 
     @classmethod
@@ -241,6 +244,8 @@ _SECTIONS: dict[str, type[Parameters]] = {
     "selection": LocusSelection,
     "categories": Categories,
     "classes": Classes,
+    "calibration": Calibration,
+    "spread": Spread,
     "common": Common,
 }
 

@@ -63,6 +63,9 @@ Tables beside those of the stages, of the deciding track alone unless there is a
                             locus, category, track, position, wild_type, shuffled, shuffled_std
     cre_classes.csv         the tiles with a class: locus, category, tile_start, tile_end,
                             genomic_start, genomic_end, distance, effect, effect_se, cre_class
+    cre_counts.csv          tiles of each locus beyond the weak thresholds by their effect alone,
+                            and the mean effect over tiles, with 0.95 intervals over backgrounds:
+                            locus, category, track, of, value, low, high, tiles
     distance_curve.csv      category, kind, track, distance, mean, se, low, high, n
     interactions.csv        locus, category, search, track, mse, difference, interaction; and
                             mse_, difference_ and interaction_multiplicative,

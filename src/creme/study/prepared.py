@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
-from creme import file_plugins, registry
+from creme import file_plugins
 from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
 from creme.genome import Annotation, Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
+from creme.results.calibrated import calibrated
 from creme.results.csv_text import as_before
 from creme.results.neighbours import own
+from creme.results.presentation import presentation_of
 from creme.runner.experiment import build_model
 from creme.runner.locus_readouts import identity_of
 from creme.runner.other_stores import places
@@ -106,12 +108,16 @@ class PreparedStudy:
             loci=[],
             seed=study.seed,
             batch_size=study.batch_size,
+            panel=study.calibration.load(study.folder),
+            spread=study.spread,
         )
         tracks = plan.bound.labels_of(plan.bound.everywhere)
         settled = study.selection.settled(recorded.get("loci", {}).get("selection", {}))
         prepared = cls(study, plan, tracks, _deciding(study.track, tracks), settled)
         prepared.activity  # noqa: B018  # its check of the bins
         prepared._check_tiles()
+        prepared._check_panel()
+        plan.check_spread()
         for path in files(study, prepared.study.folder).values():
             compression(path)
         for readout in plan.readouts:
@@ -240,7 +246,15 @@ class PreparedStudy:
         on_cres = stage.takes == "cres"
         parameters = file_plugins.identity(study.test(stage.name))
         del parameters["name"]
-        added = {} if stage.built_in else {"test": stage.test, "run_on": stage.takes}
+        added: dict[str, Any] = {}
+        if not stage.built_in:
+            added = {"test": stage.test, "run_on": stage.takes}
+        if self.plan.panel is not None and stage.finds:
+            # By its floor and its effects loci and tiles lose their category or class.
+            assert study.calibration.panel is not None
+            added["panel"] = digest(study.folder / study.calibration.panel.expanduser())
+        if spread := study.spread.configuration():
+            added["spread"] = spread
         return {
             **added,
             "parameters": parameters,
@@ -254,7 +268,9 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return {}
-        return loci_by_category(own(results.load(stage.label)), self.study.categories, self.label)
+        return loci_by_category(
+            self.compared(own(results.load(stage.label))), self.study.categories, self.label
+        )
 
     def classes(self, folder: Folder) -> xr.DataArray | None:
         """Class of each tile, (locus, tile), where the sufficiency stage has results."""
@@ -262,7 +278,9 @@ class PreparedStudy:
         results = folder.results(stage.name)
         if stage.label not in results.labels():
             return None
-        return class_of_tiles(own(results.load(stage.label)), self.study.classes, self.label)
+        return class_of_tiles(
+            self.compared(own(results.load(stage.label))), self.study.classes, self.label
+        )
 
     def sets(self, folder: Folder) -> dict[str, list[tuple[int, int]]]:
         """The set of each locus in the order of its search, where the searches have results.
@@ -277,6 +295,11 @@ class PreparedStudy:
         searches = [str(name) for name in dataset["search"].values]
         search = "enhancers" if "enhancers" in searches else searches[0]
         return greedy_sets(dataset, search=search, track=self.label)
+
+    def compared(self, dataset: xr.Dataset) -> xr.Dataset:
+        """A stage's Dataset with the percentile of each effect, and what the panel says of it."""
+        shown = presentation_of(dataset, str(dataset.attrs["test"]))
+        return calibrated(dataset, shown, self.plan.panel)
 
     def selected(self, path: Path) -> list[Locus]:
         """The loci of a ``selected.tsv``."""
@@ -305,6 +328,26 @@ class PreparedStudy:
         """The annotation, where a readout needs it."""
         needed = any(each.of != "bins" and each.gtf is None for each in self.plan.readouts)
         return self.study.loci.annotation(self.study.folder) if needed else None
+
+    def _check_panel(self) -> None:
+        """Check that the panel is of this model, readouts and tests, and can decide."""
+        panel, p_below = self.plan.panel, self.study.classes.p_below
+        if panel is None:
+            if p_below is not None:
+                raise ConfigError(
+                    f"[classes] p_below = {p_below} needs [calibration] panel, a file of 'creme "
+                    f"calibrate'"
+                )
+            return
+        tests = {s.name: self.study.test(s.name) for s in self.stages.values() if s.name != "loci"}
+        replace(self.plan, tests=tests).check_panel()
+        source = FOUND_BY["classes"]
+        smallest = panel.smallest_p(source.test)
+        if p_below is not None and source.name in self.stages and smallest >= p_below:
+            raise ConfigError(
+                f"[classes] p_below = {p_below}: no effect of {source.test} can have a rank p "
+                f"below {smallest:.2g} by this panel; make one of more loci or contexts"
+            )
 
     def _check_tiles(self) -> None:
         """Check that every test's tiles fit, on a sequence as long as the model's."""
@@ -348,45 +391,3 @@ def _deciding(wanted: str | None, tracks: list[str]) -> int:
 
 def _plain(values: Any) -> Any:
     return json.loads(json.dumps(values))
-
-
-def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: str | None) -> str:
-    """A stage as an experiment file, for its results directory.
-
-    Parameters
-    ----------
-    prepared : PreparedStudy
-    stage : Stage
-    test : Test
-    table : str, optional
-        Path of the stage's loci; the annotation unless given.
-    """
-    import tomli_w
-
-    study = prepared.study
-    loci = {"fasta": str(study.loci.fasta), "table": table} if table else study.loci.configuration()
-    label = {} if stage.label == test.name else {"label": stage.label}
-    described = {
-        "name": f"{study.name}-{stage.name}",
-        "seed": study.seed,
-        "store": study.store,
-        "index": study.index,
-        "read_from": study.configuration()["read_from"],
-        "batch_size": study.batch_size,
-        "model": study.configuration()["model"],
-        "loci": loci,
-        "readouts": [readout.configuration() for readout in prepared.plan.readouts],
-        "tests": [{**registry.specification(test), **label}],
-    }
-    note = (
-        f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "
-        f"study.\n\n"
-    )
-    return note + tomli_w.dumps(_stated(described))
-
-
-def _stated(value: Any) -> Any:
-    """Without what is None, which TOML cannot say, and without empty lists."""
-    if isinstance(value, dict):
-        return {k: _stated(v) for k, v in value.items() if v is not None and v != []}
-    return [_stated(v) for v in value] if isinstance(value, list) else value

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import creme
 from creme.errors import ModelError, PluginError, ResultsError
 from creme.files.trusted import Trust
+from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.directory import STATE, Results
+from creme.results.experiment_view import ExperimentResults
 from creme.results.neighbours import own
 from creme.results.state import now
 from creme.runner.plan import Plan
@@ -28,9 +30,9 @@ from creme.study.folder import Folder
 from creme.study.lineage import passed_on, stage_inputs
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
-from creme.study.prepared import PreparedStudy, experiment_text
+from creme.study.prepared import PreparedStudy
 from creme.study.selection import chosen, select, table
-from creme.study.stage_work import folder_work
+from creme.study.stage_work import experiment_text, folder_work
 from creme.study.stages.grouping import category_by_locus
 from creme.study.stages.loci import ALL_SITES, SELECTED
 from creme.study.stages.stage import Stage, StageData, Tables
@@ -107,6 +109,7 @@ def _run_all(
         require(stage, folder, wanted)
     with folder.held(), prepared.open_store() as store:
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
+        keep_panel(folder.path, prepared.plan.panel)
         runner = _Runner(prepared, folder, store, progress)
         for name in wanted:
             ended = True
@@ -303,6 +306,7 @@ class _Runner:
         if measured["state"] != "finished":
             return measured
         loaded = results.load(stage.label)
+        keep_distributions(ExperimentResults(results.path))
         measured["remarks"] = json.loads(loaded.attrs.get(REMARKS, "[]"))
         made = stage.make_tables(self._data(stage, loaded, categories, classes))
         if stage.from_store is not None:
@@ -360,6 +364,8 @@ class _Runner:
     ) -> StageData:
         by_locus = None if categories is None else category_by_locus(categories)
         study, track = self.prepared.study, self.prepared.label
+        if stage.takes != "sites":
+            stored = self.prepared.compared(stored)
         return StageData(stage.name, study, track, stored, by_locus, classes, self._earlier)
 
     def _earlier(self, name: str) -> xr.Dataset | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.files.small import parse_toml
 from creme.passwords import masked
+from creme.results.calibrated import panel_in
 from creme.results.csv_text import as_before
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.analysis.panel import Panel
     from creme.analysis.thresholds import Categories, Classes
 
 
@@ -87,6 +89,11 @@ class StageResults(ExperimentResults):
         raise ResultsError(
             f"{self.path} is a stage of {self.study}, which takes it further: {self.further}"
         )
+
+    @cached_property
+    def panel(self) -> Panel | None:
+        """The study's."""
+        return panel_in(self.study)
 
     def _presentation(self, label: str) -> Presentation:
         declared = TssActivity.presentation() if label == TEST else None

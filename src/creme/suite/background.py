@@ -13,11 +13,12 @@ from pydantic import Field
 
 from creme import registry
 from creme.analysis.outliers import RULE, outliers
+from creme.codes import share_of_gc
 from creme.genome import Locus
 from creme.perturbation import Perturbation, checked
 from creme.perturbations.shuffle import Shuffle
 from creme.seeds import Name, derive
-from creme.sequence import Edit, Mutant, N, Sequence, share_of_gc
+from creme.sequence import Edit, Mutant, N, Sequence
 from creme.test import Test, remarked
 from creme.tiling import Tile
 

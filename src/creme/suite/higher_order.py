@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -138,25 +140,34 @@ class HigherOrder(TiledTest):
         ``tried`` and ``tried_start``, the attempt's winner, -1 after the last one; ``again``,
         (search, attempt, replicate, track), the activities with it and the tiles that were pending
         shuffled afresh; ``p``, corrected for the search; ``accepted``, 1 where it was.
+
+        Where shuffles are the tile as it was, ``unchanged_replicates``, (tile,), counts them over
+        all rounds and searches; those that searches share count once.
         """
         tiles = self.measurable(unit)
         (wild_type,) = yield [unit.sequence]
+        unchanged: Counter[Tile] = Counter()
         if self.accept == "all":
-            dataset = yield from self._all_rounds(tiles, wild_type, unit)
+            dataset = yield from self._all_rounds(tiles, wild_type, unit, unchanged)
         else:
-            dataset = yield from self._tested(tiles, wild_type, unit)
+            dataset = yield from self._tested(tiles, wild_type, unit, unchanged)
+        dataset = self.with_unchanged(dataset, tiles, unchanged)
         dataset = self.joined_across_n(dataset, tiles, unit)
         if self.minimum_activity is not None:
             dataset = flagged(dataset, self.minimum_activity, "fold changes")
         return self.in_tiling(dataset, tiles, unit)
 
     def _all_rounds(
-        self, tiles: tuple[Tile, ...], wild_type: Activities, unit: Locus
+        self,
+        tiles: tuple[Tile, ...],
+        wild_type: Activities,
+        unit: Locus,
+        unchanged: Counter[Tile],
     ) -> Generator[Request, Activities, xr.Dataset]:
         tracks = range(len(wild_type))
         traces = yield from together(
             [
-                self._search(direction, track, wild_type[track], tiles, unit)
+                self._search(direction, track, wild_type[track], tiles, unit, unchanged)
                 for direction in self.searches
                 for track in tracks
             ]
@@ -196,7 +207,11 @@ class HigherOrder(TiledTest):
         )
 
     def _tested(
-        self, tiles: tuple[Tile, ...], wild_type: Activities, unit: Locus
+        self,
+        tiles: tuple[Tile, ...],
+        wild_type: Activities,
+        unit: Locus,
+        unchanged: Counter[Tile],
     ) -> Generator[Request, Activities, xr.Dataset]:
         fresh = max(self.replicates, FRESH)
         rules = Rules(
@@ -207,10 +222,11 @@ class HigherOrder(TiledTest):
             rounds=min(self.rounds or len(tiles), len(tiles)),
             confidence=self.confidence,
         )
+        shuffles = partial(self.shuffles, unchanged=unchanged)
         traces = yield from together(
             [
                 SetSearch(
-                    tiles, unit, self.shuffles, rules, track, direction == "enhancers", activity
+                    tiles, unit, shuffles, rules, track, direction == "enhancers", activity
                 ).run()
                 for direction in self.searches
                 for track, activity in enumerate(wild_type.tolist())
@@ -222,7 +238,7 @@ class HigherOrder(TiledTest):
             response = yield (
                 mutant
                 for member in members
-                for mutant in self.shuffles(
+                for mutant in shuffles(
                     unit.sequence, tiles[member], unit, "alone", replicates=range(fresh)
                 )
             )
@@ -245,6 +261,7 @@ class HigherOrder(TiledTest):
         wild_type: float,
         tiles: tuple[Tile, ...],
         unit: Locus,
+        unchanged: Counter[Tile],
     ) -> Search[_ShuffleTrace]:
         lowest = direction == "enhancers"
         rounds = min(self.rounds or len(tiles), len(tiles))
@@ -260,7 +277,7 @@ class HigherOrder(TiledTest):
             while pending := race.pending():
                 pairs = tuple((remaining[at], replicates) for at, replicates in pending)
                 response = yield Query(
-                    (path, pairs), self._candidates(state, number, tiles, pairs, unit)
+                    (path, pairs), self._candidates(state, number, tiles, pairs, unit, unchanged)
                 )
                 race.record(response[:, track])
             shuffled[number, remaining] = race.values
@@ -281,10 +298,16 @@ class HigherOrder(TiledTest):
         tiles: tuple[Tile, ...],
         pairs: tuple[tuple[int, range], ...],
         unit: Locus,
+        unchanged: Counter[Tile],
     ) -> Iterator[Sequenceable]:
         for index, replicates in pairs:
             yield from self.shuffles(
-                state, tiles[index], unit, *_names(number), replicates=replicates
+                state,
+                tiles[index],
+                unit,
+                *_names(number),
+                replicates=replicates,
+                unchanged=unchanged,
             )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import ClassVar
-
-import numpy as np
 
 from creme.genome import Locus
 from creme.sequence import Mutant
@@ -13,13 +12,8 @@ from creme.suite.adaptive import Layout
 from creme.suite.background import TssTileOrNone
 from creme.suite.effect import EffectTest
 from creme.suite.tiled import TiledTest
-from creme.test import Steps, remarked
-
-_UNCHANGED = (
-    "{count} shuffles of tiles are the tile as it was, which tells nothing of it "
-    "(unchanged_replicates): short tiles have few arrangements; perturbation = 'mask' or "
-    "'mononucleotide_shuffle' changes more"
-)
+from creme.test import Steps
+from creme.tiling import Tile
 
 
 class Necessity(EffectTest, TiledTest):
@@ -54,14 +48,11 @@ class Necessity(EffectTest, TiledTest):
         """
         tiles, wild = self.measurable(unit), unit.sequence
         (wild_type,) = yield [wild]
-        unchanged = np.zeros(len(tiles))
+        unchanged: Counter[Tile] = Counter()
 
         def shuffles(cell: tuple[int, ...], replicates: range) -> Iterator[Mutant]:
             tile = tiles[cell[0]]
-            bases = tile.of(wild).codes
-            for mutant in self.shuffles(wild, tile, unit, replicates=replicates):
-                unchanged[cell] += np.array_equal(mutant.edits[0].codes, bases)
-                yield mutant
+            return self.shuffles(wild, tile, unit, replicates=replicates, unchanged=unchanged)
 
         measured = yield from self.measure_replicates(
             Layout(
@@ -76,8 +67,6 @@ class Necessity(EffectTest, TiledTest):
         dims = ("tile", "replicate", "track")
         activities = {"wild_type": (("track",), wild_type), "shuffled": (dims, measured.activities)}
         dataset = self.effect_result(measured, dims, activities)
-        if unchanged.any():
-            dataset = dataset.assign(unchanged_replicates=("tile", unchanged))
-            dataset = remarked(dataset, _UNCHANGED, int(unchanged.sum()))
+        dataset = self.with_unchanged(dataset, tiles, unchanged)
         dataset = self.joined_across_n(dataset, tiles, unit)
         return self.in_tiling(dataset, tiles, unit)

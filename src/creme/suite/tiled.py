@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
 from typing import Any
@@ -25,6 +26,11 @@ from creme.tracks import shortened
 _JOINED = (
     "runs of N between bases of tiles: {count}. A shuffle joins the bases beside them, so that as "
     "many dinucleotides of the shuffled tiles, at most, are not the tiles'"
+)
+_UNCHANGED = (
+    "{count} shuffles of tiles are the tile as it was, which tells nothing of it "
+    "(unchanged_replicates): short tiles have few arrangements; perturbation = 'mask' or "
+    "'mononucleotide_shuffle' changes more"
 )
 
 
@@ -123,11 +129,12 @@ class TiledTest(BackgroundTest):
         locus: Locus,
         *names: Name,
         replicates: Iterable[int] | None = None,
+        unchanged: Counter[Tile] | None = None,
     ) -> Iterator[Mutant]:
         """`sequence` with the locus's bases in the tile shuffled, once a replicate.
 
         `names` keep apart shuffles of a tile that must not be shared. `replicates` are all unless
-        given.
+        given. Shuffles that are the tile as it was are counted in `unchanged`.
 
         Raises
         ------
@@ -145,8 +152,30 @@ class TiledTest(BackgroundTest):
         numbers = self._replicates if replicates is None else replicates
         seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
         for shuffled in perturb.many(bases, seeds):
-            checked(perturb, bases, shuffled)
-            yield Mutant(sequence, [Edit(tile.start, shuffled.sequence)])
+            arrangement = checked(perturb, bases, shuffled).sequence
+            if unchanged is not None and np.array_equal(arrangement.codes, bases.codes):
+                unchanged[tile] += 1
+            yield Mutant(sequence, [Edit(tile.start, arrangement)])
+
+    @staticmethod
+    def with_unchanged(
+        dataset: xr.Dataset, tiles: tuple[Tile, ...], unchanged: Counter[Tile]
+    ) -> xr.Dataset:
+        """A unit's Dataset with ``unchanged_replicates``, (tile,), and a remark, if there are any.
+
+        Parameters
+        ----------
+        dataset : Dataset
+        tiles : tuple of Tile
+            Those of its dimension ``tile``.
+        unchanged : Counter
+            Of `shuffles`.
+        """
+        total = unchanged.total()
+        if not total:
+            return dataset
+        counts = np.array([float(unchanged[tile]) for tile in tiles])
+        return remarked(dataset.assign(unchanged_replicates=("tile", counts)), _UNCHANGED, total)
 
 
 def _share_of_bases(tile: Tile, locus: Locus) -> float:

@@ -22,6 +22,7 @@ from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
+from creme.results.calibrated import compared
 from creme.results.gaps import without_bases
 from creme.results.words import site_word
 
@@ -273,6 +274,7 @@ def _kind_of_tiles(results: PageResults, dataset: xr.Dataset) -> xr.DataArray:
 def _classes(results: PageResults) -> xr.DataArray:
     """Class of each tile of the deciding track, by the thresholds of the results."""
     dataset = results.open("sufficiency").sel(track=[results.view.track]).load()
+    dataset = compared(dataset, results.view.panel)
     return cre_classes(dataset, **results.view.limits[1].of_tiles())
 
 

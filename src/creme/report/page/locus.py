@@ -11,14 +11,15 @@ import xarray as xr
 
 from creme.analysis.additive import additive_comparison
 from creme.analysis.categories import cre_classes
-from creme.analysis.noise import q_values
 from creme.analysis.normalise import fold_change
 from creme.report.axis_labels import scale_of
+from creme.report.page.certainty import data_of, of_effects
 from creme.report.page.encode import Data, numbers
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.results import PageResults
 from creme.report.page.swaps_and_fits import Fits, Swaps
 from creme.report.page.windows import Windows
+from creme.results.calibrated import compared
 from creme.results.gaps import SHARE, without_bases
 
 BLOCK = 32
@@ -26,12 +27,12 @@ BLOCK = 32
 MOST_TRACKS = 6
 """Activities that the page shows; the deciding one is the first."""
 _MEASURED = ("wild_type", "effect", "fold_change")
-_SPREAD = ("_std", "_se", "_replicates")
+_SPREAD = ("_std", "_se", "_replicates", "_std_members", "_std_positions")
 _TILES = ("tile_start", "tile_end", "distance", "genomic_start", "genomic_end")
 _TAKEN = {
     "context_dependence": (),
     "necessity": (*_TILES, SHARE),
-    "sufficiency": (*_TILES, SHARE),
+    "sufficiency": (*_TILES, SHARE, "below_minimum"),
     "distance": (*_TILES, "position_distance"),
     "higher_order": (
         *(*_TILES, SHARE, "search", "selected", "selected_start", "tile_fold_change", "alone"),
@@ -75,8 +76,8 @@ def each_locus(
         test: {str(name): k for k, name in enumerate(data["locus"].values)}
         for test, data in opened.items()
     }
-    q_of = {
-        test: q_values(results.open(test).sel(track=tracks))
+    certainty_of = {
+        test: of_effects(results, test, tracks)
         for test in opened
         if test in ("necessity", "sufficiency")
     }
@@ -91,8 +92,8 @@ def each_locus(
             if wanted:
                 places_of = [rows[test][name] for name in wanted]
                 part = data.isel(locus=places_of).sel(track=tracks).load()
-                if (q := q_of.get(test)) is not None:
-                    part = part.assign(q=q.isel(locus=places_of))
+                if test in certainty_of:
+                    part = part.assign(certainty_of[test].isel(locus=places_of).data_vars)
                 lost = without_bases(part)
                 if lost is not None:
                     part = part.assign(without_bases=lost)
@@ -127,6 +128,7 @@ def _enriched(test: str, part: xr.Dataset, results: PageResults) -> xr.Dataset:
     """With what analyses say of each locus."""
     limits = results.view.limits[1]
     if test == "sufficiency":
+        part = compared(part, results.view.panel)
         evidence = None if limits.q_below is None else results.evidence
         classes = cre_classes(part, **limits.of_tiles(), evidence=evidence)
         return part.assign(cre_class=classes)
@@ -265,12 +267,8 @@ def _measured(parts: Mapping[str, xr.Dataset], tiles: _Tiles) -> Data:
     for test in ("necessity", "sufficiency"):
         if test in parts:
             along = _along(parts[test], tiles)
-            data[test] = {
-                **_statistics(along, "effect"),
-                "scale": scale_of(test, parts[test].attrs),
-            }
-            if "q" in along:
-                data[test]["q"] = numbers(along["q"].values)
+            scale = scale_of(test, parts[test].attrs)
+            data[test] = {**_statistics(along, "effect"), "scale": scale, **data_of(along)}
             if "without_bases" in along:
                 lost = np.flatnonzero(along["without_bases"].values == 1)
                 data[test]["lost"] = lost.tolist()

@@ -12,6 +12,7 @@ from creme.files.durable import write_text
 from creme.report.axis_labels import effect_label
 from creme.report.page import sections, settings
 from creme.report.page.backgrounds import backgrounds
+from creme.report.page.certainty import certainty
 from creme.report.page.compare import comparison
 from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
 from creme.report.page.figures import figures
@@ -96,9 +97,9 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "navigation": _navigation(compared is not None, bool(rows), contexts is not None),
         "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
         "funnel": sections.funnel(view) or "",
-        "figures": shown,
-        "backgrounds": contexts or "",
         "tracks": _notes(results, measures),
+        "figures": joined([shown, certainty(results)]),
+        "backgrounds": contexts or "",
         "comparison": compared or "",
         "stages": sections.stages(view),
         "settings": settings.settings(view),

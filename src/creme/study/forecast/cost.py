@@ -13,6 +13,7 @@ import numpy as np
 
 from creme.errors import GenomeError, StoreError, reason
 from creme.genome import Locus
+from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions
 from creme.store.others import read_others
 from creme.study.folder import Folder
@@ -145,7 +146,10 @@ class _Planner:
     def of(self, stage: Stage) -> Forecast:
         """One stage; with units that failed it is asked for whole, as a run does."""
         if not self.folder.finished(stage.name):
-            return self._of(stage)
+            coming = self._of(stage)
+            if stage.takes == "sites":
+                return coming
+            return replace(coming, notes=(*coming.notes, *about_spread(self.prepared.plan)))
         state = self.folder.stages()[stage.name]
         failed = len(state.get("failures", []))
         if failed:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
+from creme.analysis.within_locus import tiles_of_loci
 from creme.results.neighbours import NEIGHBOUR
 from creme.study.stages.grouping import class_of_tiles
 from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
-from creme.study.stages.tables import statistics, tidy_rows, with_class
+from creme.study.stages.tables import categories_of, statistics, tidy_rows, with_class
 
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
@@ -20,7 +21,16 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
         *("locus", "category", "tile_start", "tile_end", "genomic_start", "genomic_end"),
         *("distance", "effect", "effect_se", "cre_class"),
     ]
-    return {data.name: frame, "cre_classes": classified[columns].reset_index(drop=True)}
+    limits = data.study.classes
+    counts = tiles_of_loci(
+        data.dataset, data.track, weak=limits.weak, weak_silencer=limits.silencers[0]
+    )
+    counts.insert(1, "category", categories_of(counts["locus"], data.categories or {}))
+    return {
+        data.name: frame,
+        "cre_classes": classified[columns].reset_index(drop=True),
+        "cre_counts": counts,
+    }
 
 
 def _counts(tables: dict[str, pd.DataFrame]) -> dict[str, dict[str, int]]:
@@ -44,7 +54,7 @@ SUFFICIENCY = Stage(
     takes="categories",
     finds="classes",
     make_tables=_tables,
-    further_tables=("cre_classes",),
+    further_tables=("cre_classes", "cre_counts"),
     passes_on=PassedOn(
         "tables/cre_classes.csv", ("locus", "category", "tile_start", "tile_end", "cre_class")
     ),

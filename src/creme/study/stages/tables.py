@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import xarray as xr
 
+from creme.results.calibrated import ENDINGS
 from creme.results.gaps import SHARE
 from creme.results.tidy import tidy
 from creme.study.stages.stage import Stage, StageData
@@ -46,8 +47,9 @@ _WHOLE = {
 
 
 def statistics(name: str) -> tuple[str, ...]:
-    """A measure, and its standard deviation and error over replicates."""
-    return (name, f"{name}_std", f"{name}_se")
+    """A measure, its standard deviation and error over replicates, and its place among others."""
+    spread = (f"{name}_std", f"{name}_se", f"{name}_std_members", f"{name}_std_positions")
+    return (name, *spread, *(f"{name}_{ending}" for ending in ENDINGS))
 
 
 def with_class(frame: pd.DataFrame, classes: xr.DataArray | None) -> pd.DataFrame:

@@ -58,6 +58,17 @@ function offset(bp) {
 const NOISE = 0.05;
 const noisy = (of, k) => Boolean(of.q && of.q[k] !== null && of.q[k] > NOISE);
 
+// How large an effect of a tile is among others, and how far it varies.
+const CERTAINTY = {
+  percentile: ["percentile of all", 3],
+  panel_p: ["rank p by the panel", 2],
+  std_members: ["sd between members", 2],
+  std_positions: ["sd between positions of the TSS", 2],
+};
+const certainty = (of, k) => Object.entries(CERTAINTY)
+  .filter(([key]) => of[key] && of[key][k] !== null)
+  .map(([key, [words, digits]]) => `${words} ${number(of[key][k], digits)}`);
+
 // A pattern for what was not measured.
 function hatching(id) {
   return draw("pattern", { id, width: 6, height: 6, patternUnits: "userSpaceOnUse", patternTransform: "rotate(45)" },

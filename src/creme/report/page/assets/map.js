@@ -284,6 +284,7 @@ function locusMap(locus, measured, selected) {
       found.push(`${test} ${number(of.mean[k])}${spread(of, k)}`);
       if (of.values) found.push(make("small", {}, `replicates ${replicates(of.values[k])}`));
       if (of.q && of.q[k] !== null) found.push(make("small", {}, `q ${number(of.q[k], 2)}${noisy(of, k) ? ": within noise" : ""}`));
+      for (const words of certainty(of, k)) found.push(make("small", {}, words));
     }
     const name = (measured.classes || [])[k];
     if (name) found.push(name);

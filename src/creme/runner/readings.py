@@ -1,0 +1,33 @@
+"""How each activity is read, as text that two experiments can be compared by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as SequenceOf
+from typing import Any
+
+from creme.model import Model, Readout, Selection
+
+
+def readings(
+    model: Model, selection: Selection, readouts: SequenceOf[Readout], labels: Iterable[str]
+) -> dict[str, Any]:
+    """How each activity is read, by its label: JSON values.
+
+    Bins are indices, so that two ways to ask for the same bins are the same; the track is that of
+    the label, unless the activity is a mean over several.
+    """
+    described: dict[str, Any] = {}
+    for label in labels:
+        named = [r for r in readouts if r.name and f"{label}:".startswith(f"{r.name}:")]
+        unnamed = [r for r in readouts if not r.name]
+        readout = max(named, key=lambda r: len(r.name), default=(unnamed or [*readouts])[0])
+        way = readout.configuration()
+        bins = selection.bins if readout.bins is None else readout.bins
+        if not isinstance(bins, Mapping):
+            way["bins"] = list(model.select_bins(bins))
+        if readout.over_tracks == "each":
+            del way["tracks"], way["strand"]
+        described[label] = {key: value for key, value in way.items() if key != "name"}
+    return json.loads(json.dumps(described))  # type: ignore[no-any-return]
