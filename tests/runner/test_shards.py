@@ -98,6 +98,22 @@ def test_a_shard_makes_no_results_and_may_have_no_unit(experiment, creme):
     assert "Shard 5/5: 0 units" in creme("run", file, "--shard", "5/5")
 
 
+def test_what_a_spread_asks_for_is_in_the_parts(experiment, tmp_path, creme):
+    """Each unit with every member of an ensemble, and with the TSS elsewhere in the window."""
+    ensemble = "[model.ensemble]\nreplicates.decay = [5000.0, 9000.0]"
+    spread = "[spread]\nmembers = true\nshift_tss = [-128, 128]"
+    file = experiment(('bins = "tss"\n', f'bins = "tss"\n\n{ensemble}\n\n{spread}\n'))
+    for number in (1, 2):
+        creme("run", file, "--shard", f"{number}/2")
+    creme(
+        "cache", "merge", *tmp_path.glob("predictions.shard-*"), "--into", tmp_path / "predictions"
+    )
+    report, results = run_experiment(Experiment.from_file(file))
+    assert report.progress.predicted == 0
+    assert report.units["necessity"]["finished"] == 3
+    assert {"member", "shift_tss"} <= set(results.load("necessity").dims)
+
+
 def _plain(results: Results, label: str) -> xr.Dataset:
     dataset = results.load(label)
     dataset.attrs.pop("created", None)

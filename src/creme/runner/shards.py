@@ -18,6 +18,7 @@ from creme.errors import ConfigError, StoreError, reason
 from creme.results import ALL_UNITS
 from creme.runner.plan import Plan
 from creme.runner.run import Report
+from creme.runner.spread_of_units import SpreadOfUnits
 from creme.store import Store
 from creme.store.others import Place, open_store
 
@@ -149,22 +150,33 @@ def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None 
         With counts, failures, seconds and whether it was interrupted.
     """
     report = Report(notes=plan.notes())
-    for label, error in plan.unit_errors().items():
-        report.failures.append((label, ALL_UNITS, reason(error)))
+
+    def fail(label: str, unit: str, error: BaseException) -> None:
+        report.failures.append((label, unit, reason(error)))
 
     def failed(label: str, error: Exception) -> None:
-        report.failures.append((label, ALL_UNITS, reason(error)))
+        fail(label, ALL_UNITS, error)
 
+    for label, error in plan.unit_errors().items():
+        failed(label, error)
+    spread = SpreadOfUnits(plan, fail)
     with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
         on_progress, on_start = hooks
-        scheduler = plan.scheduler(store, on_progress)
-        report.progress, report.seconds = scheduler.progress, scheduler.seconds
+        if not spread.measure_members(store, on_progress, report.progress, on_start):
+            report.interrupted = True
+            return report
+        scheduler = plan.scheduler(store, on_progress, progress=report.progress)
+        report.seconds = scheduler.seconds
         on_start(scheduler)
-        with closing(scheduler.run(plan.tasks(failed))) as outcomes:
+        with closing(scheduler.run(spread.tasks(plan.tasks(failed)))) as outcomes:
             for outcome in outcomes:
-                if outcome.error is not None:
-                    task = outcome.task
-                    report.failures.append((task.label, task.unit.name, reason(outcome.error)))
+                ended = spread.take(outcome)
+                if ended is None:
+                    continue
+                place, whole = ended
+                spread.added_to(None, whole.task, place)  # which lets go of its values
+                if whole.error is not None:
+                    fail(whole.task.label, whole.task.unit.name, whole.error)
     report.interrupted = scheduler.stopped
     return report
 
