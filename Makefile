@@ -9,9 +9,10 @@ TORCH ?= torch==2.13.0
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
+.PHONY: bench bench-quick demo test test-cluster test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
+
 PEERS := reference tangermeme ushuffle tensorflow
 
-.PHONY: bench bench-quick demo test test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -53,6 +54,10 @@ $(VENV)-snakemake/done: $(VENV)/python
 	$(PYTHON) -m venv $(VENV)-snakemake
 	$(VENV)-snakemake/bin/python -m pip install -q snakemake==9.27.1
 	@touch $@
+
+# Workers that are killed, added and slow, and a trained network on two of them.
+test-cluster: $(VENV)/dev
+	CREME_TEST_CLUSTER=1 $(BIN)/python -m pytest -q tests/engines
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done

@@ -29,6 +29,7 @@ LEVELS = (
     {"adapters", "genome", "perturbations", "store", "test"},
     {"analysis"},
     {"inference", "models", "results", "suite"},
+    {"engines"},
     {"runner"},
     {"study", "testing"},
     {"api", "export", "report"},

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from creme import registry
+from creme.engines.cluster import ClusterLike, opened
 from creme.errors import ConfigError, MeasurementError
 from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
@@ -31,6 +32,7 @@ from creme.test import Test
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
 OneTest = str | type[Test] | Test
 SeveralTests = SequenceOf[OneTest] | Mapping[str, OneTest]
@@ -136,6 +138,7 @@ def measure(  # type: ignore[overload-overlap]  # a name is text, and text a seq
     batch_size: int | Literal["auto"] | None = ...,
     spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
+    cluster: ClusterLike | Client | None = ...,
     **parameters: Any,
 ) -> xr.Dataset: ...
 
@@ -157,6 +160,7 @@ def measure(
     batch_size: int | Literal["auto"] | None = ...,
     spread: Mapping[str, Any] | None = ...,
     progress: bool | None = ...,
+    cluster: ClusterLike | Client | None = ...,
 ) -> dict[str, xr.Dataset]: ...
 
 
@@ -176,6 +180,7 @@ def measure(
     batch_size: int | Literal["auto"] | None = None,
     spread: Mapping[str, Any] | None = None,
     progress: bool | None = None,
+    cluster: ClusterLike | Client | None = None,
     **parameters: Any,
 ) -> xr.Dataset | dict[str, xr.Dataset]:
     """Run one test, or several, on loci.
@@ -217,6 +222,10 @@ def measure(
         Further kinds of noise to measure, as the table ``[spread]``: ``shift_tss``, ``members``.
     progress : bool, optional
         Whether to show how far the run is; unless given, in notebooks and terminals only.
+    cluster : int, str, Client, or dict; optional
+        Whose workers predict: a number of processes on this machine, the address of a Dask
+        scheduler, a `dask.distributed.Client`, or the fields of an experiment file's table
+        ``[cluster]``. The model is in this process unless it is given.
     **parameters
         Of a single test that is given by name or class, such as ``tile=5000``.
 
@@ -266,12 +275,15 @@ def measure(
         spread=Spread(**(spread or {})),
     )
     with (
-        _opened(store, index, others) as opened,
+        _opened(store, index, others) as predictions,
+        opened(cluster) as workers,
         shown_in_python(plan, progress) as (on_progress, on_start),
     ):
-        report = run_plan(plan, opened, on_progress=on_progress, on_start=on_start)
+        report = run_plan(
+            plan, predictions, on_progress=on_progress, on_start=on_start, cluster=workers
+        )
         if report.interrupted:
-            lost = "lost, since no store was given" if store is None else f"in {opened.path}"
+            lost = "lost, since no store was given" if store is None else f"in {predictions.path}"
             raise KeyboardInterrupt(f"stopped before the end; what was predicted is {lost}")
     datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])

@@ -44,8 +44,10 @@ def creme(monkeypatch, capsys):
 
 
 def read(path):
-    text = ("locus", "gene", "track", "category", "cre_class", "strand", "contig", "transcript")
-    text += ("outlier_backgrounds",)
+    text = [
+        *("locus", "gene", "track", "category", "cre_class", "strand", "contig", "transcript"),
+        "outlier_backgrounds",
+    ]
     return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(text, str))
 
 

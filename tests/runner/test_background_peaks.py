@@ -13,6 +13,7 @@ from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
 from creme.runner.run import run_experiment
 from creme.store import Store
+from creme.suite.context_dependence import ContextDependence
 
 ALL_BINS = ('bins = "tss"', 'bins = "all"')
 
@@ -33,12 +34,14 @@ def test_they_are_those_of_the_models_profiles(experiment, command, tmp_path):
     assert len(table) == 3 * 4
     plan = Plan.of(made)
     test, model = plan.tests["context_dependence"], plan.model
+    assert isinstance(test, ContextDependence)
     for locus in plan.loci:
         rows = table[table["locus"] == locus.name].set_index("background")
         for number, control in enumerate(test.controls(locus)):
             onehot = control.onehot(model.n_value)[None]
             profile = model.predict(onehot)[0].mean(axis=1, dtype=np.float64)
-            near, far = [], []
+            near: list[tuple[float, float]] = []
+            far: list[tuple[float, float]] = []
             for index, value in enumerate(profile):
                 centre = model.output_start + (index + 0.5) * model.bin_size - model.tss
                 (near if abs(centre) <= 1000 else far).append((value, centre))

@@ -13,10 +13,11 @@ import xarray as xr
 from pydantic import PrivateAttr
 
 from creme.errors import CremeWarning, ModelError
+from creme.inference.processor import with_processor
 from creme.runner import same_model
 from creme.runner.plan import prepare
 from creme.runner.run import Report, measure
-from creme.runner.same_model import PREDICTIONS, SWITCH, SameModel, with_processor
+from creme.runner.same_model import PREDICTIONS, SWITCH, SameModel
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.sequence import Edit, Mutant
 from creme.store import Store

@@ -10,6 +10,7 @@ import typer
 from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
+from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.cli.compare import compare
 from creme.cli.export import export
 from creme.cli.models import models_app
@@ -98,6 +99,8 @@ def run(
     plan: Annotated[
         bool, typer.Option("--plan", help="only say what it will ask for; nothing is predicted")
     ] = False,
+    workers: Workers = None,
+    dask: Scheduler = None,
     shard: ShardOption = None,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
@@ -109,24 +112,32 @@ def run(
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
-    if plan and (output or profile):
-        raise ConfigError("--plan: nothing is run, so --output and --profile do nothing with it")
-    if shard is not None and (plan or output or profile):
+    if plan and (output or profile or dask):
         raise ConfigError(
-            "--shard: it fills a store and makes no results, so --plan, --output and --profile "
-            "go with runs of the whole"
+            "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
         )
+    if shard is not None and (plan or output or profile or workers or dask):
+        raise ConfigError(
+            "--shard: it fills a store and makes no results, so --plan, --output, --profile, "
+            "--workers and --dask go with runs of the whole"
+        )
+    cluster = chosen_cluster(workers, dask)
     experiment = Experiment.from_file(file)
     if shard is not None:
         raise typer.Exit(execute_shard(experiment, Shard.parse(shard)))
     if plan:
         out.print(str(experiment.plan()))
         return
-    raise typer.Exit(execute(experiment, output, profile=profile))
+    raise typer.Exit(execute(experiment, output, profile=profile, cluster=cluster))
 
 
 @app.command()
-def resume(directory: Directory, trust: TrustOption = False) -> None:
+def resume(
+    directory: Directory,
+    trust: TrustOption = False,
+    workers: Workers = None,
+    dask: Scheduler = None,
+) -> None:
     """Continue the run that made a results directory."""
     from creme.cli.execute import execute
     from creme.errors import ResultsError
@@ -145,8 +156,9 @@ def resume(directory: Directory, trust: TrustOption = False) -> None:
         raise ResultsError(
             f"{directory} is a stage of {study}, which takes it further: creme study {study}"
         )
+    cluster = chosen_cluster(workers, dask)
     experiment = Experiment.of_results(directory)
-    raise typer.Exit(execute(experiment, directory, trust=trust_by(trust)))
+    raise typer.Exit(execute(experiment, directory, trust=trust_by(trust), cluster=cluster))
 
 
 @app.command()

@@ -59,15 +59,23 @@ def taken(counts: Progress) -> str:
 
 
 def execute(
-    experiment: Experiment, output: Path | None, *, profile: bool = False, trust: Trust = False
+    experiment: Experiment,
+    output: Path | None,
+    *,
+    profile: bool = False,
+    trust: Trust = False,
+    cluster: int | str | None = None,
 ) -> int:
     """Run an experiment; returns the exit status.
 
     With `profile`, a table says where the time went; `trust` is as in
-    `creme.runner.run.run_experiment`.
+    `creme.runner.run.run_experiment`; `cluster` is a number of workers or the address of a
+    scheduler.
     """
     began = time.monotonic()
-    report, results = run_experiment(experiment, output, progress=progress, trust=trust)
+    report, results = run_experiment(
+        experiment, output, progress=progress, trust=trust, cluster=cluster
+    )
     counts = report.progress
     seconds = time.monotonic() - began
     out.print(
@@ -76,6 +84,9 @@ def execute(
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
         highlight=False,
     )
+    if report.workers:
+        each = ", ".join(f"{name}: {n}" for name, n in report.workers.items())
+        out.print(f"Predicted by {len(report.workers)} workers: {each}.", highlight=False)
     if profile:
         rows = [
             [what, _ABOUT[what], spent, f"{100 * spent / seconds:.1f} %"]

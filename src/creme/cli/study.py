@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
 from creme.results.words import duration
@@ -42,6 +43,8 @@ def study(
         int | None, typer.Option(min=0, help="for --plan: selected loci, while none are known")
     ] = None,
     trust: TrustOption = False,
+    workers: Workers = None,
+    dask: Scheduler = None,
     shard: ShardOption = None,
 ) -> None:
     """Run a managed study: from a genome and an annotation to every test's tables."""
@@ -61,16 +64,25 @@ def study(
         show_study(path, output, stage)
         return
     if shard is not None:
+        if workers or dask:
+            raise ConfigError("--shard: a part is predicted here; give no --workers and no --dask")
         raise typer.Exit(execute_study_shard(path, output, stage, shard, trust_by(trust)))
+    cluster = chosen_cluster(workers, dask)
     if plan:
-        speed_and_price = (seconds_per_prediction, price_per_hour)
-        show_plan(path, output, stage, *speed_and_price, assume_loci, trust_by(trust))
+        if dask is not None:
+            raise ConfigError("--plan and --dask: give --workers, to say how many there are")
+        times = (seconds_per_prediction, price_per_hour, assume_loci)
+        show_plan(path, output, stage, *times, trust_by(trust), workers)
         return
-    raise typer.Exit(execute_study(path, output, stage, trust_by(trust)))
+    raise typer.Exit(execute_study(path, output, stage, trust_by(trust), cluster))
 
 
 def execute_study(
-    path: Path, output: Path | None, stages: list[str] | None, trust: Trust = False
+    path: Path,
+    output: Path | None,
+    stages: list[str] | None,
+    trust: Trust = False,
+    cluster: int | str | None = None,
 ) -> int:
     """Run a study; returns the exit status."""
     from creme.cli.terminal import err, out, progress
@@ -99,6 +111,7 @@ def execute_study(
             progress=lambda stage, plan: progress(plan),
             on_stage=on_stage,
             trust=trust,
+            cluster=cluster,
         )
     except KeyboardInterrupt:  # between two stages, or a second time
         interrupted = True
@@ -208,6 +221,7 @@ def show_plan(
     price: float | None,
     assumed: int | None,
     trust: Trust = False,
+    workers: int | None = None,
 ) -> None:
     """The cost of a study, before anything runs."""
     from creme.cli.terminal import out, table
@@ -222,22 +236,25 @@ def show_plan(
         seconds = seconds_per_prediction(prepared) if seconds is None else seconds
     columns = ["stage", "units", "asked", "to predict", "in the store", "time"]
     columns += ["cost"] if price is not None else []
-    rows = [_planned(one, seconds, price) for one in planned]
+    cluster = prepared.study.cluster
+    n = workers or (1 if cluster is None else cluster.most)
+    rows = [_planned(one, seconds, price, n) for one in planned]
     requested, needed, stored = (
         sum(getattr(one, name) for one in planned) for name in ("asked", "needed", "stored")
     )
     mark = "at least " if any(one.kind == "unknown" for one in planned) else ""
     took = needed * seconds
     last = ["all", "", f"{mark}{requested}", f"{mark}{needed}", stored]
-    rows.append([*last, f"{mark}{duration(took)}", *_cost(took, price)])
+    rows.append([*last, f"{mark}{duration(took / n)}", *_cost(took, price)])
     title = f"{prepared.study.name}: {seconds:.3g} s a prediction, {how}"
+    title += f"; {n} workers, each as fast" if n > 1 else ""
     out.print(table(columns, rows, title=title))
     for note in dict.fromkeys(note for one in planned for note in one.notes):
         with_note = [one.stage for one in planned if note in one.notes]
         out.print(f"- {note} ({listing(with_note, 20)})", highlight=False)
 
 
-def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:
+def _planned(one: Forecast, seconds: float, price: float | None, workers: int) -> list[Any]:
     if one.kind == "unknown":
         units = f"{'about ' if one.assumed else ''}{one.units}"
         cost = [] if price is None else ["not known"]
@@ -250,7 +267,7 @@ def _planned(one: Forecast, seconds: float, price: float | None) -> list[Any]:
         f"{mark}{one.asked}",
         f"{mark}{one.needed}",
         one.stored,
-        duration(took),
+        duration(took / workers),
         *_cost(took, price),
     ]
 

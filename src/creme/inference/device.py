@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from time import perf_counter
@@ -108,6 +108,10 @@ class Device:
         self._windowed: Windowed | None = None
         if isinstance(model, SplitModel) and model.exact == "windowed":
             self._windowed = Windowed(model, selection)
+
+    def skip(self, sizes: Iterable[int]) -> None:
+        """Measure no differences of these sizes of batch: they are known by now."""
+        self._compared |= set(sizes)
 
     def prepare(self, sequences: SequenceOf[Sequenceable]) -> Batch:
         """Encode a batch; another thread may be predicting one meanwhile."""

@@ -15,6 +15,7 @@ from creme.errors import ResultsError, listing, nearest
 from creme.results.calibrated import calibrated, compared, panel_in
 from creme.results.checksums import opened
 from creme.results.directory import Results
+from creme.results.loci_table import loci_of, no_loci
 from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
     from creme.analysis.panel import Panel
     from creme.analysis.thresholds import Categories, Classes
-
-PLACE = ("gene", "transcript", "contig", "tss_position", "strand")
-"""Labels of a locus, as results have them."""
 
 Failure = tuple[str, str, str]
 """A test's label or a stage, the unit that failed, and why."""
@@ -289,8 +287,8 @@ class ResultsView(ABC):
         """The loci: ``locus``, `PLACE` and ``activity`` of the deciding track, a row each."""
         import pandas as pd
 
-        parts = [self._loci_of(label) for label in self.tests]
-        whole = pd.concat([part for part in parts if part is not None] or [_no_loci()])
+        parts = [loci_of(own(self.open(label)), self.track) for label in self.tests]
+        whole = pd.concat([part for part in parts if part is not None] or [no_loci()])
         # The activity is that of the first test that measured one.
         activity_first = whole.sort_values(
             "activity", na_position="last", key=lambda column: column.isna()
@@ -298,26 +296,6 @@ class ResultsView(ABC):
         place = {name: row for row, name in enumerate(dict.fromkeys(whole["locus"]))}
         first = activity_first.drop_duplicates("locus")
         return first.sort_values("locus", key=lambda names: names.map(place), ignore_index=True)
-
-    def _loci_of(self, label: str) -> pd.DataFrame | None:
-        """Of one test; None for units that are pairs of loci."""
-        import numpy as np
-        import pandas as pd
-
-        opened = own(self.open(label))
-        if "locus" not in opened.dims or "source" in opened.coords:
-            return None
-        # A store gives text as numpy's StringDType, which is not cast to str.
-        values = {key: opened[key].values.tolist() for key in ("locus", *PLACE) if key in opened}
-        texts = {key: values.get(key, [""] * len(values["locus"])) for key in ("locus", *_TEXT)}
-        frame = pd.DataFrame(texts, dtype=object)
-        frame["tss_position"] = np.array(values.get("tss_position", -1), dtype=int)
-        frame = frame[["locus", *PLACE]]
-        measured = "wild_type" in opened and opened["wild_type"].dims == ("locus", "track")
-        if measured and self.track in opened["track"].values:
-            activity = opened["wild_type"].sel(track=self.track).values
-            return frame.assign(activity=activity.astype(float))
-        return frame.assign(activity=np.nan)
 
     @cached_property
     def categories(self) -> dict[str, str]:
@@ -424,13 +402,3 @@ class ResultsView(ABC):
         module = import_module("creme.export")
         files: list[str] = module.export(self.path, folder, parts or module.PARTS, kind)
         return files
-
-
-_TEXT = ("gene", "transcript", "contig", "strand")
-
-
-def _no_loci() -> pd.DataFrame:
-    import pandas as pd
-
-    kinds = {"locus": object, **dict.fromkeys(PLACE, object), "tss_position": int}
-    return pd.DataFrame(columns=[*kinds, "activity"]).astype({**kinds, "activity": float})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from creme.analysis.thresholds import Calibration
+from creme.engines.table import ClusterTable
 from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Sequence as SequenceOf
 
+    from distributed import Client
+
+    from creme.engines.cluster import ClusterLike
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
+    from creme.store import Store
     from creme.store.others import Place
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
@@ -74,6 +79,9 @@ class Experiment(TomlFile):
         Calibration(), description="the effects that those of the tests are compared with"
     )
     spread: Spread = Field(Spread(), description="further kinds of noise that a run measures")
+    cluster: ClusterTable | None = Field(
+        None, description="workers that are started for a run; see docs/clusters.md"
+    )
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod
@@ -115,6 +123,13 @@ class Experiment(TomlFile):
         """The stores that are read first, and the URLs of their indexes."""
         return places(self.read_from, self.folder)
 
+    def open_store(self, path: Path) -> Store:
+        """The store at a path, to be written to, with those that are read first."""
+        from creme.store.others import open_store
+
+        others = self.other_stores
+        return open_store(path, index_url=self.index, origin=self.name, read_from=others)
+
     @property
     def results_path(self) -> Path:
         """The results directory, unless a run is given another."""
@@ -145,6 +160,7 @@ class Experiment(TomlFile):
         *,
         progress: bool | None = None,
         trust: bool = False,
+        cluster: ClusterLike | Client | None = None,
     ) -> ExperimentResults:
         """Run the experiment; what was predicted before comes from the store.
 
@@ -157,6 +173,8 @@ class Experiment(TomlFile):
         trust : bool
             Whether Python files are run that a results directory names and that you have not run
             before; those of an experiment file of your own are.
+        cluster : int, str, Client, or dict; optional
+            Whose workers predict, instead of the experiment's; see `creme.measure`.
 
         Returns
         -------
@@ -181,6 +199,7 @@ class Experiment(TomlFile):
             None if output is None else Path(output).expanduser(),
             progress=lambda plan: shown_in_python(plan, progress),
             trust=trust,
+            cluster=cluster,
         )
         if report.interrupted:
             raise KeyboardInterrupt(

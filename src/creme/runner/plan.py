@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from creme.engines.local import LocalEngine
 from creme.errors import ConfigError, CremeError, PluginError
 from creme.file_plugins import identity
 from creme.files.digests import digest
@@ -17,7 +18,7 @@ from creme.genome import Locus
 from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
 from creme.runner.locus_readouts import LocusReadouts, identity_of
-from creme.runner.readings import readings
+from creme.runner.readings import notes_on_strands, readings
 from creme.runner.scheduler import Scheduler
 from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
@@ -28,6 +29,7 @@ from creme.test import Test, Unit
 
 if TYPE_CHECKING:
     from creme.analysis.panel import Panel
+    from creme.engines.cluster import OpenCluster
     from creme.runner.experiment import Experiment
 
 
@@ -190,21 +192,7 @@ class Plan:
 
     def notes(self) -> list[str]:
         """Sentences that a reader of all activities has to know; what is meant says how."""
-        same = [one for one in self.readouts if not one.by_locus and one.minus is None]
-        bound = [self.model.bind(readout, self.selection) for readout in same]
-        table = self.model.tracks
-        for one in bound:
-            read = [table[self.selection.tracks[place]] for place in one.tracks]
-            named = {track.strand: track.name for track in read}
-            if {"+", "-"} <= set(named):
-                mixed = ", and averages them" if one.over_tracks == "mean" else ""
-                return [
-                    f"a readout reads tracks of both strands ({named['+']!r}, {named['-']!r})"
-                    f"{mixed}. A locus is read along its gene, so that '+' is the gene's own "
-                    f"strand, and '-' antisense to it: strand = '+' in [model] or [[readouts]] "
-                    f"takes the gene's, and a readout for each strand keeps both without this note"
-                ]
-        return []
+        return notes_on_strands(self.model, self.selection, self.readouts)
 
     def tasks(
         self, on_error: Callable[[str, Exception], None] = lambda label, error: None
@@ -320,15 +308,18 @@ class Plan:
         *,
         before: Scheduler | None = None,
         progress: Progress | None = None,
+        cluster: OpenCluster | None = None,
     ) -> Scheduler:
         """The scheduler that runs tasks of this plan through a store.
 
         With ``before`` it goes on with the run of another one: its counts, and what counts as
-        predicted by this run. Otherwise it counts on in ``progress``, if that is given.
+        predicted by this run. Otherwise it counts on in ``progress``, if that is given. The model
+        is in this process unless there is a ``cluster``.
         """
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
+        described = (self.model, self.selection, self.batch_size, buffer.compared())
         return Scheduler(
-            Device(self.model, self.selection, self.batch_size, buffer.compared()),
+            cluster.engine(*described) if cluster else LocalEngine(Device(*described)),
             self.bound.of,
             buffer,
             on_progress=on_progress,

@@ -249,6 +249,8 @@ class ConsoleDisplay(Display):
             f"{done}{self._of_all} sequences, {rate:.1f} predictions/s, {now.stored} from the "
             f"store, {now.waiting} waiting"
         )
+        state = self._scheduler.engine.state() if self._scheduler is not None else ""
+        counts += f"; {state}" if state else ""
         self._bar.update(self._job, completed=done, counts=counts)
         if not self._console.is_terminal:
             self._say(counts)

@@ -31,3 +31,24 @@ def readings(
             del way["tracks"], way["strand"]
         described[label] = {key: value for key, value in way.items() if key != "name"}
     return json.loads(json.dumps(described))  # type: ignore[no-any-return]
+
+
+def notes_on_strands(
+    model: Model, selection: Selection, readouts: SequenceOf[Readout]
+) -> list[str]:
+    """A sentence where a readout of all loci alike reads tracks of both strands."""
+    for readout in readouts:
+        if readout.by_locus or readout.minus is not None:
+            continue
+        bound = model.bind(readout, selection)
+        read = [model.tracks[selection.tracks[place]] for place in bound.tracks]
+        named = {track.strand: track.name for track in read}
+        if {"+", "-"} <= set(named):
+            mixed = ", and averages them" if bound.over_tracks == "mean" else ""
+            return [
+                f"a readout reads tracks of both strands ({named['+']!r}, {named['-']!r})"
+                f"{mixed}. A locus is read along its gene, so that '+' is the gene's own strand, "
+                f"and '-' antisense to it: strand = '+' in [model] or [[readouts]] takes the "
+                f"gene's, and a readout for each strand keeps both without this note"
+            ]
+    return []

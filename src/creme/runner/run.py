@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError, ResultsError, reason
 from creme.files.trusted import Trust
 from creme.results import ALL_UNITS
@@ -25,6 +25,7 @@ from creme.results.experiment_view import ExperimentResults
 from creme.results.logged_units import Units
 from creme.results.state import writing
 from creme.results.units import FOLDER, UnitLog
+from creme.runner.attributes import attributes_of
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.remarks import Remarks
@@ -33,10 +34,10 @@ from creme.runner.spread_of_units import SpreadOfUnits
 from creme.runner.tasks import Outcome, Progress, Task
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
-from creme.store.others import open_store
 
 if TYPE_CHECKING:
     import xarray as xr
+    from distributed import Client
 
     from creme.runner.experiment import Experiment
 
@@ -70,6 +71,10 @@ class Report:
         By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
     predicted_again : int
         Predictions that were made to compare; see `creme.runner.same_model`. No count has them.
+    environment : dict
+        Device and versions that predicted; of the first worker, where there are several.
+    workers : dict of str to int
+        Predictions of each worker of a cluster.
     interrupted : bool
         Stopped before its end.
     """
@@ -84,6 +89,8 @@ class Report:
     batch_size: int = 0
     batch_differences: dict[int, float] = field(default_factory=dict)
     predicted_again: int = 0
+    environment: dict[str, Any] = field(default_factory=dict)
+    workers: dict[str, int] = field(default_factory=dict)
     interrupted: bool = False
 
 
@@ -94,6 +101,7 @@ def measure(
     results: Results | None = None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     on_start: Callable[[Scheduler], None] = lambda scheduler: None,
+    cluster: OpenCluster | None = None,
 ) -> Report:
     """Run the tests of a plan through a store.
 
@@ -110,6 +118,8 @@ def measure(
     on_progress, on_start : callable
         Called with the counts after each step; called once with the scheduler, whose ``stop`` ends
         the run cleanly.
+    cluster : OpenCluster, optional
+        Whose workers predict; the model is in this process unless it is given.
 
     Raises
     ------
@@ -121,14 +131,23 @@ def measure(
         If the results directory is removed meanwhile, or is full.
     """
     with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
-        return _Run(plan, store, results, Path(temporary)).run(on_progress, on_start)
+        run = _Run(plan, store, results, Path(temporary), cluster)
+        return run.run(on_progress, on_start)
 
 
 class _Run:
     """One run of a plan: each unit's result into its test's log, and each log into a Dataset."""
 
-    def __init__(self, plan: Plan, store: Store, results: Results | None, temporary: Path) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        results: Results | None,
+        temporary: Path,
+        cluster: OpenCluster | None,
+    ) -> None:
         self._plan = plan
+        self._cluster = cluster
         self._store = store
         self._results = results
         self._datasets: dict[str, xr.Dataset] = {}
@@ -163,11 +182,13 @@ class _Run:
                 self._results.update(self._state())
                 self._written = time.monotonic()
 
-        if not self._spread.measure_members(self._store, progressed, report.progress, on_start):
+        if not self._spread.measure_members(
+            self._store, progressed, report.progress, on_start, self._cluster
+        ):
             report.interrupted = True
             return report
         self._scheduler = scheduler = self._plan.scheduler(
-            self._store, progressed, progress=report.progress
+            self._store, progressed, progress=report.progress, cluster=self._cluster
         )
         report.seconds = scheduler.seconds
         on_start(scheduler)
@@ -190,7 +211,12 @@ class _Run:
                 log.close()
             # It calls back here: the circle would keep its buffers until garbage is collected.
             del self._scheduler
-        report.batch_size, report.batch_differences = scheduler.batch_size, scheduler.differences
+        report.batch_size = scheduler.engine.batch_size
+        report.batch_differences = scheduler.differences
+        report.environment = self._plan.model.environment() or next(
+            iter(scheduler.engine.environments()), {}
+        )
+        report.workers = scheduler.engine.predictions()
         report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:
             seconds_left = None if report.interrupted else 0.0
@@ -203,7 +229,7 @@ class _Run:
             shutil.rmtree(self._folder / FOLDER, ignore_errors=True)  # of a run that was killed
             for label in self._report.units:
                 self._logs[label] = UnitLog(self._folder, label)
-                self._logs[label].begin(_attributes(self._plan, label), tracks)
+                self._logs[label].begin(attributes_of(self._plan, label), tracks)
 
     def _tasks(self) -> Iterator[Task]:
         tasks = self._plan.tasks(lambda label, error: self._fail(label, ALL_UNITS, error))
@@ -299,6 +325,7 @@ def run_experiment(
     *,
     progress: Callable[[Plan], Any] | None = None,
     trust: Trust = False,
+    cluster: ClusterLike | Client | None = None,
 ) -> tuple[Report, Results]:
     """Run an experiment into its results directory.
 
@@ -311,6 +338,8 @@ def run_experiment(
         Makes, from the plan, a context manager that gives ``on_progress`` and ``on_start``.
     trust : bool or callable
         Whether Python files are run that a results directory names and that were not run before.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict, instead of the experiment's; see `creme.engines.cluster.opened`.
 
     Returns
     -------
@@ -330,22 +359,24 @@ def run_experiment(
         plan = Plan.of(experiment)
     with (
         results.held(),
-        open_store(
-            store_path,
-            index_url=experiment.index,
-            origin=experiment.name,
-            read_from=experiment.other_stores,
-        ) as store,
+        experiment.open_store(store_path) as store,
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         keep_panel(results.path, plan.panel)
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": str(store_path.resolve())})
         try:
-            with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
-                on_progress, on_start = hooks
+            with (
+                progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks,
+                opened(cluster or experiment.cluster) as workers,
+            ):
                 report = measure(
-                    plan, store, results=results, on_progress=on_progress, on_start=on_start
+                    plan,
+                    store,
+                    results=results,
+                    on_progress=hooks[0],
+                    on_start=hooks[1],
+                    cluster=workers,
                 )
         except BaseException as error:
             # Ctrl-C a second time, or where nobody waits for the batch in flight.
@@ -364,7 +395,8 @@ def run_experiment(
                 "batch_size": report.batch_size,
                 "batch_differences": report.batch_differences,
                 "predicted_again": report.predicted_again,
-                "environment": plan.model.environment() or results.state().get("environment", {}),
+                "environment": report.environment or results.state().get("environment", {}),
+                **({"workers": report.workers} if report.workers else {}),
                 "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
             }
         )
@@ -386,29 +418,3 @@ def _ended(report: Report) -> dict[str, str]:
         error = f"no test has results; the first failure, test {test!r} on {unit}: {message}"
         return {"state": "failed", "error": error}
     return {"state": "finished", "error": ""}
-
-
-def _attributes(plan: Plan, label: str) -> dict[str, Any]:
-    """Attributes of a test's Dataset: where it comes from, and how it is shown."""
-    test = plan.tests[label]
-    selected = {
-        "name": plan.model.name,
-        "version": plan.model.version,
-        "fingerprint": plan.model.fingerprint,
-        "bins": list(plan.selection.bins),
-        "tracks": [plan.model.tracks[index].name for index in plan.selection.tracks],
-        "configuration": plan.model.configuration(),
-    }
-    shown = vars(test.presentation())
-    members = [member.model.fingerprint for member in plan.by_member()]
-    return {
-        # JSON has no NaN, which says that there is no neutral value.
-        **{name: value for name, value in shown.items() if value == value},
-        "configuration": json.dumps(test.configuration()),
-        "model": json.dumps(selected),
-        "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),
-        "readings": json.dumps(plan.readings()),
-        **({"members": json.dumps(members)} if members else {}),
-        "seed": str(test.seed),
-        "creme_version": creme.__version__,
-    }

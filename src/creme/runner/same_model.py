@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from creme.engines.engine import StoredRow
 from creme.errors import CremeWarning, ModelError
-from creme.inference.device import Batch, Device
 from creme.rounding import ROUNDING, UNLIKE, allowed_difference, relative_difference
 from creme.sequence import Sequenceable
 from creme.store import Source, Store
@@ -43,26 +42,21 @@ HELD_BYTES = 64 * 2**20
 """How much is held back from the store while there was nothing to compare: a kill costs it."""
 
 
-@dataclass(frozen=True)
-class StoredRow:
-    """A sequence, and its stored values, (bins, tracks)."""
-
-    sequence: Sequenceable
-    values: NDArray[np.float32]
-
-
 @dataclass
 class SameModel:
     """Compares a model with the stored predictions that a run asks for.
 
     The driver's thread tells it what was read from the store (`take_note`), and takes the rows that
-    are to be predicted before the next batch (`due`); the model's thread does so (`predict`).
+    are to be predicted before the next batch (`due`); an engine does so, and has them compared
+    (`judge`).
 
     Parameters
     ----------
     store : Store
     source : Source
         What the run adds to.
+    reads_wider : callable
+        Whether stored rows may be parts of rows with more bins or tracks.
 
     Attributes
     ----------
@@ -78,20 +72,23 @@ class SameModel:
         Why the model was refused; no batch is predicted and nothing is stored after it.
     repeats : int
         Further predictions of the first batch; see `creme.inference.device.Device`.
+    trials : int
+        Predictions by which workers were compared; see `creme.engines.dask_engine`.
     others_hold : bool
         Whether stores of others, which are read first, have predictions of the source.
     """
 
     store: Store
     source: Source
+    reads_wider: Callable[[], bool] = lambda: False
     compared: int = 0
     difference: float = 0.0
     allowed: float = ROUNDING
     refusal: ModelError | None = None
     repeats: int = 0
+    trials: int = 0
     others_hold: bool = False
     _adds: bool = False
-    _began: bool = False
     _same_hardware: bool = False
     _requested: int = 0
     _predicted: int = 0
@@ -108,7 +105,7 @@ class SameModel:
     @property
     def repeats_first(self) -> bool:
         """Whether the first batch's first sequence is to be predicted again; see `Device`."""
-        return self.on and not self._began
+        return self.on and not self._adds
 
     def take_note(self, sequence: Sequenceable, digest: bytes, values: NDArray[np.float32]) -> None:
         """Take note of a prediction that an earlier run, or another process, has stored."""
@@ -142,46 +139,26 @@ class SameModel:
             self._anchors.clear()
         return rows
 
-    def predict(
-        self, device: Device, batch: Batch, rows: list[StoredRow], *, wider: bool = False
-    ) -> NDArray[np.float32]:
-        """A batch's values, (len(batch), bins, tracks), unless stored rows refuse the model.
+    @property
+    def tolerance(self) -> float:
+        """The largest difference that passes for rounding: of what is recorded for batches."""
+        return allowed_difference(self.store.batches(self.source).values())
+
+    def judge(
+        self,
+        rows: SequenceOf[StoredRow],
+        values: SequenceOf[NDArray[np.float32]],
+        environment: Mapping[str, Any],
+    ) -> None:
+        """Compare all values of stored rows with those that they have now.
 
         Parameters
         ----------
-        device : Device
-        batch : Batch
-        rows, wider
-            See `compare`.
-
-        Raises
-        ------
-        ModelError
-            If the model fails, is refused by `compare`, or was refused before.
-        """
-        if self.refusal is not None:
-            raise self.refusal
-        first = device.repeat_first
-        try:
-            self.compare(device, rows, wider=wider)
-            return device.predict(batch)
-        except ModelError as error:
-            # That of a first batch may say that the model is random.
-            if first or rows:
-                self.refusal = error
-            raise
-        finally:
-            self.repeats = device.repeats
-
-    def compare(self, device: Device, rows: list[StoredRow], *, wider: bool = False) -> None:
-        """Predict stored rows again, each alone, and compare all their values.
-
-        Parameters
-        ----------
-        device : Device
-        rows : list of StoredRow
-        wider : bool
-            Whether they may be parts of rows with more bins or tracks, which agree to rounding.
+        rows : sequence of StoredRow
+        values : sequence of array of float32, shape (bins, tracks)
+            Made again, each sequence alone.
+        environment : mapping
+            Device and versions that made them, with the processor.
 
         Raises
         ------
@@ -194,12 +171,9 @@ class SameModel:
             If they differ by more than is usual on one machine, and were made on another one, or
             nothing is known of that.
         """
-        self._began = True
-        if not rows:
-            return
-        # A random model is found by these.
-        device.repeat_first = False
-        differences = [_apart(device, row) for row in rows]
+        differences = [
+            relative_difference(now, row.values) for now, row in zip(values, rows, strict=True)
+        ]
         self._predicted += len(rows)
         # NaN is no other network's number: whoever asks for the sequence is told, and none is kept.
         differences = [one for one in differences if np.isfinite(one)]
@@ -208,16 +182,17 @@ class SameModel:
         largest = max(differences)
         self.difference = max(self.difference, largest)
         batches = self.store.batches(self.source)
-        self.allowed = allowed_difference(batches.values())
-        now = with_processor(device.model.environment())
+        self.allowed = self.tolerance
         # This run's own is among them by its second batch.
         recorded = self.store.environments.of(self.source)
-        self._same_hardware = self._recorded_before and all(one == now for one in recorded)
+        self._same_hardware = self._recorded_before and all(one == environment for one in recorded)
         if largest > self.allowed:
-            self._judge(device, len(differences), largest, strict=bool(batches) and not wider)
+            # Rows with more bins or tracks, of which they are parts, agree to rounding alone.
+            strict = bool(batches) and not self.reads_wider()
+            self._refuse(len(differences), largest, strict=strict)
         self.compared += len(differences)
 
-    def _judge(self, device: Device, rows: int, largest: float, *, strict: bool) -> None:
+    def _refuse(self, rows: int, largest: float, *, strict: bool) -> None:
         """Refuse the model, or warn, by a difference that is larger than rounding.
 
         Parameters
@@ -225,7 +200,7 @@ class SameModel:
         strict : bool
             Whether rounding is known well enough to refuse all that exceeds it on one machine.
         """
-        name = device.model.name
+        name = self.source.description.get("model", "")
         differ = f"differ by {largest:.1e} of their largest value; {self.allowed:.1e} is allowed"
         if (strict and self._same_hardware) or largest > max(UNLIKE, self.allowed):
             raise ModelError(
@@ -260,7 +235,7 @@ class SameModel:
     @property
     def predictions(self) -> int:
         """Those that were made to compare."""
-        return self._predicted + self.repeats
+        return self._predicted + self.repeats + self.trials
 
     def summary(self) -> dict[str, Any]:
         """What was compared, as JSON values; empty where nothing was there to compare with."""
@@ -282,26 +257,3 @@ class SameModel:
         """`summary` as an attribute of results, ``compared_with_store``."""
         summary = self.summary()
         return {"compared_with_store": json.dumps(summary)} if summary else {}
-
-
-def with_processor(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's environment, with the processor's name where no GPU is named."""
-    whole = dict(environment)
-    if whole.get("device", "cpu") in ("cpu", "auto"):
-        whole["processor"] = _processor()
-    return json.loads(json.dumps(whole, default=str))
-
-
-def _processor() -> str:
-    """The name of the processor, or as much as the system says of it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _apart(device: Device, row: StoredRow) -> float:
-    """How far a row's prediction is from its stored values, as a share of the largest one."""
-    return relative_difference(device.predict([row.sequence])[0], row.values)

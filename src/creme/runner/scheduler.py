@@ -1,15 +1,15 @@
 """Many test generators, one model: every distinct sequence predicted once.
 
-The driver thread perturbs, hashes, looks up, encodes and writes, and has helpers to hash; one more
-thread calls the model. All work at the same time, and requests are consumed only as fast as the
-model needs them.
+The driver thread perturbs, hashes, looks up, hands out batches and writes, and has helpers to hash;
+an engine predicts, in one place or in many. All work at the same time, and requests are consumed
+only as fast as the engine needs them.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, ModelError, SequenceError
-from creme.inference.device import Batch, Device
-from creme.inference.model_thread import ModelThread
+from creme.engines.engine import DEPTH, Engine, LostBatchError
+from creme.errors import ConfigError, CremeWarning, ModelError, SequenceError
+from creme.runner.dispatch import Dispatch, SentBatch
 from creme.runner.hashing import Hashers
 from creme.runner.request import InFlight
-from creme.runner.same_model import StoredRow
 from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
 from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
@@ -45,7 +44,11 @@ GRACE = 0.5
 _Requests = list[tuple[InFlight, int]]
 """Who waits for a sequence, and for which row of their answers."""
 
-_Work = tuple[Batch, list[StoredRow]]
+IN_FLIGHT = 64
+"""Generators that are open at the same time: enough to fill batches when each asks for few."""
+
+MOST_IN_FLIGHT = 512
+"""With several slots, as many as sequences fill them, and no more than this."""
 
 
 class Scheduler:
@@ -53,15 +56,13 @@ class Scheduler:
 
     Parameters
     ----------
-    device : Device
+    engine : Engine
         The model with its selection; predicts batches of sequences, and says how large they
         should be.
     readout_of : callable
         A unit's readout: from kept values, (n, bins, tracks), to activities, (n, activities).
     buffer : WriteBuffer
         Look-up and write of kept values.
-    in_flight : int
-        Generators that are open at the same time: enough to fill batches when each asks for few.
     on_progress : callable, optional
         Called with the `Progress` after each step, and every `TICK` seconds while a batch takes
         longer.
@@ -78,28 +79,24 @@ class Scheduler:
 
     def __init__(
         self,
-        device: Device,
+        engine: Engine,
         readout_of: Callable[[object], Callable[[NDArray[np.float32]], NDArray[np.float32]]],
         buffer: WriteBuffer,
         *,
-        in_flight: int = 64,
         on_progress: Callable[[Progress], None] = lambda progress: None,
         progress: Progress | None = None,
     ) -> None:
         self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
-        self._device = device
+        self.engine = engine
         self._readout_of = readout_of
         self.buffer = buffer
         self._same_model = buffer.same_model
-        device.repeat_first = self._same_model.repeats_first
-        self._in_flight = in_flight
         self._on_progress = on_progress
-        self._active: list[InFlight] = []
-        self._queue: deque[Sequenceable] = deque()
+        self._active: dict[InFlight, None] = {}
         self._waiting: dict[bytes, _Requests] = {}
-        self._running: dict[Future[NDArray[np.float32]], list[Sequenceable]] = {}
-        self._taken_up = 0.0
+        self._dispatch = Dispatch(engine, _wanted(self._waiting), self._same_model.due)
+        self._capacity = 0
         self._outcomes: deque[Outcome] = deque()
         self._hashers: Hashers | None = None
         self._stopping = False
@@ -110,14 +107,9 @@ class Scheduler:
         self._stopping = True
 
     @property
-    def batch_size(self) -> int:
-        """Sequences a batch at present."""
-        return self._device.batching.size
-
-    @property
     def differences(self) -> dict[int, float]:
-        """Of batches from sequences alone, by size; see `Device`."""
-        return dict(self._device.differences)
+        """Of batches from sequences alone, by size; see `Engine`."""
+        return dict(self.engine.differences)
 
     @property
     def stopped(self) -> bool:
@@ -125,23 +117,24 @@ class Scheduler:
         return self._stopping and not self._done
 
     def awaited_batch(self) -> AwaitedBatch | None:
-        """The batch that the model is at; None if it has none."""
-        batch = next(iter(self._running.values()), None)
+        """The batch that a model is at for longest; None if there is none."""
+        batch = self._dispatch.oldest()
         if batch is None:
             return None
-        requests = (self._waiting.get(sequence.digest) for sequence in batch)
+        requests = (self._waiting.get(sequence.digest) for sequence in batch.sequences)
         tasks = (active.task for each in requests if each for active, _ in each)
-        return AwaitedBatch(len(batch), next(tasks, None), perf_counter() - self._taken_up)
+        seconds = perf_counter() - batch.slot.began
+        return AwaitedBatch(len(batch.sequences), next(tasks, None), seconds)
 
     def narrower_sources(self) -> list[NarrowerSource]:
         """See `creme.runner.write_buffer.narrower_sources`."""
-        return narrower_sources(self.buffer.store, self._device.model, self._device.selection)
+        return narrower_sources(self.buffer.store, self.engine.model, self.engine.selection)
 
     def run(self, tasks: Iterable[Task]) -> Generator[Outcome, None, None]:
         """Outcomes in the order in which tasks end; ends early, and cleanly, after `stop`.
 
         Every prediction that was made is in the store when this returns or raises. It waits for
-        the batch that the model is at, and on a KeyboardInterrupt for no longer than `GRACE`.
+        the batches that models are at, and on a KeyboardInterrupt for no longer than `GRACE`.
 
         Raises
         ------
@@ -149,28 +142,29 @@ class Scheduler:
             If the model fails, or returns an array of another shape than it described.
         """
         coming = iter(tasks)
-        model = ModelThread(self._predict)
         self._hashers = Hashers()
         patience: float | None = None
         try:
+            self.engine.start(self._same_model, self._dispatch.wake())
             while not self._stopping:
+                self._pass_on_news()
+                slots = self.engine.slots()
+                # What the store answers need not wait for a first slot.
+                sizes = [slot.batch_size for slot in slots] or [self.engine.batch_size]
+                self._capacity = DEPTH * sum(sizes)
                 more = self._admit(coming)
                 self._fill()
                 yield from self._drain()
-                while self._queue and len(self._running) < 2:
-                    # A batch that is not full waits while the answers to come may fill it.
-                    if len(self._queue) < self.batch_size and self._running:
-                        break
-                    batch = self._next_batch()
-                    if batch:
-                        self._submit(model, batch)
-                if self._running:
+                if self._dispatch.queue:
+                    with self._spent("one-hot"):
+                        self._dispatch.feed(slots)
+                if self._dispatch.sent or self._dispatch.queue:
                     self._collect()
-                elif not more and not self._active and not self._queue:
+                elif not more and not self._active:
                     self._done = True
                     break
-            self._cancel_waiting()
-            while self._running:
+            self._dispatch.recall()
+            while self._dispatch.sent:
                 self._collect()
             yield from self._drain()
         except BaseException as error:
@@ -179,49 +173,28 @@ class Scheduler:
             patience = GRACE if left or isinstance(error, KeyboardInterrupt) else None
             raise
         finally:
-            self._cancel_waiting()
+            self._dispatch.recall()
             try:
-                model.close(patience)
+                self.engine.close(patience)
             finally:
                 self._end()
-
-    def _submit(
-        self, model: ModelThread[_Work, NDArray[np.float32]], sequences: list[Sequenceable]
-    ) -> None:
-        with self._spent("one-hot"):
-            batch = self._device.prepare(sequences)
-        if not self._running:
-            self._taken_up = perf_counter()
-        self._running[model.submit((batch, self._same_model.due()))] = sequences
-
-    def _cancel_waiting(self) -> None:
-        """Take back the batches that the model has not begun."""
-        for future in [future for future in self._running if future.cancel()]:
-            del self._running[future]
 
     def _end(self) -> None:
         """Keep what was predicted, and end everything that is open."""
         try:
             with self._spent("write"):
-                # Where something failed, the model may have been at another batch.
-                for future, batch in self._running.items():
+                # Where something failed, models may have been at other batches.
+                for future, batch in self._dispatch.sent.items():
                     if future.done() and future.exception() is None:
-                        self._count(batch)
-                        self._store(batch, future.result())
-                self._running.clear()
+                        self._count(batch.sequences)
+                        self._store(batch.sequences, future.result().values)
+                self._dispatch.sent.clear()
                 self.buffer.end()
         finally:
             if self._hashers is not None:
                 self._hashers.close()
             for active in self._active:
                 active.close()
-
-    def _predict(self, work: _Work) -> NDArray[np.float32]:
-        """A batch's values, after stored rows were predicted again and compared."""
-        batch, stored_rows = work
-        with self._spent("model"):
-            wider = bool(stored_rows and self.buffer.read_from())
-            return self._same_model.predict(self._device, batch, stored_rows, wider=wider)
 
     @contextmanager
     def _spent(self, what: str) -> Iterator[None]:
@@ -237,7 +210,10 @@ class Scheduler:
 
     def _admit(self, coming: Iterator[Task]) -> bool:
         """Open generators until enough are in flight; returns whether there may be more."""
-        while len(self._active) < self._in_flight and not self._stopping:
+        most = IN_FLIGHT
+        if self.engine.several:
+            most = max(most, min(MOST_IN_FLIGHT, self._capacity))
+        while len(self._active) < most and not self._stopping:
             task = next(coming, None)
             if task is None:
                 return False
@@ -255,19 +231,19 @@ class Scheduler:
                 self.progress.failed += 1
                 self._outcomes.append(Outcome(task, error=error))
                 continue
-            self._active.append(active)
+            self._active[active] = None
             self._advance(active, None)
         return True
 
     def _fill(self) -> None:
-        """Pull sequences, oldest generator first, until two batches are queued.
+        """Pull sequences, oldest generator first, until as many are queued as slots take.
 
         A generator whose request is answered from the store alone goes on at once.
         """
-        target = 2 * self.batch_size
+        target = self._capacity
         for active in list(self._active):
             while active in self._active and not active.exhausted:
-                if len(self._queue) >= target or self._stopping:
+                if len(self._dispatch.queue) >= target or self._stopping:
                     return
                 self._pull(active)
                 if active.answered:
@@ -308,7 +284,7 @@ class Scheduler:
             active.missing += 1
             if digest not in self._waiting:
                 self._waiting[digest] = []
-                self._queue.append(sequence)
+                self._dispatch.queue.push(sequence)
             self._waiting[digest].append((active, place))
 
     def _check(self, sequence: Any) -> None:
@@ -316,63 +292,76 @@ class Scheduler:
             raise SequenceError(
                 f"a test yields Sequence or Mutant objects, not {type(sequence).__name__}"
             )
-        if len(sequence) != self._device.model.input_length:
+        model = self.engine.model
+        if len(sequence) != model.input_length:
             raise SequenceError(
-                f"a sequence of {len(sequence)} bp was asked for, and model "
-                f"{self._device.model.name} takes {self._device.model.input_length} bp"
+                f"a sequence of {len(sequence)} bp was asked for, and model {model.name} takes "
+                f"{model.input_length} bp"
             )
 
-    def _next_batch(self) -> list[Sequenceable]:
-        batch: list[Sequenceable] = []
-        while self._queue and len(batch) < self.batch_size:
-            sequence = self._queue.popleft()
-            if self._waiting[sequence.digest]:
-                batch.append(sequence)
-            else:  # whoever asked for it has failed since
-                del self._waiting[sequence.digest]
-        return batch
-
     def _collect(self) -> None:
-        """Wait for a batch; store its values, then hand them to whoever waits for them."""
+        """Wait for batches; store their values, then hand them to whoever waits for them."""
         with self._spent("wait"):
-            done, _ = wait(self._running, TICK, return_when=FIRST_COMPLETED)
-        if not done:
+            ended = self._dispatch.wait(TICK)
+        if not ended:
             with self._spent("write"):
                 self.buffer.flush()
-        for future in done:
-            values = future.result()
-            batch = self._running[future]
-            self.buffer.record(self.differences)
-            self.buffer.record_environment(self._device.model)
-            with self._spent("write"):
-                finite = self._store(batch, values)
-            # Until now an interruption leaves it to `_end`.
-            del self._running[future]
-            self._taken_up = perf_counter()
-            self._count(batch)
-            digests = [sequence.digest for sequence in batch]
-            activities: dict[int, NDArray[np.float32]] = {}
-            for row, digest in enumerate(digests):
-                for active, place in self._waiting.pop(digest):
-                    if active not in self._active:
-                        continue
-                    if not finite[row]:
-                        self._fail(
-                            active,
-                            ModelError(
-                                f"model {self._device.model.name} returned NaN or infinity for "
-                                f"sequence {place} of a request; it was not stored"
-                            ),
-                        )
-                        continue
-                    of = id(active.readout)
-                    if of not in activities and not active.profiles:
-                        activities[of] = active.readout(values)
-                    active.rows[place] = values[row] if active.profiles else activities[of][row]
-                    active.missing -= 1
-                    if active.answered:
-                        self._advance(active, self._answer(active))
+        for batch in ended:
+            self._take(batch)
+        self._pass_on_news()
         self._on_progress(self.progress)
+
+    def _pass_on_news(self) -> None:
+        """Warn of what has become of workers."""
+        for sentence in self.engine.news():
+            warnings.warn(sentence, CremeWarning, stacklevel=2)
+
+    def _take(self, sent: SentBatch) -> None:
+        """Take the answer to a batch."""
+        batch = sent.sequences
+        try:
+            predicted = sent.future.result()
+        except LostBatchError as error:
+            del self._dispatch.sent[sent.future]
+            self._fail_all(batch, error)
+            return
+        values = predicted.values
+        self.seconds["model"] += predicted.seconds
+        self.buffer.record(self.differences)
+        self.buffer.record_environments(self.engine.environments())
+        with self._spent("write"):
+            finite = self._store(batch, values)
+        # Until now an interruption leaves it to `_end`.
+        del self._dispatch.sent[sent.future]
+        self._count(batch)
+        activities: dict[int, NDArray[np.float32]] = {}
+        for row, sequence in enumerate(batch):
+            for active, place in self._waiting.pop(sequence.digest):
+                if active not in self._active:
+                    continue
+                if not finite[row]:
+                    self._fail(
+                        active,
+                        ModelError(
+                            f"model {self.engine.model.name} returned NaN or infinity for "
+                            f"sequence {place} of a request; it was not stored"
+                        ),
+                    )
+                    continue
+                of = id(active.readout)
+                if of not in activities and not active.profiles:
+                    activities[of] = active.readout(values)
+                active.rows[place] = values[row] if active.profiles else activities[of][row]
+                active.missing -= 1
+                if active.answered:
+                    self._advance(active, self._answer(active))
+
+    def _fail_all(self, batch: list[Sequenceable], error: Exception) -> None:
+        """End the tasks that wait for a batch which cannot be predicted."""
+        for sequence in batch:
+            for active, _ in self._waiting.pop(sequence.digest):
+                if active in self._active:
+                    self._fail(active, error)
 
     def _count(self, batch: list[Sequenceable]) -> None:
         """Count a batch that was predicted, and the requests that it answers besides."""
@@ -390,7 +379,7 @@ class Scheduler:
     def _answer(self, active: InFlight) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]
         if not rows:
-            shape = self._device.selection.shape
+            shape = self.engine.selection.shape
             empty = np.empty((0, *shape), dtype=np.float32)
             return empty if active.profiles else active.readout(empty)
         return np.stack(rows)
@@ -401,7 +390,7 @@ class Scheduler:
             with self._spent("tests"):
                 active.accept(active.steps.send(answer))  # type: ignore[arg-type]
         except StopIteration as stop:
-            self._active.remove(active)
+            del self._active[active]
             self.progress.finished += 1
             self._outcomes.append(Outcome(active.task, dataset=stop.value))
         except KeyboardInterrupt:
@@ -412,8 +401,20 @@ class Scheduler:
     def _fail(self, active: InFlight, error: BaseException) -> None:
         """End one task; the others go on."""
         active.close()
-        self._active.remove(active)
+        del self._active[active]
         self.progress.failed += 1
         for waiting in self._waiting.values():
             waiting[:] = [(other, place) for other, place in waiting if other is not active]
         self._outcomes.append(Outcome(active.task, error=error))
+
+
+def _wanted(waiting: dict[bytes, _Requests]) -> Callable[[Sequenceable], bool]:
+    """Whether a sequence is still waited for; one whose requests have all failed is forgotten."""
+
+    def wanted(sequence: Sequenceable) -> bool:
+        if waiting[sequence.digest]:
+            return True
+        del waiting[sequence.digest]
+        return False
+
+    return wanted

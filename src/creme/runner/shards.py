@@ -162,7 +162,7 @@ def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None 
     spread = SpreadOfUnits(plan, fail)
     with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
         on_progress, on_start = hooks
-        if not spread.measure_members(store, on_progress, report.progress, on_start):
+        if not spread.measure_members(store, on_progress, report.progress, on_start, None):
             report.interrupted = True
             return report
         scheduler = plan.scheduler(store, on_progress, progress=report.progress)

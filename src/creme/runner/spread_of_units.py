@@ -20,6 +20,8 @@ from creme.store import Store
 if TYPE_CHECKING:
     import xarray as xr
 
+    from creme.engines.cluster import OpenCluster
+
 
 def about_spread(plan: Plan) -> list[str]:
     """A sentence on what the spread costs, if it is measured: no count before a run has it."""
@@ -128,13 +130,14 @@ class SpreadOfUnits:
         on_progress: Callable[[Progress], None],
         progress: Progress,
         on_start: Callable[[Scheduler], None],
+        cluster: OpenCluster | None,
     ) -> bool:
         """Measure with each member of the ensemble; returns whether that came to its end.
 
         The ensemble's own predictions are then means of the members', at no forward pass.
         """
         for member, plan in enumerate(self._plan.by_member()):
-            scheduler = plan.scheduler(store, on_progress, progress=progress)
+            scheduler = plan.scheduler(store, on_progress, progress=progress, cluster=cluster)
             on_start(scheduler)
             with closing(scheduler.run(plan.tasks())) as outcomes:
                 for outcome in outcomes:

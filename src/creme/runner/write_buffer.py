@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Model, Selection
-from creme.runner.same_model import SameModel, with_processor
+from creme.runner.same_model import SameModel
 from creme.runner.sources import NarrowerSource as NarrowerSource
 from creme.runner.sources import contains, sources_of
 from creme.runner.sources import narrower_sources as narrower_sources
@@ -227,9 +227,15 @@ class WriteBuffer:
         )
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
-        self.same_model = SameModel(store, self.source, others_hold=self._stored.hold_any())
+        stored = self._stored
+        self.same_model = SameModel(
+            store,
+            self.source,
+            lambda: bool(stored.read_from() or stored.means),
+            others_hold=stored.hold_any(),
+        )
         self._recorded = set(self.compared())
-        self._environment_recorded = False
+        self._environments_recorded = 0
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
@@ -288,11 +294,11 @@ class WriteBuffer:
             self.store.record_batch(self.source, size, differences[size])
         self._recorded |= differences.keys()
 
-    def record_environment(self, model: Model) -> None:
-        """Keep with the source, once, the device and the versions that a model predicts with."""
-        if not self._environment_recorded:
-            self._environment_recorded = True
-            self.store.environments.record(self.source, with_processor(model.environment()))
+    def record_environments(self, environments: SequenceOf[dict[str, Any]]) -> None:
+        """Keep with the source the devices and versions that predict; those before are kept."""
+        for environment in environments[self._environments_recorded :]:
+            self.store.environments.record(self.source, environment)
+        self._environments_recorded = len(environments)
 
     def flush(self) -> None:
         """Store what is held back, unless stored predictions have to be compared before."""

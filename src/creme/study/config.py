@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
 from creme.analysis.thresholds import Calibration, Categories, Classes
+from creme.engines.table import ClusterTable
 from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
@@ -65,6 +66,7 @@ class StudyFile(StageTables):
         "there are several",
     )
     stages: Stages = Field(Stages(), description="which stages to run, and stages of your own")
+    cluster: ClusterTable | None = Field(None, description="as in an experiment file")
     model: dict[str, Any] = Field(description="as in an experiment file")
     loci: LociConfig
     readouts: list[Readout] = Field(
@@ -239,6 +241,7 @@ class StudyFile(StageTables):
 
 
 _SECTIONS: dict[str, type[Parameters]] = {
+    "cluster": ClusterTable,
     "loci": LociConfig,
     "stages": Stages,
     "selection": LocusSelection,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.engines.cluster import OpenCluster
+
 Hooks = tuple[Callable[[Progress], None], Callable[[Scheduler], None]]
 Watch = Callable[[Plan], AbstractContextManager[Hooks]]
 """Makes, from a plan, the functions that are called with its counts and with its scheduler."""
@@ -121,6 +123,7 @@ def measure_sites(
     track: int,
     store: Store,
     watch: Watch,
+    cluster: OpenCluster | None = None,
 ) -> tuple[SiteActivities, Progress, bool]:
     """Predict the sites; those with a summit nearby once more, moved there.
 
@@ -134,6 +137,8 @@ def measure_sites(
         The deciding one.
     store : Store
     watch : callable
+    cluster : OpenCluster, optional
+        Whose workers predict.
 
     Returns
     -------
@@ -146,7 +151,7 @@ def measure_sites(
     length, tss = plan.model.input_length, plan.model.tss
     numbers = np.flatnonzero(candidates.kept)
     loci = candidates.window(numbers, length, tss)
-    scheduler = _measure(plan, loci, numbers, measured, store, None, watch)
+    scheduler = _measure(plan, loci, numbers, measured, store, None, watch, cluster)
     if selection.recentre and not scheduler.stopped:
         before = measured.by_track(track)
         shift = np.nan_to_num(before.summit_distance).astype(np.int64)
@@ -159,7 +164,7 @@ def measure_sites(
         measured.moved[again] = shift[again]
         loci = candidates.window(again, length, tss, shift[again])
         if again.size:
-            scheduler = _measure(plan, loci, again, measured, store, scheduler, watch)
+            scheduler = _measure(plan, loci, again, measured, store, scheduler, watch, cluster)
     return measured, scheduler.progress, scheduler.stopped
 
 
@@ -171,6 +176,7 @@ def _measure(
     store: Store,
     before: Scheduler | None,
     watch: Watch,
+    cluster: OpenCluster | None,
 ) -> Scheduler:
     """Measure some sites into `measured`, going on with the counts of the pass before."""
     plan_of_sites = replace(plan, loci=loci, readouts_of_loci=False)
@@ -183,7 +189,7 @@ def _measure(
             yield Task(label, test, locus)
 
     with watch(plan_of_sites) as (on_progress, on_start):
-        scheduler = plan_of_sites.scheduler(store, on_progress, before=before)
+        scheduler = plan_of_sites.scheduler(store, on_progress, before=before, cluster=cluster)
         on_start(scheduler)
         for outcome in scheduler.run(tasks()):
             number = in_flight.pop(id(outcome.task.unit))

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import creme
-from creme.errors import ModelError, PluginError, ResultsError
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
+from creme.errors import PluginError, ResultsError
 from creme.files.trusted import Trust
 from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.directory import STATE, Results
@@ -32,18 +33,19 @@ from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy
 from creme.study.selection import chosen, select, table
+from creme.study.stage_counts import counts_of, finished, refuse_all_failed
 from creme.study.stage_work import experiment_text, folder_work
 from creme.study.stages.grouping import category_by_locus
 from creme.study.stages.loci import ALL_SITES, SELECTED
 from creme.study.stages.stage import Stage, StageData, Tables
 from creme.study.stages.tables import empty
-from creme.study.stages.work import StageWork
+from creme.study.stages.work import StageWork, table_of_loci
 from creme.study.view import StudyResults
 from creme.test import REMARKS
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
+    from distributed import Client
 
 COUNTED_EVERY = 10.0
 """Seconds between counts of a running stage in ``study.json``."""
@@ -57,6 +59,7 @@ def run_study(
     progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None = None,
     on_stage: Callable[[str, dict[str, Any], bool], None] = lambda stage, state, ran: None,
     trust: Trust = False,
+    cluster: ClusterLike | Client | None = None,
 ) -> StudyResults:
     """Run a study, or go on with it.
 
@@ -79,6 +82,8 @@ def run_study(
         the one that was interrupted.
     trust : bool or callable
         Whether Python files are run that the folder of a study names and that were not run before.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict, instead of the study's; see `creme.engines.cluster.opened`.
 
     Returns
     -------
@@ -93,7 +98,7 @@ def run_study(
     """
     read, folder = located(study, output, trust)
     with read.trusting(trust):
-        return _run_all(read, folder, stages, progress, on_stage)
+        return _run_all(read, folder, stages, progress, on_stage, cluster)
 
 
 def _run_all(
@@ -102,15 +107,20 @@ def _run_all(
     stages: SequenceOf[str] | None,
     progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None,
     on_stage: Callable[[str, dict[str, Any], bool], None],
+    cluster: ClusterLike | Client | None,
 ) -> StudyResults:
     prepared = PreparedStudy.of(study, folder.identity)
     wanted = prepared.named(stages)
     for stage in wanted:
         require(stage, folder, wanted)
-    with folder.held(), prepared.open_store() as store:
+    with (
+        folder.held(),
+        prepared.open_store() as store,
+        opened(cluster or prepared.study.cluster) as workers,
+    ):
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
         keep_panel(folder.path, prepared.plan.panel)
-        runner = _Runner(prepared, folder, store, progress)
+        runner = _Runner(prepared, folder, store, progress, workers)
         for name in wanted:
             ended = True
             record = prepared.stages[name]
@@ -175,11 +185,13 @@ class _Runner:
         folder: Folder,
         store: Store,
         progress: Callable[[str, Plan], AbstractContextManager[Hooks]] | None,
+        cluster: OpenCluster | None,
     ) -> None:
         self.prepared = prepared
         self.folder = folder
         self.store = store
         self.progress = progress
+        self.cluster = cluster
 
     def done(self, stage: Stage) -> bool:
         """Whether a stage is finished, no unit has failed, and its results are there."""
@@ -237,7 +249,7 @@ class _Runner:
                     outer(progress)
                     if time.monotonic() - counted > COUNTED_EVERY:
                         counted = time.monotonic()
-                        self.folder.update_stage(stage, _counts(progress))
+                        self.folder.update_stage(stage, counts_of(progress))
 
                 yield on_progress, on_start
 
@@ -257,18 +269,19 @@ class _Runner:
         text = experiment_text(prepared, stage, activity, None)
         results.claim(text, prepared.study.folder, identity, anew=True)
         self._begin(results)
+        watch = self._watch(stage.name)
         sites, progress, stopped = measure_sites(
-            plan, candidates, selection, prepared.track, self.store, self._watch(stage.name)
+            plan, candidates, selection, prepared.track, self.store, watch, self.cluster
         )
         if stopped:
             results.update({"state": "interrupted"})
-            return {"state": "interrupted", **_counts(progress)}
+            return {"state": "interrupted", **counts_of(progress)}
         units = sum(candidates.kept)
         failures = [
             [":".join(map(str, candidates.sites[k].place)), sites.failures[k]]
             for k in sorted(sites.failures)
         ]
-        _refuse_all_failed(stage, units, failures)
+        refuse_all_failed(stage, units, failures)
         deciding = sites.by_track(prepared.track)
         funnel = select(candidates, deciding, selection, plan.model.bin_size)
         frame = table(candidates, deciding, funnel)
@@ -284,11 +297,11 @@ class _Runner:
         measured = dataset(frame, sites, prepared.tracks, attrs)
         results.save(stage.label, measured)
         labelled = [[stage.label, *failure] for failure in failures]
-        results.update({"state": "finished", "counts": _counts(progress), "failures": labelled})
+        results.update({"state": "finished", "counts": counts_of(progress), "failures": labelled})
         self.folder.write(self.folder.path / ALL_SITES, frame, "\t")
         self.folder.write(self.folder.path / SELECTED, chosen(frame), "\t")
         self._write(stage, stage.make_tables(self._data(stage, measured)))
-        return {"state": "finished", "units": units, **_counts(progress), "failures": failures}
+        return {"state": "finished", "units": units, **counts_of(progress), "failures": failures}
 
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
         """A stage whose test is run on selected loci, or on CREs."""
@@ -299,7 +312,7 @@ class _Runner:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)
             self._write(stage, empty(stage))
-            return {"state": "finished", "units": 0, **_counts(Progress()), "note": work.note}
+            return {"state": "finished", "units": 0, **counts_of(Progress()), "note": work.note}
         results = self.folder.results(stage.name)
         with results.held():
             measured = self._measure(stage, work, results)
@@ -331,24 +344,29 @@ class _Runner:
         state = results.state()
         whole = state["state"] == "finished" and not state["failures"]
         if whole and label in results.labels():
-            return _finished(work, state["counts"], state["failures"])
-        self.folder.write(listed, _table_of(work), "\t")
+            return finished(work, state["counts"], state["failures"])
+        self.folder.write(listed, table_of_loci(work), "\t")
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):
             report = measure(
-                plan, self.store, results=results, on_progress=on_progress, on_start=on_start
+                plan,
+                self.store,
+                results=results,
+                on_progress=on_progress,
+                on_start=on_start,
+                cluster=self.cluster,
             )
-        counts = _counts(report.progress)
+        counts = counts_of(report.progress)
         if report.interrupted:
             results.update({"state": "interrupted", "counts": counts})
             return {"state": "interrupted", **counts}
         failures = [[unit, message] for _, unit, message in report.failures]
-        _refuse_all_failed(stage, work.units, failures)
+        refuse_all_failed(stage, work.units, failures)
         for unit, message in failures:
             if unit == ALL_UNITS:
                 raise PluginError(f"stage {stage.name!r}: {message}")
         results.update({"state": "finished", "counts": counts, "failures": report.failures})
-        return _finished(work, counts, failures)
+        return finished(work, counts, failures)
 
     def _begin(self, results: Results) -> None:
         store = str(self.prepared.store_path.resolve())
@@ -378,43 +396,3 @@ class _Runner:
             self.folder.write_table(name, frame)
         if stage.outcome is not None and (value := stage.outcome.count(tables)):
             self.folder.update({stage.outcome.key: value})
-
-
-def _counts(progress: Progress) -> dict[str, int]:
-    return {
-        "asked": progress.asked,
-        "predicted": progress.predicted,
-        "stored": progress.stored,
-        "repeated": progress.repeated,
-        **({"of_others": progress.of_others} if progress.of_others else {}),
-    }
-
-
-def _finished(work: StageWork, counts: dict[str, Any], failures: list[Any]) -> dict[str, Any]:
-    failed = [list(failure)[-2:] for failure in failures]
-    return {"state": "finished", "units": work.units, **counts, "failures": failed}
-
-
-def _refuse_all_failed(stage: Stage, units: int, failures: list[list[str]]) -> None:
-    if units and len(failures) >= units:
-        raise ModelError(
-            f"stage {stage.name!r}: all of its {units} units failed; the first one, "
-            f"{failures[0][0]}: {failures[0][1]}"
-        )
-
-
-def _table_of(work: StageWork) -> pd.DataFrame:
-    """A stage's loci as a table that an experiment file takes."""
-    import pandas as pd
-
-    rows = [
-        {
-            "contig": locus.contig,
-            "tss": locus.position,
-            "strand": locus.strand,
-            "gene": locus.name,
-            "transcript": locus.transcript,
-        }
-        for locus in work.loci
-    ]
-    return pd.DataFrame(rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from creme.engines.cluster import ClusterLike
 from creme.runner.experiment import warn_of_remarks
 from creme.runner.progress_bar import shown_in_python
 from creme.study.config import StudyFile
@@ -13,6 +14,9 @@ from creme.study.forecast.cost import Forecast, forecast
 from creme.study.location import Location
 from creme.study.run import prepare, run_study
 from creme.study.view import StudyResults
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 class Study(StudyFile):
@@ -74,6 +78,7 @@ class Study(StudyFile):
         *,
         progress: bool | None = None,
         trust: bool = False,
+        cluster: ClusterLike | Client | None = None,
     ) -> StudyResults:
         """Run the study, or go on with it; see `creme.study.run.run_study`.
 
@@ -85,6 +90,8 @@ class Study(StudyFile):
             Only these, and those that they need and that are not finished.
         progress : bool, optional
             Whether to show how far each stage is; unless given, in notebooks and terminals only.
+        cluster : int, str, Client, or dict; optional
+            Whose workers predict, instead of the study's; see `creme.measure`.
 
         Raises
         ------
@@ -104,6 +111,7 @@ class Study(StudyFile):
             progress=lambda stage, plan: shown_in_python(plan, progress),
             on_stage=note,
             trust=trust,
+            cluster=cluster,
         )
         if interrupted:
             raise KeyboardInterrupt(

@@ -19,9 +19,10 @@ from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
 from creme.results.kind import Kind, kind_of, mistaken
+from creme.results.loci_table import PLACE
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress, UnitCounts, unit_counts
-from creme.results.view import PLACE, Failure, ResultsView
+from creme.results.view import Failure, ResultsView
 from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
 from creme.suite.tss_activity import TssActivity

@@ -17,6 +17,8 @@ from creme.study.stages.stage import Stage, Takes
 from creme.test import Test
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from creme.study.config import StudyFile
 
 
@@ -153,3 +155,20 @@ def _checked(stage: Stage, loci: list[Locus], test: Test) -> StageWork:
 def _or(words: SequenceOf[str]) -> str:
     words = list(words)
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def table_of_loci(work: StageWork) -> pd.DataFrame:
+    """A stage's loci as a table that an experiment file takes."""
+    import pandas as pd
+
+    rows = [
+        {
+            "contig": locus.contig,
+            "tss": locus.position,
+            "strand": locus.strand,
+            "gene": locus.name,
+            "transcript": locus.transcript,
+        }
+        for locus in work.loci
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,267 @@
+"""The workers that a driver has: accepted, refused and lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as SequenceOf
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creme.engines.engine import Predicted, Slot, StoredRow
+from creme.engines.parcel import Bases
+from creme.engines.worker import Opened, versions
+from creme.errors import ModelError
+from creme.inference.device import relative_difference
+from creme.sequence import Sequenceable
+
+
+class LostWorker(Exception):
+    """A worker that is no longer there, or a scheduler that was gone for a moment."""
+
+
+@dataclass(eq=False)
+class WorkerSlot(Slot):
+    """A worker with its device.
+
+    Attributes
+    ----------
+    address : str
+    environment : dict
+        Device and versions that it predicts with.
+    bases : Bases
+        Digests of those that it was sent.
+    jobs : list of Job
+        What it was given, in that order.
+    lost : bool
+    held : bool
+        Whether it is kept free, or has been, for a batch that may have ended another worker.
+    bytes : int
+        That were sent to it.
+    since : float
+        When it was accepted, as `time.perf_counter` has it.
+    """
+
+    address: str = ""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    bases: Bases = field(default_factory=Bases)
+    jobs: list[Job] = field(default_factory=list)
+    lost: bool = False
+    held: bool = False
+    bytes: int = 0
+    since: float = field(default_factory=perf_counter)
+
+
+@dataclass(eq=False)
+class Job:
+    """A batch on its way.
+
+    Attributes
+    ----------
+    sequences : sequence of Sequence or Mutant
+    rows : sequence of StoredRow
+    slot : WorkerSlot
+        Where it is at present.
+    deaths : list of str
+        Names of workers that were lost while they were at it.
+    failed : tuple of WorkerSlot and ModelError, optional
+        Where its prediction failed.
+    future : Future, optional
+    """
+
+    sequences: SequenceOf[Sequenceable]
+    rows: SequenceOf[StoredRow]
+    slot: WorkerSlot
+    deaths: list[str] = field(default_factory=list)
+    failed: tuple[WorkerSlot, ModelError] | None = None
+    future: Future[Predicted] | None = None
+
+    def begin(self, slot: WorkerSlot) -> None:
+        """Be given to a worker."""
+        self.slot = slot
+        slot.took()
+        slot.jobs.append(self)
+
+    def leave(self, predicted: int = 0) -> None:
+        """Be at no worker any more."""
+        if self in self.slot.jobs:
+            self.slot.jobs.remove(self)
+            self.slot.ended(predicted)
+
+
+class Workforce:
+    """The workers of a cluster, as a driver knows them; all in the client's event loop.
+
+    Parameters
+    ----------
+    fingerprint : str
+        The driver's.
+
+    Attributes
+    ----------
+    accepted : dict of str to WorkerSlot
+        By address.
+    refused : dict of str to str
+        Reasons by name.
+    seen : set of str
+        Addresses of all that were looked at and are not lost.
+    opening : int
+        How many are being looked at.
+    trial : array of float32, shape (bins, tracks), optional
+        The prediction that the first accepted worker has made of the trial sequence.
+    first : Lock
+        Held by the worker that is looked at first.
+    """
+
+    def __init__(self, fingerprint: str) -> None:
+        self.accepted: dict[str, WorkerSlot] = {}
+        self.refused: dict[str, str] = {}
+        self.seen: set[str] = set()
+        self.opening = 0
+        self.trial: NDArray[np.float32] | None = None
+        self.first = asyncio.Lock()
+        self._fingerprint = fingerprint
+        self._reference = ""
+        self._gone: dict[str, asyncio.Future[None]] = {}
+        self._past: Counter[str] = Counter()
+        self._news: list[str] = []
+        self._remarks: set[str] = set()
+        self._n_lost = 0
+
+    def check(self, opened: Opened, tolerance: float) -> None:
+        """See whether a worker's model is the driver's.
+
+        Raises
+        ------
+        ModelError
+            If its fingerprint or its versions are others, or its trial differs by more than
+            rounding from that of the first worker.
+        """
+        own = versions()
+        if opened.versions != own:
+            raise ModelError(f"it has {_named(opened.versions)}, and the driver {_named(own)}")
+        if opened.fingerprint != self._fingerprint:
+            raise ModelError(
+                f"its model has the fingerprint {opened.fingerprint[:12]}, and the driver's "
+                f"{self._fingerprint[:12]}: its files are others"
+            )
+        if not np.isfinite(opened.trial).all():
+            return  # no number of another network: it is as good as the others
+        if self.trial is None:
+            self.trial, self._reference = opened.trial, opened.host
+            return
+        apart = relative_difference(opened.trial, self.trial)
+        if apart > tolerance:
+            raise ModelError(
+                f"its prediction of a trial sequence differs from that of the first worker, on "
+                f"{self._reference}, by {apart:.1e} of the largest value; {tolerance:.1e} is "
+                f"allowed"
+            )
+
+    def accept(self, address: str, opened: Opened) -> WorkerSlot:
+        """Give a worker a slot; one that was opened again keeps its own."""
+        slot = self.accepted.get(address)
+        if slot is None:
+            name = f"{address} on {opened.host}"
+            slot = WorkerSlot(name, opened.batch_size, address=address)
+            self.accepted[address] = slot
+        slot.environment = opened.environment
+        self.remark(opened.remarks)
+        return slot
+
+    def refuse(self, address: str, why: str) -> None:
+        """Give a worker nothing to do."""
+        self.accepted.pop(address, None)
+        self.refused[address] = why
+        self._news.append(f"worker {address} is refused: {why}")
+
+    def dismiss(self, slot: WorkerSlot, why: str) -> None:
+        """Refuse a worker that was accepted."""
+        if self.accepted.get(slot.address) is slot:
+            self._past[slot.name] += slot.predicted
+            self.refuse(slot.address, why)
+
+    def missing(self, there: Iterable[str]) -> set[str]:
+        """Of the workers that were there, those that are no longer."""
+        return self.seen - set(there)
+
+    def lose(self, address: str) -> None:
+        """Forget a worker that is no longer there."""
+        self.seen.discard(address)
+        self.refused.pop(address, None)
+        slot = self.accepted.pop(address, None)
+        if slot is not None:
+            self._n_lost += 1
+            slot.lost = True
+            # One whose answer was on its way may be blamed as well: suspects are tried alone.
+            if slot.jobs:
+                slot.jobs[0].deaths.append(slot.name)
+            self._past[slot.name] += slot.predicted
+            if slot.jobs:
+                n = sum(len(job.sequences) for job in slot.jobs)
+                self._news.append(
+                    f"worker {slot.name} is lost; {n} sequences that it was given go to others"
+                )
+        gone = self._gone.pop(address, None)
+        if gone is not None and not gone.done():
+            gone.set_result(None)
+
+    def gone(self, address: str) -> asyncio.Future[None]:
+        """Is done when a worker is lost."""
+        gone = self._gone.get(address)
+        if gone is None:
+            gone = asyncio.get_running_loop().create_future()
+            if address in self.seen:
+                self._gone[address] = gone
+            else:
+                gone.set_result(None)
+        return gone
+
+    async def leave(self) -> None:
+        """Forget all workers."""
+        for slot in self.accepted.values():
+            self._past[slot.name] += slot.predicted
+        self.accepted.clear()
+        self.seen.clear()
+
+    def remark(self, sentences: Iterable[str]) -> None:
+        """Pass on what workers have to say, each sentence once."""
+        new = [one for one in sentences if one not in self._remarks]
+        self._remarks.update(new)
+        self._news += new
+
+    def news(self) -> list[str]:
+        """Sentences since the last call."""
+        if not self._news:
+            return []
+        sentences, self._news = self._news, []
+        return sentences
+
+    def predictions(self) -> dict[str, int]:
+        """By worker, what it has predicted."""
+        own = {slot.name: slot.predicted for slot in list(self.accepted.values())}
+        return dict(Counter(own) + self._past)
+
+    def state(self, link: str | None) -> str:
+        """A clause for a person who looks on, with a link to Dask's dashboard."""
+        slots = list(self.accepted.values())
+        counts = f"{len(slots)} worker{'s' * (len(slots) != 1)}"
+        more = [(self.opening, "starting"), (len(self.refused), "refused"), (self._n_lost, "lost")]
+        parts = [", ".join([counts, *(f"{n} {what}" for n, what in more if n)])]
+        if slots:
+            now = perf_counter()
+            rates = sorted(slot.predicted / max(now - slot.since, 1e-9) for slot in slots)
+            each = f"{rates[0]:.2g}" if len(rates) == 1 else f"{rates[0]:.2g} to {rates[-1]:.2g}"
+            in_flight = sum(len(job.sequences) for slot in slots for job in list(slot.jobs))
+            parts.append(f"{each} predictions/s each, {in_flight} in flight")
+        return "; ".join([*parts, *([link] if link else [])])
+
+
+def _named(numbers: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in numbers.items())

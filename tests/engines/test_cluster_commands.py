@@ -1,0 +1,212 @@
+"""The command line with workers: from the file's table and from options; stopped and killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from command import CREME
+from creme.engines.cluster import opened
+from creme.engines.table import ClusterTable
+from creme.errors import ConfigError
+from creme.results.directory import Results
+from creme.store import Store
+from in_process import caller
+
+pytest.importorskip("distributed")
+
+MODEL = """
+import os
+import pathlib
+import time
+import zlib
+
+HERE = pathlib.Path(__file__).parent
+
+
+def build():
+    return predict
+
+
+def predict(onehot):
+    for row in onehot:
+        time.sleep(0.02)
+        with (HERE / "predicted").open("a") as lines:
+            lines.write(f"{os.getpid()} {zlib.crc32(row.tobytes())}\\n")
+    return onehot[:, :, 1].reshape(len(onehot), 6, 400).sum(2)[:, :, None]
+"""
+
+EXPERIMENT = """
+name = "slow"
+batch_size = 4
+
+[model]
+plugin = "python"
+object = "model.py:build"
+
+[model.grid]
+input_length = 2400
+bin_size = 400
+n_bins = 6
+
+[loci]
+fasta = "{fasta}"
+bed = "{bed}"
+
+[[tests]]
+name = "necessity"
+tile = 200
+replicates = 4
+"""
+
+
+@pytest.fixture
+def slow(tmp_path, genome) -> Path:
+    """An experiment whose predictions take a while, and are noted by process."""
+    (tmp_path / "model.py").write_text(MODEL)
+    file = tmp_path / "slow.toml"
+    file.write_text(EXPERIMENT.format(fasta=genome.fasta, bed=genome.bed))
+    return file
+
+
+def start(file: Path, *options: str) -> subprocess.Popen[str]:
+    """In a process group of its own, as a terminal starts it."""
+    return subprocess.Popen(
+        [*CREME, "run", str(file), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "CREME_CACHE_DIR": str(file.parent / "cache")},
+    )
+
+
+def noted(folder: Path) -> list[list[str]]:
+    file = folder / "predicted"
+    return [line.split() for line in file.read_text().split("\n")[:-1]] if file.exists() else []
+
+
+def count(folder: Path) -> int:
+    with Store(folder / "predictions") as store:
+        return store.count()
+
+
+def until(happened: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 90
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(group: int) -> list[int]:
+    """Processes of a group, but for those that have ended and wait to be asked for it."""
+    there = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                state, _, of = (entry / "stat").read_text().rpartition(")")[2].split()[:3]
+            except OSError:
+                continue
+            if int(of) == group and state != "Z":
+                there.append(int(entry.name))
+    return there
+
+
+def test_killed_and_started_again_and_stopped_by_ctrl_c(slow, tmp_path):
+    """No worker is left behind, and nothing that was stored is predicted twice."""
+    driver = start(slow, "--workers", "2")
+    until(lambda: len(noted(tmp_path)) > 40)
+    driver.kill()
+    driver.communicate()
+    until(lambda: not alive(driver.pid))
+    first = noted(tmp_path)
+    stored = [count(tmp_path)]
+    assert str(driver.pid) not in {pid for pid, _ in first}
+    assert len({pid for pid, _ in first}) == 2
+
+    again = start(slow, "--workers", "2")
+    until(lambda: len(noted(tmp_path)) > len(first) + 40)
+    os.killpg(again.pid, signal.SIGINT)  # as a terminal sends it, to workers as well
+    printed, _ = again.communicate(timeout=60)
+    assert again.returncode == 130, printed
+    assert "Traceback" not in printed
+    assert "creme resume" in printed
+    until(lambda: not alive(again.pid))
+    state = Results.existing(tmp_path / "slow.results").state()
+    assert state["state"] == "interrupted"
+    second = noted(tmp_path)[len(first) :]
+    stored.append(count(tmp_path))
+
+    last = start(slow)
+    printed, _ = last.communicate(timeout=120)
+    assert last.returncode == 0, printed
+    counts = Results.existing(tmp_path / "slow.results").state()["counts"]
+    third = noted(tmp_path)[len(first) + len(second) :]
+    stored.append(count(tmp_path))
+    assert counts["predicted"] == stored[2] - stored[1]
+    # Beside what is stored, only what is compared: workers, batches, stored rows.
+    assert 0 <= len(second) - (stored[1] - stored[0]) <= 3 + 2 + 3
+    assert 0 <= len(third) - (stored[2] - stored[1]) <= 1 + 1 + 3
+
+
+def test_the_options_and_the_table(slow, tmp_path, monkeypatch, capsys):
+    run = caller(monkeypatch, capsys)
+    monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))
+    printed = run("run", slow, "--workers", 1, "--dask", "tcp://127.0.0.1:1", status=2)
+    assert "--workers and --dask: give one of them" in printed
+    slow.write_text(slow.read_text() + "\n[cluster]\nworkers = 1\nmaximum = 2\n")
+    assert "give workers, or minimum and maximum" in run("run", slow, status=2)
+    for table, words in (
+        ({"kind": "slurm"}, "give workers, or maximum"),
+        ({"kind": "cloud", "workers": 1}, "kind = 'cloud'"),
+        ({"minimum": 3, "maximum": 2}, "minimum = 3 is above maximum = 2"),
+        ({"kind": "ssh", "maximum": 2}, "no bounds"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            ClusterTable(**table)
+    with pytest.raises(ConfigError, match="needs hosts"), opened({"kind": "ssh"}):
+        pass
+    refused = pytest.raises(ConfigError, match="slurm refuses them: ")
+    with refused, opened({"kind": "slurm", "workers": 1, "options": {"wrong": 1}}):
+        pass
+    with pytest.raises(ConfigError, match="is not allowed: give a number of workers"), opened(1.5):  # type: ignore[arg-type]
+        pass
+
+
+def test_no_scheduler_answers(monkeypatch):
+    monkeypatch.setattr("creme.engines.cluster.CONNECT", 0.5)
+    refused = pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9")
+    with refused, opened("tcp://127.0.0.1:9"):
+        pass
+
+
+def test_a_gpu_for_each_worker(monkeypatch):
+    """Its name is in each worker's environment; one that comes later has the free one."""
+    from creme.engines.cluster import gpus
+    from creme.engines.local_workers import LocalWorkers
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2, GPU-7")
+    assert gpus() == ["2", "GPU-7"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    assert gpus() == []
+    with LocalWorkers(["2", "GPU-7"], 2) as cluster:
+
+        def assigned() -> dict:
+            specs = cluster.worker_spec.items()
+            return {k: spec["options"]["env"]["CUDA_VISIBLE_DEVICES"] for k, spec in specs}
+
+        for _ in range(3):
+            cluster.worker_spec.update(cluster.new_worker_spec())
+        assert list(assigned().values()) == ["2", "GPU-7", "2"]
+        cluster.worker_spec.pop(1)
+        (added,) = cluster.new_worker_spec().values()
+        assert added["options"]["env"]["CUDA_VISIBLE_DEVICES"] == "GPU-7"
+        assert added["options"]["env"]["OMP_NUM_THREADS"]
+        cluster.worker_spec.clear()

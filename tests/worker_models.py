@@ -1,0 +1,102 @@
+"""Models that behave badly in the workers of a cluster, which import them from here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from creme.fingerprint import NotInFingerprint
+from toy import Toy
+
+
+class Watched(Toy):
+    """Writes down, in a folder that all processes share, what it predicts; takes its time.
+
+    Nothing of that is in its fingerprint, which is that of any other one of its class.
+    """
+
+    name: ClassVar[str] = "watched"
+    batch_size: ClassVar[int] = 8
+
+    folder: NotInFingerprint[str]
+    seconds: NotInFingerprint[float] = 0.0
+    """Of each sequence."""
+    slow: NotInFingerprint[float] = 0.0
+    """Of each sequence, in the process that predicts first."""
+
+    def identity(self) -> dict[str, Any]:
+        return {}
+
+    def predict(self, onehot):
+        pause = self.slow if self.slow and self.first() else self.seconds
+        for row in onehot:
+            time.sleep(pause)
+            # A line is appended whole.
+            line = f"{os.getpid()} {hashlib.sha256(row.tobytes()).hexdigest()}\n"
+            with (Path(self.folder) / "predicted").open("a") as lines:
+                lines.write(line)
+        return super().predict(onehot)
+
+    def first(self) -> bool:
+        """Whether this process is the first one that asks."""
+        return os.getpid() == int(once(Path(self.folder) / "first", str(os.getpid())))
+
+    def environment(self):
+        return {"device": "toy"}
+
+
+class Deadly(Watched):
+    """Ends its process: `deaths` times in all, and always at sequences that begin with a motif."""
+
+    deaths: NotInFingerprint[int] = 0
+    motif: NotInFingerprint[tuple[int, ...]] = ()
+
+    def predict(self, onehot):
+        codes = onehot[:, : len(self.motif)].argmax(axis=2)
+        if self.motif and (codes == np.array(self.motif)).all(axis=1).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        for number in range(self.deaths if len(onehot) > 1 else 0):
+            mark = Path(self.folder) / f"death{number}"
+            if not mark.exists() and once(mark, "") is not None:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().predict(onehot)
+
+
+class Unlike(Watched):
+    """Another network in the process that predicts second, under the same fingerprint."""
+
+    factor: NotInFingerprint[float] = 1.0
+    fails: NotInFingerprint[bool] = False
+
+    def predict(self, onehot):
+        second = not self.first()
+        if self.fails and second and len(onehot) > 1:
+            raise RuntimeError("an illegal memory access was encountered")
+        return super().predict(onehot) * np.float32(self.factor if second else 1.0)
+
+
+class Elsewhere(Watched):
+    """Has another fingerprint in the driver, as if it had other files."""
+
+    driver: NotInFingerprint[int] = 0
+
+    def identity(self) -> dict[str, Any]:
+        return {"here": os.getpid() == self.driver}
+
+
+def once(path: Path, text: str) -> str:
+    """Write a file that is not there yet; what stands in it."""
+    try:
+        with path.open("x") as new:
+            new.write(text)
+    except FileExistsError:
+        while not (there := path.read_text()) and text:
+            time.sleep(0.01)
+        return there
+    return text
