@@ -40,11 +40,20 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
 	@touch $@
 
-# Against real servers, which it installs where it may: more rounds of kills and of cuts.
-test-services: $(VENV)/dev
+# Against real servers, which it installs where it may: more rounds of kills and of cuts; job scripts
+# on a SLURM cluster of this machine, and by Snakemake.
+test-services: $(VENV)/dev $(VENV)-snakemake/done
 	$(BIN)/python tests/services/postgres.py --install
-	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 \
-	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py
+	$(BIN)/python tests/services/slurm.py --install
+	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 CREME_SNAKEMAKE=$(VENV)-snakemake/bin/snakemake \
+	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py \
+	  tests/services
+
+# What it needs does not go together with what the toolkit does.
+$(VENV)-snakemake/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-snakemake
+	$(VENV)-snakemake/bin/python -m pip install -q snakemake==9.27.1
+	@touch $@
 
 # Workers that are killed, added and slow, and a trained network on two of them.
 test-cluster: $(VENV)/dev

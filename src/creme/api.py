@@ -17,6 +17,7 @@ from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
 from creme.results import ALL_UNITS
 from creme.runner.experiment import warn_of_failures, warn_of_remarks
+from creme.runner.other_stores import OtherStore, places
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
 from creme.runner.run import Report
@@ -26,6 +27,7 @@ from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
 from creme.store.location import directory
+from creme.store.others import Place, open_store
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -131,6 +133,7 @@ def measure(  # type: ignore[overload-overlap]  # a name is text, and text a seq
     readouts: Readout | SequenceOf[Readout] | None = ...,
     store: str | Path | Store | None = ...,
     index: str | None = ...,
+    read_from: SequenceOf[str | Path | OtherStore] = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
     spread: Mapping[str, Any] | None = ...,
@@ -152,6 +155,7 @@ def measure(
     readouts: Readout | SequenceOf[Readout] | None = ...,
     store: str | Path | Store | None = ...,
     index: str | None = ...,
+    read_from: SequenceOf[str | Path | OtherStore] = ...,
     seed: int = ...,
     batch_size: int | Literal["auto"] | None = ...,
     spread: Mapping[str, Any] | None = ...,
@@ -171,6 +175,7 @@ def measure(
     readouts: Readout | SequenceOf[Readout] | None = None,
     store: str | Path | Store | None = None,
     index: str | None = None,
+    read_from: SequenceOf[str | Path | OtherStore] = (),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
     spread: Mapping[str, Any] | None = None,
@@ -205,6 +210,9 @@ def measure(
         call returns. A `Store` object is left open.
     index : str, optional
         SQLAlchemy URL of the store's index, where it is not in the directory.
+    read_from : list of str or Path, optional
+        Stores that are read first and never written, such as one that a lab shares; those whose
+        index is in SQLite have to be sealed (``creme cache seal``).
     seed : int
         Seed of everything random, for tests given by name or class, and for objects that were
         given no seed of their own.
@@ -253,6 +261,7 @@ def measure(
     if isinstance(store, str | Path):
         # Before anything of the model, which may change the current directory, is called.
         store = directory(store)
+    others = places([read_from] if isinstance(read_from, str | Path) else read_from, Path())
     plan = prepare(
         labelled,
         model,
@@ -266,7 +275,7 @@ def measure(
         spread=Spread(**(spread or {})),
     )
     with (
-        _opened(store, index) as predictions,
+        _opened(store, index, others) as predictions,
         opened(cluster) as workers,
         shown_in_python(plan, progress) as (on_progress, on_start),
     ):
@@ -349,14 +358,18 @@ def _readouts(chosen: Readout | SequenceOf[Readout] | None) -> list[Readout]:
 
 
 @contextmanager
-def _opened(store: str | Path | Store | None, index: str | None) -> Iterator[Store]:
+def _opened(
+    store: str | Path | Store | None, index: str | None, others: SequenceOf[Place]
+) -> Iterator[Store]:
     """A store: the one given, that of a directory, or one that goes with the call."""
     if isinstance(store, Store):
         if index is not None:
             raise ConfigError("index: a Store object has its own; give it with a directory")
+        if others:
+            raise ConfigError("read_from: give the directory of the store with it, not an object")
         yield store
     elif store is not None:
-        with Store(store, index_url=index) as opened:
+        with open_store(store, index_url=index, read_from=others) as opened:
             yield opened
             compact_at_the_end(opened)
     else:
@@ -364,7 +377,7 @@ def _opened(store: str | Path | Store | None, index: str | None) -> Iterator[Sto
             raise ConfigError("index: give the directory of the store as well, as 'store'")
         with (
             tempfile.TemporaryDirectory(prefix="creme-") as folder,
-            Store(Path(folder) / "predictions") as opened,
+            open_store(Path(folder) / "predictions", read_from=others) as opened,
         ):
             yield opened
 

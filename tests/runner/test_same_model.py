@@ -21,6 +21,8 @@ from creme.runner.same_model import PREDICTIONS, SWITCH, SameModel
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.sequence import Edit, Mutant
 from creme.store import Store
+from creme.store.others import open_store
+from creme.store.seal import seal
 from creme.test import Test
 from toy import MODEL, Toy, toy_loci
 
@@ -115,6 +117,32 @@ def test_the_same_network_goes_on_and_results_say_so(store):
     assert sum(model._given) == second.progress.predicted + PREDICTIONS
     expected = run(MODEL, store, Scan(number=30)).datasets["scan"]
     np.testing.assert_array_equal(second.datasets["scan"]["value"], expected["value"])
+
+
+@pytest.fixture
+def others(tmp_path):
+    """A sealed store, made on another machine, and one that reads it first."""
+    with Store(tmp_path / "others") as opened:
+        run(Drifting(machine="GPU B"), opened)
+    seal(tmp_path / "others")
+    with open_store(tmp_path / "own", read_from=[(tmp_path / "others", None)]) as opened:
+        yield opened
+
+
+def test_another_network_is_told_by_what_others_have_stored(others):
+    with pytest.raises(ModelError, match=r"predictions in .*/own or .*/others, although"):
+        run(Drifting(factor=1.2), others, Scan(number=30))
+    assert others.count() == 0
+
+
+def test_another_machine_of_others_is_no_other_network(others):
+    """Although the own store's predictions, all of this machine, allow less."""
+    run(Drifting(), others, Scan(start=20, number=10))
+    assert others.batches(others.sources()[0])
+    with pytest.warns(CremeWarning, match="on other hardware"):
+        report = run(Drifting(factor=1.001), others, Scan(number=19))
+    assert report.progress.of_others == 11
+    assert report.progress.predicted == 9
 
 
 def test_nothing_is_predicted_where_everything_is_stored(store):

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from creme.cli.asking import TrustOption, trust_by
+from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
@@ -101,12 +101,14 @@ def run(
     ] = False,
     workers: Workers = None,
     dask: Scheduler = None,
+    shard: ShardOption = None,
 ) -> None:
     """Run an experiment; what was predicted before comes from the store."""
-    from creme.cli.execute import execute
+    from creme.cli.execute import execute, execute_shard
     from creme.cli.terminal import out
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
+    from creme.runner.shards import Shard
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
@@ -114,8 +116,15 @@ def run(
         raise ConfigError(
             "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
         )
+    if shard is not None and (plan or output or profile or workers or dask):
+        raise ConfigError(
+            "--shard: it fills a store and makes no results, so --plan, --output, --profile, "
+            "--workers and --dask go with runs of the whole"
+        )
     cluster = chosen_cluster(workers, dask)
     experiment = Experiment.from_file(file)
+    if shard is not None:
+        raise typer.Exit(execute_shard(experiment, Shard.parse(shard)))
     if plan:
         out.print(str(experiment.plan()))
         return

@@ -33,3 +33,13 @@ def _ask(file: Path) -> bool:
         f"you can do on this machine."
     )
     return typer.confirm("Run it?", default=False, err=True)
+
+
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N",
+        help="only the Kth of N parts of the units, into a store beside the file's that is merged "
+        "later (creme cache merge); no results are made",
+    ),
+]

@@ -18,7 +18,7 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
     from creme.runner.background_peaks import NEAR, background_peaks
     from creme.runner.experiment import parse
     from creme.runner.plan import Plan
-    from creme.store import Store
+    from creme.store.others import open_store
     from creme.study.folder import of_study
 
     if export is not None:
@@ -35,7 +35,9 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
         plan = replace(plan, tests={test: plan.tests[test]})
     if not experiment.store_path.is_dir():
         raise StoreError(f"there is no store {experiment.store_path}")
-    with Store(experiment.store_path, index_url=experiment.index) as store:
+    with open_store(
+        experiment.store_path, index_url=experiment.index, read_from=experiment.other_stores
+    ) as store:
         frame = background_peaks(plan, store)
     if export is not None:
         write_table(export, frame)

@@ -8,7 +8,9 @@ from pathlib import Path
 from creme.cli.terminal import err, failure_lines, out, progress, table
 from creme.files.trusted import Trust
 from creme.runner.experiment import Experiment
-from creme.runner.run import run_experiment
+from creme.runner.run import Report, run_experiment
+from creme.runner.shards import Shard, run_shard
+from creme.runner.tasks import Progress
 
 _ABOUT = {
     "perturb": "making mutants",
@@ -20,6 +22,40 @@ _ABOUT = {
     "write": "writing predictions",
     "tests": "what the tests make of activities",
 }
+
+
+def execute_shard(experiment: Experiment, shard: Shard) -> int:
+    """Predict one part of an experiment into a store of its own; returns the exit status."""
+    report, store = run_shard(experiment, shard, progress=progress)
+    return say_shard(report, shard, store)
+
+
+def say_shard(report: Report, shard: Shard, store: Path) -> int:
+    """Say what came of a shard; returns the exit status.
+
+    Units that failed do not fail the job: the run that makes the results says so once more.
+    """
+    counts = report.progress
+    out.print(
+        f"Shard {shard}: {counts.finished} units, {counts.asked} sequences asked for, "
+        f"{counts.predicted} predicted, {taken(counts)}, {counts.repeated} repeated.",
+        highlight=False,
+    )
+    for line in failure_lines(report.failures):
+        err.print(line, style="red")
+    for note in report.notes:
+        err.print(f"Note: {note}", style="yellow")
+    if report.interrupted:
+        out.print("Stopped before the end; the same command goes on from there")
+        return 130
+    out.print(f"Predictions: {store}; creme cache merge joins those of all shards")
+    return 0
+
+
+def taken(counts: Progress) -> str:
+    """How many predictions were there before."""
+    of_others = f", {counts.of_others} of them from stores of others" if counts.of_others else ""
+    return f"{counts.stored} taken from the store{of_others}"
 
 
 def execute(
@@ -43,8 +79,8 @@ def execute(
     counts = report.progress
     seconds = time.monotonic() - began
     out.print(
-        f"{counts.asked} sequences asked for: {counts.predicted} predicted, {counts.stored} taken "
-        f"from the store, {counts.repeated} repeated within this run; "
+        f"{counts.asked} sequences asked for: {counts.predicted} predicted, "
+        f"{taken(counts)}, {counts.repeated} repeated within this run; "
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
         highlight=False,
     )

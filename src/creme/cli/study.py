@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.cli.asking import TrustOption, trust_by
+from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
@@ -45,6 +45,7 @@ def study(
     trust: TrustOption = False,
     workers: Workers = None,
     dask: Scheduler = None,
+    shard: ShardOption = None,
 ) -> None:
     """Run a managed study: from a genome and an annotation to every test's tables."""
     if plan and status:
@@ -57,9 +58,15 @@ def study(
     alone = [name for name, value in of_plan.items() if value is not None]
     if alone and not plan:
         raise ConfigError(f"{listing(alone)}: only with --plan; without it the study is run")
+    if shard is not None and (plan or status):
+        raise ConfigError("--shard: --plan and --status go with the whole study")
     if status:
         show_study(path, output, stage)
         return
+    if shard is not None:
+        if workers or dask:
+            raise ConfigError("--shard: a part is predicted here; give no --workers and no --dask")
+        raise typer.Exit(execute_study_shard(path, output, stage, shard, trust_by(trust)))
     cluster = chosen_cluster(workers, dask)
     if plan:
         if dask is not None:
@@ -125,6 +132,22 @@ def execute_study(
         )
     out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}")
     return 1 if failures else 0
+
+
+def execute_study_shard(
+    path: Path, output: Path | None, stages: list[str] | None, text: str, trust: Trust = False
+) -> int:
+    """Predict one part of a stage into a store of its own; returns the exit status."""
+    from creme.cli.execute import say_shard
+    from creme.cli.terminal import progress
+    from creme.runner.shards import Shard
+    from creme.study.shards import only_stage, run_study_shard
+
+    shard, stage = Shard.parse(text), only_stage(stages)
+    report, store = run_study_shard(
+        path, stage, shard, output=output, progress=progress, trust=trust
+    )
+    return say_shard(report, shard, store)
 
 
 def _line(stage: str, state: dict[str, Any], ran: bool) -> str:

@@ -15,6 +15,7 @@ from creme.genome import LociConfig
 from creme.model import Readout
 from creme.results import ALL_UNITS
 from creme.results.directory import EXPERIMENT, Results
+from creme.runner.other_stores import READ_FROM, ReadFrom, places
 from creme.runner.spread import Spread
 from creme.runner.tables import FolderName as FolderName
 from creme.runner.tables import build_model as build_model
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from creme.engines.cluster import ClusterLike
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
+    from creme.store import Store
+    from creme.store.others import Place
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
 
@@ -60,6 +63,7 @@ class Experiment(TomlFile):
         repr=False,  # a password may stand in it
         description="SQLAlchemy URL of the store's index, where it is not in the directory",
     )
+    read_from: ReadFrom = Field([], description=READ_FROM)
     results: str | None = Field(None, description="results directory; NAME.results unless given")
     batch_size: BatchSize = Field(
         None,
@@ -115,6 +119,18 @@ class Experiment(TomlFile):
         return directory(self.store, self.folder)
 
     @property
+    def other_stores(self) -> tuple[Place, ...]:
+        """The stores that are read first, and the URLs of their indexes."""
+        return places(self.read_from, self.folder)
+
+    def open_store(self, path: Path) -> Store:
+        """The store at a path, to be written to, with those that are read first."""
+        from creme.store.others import open_store
+
+        others = self.other_stores
+        return open_store(path, index_url=self.index, origin=self.name, read_from=others)
+
+    @property
     def results_path(self) -> Path:
         """The results directory, unless a run is given another."""
         return self.folder / Path(self.results or f"{self.name}.results").expanduser()
@@ -136,7 +152,7 @@ class Experiment(TomlFile):
         from creme.runner.plan import Plan
         from creme.runner.planned_run import look_ahead
 
-        return look_ahead(Plan.of(self), self.name, self.store_path, self.index)
+        return look_ahead(Plan.of(self), self.name, self.store_path, self.index, self.other_stores)
 
     def run(
         self,

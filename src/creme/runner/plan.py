@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from creme.engines.local import LocalEngine
-from creme.errors import ConfigError, CremeError, PluginError, reason
+from creme.errors import ConfigError, CremeError, PluginError
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
@@ -22,7 +22,7 @@ from creme.runner.readings import notes_on_strands, readings
 from creme.runner.scheduler import Scheduler
 from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
-from creme.runner.tasks import Progress, Task
+from creme.runner.tasks import Progress, Task, units_of
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.store import Store
 from creme.test import Test, Unit
@@ -47,6 +47,8 @@ class Plan:
     readouts_of_loci : bool
         Whether exons, neighbours, and bins and tracks by locus are read; otherwise only what is
         read of all loci alike.
+    only : frozenset of str, optional
+        Names of the units that are run; all unless given.
     panel : Panel, optional
         Effects that those of the tests are compared with.
     spread : Spread
@@ -61,6 +63,7 @@ class Plan:
     seed: int = 0
     batch_size: int | Literal["auto"] | None = None
     readouts_of_loci: bool = True
+    only: frozenset[str] | None = None
     panel: Panel | None = None
     spread: Spread = field(default_factory=Spread)
 
@@ -225,7 +228,7 @@ class Plan:
             If two have one name, or one has none.
         """
         names: set[str] = set()
-        for unit in _units(self.tests[label], self.loci):
+        for unit in units_of(self.tests[label], self.loci):
             name = getattr(unit, "name", None)
             if not isinstance(name, str):
                 raise PluginError(
@@ -235,7 +238,8 @@ class Plan:
             if name in names:
                 raise PluginError(f"two units have the name {name!r}: give each its own")
             names.add(name)
-            yield unit
+            if self.only is None or name in self.only:
+                yield unit
 
     @cached_property
     def _walk(self) -> tuple[dict[str, int], dict[str, Exception]]:
@@ -398,16 +402,6 @@ def prepare(
 def resolved(readouts: SequenceOf[Readout], folder: Path) -> tuple[Readout, ...]:
     """Readouts whose files are taken from a folder; see `Readout.resolved`."""
     return tuple(readout.resolved(folder) for readout in readouts)
-
-
-def _units(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
-    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
-    try:
-        yield from test.units(loci)
-    except (Exception, GeneratorExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(f"making its units failed: {reason(error)}") from error
 
 
 def _first_repeated(labels: list[str]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence as SequenceOf
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +23,7 @@ from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions, narrower_sources
 from creme.sequence import Sequenceable
 from creme.store import Store
+from creme.store.others import Place, open_store, read_others
 from creme.test import Profiles, Test
 
 COUNTED = 5000
@@ -132,7 +134,9 @@ class PlannedRun:
         return str(self)
 
 
-def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> PlannedRun:
+def look_ahead(
+    plan: Plan, name: str, store_path: Path, index: str | None, read_from: SequenceOf[Place] = ()
+) -> PlannedRun:
     """Count what the tests of a plan ask for, and what of it the store has.
 
     Parameters
@@ -143,14 +147,16 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
     store_path : Path
     index : str, optional
         URL of the store's index.
+    read_from : sequence of (Path, str or None)
+        Stores that are read first; see `creme.store.others`.
 
     Raises
     ------
     StoreError
         If the directory is there and is not a store.
     """
-    with _opened(store_path, index) as store:
-        stored = None if store is None else StoredPredictions(store, plan.model, plan.selection)
+    with _opened(store_path, index, read_from) as (store, others):
+        stored = StoredPredictions(store, plan.model, plan.selection, others)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
         notes = plan.bound.about(plan.loci)
@@ -176,18 +182,22 @@ def look_ahead(plan: Plan, name: str, store_path: Path, index: str | None) -> Pl
 
 
 @contextmanager
-def _opened(path: Path, index: str | None) -> Iterator[Store | None]:
-    """The store, or None if there is none yet: none is made."""
-    if not path.is_dir() or not any(path.iterdir()):
-        yield None
+def _opened(
+    path: Path, index: str | None, read_from: SequenceOf[Place]
+) -> Iterator[tuple[Store | None, tuple[Store, ...]]]:
+    """The store, or None if there is none yet: none is made; and those of others."""
+    if path.is_dir() and any(path.iterdir()):
+        with open_store(path, index_url=index, read_from=read_from) as store:
+            yield store, store.others
         return
-    with Store(path, index_url=index) as store:
-        yield store
+    with ExitStack() as opened:
+        others = read_others(read_from, path)
+        for other in others:
+            opened.callback(other.close)
+        yield None, others
 
 
-def _count_test(
-    plan: Plan, label: str, stored: StoredPredictions | None, seen: set[bytes]
-) -> PlannedTest:
+def _count_test(plan: Plan, label: str, stored: StoredPredictions, seen: set[bytes]) -> PlannedTest:
     """Count a test's sequences; `seen` are those of the tests before, and takes up its own."""
     test = plan.tests[label]
     units = list(test.units(plan.loci))
@@ -223,7 +233,7 @@ def _replay(
     plan: Plan,
     test: Test,
     unit: Any,
-    stored: StoredPredictions | None,
+    stored: StoredPredictions,
     take: Callable[[list[bytes], Mapping[bytes, object]], None],
     *,
     decides: bool,
@@ -252,7 +262,7 @@ def _replay(
                 rows, missing = [], False
                 for part in _parts(sequences):
                     digests = [sequence.digest for sequence in part]
-                    values = {} if stored is None else stored.read(digests)
+                    values = stored.read(digests)
                     take(digests, values)
                     missing |= len(values) < len(set(digests))
                     rows += [values[one][0] if one in values else ones for one in digests]

@@ -359,7 +359,7 @@ def run_experiment(
         plan = Plan.of(experiment)
     with (
         results.held(),
-        Store(store_path, index_url=experiment.index, origin=experiment.name) as store,
+        experiment.open_store(store_path) as store,
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         keep_panel(results.path, plan.panel)

@@ -74,6 +74,8 @@ class SameModel:
         Further predictions of the first batch; see `creme.inference.device.Device`.
     trials : int
         Predictions by which workers were compared; see `creme.engines.dask_engine`.
+    others_hold : bool
+        Whether stores of others, which are read first, have predictions of the source.
     """
 
     store: Store
@@ -85,6 +87,7 @@ class SameModel:
     refusal: ModelError | None = None
     repeats: int = 0
     trials: int = 0
+    others_hold: bool = False
     _adds: bool = False
     _same_hardware: bool = False
     _requested: int = 0
@@ -96,7 +99,7 @@ class SameModel:
 
     def __post_init__(self) -> None:
         self.on = os.environ.get(SWITCH, "on").lower() not in ("off", "0", "no", "false")
-        self._holds_any = self.store.holds_any(self.source)
+        self._holds_any = self.others_hold or self.store.holds_any(self.source)
         self._recorded_before = bool(self.store.environments.of(self.source))
 
     @property
@@ -201,7 +204,7 @@ class SameModel:
         differ = f"differ by {largest:.1e} of their largest value; {self.allowed:.1e} is allowed"
         if (strict and self._same_hardware) or largest > max(UNLIKE, self.allowed):
             raise ModelError(
-                f"model {name} is not the one that made the predictions in {self.store.path}, "
+                f"model {name} is not the one that made the predictions in {self._where()}, "
                 f"although its fingerprint is the same: made again, {rows} of them {differ}. "
                 f"Have its fingerprint cover the weights (`files`, or identity()), seed what is "
                 f"random, and give the experiment another store; {SWITCH}=off mixes them"
@@ -212,6 +215,9 @@ class SameModel:
             CremeWarning,
             stacklevel=2,
         )
+
+    def _where(self) -> str:
+        return " or ".join(str(store.path) for store in (self.store, *self.store.others))
 
     def waits(self, held_bytes: int) -> bool:
         """Whether new predictions stay out of the store until stored ones have been compared.

@@ -273,9 +273,10 @@ class Scheduler:
             place = len(active.rows)
             active.rows.append(None)
             if digest in stored:
-                values, fresh = stored[digest]
+                values, fresh, of_others = stored[digest]
                 self.progress.repeated += fresh
                 self.progress.stored += not fresh
+                self.progress.of_others += of_others
                 if not fresh:
                     self._same_model.take_note(sequence, digest, values)
                 active.rows[place] = values if active.profiles else active.readout(values[None])[0]

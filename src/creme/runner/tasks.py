@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from creme.errors import PluginError, reason
+from creme.genome import Locus
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
@@ -48,6 +52,8 @@ class Progress:
     stored : int
         Answered with predictions that stood in the store before this run, or that another process
         put there.
+    of_others : int
+        Those of the stored ones that came from stores that are read and not written.
     repeated : int
         Answered with predictions that this run made for another request, or for the same sequence
         in the same request.
@@ -61,6 +67,7 @@ class Progress:
     repeated: int = 0
     finished: int = 0
     failed: int = 0
+    of_others: int = 0
 
     @property
     def answered(self) -> int:
@@ -99,3 +106,13 @@ class AwaitedBatch:
         sequences = "1 sequence" if self.size == 1 else f"{self.size} sequences"
         first = "" if self.task is None else f", asked for first by {self.task}"
         return f"the model is at a batch of {sequences}{first}"
+
+
+def units_of(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
+    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
+    try:
+        yield from test.units(loci)
+    except (Exception, GeneratorExit, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(f"making its units failed: {reason(error)}") from error

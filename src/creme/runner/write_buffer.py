@@ -6,20 +6,23 @@ of them holds answers a narrower one, of which it has every value.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import platform
 from bisect import bisect_right
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creme.model import Model, Selection
 from creme.runner.same_model import SameModel
+from creme.runner.sources import NarrowerSource as NarrowerSource
+from creme.runner.sources import contains, sources_of
+from creme.runner.sources import narrower_sources as narrower_sources
+from creme.runner.sources import recorded_selection as recorded_selection
+from creme.runner.sources import source_description as source_description
+from creme.runner.sources import source_fingerprint as source_fingerprint
 from creme.store import Source, Store
 
 ROUNDING_NOTE = (
@@ -29,103 +32,23 @@ ROUNDING_NOTE = (
 )
 """Stands in the attributes of results beside ``predictions_from``."""
 
+OTHERS_NOTE = (
+    "predictions_from with a store counts predictions that were read from a store of others, which "
+    "may have been made on another machine; values of one network on two machines agree to rounding"
+)
+"""The same where there are such."""
 
-def source_description(model: Model, selection: Selection) -> dict[str, Any]:
-    """The store's record of a source, for people and for `recorded_selection` to read."""
-    return {
-        "model": model.name,
-        "version": model.version,
-        "model_fingerprint": model.fingerprint,
-        "bins": list(selection.bins),
-        "tracks": [model.tracks[index].name for index in selection.tracks],
-        "track_indices": list(selection.tracks),
-        "bin_size": model.bin_size,
-        "configuration": model.configuration(),
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-    }
+NO_CHUNK = 0
+"""Instead of a chunk's number: the prediction is in a store that is not written to."""
 
 
-def source_fingerprint(model: Model, selection: Selection) -> str:
-    """SHA-256 (hexadecimal) of the model's fingerprint and of what is kept of its output."""
-    kept = [model.fingerprint, selection.bins, selection.tracks]
-    return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
+class _ReadSource:
+    """A source with all bins and tracks of a selection, and where these stand in its rows."""
 
-
-def recorded_selection(source: Source, model: Model) -> Selection | None:
-    """The bins and tracks of a source; None if its description does not agree with it.
-
-    Earlier versions recorded the names of tracks and no indices: the model's table has these. The
-    source's fingerprint, computed again, shows whether they are the right ones.
-    """
-    recorded = source.description
-    try:
-        indices = recorded.get("track_indices")
-        if indices is None:
-            places = {track.name: index for index, track in enumerate(model.tracks)}
-            indices = [places[name] for name in recorded["tracks"]]
-        selection = Selection(tuple(recorded["bins"]), tuple(indices))
-    except (KeyError, TypeError):
-        return None
-    same = source_fingerprint(model, selection) == source.fingerprint
-    return selection if same else None
-
-
-@dataclass(frozen=True)
-class NarrowerSource:
-    """A source of the same model that lacks bins or tracks of a selection.
-
-    Attributes
-    ----------
-    bins, tracks : int
-        How many of them it has.
-    predictions : int
-    """
-
-    bins: int
-    tracks: int
-    predictions: int
-
-
-def narrower_sources(store: Store, model: Model, selection: Selection) -> list[NarrowerSource]:
-    """What the store holds of a model and a selection cannot use; empty if there is some it can.
-
-    Parameters
-    ----------
-    store : Store
-    model : Model
-    selection : Selection
-
-    Returns
-    -------
-    list of NarrowerSource
-        Those with predictions that lack bins or tracks of the selection, the largest first.
-    """
-    narrower = []
-    for source, its in _sources_of(store, model):
-        if _contains(its, selection):
-            if store.holds_any(source):
-                return []
-        elif n := store.count(source):
-            narrower.append(NarrowerSource(len(its.bins), len(its.tracks), n))
-    return sorted(narrower, key=lambda one: -one.predictions)
-
-
-def _sources_of(store: Store, model: Model) -> list[tuple[Source, Selection]]:
-    """The store's sources of a model, with their bins and tracks."""
-    sources = store.sources_of(model.fingerprint)
-    pairs = [(source, recorded_selection(source, model)) for source in sources]
-    return [(source, selection) for source, selection in pairs if selection is not None]
-
-
-def _contains(wide: Selection, narrow: Selection) -> bool:
-    return set(wide.bins) >= set(narrow.bins) and set(wide.tracks) >= set(narrow.tracks)
-
-
-class _WiderSource:
-    """A source with more bins or tracks than a selection, and where these stand in its rows."""
-
-    def __init__(self, source: Source, its: Selection, selection: Selection) -> None:
+    def __init__(self, store: Store, source: Source, its: Selection, selection: Selection) -> None:
+        self.store = store
         self.source = source
+        self.exact = its == selection
         self.answered = 0
         """Predictions that were read from it."""
         bins = {index: place for place, index in enumerate(its.bins)}
@@ -136,51 +59,71 @@ class _WiderSource:
         )
 
     def part(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A copy of the selection's part of a row, (bins, tracks)."""
-        return row[self._places]
+        """The selection's part of a row, (bins, tracks); a copy where it is not all of it."""
+        return row if self.exact else row[self._places]
 
 
 class StoredPredictions:
     """Reads predictions of a model and a selection, without registering or writing anything.
 
-    Predictions of the selection itself come first; what these lack is looked for in the sources of
-    the same model with more bins or tracks, as they are registered when this is made, and last
-    in those of an ensemble's members, if all of them have it.
+    Predictions of the selection itself come first, those in stores of others before the store's
+    own; what these lack is looked for in the sources of the same model with more bins or tracks,
+    as they are registered when this is made, and last in those of an ensemble's members, if all of
+    them have it.
 
     Parameters
     ----------
-    store : Store
+    store : Store, optional
+        None where there is none yet.
     model : Model
     selection : Selection
+    others : sequence of Store, optional
+        Read before it; those of the store unless given.
     """
 
-    def __init__(self, store: Store, model: Model, selection: Selection) -> None:
+    def __init__(
+        self,
+        store: Store | None,
+        model: Model,
+        selection: Selection,
+        others: SequenceOf[Store] | None = None,
+    ) -> None:
         self.store = store
+        if others is None:
+            others = () if store is None else store.others
+        self.others = tuple(others)
         self.own: Source | None = None
-        self._wider: list[_WiderSource] = []
-        self._members = [StoredPredictions(store, one, selection) for one in model.members]
+        self._members = [
+            StoredPredictions(store, one, selection, self.others) for one in model.members
+        ]
         self.means = 0
         """Predictions that were made of those of an ensemble's members."""
-        for source, its in _sources_of(store, model):
-            if its == selection:
-                self.own = source
-            elif _contains(its, selection):
-                self._wider.append(_WiderSource(source, its, selection))
+        self._before: list[_ReadSource] = []
+        self._wider: list[_ReadSource] = []
+        for each in (*self.others, *(() if store is None else (store,))):
+            for source, its in sources_of(each, model):
+                if its == selection and each is store:
+                    self.own = source
+                elif contains(its, selection):
+                    one = _ReadSource(each, source, its, selection)
+                    (self._before if one.exact else self._wider).append(one)
         # The smallest rows are the cheapest to read.
-        self._wider.sort(key=lambda wider: (np.prod(wider.source.shape), wider.source.id))
+        self._wider.sort(key=lambda one: (np.prod(one.source.shape), one.store is store))
 
     def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], int]]:
-        """Kept values, (bins, tracks), of the sequences that are stored, and numbers of chunks."""
-        rows = {} if self.own is None else self.store.lookup(self.own, digests)
-        for wider in self._wider:
-            missing = [digest for digest in digests if digest not in rows]
-            if not missing:
-                break
-            matches = self.store.lookup(wider.source, missing)
-            wider.answered += len(matches)
-            rows.update(
-                {digest: (wider.part(row), chunk) for digest, (row, chunk) in matches.items()}
-            )
+        """Kept values, (bins, tracks), of the sequences that are stored, and numbers of chunks.
+
+        The number is `NO_CHUNK` in stores of others.
+        """
+        rows: dict[bytes, tuple[NDArray[np.float32], int]] = {}
+        for one in self._before:
+            self._look_up(one, digests, rows)
+        if self.own is not None and self.store is not None:
+            missing = [digest for digest in digests if digest not in rows] if rows else digests
+            stored = self.store.lookup(self.own, missing)
+            rows = {**rows, **stored} if rows else stored
+        for one in self._wider:
+            self._look_up(one, digests, rows)
         if self._members and (missing := [digest for digest in digests if digest not in rows]):
             rows.update(self._means(missing))
         return rows
@@ -200,17 +143,60 @@ class StoredPredictions:
             for digest, total in totals.items()
         }
 
-    def read_from(self) -> list[dict[str, int]]:
-        """How many predictions were read from each wider source: bins, tracks, predictions."""
+    def _look_up(
+        self,
+        one: _ReadSource,
+        digests: SequenceOf[bytes],
+        rows: dict[bytes, tuple[NDArray[np.float32], int]],
+    ) -> None:
+        """Add what a source has of that which is missing."""
+        missing = [digest for digest in digests if digest not in rows]
+        matches = one.store.lookup(one.source, missing) if missing else {}
+        one.answered += len(matches)
+        for digest, (row, chunk) in matches.items():
+            rows[digest] = one.part(row), chunk if one.store is self.store else NO_CHUNK
+
+    def read_from(self) -> list[dict[str, Any]]:
+        """How many predictions were read from each wider source: bins, tracks, predictions.
+
+        And from each source in a store of others, with the path of the ``store``.
+        """
         return [
             {
-                "bins": wider.source.shape[0],
-                "tracks": wider.source.shape[1],
-                "predictions": wider.answered,
+                **({} if one.store is self.store else {"store": str(one.store.path)}),
+                "bins": one.source.shape[0],
+                "tracks": one.source.shape[1],
+                "predictions": one.answered,
             }
-            for wider in self._wider
-            if wider.answered
+            for one in (*self._before, *self._wider)
+            if one.answered
         ]
+
+    def hold_any(self) -> bool:
+        """Whether stores of others have predictions of the selection itself."""
+        return any(one.store.holds_any(one.source) for one in self._before)
+
+    def close(self) -> None:
+        """Close the stores."""
+        for store in (*self.others, *(() if self.store is None else (self.store,))):
+            store.close()
+
+
+class Answer(NamedTuple):
+    """A prediction that need not be made.
+
+    Attributes
+    ----------
+    values : array of float32, shape (bins, tracks)
+    fresh : bool
+        Whether this run made it.
+    of_others : bool
+        Whether it comes from a store that is read and not written.
+    """
+
+    values: NDArray[np.float32]
+    fresh: bool
+    of_others: bool = False
 
 
 class WriteBuffer:
@@ -242,34 +228,49 @@ class WriteBuffer:
         self._stored = StoredPredictions(store, model, selection)
         self._stored.own = self.source
         stored = self._stored
-        self.same_model = SameModel(store, self.source, lambda: bool(stored.read_from()))
+        self.same_model = SameModel(
+            store,
+            self.source,
+            lambda: bool(stored.read_from() or stored.means),
+            others_hold=stored.hold_any(),
+        )
         self._recorded = set(self.compared())
         self._environments_recorded = 0
         self._written = _Numbers()
         self._held: dict[bytes, NDArray[np.float32]] = {}
         self._stored_at = monotonic()
 
-    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, tuple[NDArray[np.float32], bool]]:
-        """Kept values, (bins, tracks), of sequences that have them, and whether this run made them.
+    def read(self, digests: SequenceOf[bytes]) -> dict[bytes, Answer]:
+        """The predictions of those sequences that have them.
 
-        This run is all that went through this object.
+        This run, which makes `fresh` ones, is all that went through this object.
         """
-        held = {digest: (self._held[digest], True) for digest in digests if digest in self._held}
+        held = {
+            digest: Answer(self._held[digest], True) for digest in digests if digest in self._held
+        }
         rest = [digest for digest in digests if digest not in held] if held else digests
         stored = self._stored.read(rest)
         if not stored:
             return held
         chunks = {chunk for _, chunk in stored.values()}
         fresh = {chunk for chunk in chunks if chunk in self._written}
-        rows = {digest: (values, chunk in fresh) for digest, (values, chunk) in stored.items()}
+        rows = {
+            digest: Answer(values, chunk in fresh, chunk == NO_CHUNK)
+            for digest, (values, chunk) in stored.items()
+        }
         return {**held, **rows} if held else rows
 
     def read_from(self) -> dict[str, str]:
-        """Attributes of results that say what was read from sources with more bins or tracks."""
-        wider, means = self._stored.read_from(), self._stored.means
+        """Attributes of results: what was read from wider sources, and from stores of others."""
+        sources, means = self._stored.read_from(), self._stored.means
         attributes = {"predictions_of_members": str(means)} if means else {}
-        if wider:
-            attributes |= {"predictions_from": json.dumps(wider), "predictions_note": ROUNDING_NOTE}
+        if sources:
+            others = ["store" in each for each in sources]
+            notes = ([] if all(others) else [ROUNDING_NOTE]) + (
+                [OTHERS_NOTE] if any(others) else []
+            )
+            attributes["predictions_from"] = json.dumps(sources)
+            attributes["predictions_note"] = "; ".join(notes)
         return attributes
 
     def write(self, digests: SequenceOf[bytes], values: NDArray[np.float32]) -> None:

@@ -81,6 +81,11 @@ class Store:
     origin : str, optional
         The experiment that it is opened for, kept with the chunks that are written.
 
+    Attributes
+    ----------
+    others : tuple of Store
+        Read before this one, and closed with it; see `creme.store.others`.
+
     Raises
     ------
     StoreError
@@ -99,6 +104,7 @@ class Store:
     ) -> None:
         self.path = location.directory(path)
         self._origin = origin
+        self.others: tuple[Store, ...] = ()
         if read_only:
             self.index, self.schema_version = open_read_only(self.path, index_url)
         else:
@@ -146,6 +152,8 @@ class Store:
 
     def close(self) -> None:
         """Close the index's connections."""
+        for other in self.others:
+            other.close()
         self._checkpoints.close()
         self.index.close()
         if self._presence is not None:

@@ -17,6 +17,7 @@ from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName
+from creme.runner.other_stores import READ_FROM, ReadFrom
 from creme.runner.spread import Spread
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
@@ -57,6 +58,7 @@ class StudyFile(StageTables):
         repr=False,  # a password may stand in it
         description="SQLAlchemy URL of the store's index",
     )
+    read_from: ReadFrom = Field([], description=READ_FROM)
     batch_size: BatchSize = Field(None, description="as in an experiment file")
     track: str | None = Field(
         None,

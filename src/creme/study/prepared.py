@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import creme
-from creme import file_plugins, registry
+from creme import file_plugins
 from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
@@ -26,11 +26,14 @@ from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.runner.experiment import build_model
 from creme.runner.locus_readouts import identity_of
+from creme.runner.other_stores import places
 from creme.runner.plan import Plan, resolved
 from creme.runner.unit_readout import titled
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
+from creme.store import Store
 from creme.store.location import directory
+from creme.store.others import Place, open_store
 from creme.study.candidates import Candidates
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
@@ -146,6 +149,20 @@ class PreparedStudy:
     def store_path(self) -> Path:
         """Where the predictions are."""
         return directory(self.study.store, self.study.folder)
+
+    @property
+    def other_stores(self) -> tuple[Place, ...]:
+        """The stores that are read first."""
+        return places(self.study.read_from, self.study.folder)
+
+    def open_store(self) -> Store:
+        """The store that the study writes to, with those that are read first."""
+        return open_store(
+            self.store_path,
+            index_url=self.study.index,
+            origin=self.study.name,
+            read_from=self.other_stores,
+        )
 
     @cached_property
     def candidates(self) -> Candidates:
@@ -374,46 +391,3 @@ def _deciding(wanted: str | None, tracks: list[str]) -> int:
 
 def _plain(values: Any) -> Any:
     return json.loads(json.dumps(values))
-
-
-def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: str | None) -> str:
-    """A stage as an experiment file, for its results directory.
-
-    Parameters
-    ----------
-    prepared : PreparedStudy
-    stage : Stage
-    test : Test
-    table : str, optional
-        Path of the stage's loci; the annotation unless given.
-    """
-    import tomli_w
-
-    study = prepared.study
-    loci = {"fasta": str(study.loci.fasta), "table": table} if table else study.loci.configuration()
-    label = {} if stage.label == test.name else {"label": stage.label}
-    described = {
-        "name": f"{study.name}-{stage.name}",
-        "seed": study.seed,
-        "store": study.store,
-        "index": study.index,
-        "batch_size": study.batch_size,
-        "model": study.configuration()["model"],
-        "loci": loci,
-        "readouts": [readout.configuration() for readout in prepared.plan.readouts],
-        "tests": [{**registry.specification(test), **label}],
-    }
-    if spread := study.spread.configuration():
-        described["spread"] = spread
-    note = (
-        f"# Stage {stage.name!r} of study {study.name!r}, written by `creme study`; go on with the "
-        f"study.\n\n"
-    )
-    return note + tomli_w.dumps(_stated(described))
-
-
-def _stated(value: Any) -> Any:
-    """Without what is None, which TOML cannot say, and without empty lists."""
-    if isinstance(value, dict):
-        return {k: _stated(v) for k, v in value.items() if v is not None and v != []}
-    return [_stated(v) for v in value] if isinstance(value, list) else value

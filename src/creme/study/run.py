@@ -31,15 +31,15 @@ from creme.study.folder import Folder
 from creme.study.lineage import passed_on, stage_inputs
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
-from creme.study.prepared import PreparedStudy, experiment_text
+from creme.study.prepared import PreparedStudy
 from creme.study.selection import chosen, select, table
 from creme.study.stage_counts import counts_of, finished, refuse_all_failed
+from creme.study.stage_work import experiment_text, folder_work
 from creme.study.stages.grouping import category_by_locus
 from creme.study.stages.loci import ALL_SITES, SELECTED
-from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage, StageData, Tables
 from creme.study.stages.tables import empty
-from creme.study.stages.work import StageWork, table_of_loci, work_of
+from creme.study.stages.work import StageWork, table_of_loci
 from creme.study.view import StudyResults
 from creme.test import REMARKS
 
@@ -112,11 +112,10 @@ def _run_all(
     prepared = PreparedStudy.of(study, folder.identity)
     wanted = prepared.named(stages)
     for stage in wanted:
-        _require(stage, folder, wanted)
-    store_index, origin = prepared.study.index, prepared.study.name
+        require(stage, folder, wanted)
     with (
         folder.held(),
-        Store(prepared.store_path, index_url=store_index, origin=origin) as store,
+        prepared.open_store() as store,
         opened(cluster or prepared.study.cluster) as workers,
     ):
         folder.claim(prepared.study.text, prepared.about(), prepared.identity())
@@ -127,7 +126,7 @@ def _run_all(
             record = prepared.stages[name]
             ran = not runner.done(record)
             if ran:
-                _require(name, folder)
+                require(name, folder)
                 ended = runner.run(record)
             on_stage(name, folder.stages()[name], ran)
             if not ended:
@@ -167,7 +166,8 @@ def located(
     return read, location.folder_of(read)
 
 
-def _require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
+def require(stage: str, folder: Folder, coming: SequenceOf[str] = ()) -> None:
+    """Refuse a stage that needs others which are neither finished nor `coming` before it."""
     lacking = [name for name in folder.missing(stage) if name not in coming]
     if lacking:
         raise ResultsError(
@@ -306,16 +306,8 @@ class _Runner:
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
         """A stage whose test is run on selected loci, or on CREs."""
         prepared = self.prepared
-        loci = prepared.selected(self.folder.path / SELECTED)
-        categories: dict[str, list[str]] | None = None
-        classes: xr.DataArray | None = None
-        before = earlier(stage.name, prepared.study.stage_records)
-        if FOUND_BY["categories"].name in before:
-            categories = prepared.categories(self.folder)
-        if FOUND_BY["classes"].name in before:
-            classes = prepared.classes(self.folder)
-        sets = prepared.sets(self.folder) if stage.takes == "sets" else None
-        work = work_of(prepared.study, stage, loci, categories or {}, classes, sets)
+        ready = folder_work(prepared, self.folder, stage)
+        work, categories, classes = ready.work, ready.categories, ready.classes
         if work.test is None:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)

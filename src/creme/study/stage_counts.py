@@ -16,6 +16,7 @@ def counts_of(progress: Progress) -> dict[str, int]:
         "predicted": progress.predicted,
         "stored": progress.stored,
         "repeated": progress.repeated,
+        **({"of_others": progress.of_others} if progress.of_others else {}),
     }
 
 

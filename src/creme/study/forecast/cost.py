@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from creme.errors import GenomeError, StoreError, reason
 from creme.genome import Locus
 from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions
-from creme.store import Store
+from creme.store.others import read_others
 from creme.study.folder import Folder
 from creme.study.forecast.assumptions import (
     CATEGORY_SHARES,
@@ -140,8 +141,7 @@ class _Planner:
         self.stand_in = stand_in(prepared, self.loci or [])
 
     def close(self) -> None:
-        if self.stored is not None:
-            self.stored.store.close()
+        self.stored.close()
 
     def of(self, stage: Stage) -> Forecast:
         """One stage; with units that failed it is asked for whole, as a run does."""
@@ -312,7 +312,7 @@ class _Planner:
         return _Counted(total, math.ceil(new * scale), math.ceil(in_store * scale), whole=False)
 
     def _in_store(self, wanted: Iterable[bytes]) -> set[bytes]:
-        return set() if self.stored is None else set(self.stored.read(list(wanted)))
+        return set(self.stored.read(list(wanted)))
 
     def _before(self, stage: Stage, test: Test, unit: Any) -> set[bytes]:
         """Digests of what earlier stages of the study ask for at a unit's loci."""
@@ -338,12 +338,14 @@ def _forecast(stage: Stage, units: int, counted: _Counted, kind: Kind, *notes: s
     return Forecast(stage.name, units, *numbers, kind, False, notes)
 
 
-def _stored(prepared: PreparedStudy) -> StoredPredictions | None:
-    """The predictions of the model in the store, if there is one; nothing is made."""
-    if prepared.study.index is None and not prepared.store_path.is_dir():
-        return None
-    try:
-        store = Store(prepared.store_path, index_url=prepared.study.index)
-    except StoreError:
-        return None
-    return StoredPredictions(store, prepared.plan.model, prepared.plan.selection)
+def _stored(prepared: PreparedStudy) -> StoredPredictions:
+    """The predictions of the model in the store, if there is one, and in those that are read first.
+
+    Nothing is made.
+    """
+    model, selection = prepared.plan.model, prepared.plan.selection
+    if prepared.study.index is not None or prepared.store_path.is_dir():
+        with suppress(StoreError):
+            return StoredPredictions(prepared.open_store(), model, selection)
+    others = read_others(prepared.other_stores, prepared.store_path)
+    return StoredPredictions(None, model, selection, others)

@@ -1,0 +1,52 @@
+"""The stores of others that a file names: ``read_from``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as SequenceOf
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field
+
+from creme.errors import ConfigError
+from creme.parameters import Parameters
+from creme.store.location import directory
+from creme.store.others import Place
+
+
+class OtherStore(Parameters):
+    """A store that is read, with the index that is not in its directory."""
+
+    name: ClassVar[str] = "read_from"
+
+    store: str = Field(description="its directory")
+    index: str | None = Field(None, repr=False, description="SQLAlchemy URL of its index")
+
+
+ReadFrom = list[str | OtherStore]
+READ_FROM: str = "stores that are read first and never written: directories, or tables of store "
+READ_FROM += "and index; one whose index is in SQLite has to be sealed (creme cache seal)"
+
+
+def places(read_from: SequenceOf[str | Path | OtherStore], folder: Path) -> tuple[Place, ...]:
+    """The stores of a list, each with the URL of its index.
+
+    Parameters
+    ----------
+    read_from : sequence of str, Path or OtherStore
+    folder : Path
+        Where relative paths start from.
+
+    Raises
+    ------
+    ConfigError
+        If one is named twice.
+    """
+    named: list[Place] = []
+    for each in read_from:
+        table = each if isinstance(each, OtherStore) else OtherStore(store=str(each))
+        path = directory(table.store, folder)
+        if path in [one for one, _ in named]:
+            raise ConfigError(f"read_from: {path} is there twice")
+        named.append((path, table.index))
+    return tuple(named)

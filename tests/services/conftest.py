@@ -1,0 +1,36 @@
+"""A SLURM cluster, and the results that jobs on it have to come to."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from services import commands
+from services.postgres import Missing
+from services.slurm import Slurm, cluster
+
+
+@pytest.fixture(scope="session")
+def slurm() -> Iterator[Slurm]:
+    if os.environ.get("CREME_TEST_SERVICES") != "required":
+        pytest.skip("a SLURM cluster is started by make test-services alone")
+    try:
+        with cluster() as running:
+            yield running
+            assert running.queue() == []
+    except Missing as error:
+        if "apt-get install" in str(error):
+            raise
+        pytest.skip(f"SLURM cannot be started here: {error}")
+
+
+@pytest.fixture(scope="session")
+def expected(genome, tmp_path_factory):
+    """The results of one process."""
+    file = commands.write(tmp_path_factory.mktemp("alone") / "x", genome)
+    environment = {**os.environ, **commands.environment(file.parent)}
+    subprocess.run(["creme", "run", file], env=environment, check=True, capture_output=True)
+    return commands.datasets(file.parent / "experiment.results")
