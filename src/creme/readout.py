@@ -40,9 +40,29 @@ class Selection:
         return len(self.bins), len(self.tracks)
 
     def take(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The selection's part of whole outputs, (B, n_bins, n_tracks) to (B, *shape)."""
+        """The selection's part of whole outputs, (B, n_bins, n_tracks) to (B, *shape).
+
+        Raises
+        ------
+        ModelError
+            If they are complex numbers, or masked.
+        """
+        require_real(output)
         part = output[:, _span(self.bins), :][:, :, _span(self.tracks)]
         return np.ascontiguousarray(part, dtype=np.float32)
+
+
+def require_real(output: Any) -> None:
+    """Refuse an output that would be cast to real numbers silently.
+
+    Raises
+    ------
+    ModelError
+    """
+    if isinstance(output, np.ma.MaskedArray):
+        raise ModelError("the model returned masked values: an output is an array of real numbers")
+    if np.iscomplexobj(output):
+        raise ModelError("the model returned complex numbers: an output is of real numbers")
 
 
 def _span(indices: tuple[int, ...]) -> slice | list[int]:

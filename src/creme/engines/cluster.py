@@ -143,8 +143,10 @@ def _started(table: ClusterTable) -> Iterator[Any]:
             cluster.scale(table.workers)
         else:
             # Of jobs as well where their number is fixed: one that is cancelled is replaced.
-            least = table.minimum or 0 if table.workers is None else table.workers
-            cluster.adapt(minimum=least, maximum=table.most)
+            least = (table.minimum or 1) if table.workers is None else table.workers
+            # A worker has no more than its next batch to do, whatever waits at the driver: by
+            # Dask's usual 5 s of work for each there would never be another one.
+            cluster.adapt(minimum=least, maximum=table.most, target_duration="50ms")
         yield cluster
     finally:
         cluster.close()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from creme.engines.engine import Engine, Guard, LostBatchError, Predicted, Slot, StoredRow
 from creme.engines.parcel import packed
 from creme.engines.portable import portable
-from creme.engines.worker import Answer, Opened, Setup, close_session, open_session, predict
+from creme.engines.worker import Opened, Setup, WorkerAnswer, close_session, open_session, predict
 from creme.engines.workforce import Job, LostWorker, WorkerSlot, Workforce
 from creme.errors import CremeError, ModelError
 from creme.model import Model, Selection
@@ -316,14 +316,14 @@ class DaskEngine(Engine):
             job.leave(predicted)
             job.slot.held &= not job.deaths
 
-    async def _answer(self, job: Job) -> Answer:
+    async def _answer(self, job: Job) -> WorkerAnswer:
         """What a worker has to say to a batch, once it has the model and the bases."""
         slot = job.slot
         while True:
             rows = packed([row.sequence for row in job.rows], slot.bases.lacks)
             batch = packed(job.sequences, slot.bases.lacks)
             slot.bytes += batch.nbytes + rows.nbytes
-            answer: Answer = await self._call(
+            answer: WorkerAnswer = await self._call(
                 slot.address, predict, self.key, batch, rows, dict(self.differences)
             )
             if not answer.lacks:
@@ -332,7 +332,7 @@ class DaskEngine(Engine):
             if answer.lacks == "session":
                 self._judge(slot.address, await self._opened(slot.address))
 
-    def _compare(self, job: Job, answer: Answer) -> None:
+    def _compare(self, job: Job, answer: WorkerAnswer) -> None:
         """Have the guard judge the model by stored rows."""
         try:
             self._guard.judge(job.rows, answer.again, job.slot.environment)

@@ -20,7 +20,7 @@ class ClusterTable(Parameters):
         "local", description="where: processes here, jobs of SLURM, hosts by SSH, or pods"
     )
     workers: int | None = Field(None, ge=1, description="how many, always")
-    minimum: int | None = Field(None, ge=0, description="how many at least, as work requires")
+    minimum: int | None = Field(None, ge=1, description="how many at least, as work requires")
     maximum: int | None = Field(None, ge=1, description="how many at most, as work requires")
     options: dict[str, Any] = Field(
         {}, description="of Dask's class: LocalCluster, SLURMCluster, SSHCluster or KubeCluster"
@@ -32,10 +32,10 @@ class ClusterTable(Parameters):
         if self.workers is not None and bounds != (None, None):
             raise ValueError("give workers, or minimum and maximum")
         if self.workers is None and self.maximum is None and self.kind != "ssh":
-            raise ValueError("give workers, or maximum and, unless it is 0, minimum")
+            raise ValueError("give workers, or maximum and, unless it is 1, minimum")
         if self.kind == "ssh" and bounds != (None, None):
             raise ValueError("by SSH there is a worker for each of options.hosts: no bounds")
-        if self.maximum is not None and (self.minimum or 0) > self.maximum:
+        if self.maximum is not None and (self.minimum or 1) > self.maximum:
             raise ValueError(f"minimum = {self.minimum} is above maximum = {self.maximum}")
         return self
 

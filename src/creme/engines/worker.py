@@ -82,7 +82,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WorkerAnswer:
     """A worker's answer to a batch.
 
     Attributes
@@ -171,7 +171,7 @@ def close_session(key: str, dask_worker: Any) -> None:
     _SESSIONS.pop((dask_worker.address, key), None)
 
 
-def predict(key: str, batch: Parcel, rows: Parcel, measured: Mapping[int, float]) -> Answer:
+def predict(key: str, batch: Parcel, rows: Parcel, measured: Mapping[int, float]) -> WorkerAnswer:
     """Predict a batch.
 
     Parameters
@@ -191,19 +191,19 @@ def predict(key: str, batch: Parcel, rows: Parcel, measured: Mapping[int, float]
     """
     session = _SESSIONS.get((_worker(), key))
     if session is None:
-        return Answer(lacks="session")
+        return WorkerAnswer(lacks="session")
     device = session.device
     with session.lock, _remarked() as remarks:
         stored = session.bases.unpacked(rows)
         sequences = session.bases.unpacked(batch)
         if stored is None or sequences is None:
             session.bases.clear()
-            return Answer(lacks="bases")
+            return WorkerAnswer(lacks="bases")
         device.skip(measured)
         began = perf_counter()
         again = [device.predict([sequence])[0] for sequence in stored]
         values = device.predict(sequences)
-        return Answer(
+        return WorkerAnswer(
             "",
             values,
             again,

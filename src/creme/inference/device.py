@@ -20,6 +20,7 @@ from creme.inference.feature_memory import Coded
 from creme.inference.onehot import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
+from creme.readout import require_real
 from creme.rounding import ROUNDING, UNLIKE, relative_difference
 from creme.sequence import Sequenceable
 
@@ -197,6 +198,7 @@ class Device:
                 f"model {self.model.name} returned an array of shape {values.shape} where "
                 f"{expected} was described"
             )
+        require_real(output)
         # A model may hand out a buffer of its own; what is kept must not change under it.
         return np.array(values, dtype=np.float32, order="C")
 
