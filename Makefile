@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
-.PHONY: bench bench-quick demo test test-cluster test-core test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
 
 PEERS := reference tangermeme ushuffle tensorflow
 
@@ -54,6 +54,15 @@ $(VENV)-snakemake/done: $(VENV)/python
 	$(PYTHON) -m venv $(VENV)-snakemake
 	$(VENV)-snakemake/bin/python -m pip install -q snakemake==9.27.1
 	@touch $@
+
+# Longer forms of tests that make test has short: kills, flipped bytes, broken and hostile files.
+test-faults: $(VENV)/dev
+	CREME_FAULTS=60 CREME_TEST_FLIPS=500 CREME_HOSTILE_CASES=2000 CREME_TEST_LONG=1 \
+	  $(BIN)/python -m pytest -q -n 2 tests/hostile tests/store tests/files \
+	  tests/results/test_checksums.py tests/runner/test_killed_runs.py \
+	  tests/study/test_study_killed.py tests/cli/test_trust_command.py
+	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q \
+	  -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests/test_broken_files.py
 
 # Workers that are killed, added and slow, and a trained network on two of them.
 test-cluster: $(VENV)/dev

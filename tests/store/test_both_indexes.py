@@ -179,7 +179,7 @@ def test_a_connection_that_is_cut_costs_nothing(tmp_path, postgres):
         time.sleep(0.1)
         cuts += postgres.cut(database(url))
     assert job.exitcode == 0
-    assert cuts > 1
+    assert cuts >= 1
     with Store(tmp_path / "s", index_url=url) as store:
         assert held(store) >= set(range(140))
 

@@ -26,7 +26,14 @@ _AGAIN = ("40001", "40P01", "57P01", "57P02", "57P03", "53300")
 """PostgreSQL's codes: serialization, deadlock, shutdown, crash, starting, too many connections."""
 
 
-_SOON = ("starting up", "shutting down", "recovery mode", "too many", "terminating")
+_SOON = (
+    "starting up",
+    "not yet accepting",
+    "shutting down",
+    "recovery mode",
+    "too many",
+    "terminating",
+)
 """Refusals of a server that it takes back by itself."""
 
 
