@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
-LONGEST_WORD, LONGEST_MESSAGE = 200, 1500
+LONGEST_WORD, LONGEST_MESSAGE = 200, 4000
 """Letters; a message may name what stands in a file of somebody else."""
 
 
