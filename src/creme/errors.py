@@ -86,7 +86,7 @@ class CremeWarning(UserWarning):
 
 def legible(text: str) -> str:
     """Text of an unknown origin for a message: printable, and of bounded length."""
-    head = str(text)[: 1 << 20].strip()
+    head = str(text)[: 1 << 20].strip("\r\n")
     words = [_cut(word, LONGEST_WORD) for word in head.split(" ")]
     letters = " ".join(words)
     printable = [one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in letters]

@@ -51,7 +51,7 @@ def study(tmp_path_factory):
 
 def test_any_test_is_printed(results, creme):
     shown = creme("results", results, "--top", 4)
-    assert "Saturation mutagenesis (bases): How each single base changes a TSS's" in shown
+    assert "Saturation mutagenesis (bases): How each single base changes the activity" in shown
     assert "bases: strongest first" in shown
     assert "Motif embedding (motifs): How a motif changes" in shown
     assert "Dose: How activity grows with copies of a motif" in shown

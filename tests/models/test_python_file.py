@@ -372,6 +372,7 @@ def build():
     assert len(set(fingerprints)) == 3
 
 
+@pytest.mark.filterwarnings("ignore:a readout reads tracks of both strands")
 def test_two_networks_are_not_mixed_in_one_store(module, tmp_path):
     (tmp_path / "net.py").write_text(UNSEEDED)
     codes = np.random.default_rng(2).integers(0, 4, 640).astype(np.uint8)

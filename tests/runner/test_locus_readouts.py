@@ -174,6 +174,7 @@ def test_a_window_of_bins_and_its_weights(tmp_path):
         assert list(activities.values()) == [pytest.approx(expected, rel=1e-6)]
 
 
+@pytest.mark.filterwarnings("ignore:a readout reads tracks of both strands")
 def test_bins_and_tracks_by_locus(tmp_path):
     a, b, c = stranded.loci(tmp_path, "A", "B", "C")
     readouts = [

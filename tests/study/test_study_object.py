@@ -138,11 +138,15 @@ def test_identities_are_those_of_finished_studies(tmp_path):
     of_new, _ = prepare(file)
     # Since then windows with many N are left out by default.
     changed = {**golden["loci"], "selection": {**golden["loci"]["selection"], "max_n": 0.1}}
-    assert of_new.identity() == {**golden, "loci": changed}
+    stages = of_new.identity()
+    del stages["set_sufficiency"]  # a stage that there was not
+    assert stages == {**golden, "loci": changed}
     # A folder that began without the limit is still this file's.
     folder = Folder(tmp_path / "mini.study")
     folder.path.mkdir()
     folder.begin({"identity": golden, "stages": {"loci": {"state": "finished"}}})
     prepared, its_folder = prepare(file)
-    assert prepared.identity() == golden
+    stages = prepared.identity()
+    del stages["set_sufficiency"]
+    assert stages == golden
     its_folder.check(prepared.identity())

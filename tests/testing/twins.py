@@ -312,7 +312,7 @@ PERTURBATIONS = [
     Twin("gives_a_mutant", "shorter", frozenset({"any_sequence", "other_lengths"})),
     Twin("pure", "unseeded", frozenset({"many_as_one_by_one"})),
     Twin("pure", "salt"),
-    Twin("sequence_not_modified", "in place"),
+    Twin("sequence_not_modified", "in place", EVERYTHING),
     Twin("whole_seed", "low bits"),
     Twin("whole_seed", "high bits"),
     Twin("any_sequence", "counts"),

@@ -111,9 +111,9 @@ def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
         metadata = json.loads(content)
         names = list(_codecs(metadata))
     except (ValueError, RecursionError) as problem:
-        raise error(f"{path} is damaged: {problem}") from None
+        raise error(f"{path} is damaged: {problem}. Nothing was changed") from None
     if not isinstance(metadata, dict):
-        raise error(f"{path} is damaged: it describes no array and no group")
+        raise error(f"{path} is damaged: it describes no array and no group. Nothing was changed")
     if path.name == ".zarray" and (lacking := _OF_AN_ARRAY - set(metadata)):
         # Zarr leaves out such an array without an error.
         raise error(f"{path} is damaged: it lacks {listing(sorted(lacking))}")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from creme.test import SITE
-
 
 def site_word(attributes: Mapping[str, Any]) -> str:
     """``TSS``, or what loci are called that need not be TSSs, by a Dataset's attributes."""
+    from creme.test import SITE  # which a command's help does without
+
     return str(attributes.get(SITE, "TSS"))
 
 

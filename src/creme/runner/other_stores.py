@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from creme.errors import ConfigError
 from creme.parameters import Parameters
-from creme.store.location import directory
-from creme.store.others import Place
+
+if TYPE_CHECKING:
+    from creme.store.others import Place
 
 
 class OtherStore(Parameters):
@@ -42,6 +43,9 @@ def places(read_from: SequenceOf[str | Path | OtherStore], folder: Path) -> tupl
     ConfigError
         If one is named twice.
     """
+    # A file is read without what a store needs.
+    from creme.store.location import directory
+
     named: list[Place] = []
     for each in read_from:
         table = each if isinstance(each, OtherStore) else OtherStore(store=str(each))

@@ -213,9 +213,9 @@ class _Run:
             del self._scheduler
         report.batch_size = scheduler.engine.batch_size
         report.batch_differences = scheduler.differences
-        report.environment = self._plan.model.environment() or next(
-            iter(scheduler.engine.environments()), {}
-        )
+        report.environment = self._plan.model.environment()
+        if self._cluster is not None and not report.environment:
+            report.environment = next(iter(scheduler.engine.environments()), {})
         report.workers = scheduler.engine.predictions()
         report.predicted_again = scheduler.buffer.same_model.predictions
         if self._results is not None:

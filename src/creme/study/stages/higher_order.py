@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.additive import additive_comparison
+from creme.results.neighbours import own
 from creme.study.forecast.bounds import higher_order
 from creme.study.stages.context_dependence import CONTEXT_DEPENDENCE
 from creme.study.stages.stage import PassedOn, SearchForecast, Stage, StageData
@@ -46,7 +47,7 @@ def _floor(data: StageData) -> xr.DataArray | None:
     sizes = [test.tile if test.tss_tile is None else test.tss_tile for test in tests]
     if context is None or sizes[0] != sizes[1]:
         return None
-    return context["mutant"].astype(np.float64).mean("replicate")
+    return own(context)["mutant"].astype(np.float64).mean("replicate")
 
 
 HIGHER_ORDER = Stage(
