@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from creme.errors import LONGEST_MESSAGE, CremeError
@@ -63,9 +64,11 @@ def mutated_json(text: str, rng: random.Random) -> bytes:
             case 0:
                 del holder[key]
             case 1 if isinstance(holder, dict):
-                holder[rng.choice(("x", "", "state", "stages", "../y"))] = rng.choice(_VALUES)
+                holder[rng.choice(("x", "", "state", "stages", "../y"))] = deepcopy(
+                    rng.choice(_VALUES)
+                )
             case _:
-                holder[key] = rng.choice(_VALUES)
+                holder[key] = deepcopy(rng.choice(_VALUES))
     return json.dumps(value).encode()
 
 

@@ -242,3 +242,10 @@ def test_a_regular_expression_that_never_ends(pattern):
     with pytest.raises(ConfigError):
         table.select(pattern)
     assert time.monotonic() - began < 5
+
+
+def test_a_value_that_no_file_can_hold_is_named(tmp_path):
+    text = (ROOT / "examples" / "own_model.toml").read_text()
+    made = parse_experiment(f"{text}\n[[tests]]\nname = 'x'\nlist = [nan]\n", "e.toml", tmp_path)
+    with pytest.raises(ConfigError, match=r"e\.toml cannot be written to a file"):
+        made.to_toml()

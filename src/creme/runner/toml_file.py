@@ -129,7 +129,10 @@ class TomlFile(Parameters):
             raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
         ordered = {key: table[key] for key in sorted(table, key=lambda key: key in self.last)}
         stated = without_none(ordered)
-        return tomli_w.dumps({key: part for key, part in stated.items() if part not in ({}, [])})
+        try:
+            return tomli_w.dumps({k: part for k, part in stated.items() if part not in ({}, [])})
+        except TypeError as error:  # a NaN, which is no value in JSON
+            raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Another one with some fields changed, whose paths start from the same folder."""
@@ -169,4 +172,4 @@ def without_none(value: Any) -> Any:
     """A value without what is None, which TOML cannot say."""
     if isinstance(value, dict):
         return {key: without_none(part) for key, part in value.items() if part is not None}
-    return [without_none(part) for part in value] if isinstance(value, list) else value
+    return [without_none(part) for part in value] if isinstance(value, list | tuple) else value
