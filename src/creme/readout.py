@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, model_validator
 
 from creme.errors import ConfigError, ModelError
+from creme.files.small import read_text
 from creme.parameters import Parameters
 from creme.tracks import is_index, track_choices
 
@@ -99,7 +100,7 @@ def tracks_of_file(path: Path) -> list[int | str]:
         If it cannot be read, or lists none.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"tracks_file = {str(path)!r} cannot be read: {error}") from None
     words = [line.strip() for line in lines]

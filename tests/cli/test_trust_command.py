@@ -113,6 +113,8 @@ def test_a_received_directory_runs_nothing_until_it_is_trusted(made, call, anoth
         assert not (made / "mine.ran").exists(), command
     assert f"{made}/mine.py, which you have not run before" in printed
     assert "--trust" in printed
+    assert "--trust" in call("results", results, "--peaks", status=2)
+    assert not (made / "mine.ran").exists()
     with pytest.raises(TrustError, match="trust=True"):
         creme.open_results(results).resume()
     assert not (made / "mine.ran").exists()

@@ -14,6 +14,7 @@ import xarray as xr
 from creme.analysis.calibration import Distribution, Place, distributions
 from creme.errors import ConfigError, listing
 from creme.files.durable import write_text
+from creme.files.small import read_text
 
 FORMAT = "creme panel"
 VERSION = 1
@@ -130,7 +131,7 @@ class Panel:
             If it is missing, or no panel.
         """
         try:
-            described = json.loads(Path(path).read_text(encoding="utf-8"))
+            described = json.loads(read_text(Path(path)))
         except FileNotFoundError:
             raise ConfigError(
                 f"there is no panel {path}; 'creme calibrate' makes one of an experiment file or "

@@ -14,21 +14,19 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
     from creme.cli.tables import check_ending, write_table
     from creme.cli.terminal import out, table
     from creme.errors import ConfigError, StoreError, listing
-    from creme.results.directory import EXPERIMENT, Results
     from creme.runner.background_peaks import NEAR, background_peaks
-    from creme.runner.experiment import parse
+    from creme.runner.experiment import Experiment
     from creme.runner.plan import Plan
     from creme.store.others import open_store
     from creme.study.folder import of_study
 
     if export is not None:
         check_ending(export)
-    results = Results.existing(directory)
     if of_study(directory) is not None:
         raise ConfigError(f"{directory} is a stage of a study: --peaks is of an experiment's")
-    text = (results.path / EXPERIMENT).read_text(encoding="utf-8")
-    experiment = parse(text, str(results.path / EXPERIMENT), Path(results.state()["folder"]))
-    plan = Plan.of(experiment)
+    experiment = Experiment.of_results(directory)
+    with experiment.trusting(False):  # it is only looked at
+        plan = Plan.of(experiment)
     if test is not None:
         if test not in plan.tests:
             raise ConfigError(f"{directory} has no test {test!r}: it has {listing(plan.tests)}")
