@@ -34,7 +34,7 @@ def test_memory_does_not_grow_with_the_number_of_transcripts(tmp_path):
     genes = mini.write(tmp_path)
     change = ("activity = 5.0", "activity = 5.0\nrecentre = 300")
     files = []
-    for name, number in (("few", 240), ("many", 2240)):
+    for name, number in (("few", 240), ("many", 3240)):
         lines = [
             mini.transcript(gene, k, k % 700 - 350 + 701 * (k // 700))
             for k in range(number // 6)
@@ -57,6 +57,7 @@ def test_memory_does_not_grow_with_the_number_of_transcripts(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     few, many = map(int, done.stdout.split())
-    # 2,000 more windows of 12,288 bp would be 23 MiB as codes, and 380 as one-hot; what is known of
-    # a TSS (its names, its numbers, its line of the tables) is less than 5 KiB.
-    assert many - few < 2000 * 5, (few, many)
+    # 3,000 more windows of 12,288 bp would be 35 MiB as codes, and 580 as one-hot; what is known of
+    # a TSS (its names, its numbers, its line of the tables) is less than 5 KiB. The allocator adds
+    # some MiB that differ from run to run.
+    assert many - few < 3000 * 8, (few, many)
