@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -112,13 +113,15 @@ def test_who_was_taken_over_writes_no_more(index):
     assert holder(lock_of(index)) == other
 
 
-def _tries(index: Path, results: multiprocessing.Queue) -> None:
+def _tries(index: Path, results: multiprocessing.Queue, all_tried: Barrier) -> None:
     try:
         lock = StoreLock(index, "gpfs")
     except StoreError:
+        all_tried.wait(120)
         results.put(False)
         return
-    time.sleep(0.5)
+    # Whoever lets go of it before the last one has tried leaves it to that one.
+    all_tried.wait(120)
     try:
         lock.check()
         results.put(True)
@@ -132,10 +135,11 @@ def test_of_several_at_once_one_has_it(index, silent):
         of_another_host(index, silent)
     context = multiprocessing.get_context("fork")
     results = context.Queue()
-    jobs = [context.Process(target=_tries, args=(index, results)) for _ in range(6)]
+    all_tried = context.Barrier(6)
+    jobs = [context.Process(target=_tries, args=(index, results, all_tried)) for _ in range(6)]
     for job in jobs:
         job.start()
-    assert sorted(results.get(timeout=30) for _ in jobs) == [False] * 5 + [True]
+    assert sorted(results.get(timeout=120) for _ in jobs) == [False] * 5 + [True]
     for job in jobs:
         job.join()
 
