@@ -1,1 +1,1 @@
-"""The synthetic genome of ``creme demo``, and the grammar that the synthetic model reads."""
+"""Synthetic genomes and the grammars that stand on them: models whose truth is known."""

@@ -142,8 +142,8 @@ def write_genome(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "genome.fa": "".join(_fasta(name, codes) for name, codes in contigs.items()),
-        "annotation.gtf": "".join(_gtf(*site, others=varied) for site in sites),
+        "genome.fa": "".join(fasta_text(name, codes) for name, codes in contigs.items()),
+        "annotation.gtf": "".join(gtf_text(*site, others=varied) for site in sites),
         "tss.bed": "".join(f"{c}\t{p}\t{p + 1}\t{g}\t0\t{s}\n" for g, c, p, s in sites),
         "truth.tsv": "gene\tcontext\tkind\tcontig\tstart\tend\tstrand\tdistance\tinstances\n"
         + "".join("\t".join(map(str, vars(element).values())) + "\n" for element in elements),
@@ -270,12 +270,12 @@ def _markov(words, limits):  # type: ignore[no-untyped-def]
     return codes
 
 
-def _fasta(name: str, codes: NDArray[np.uint8]) -> str:
+def fasta_text(name: str, codes: NDArray[np.uint8]) -> str:
     text = str(Sequence(codes))
     return f">{name}\n" + "".join(f"{text[i : i + 80]}\n" for i in range(0, len(text), 80))
 
 
-def _gtf(gene: str, contig: str, tss: int, strand: str, others: bool) -> str:
+def gtf_text(gene: str, contig: str, tss: int, strand: str, others: bool = False) -> str:
     def line(feature: str, downstream: int, attributes: str) -> str:
         first, last = (tss + downstream, tss + 2999)
         if strand == "-":

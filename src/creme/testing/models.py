@@ -110,6 +110,10 @@ def depends_on_input(make: Make) -> None:
     )
 
 
+_PHASES = 7
+"""One base in so many is replaced at once, from each of as many first ones."""
+
+
 def n_rows(make: Make) -> None:
     """Any part of the input may be N, also all of it, and an N is not read as a letter."""
     model = make()
@@ -126,19 +130,26 @@ def n_rows(make: Make) -> None:
     for name, case in cases.items():
         values = _predict(model, case)
         ensure(bool(np.isfinite(values).all()), f"an input with {name} gave NaN or infinity")
-    scattered = []
-    for code in range(5):
-        case = codes.copy()
-        case[::7] = code
-        scattered.append(_predict(model, case))
-    letters = scattered[:4]
-    if any(np.array_equal(a, b) for k, a in enumerate(letters) for b in letters[:k]):
-        return  # letters that make no difference to a model make none for N
-    for letter, values in zip("ACGT", letters, strict=True):
-        ensure(
-            not np.array_equal(values, scattered[4]),
-            f"N is read as {letter}: its row holds n_value = {model.n_value} in all four channels",
-        )
+    suspects = set("ACGT")
+    for first in range(_PHASES):
+        scattered = []
+        for code in range(5):
+            case = codes.copy()
+            case[first::_PHASES] = code
+            scattered.append(_predict(model, case))
+        letters = scattered[:4]
+        if any(np.array_equal(a, b) for k, a in enumerate(letters) for b in letters[:k]):
+            return  # letters that make no difference to a model make none for N
+        # A model of few, sharp motifs may have none of them with N, and with a letter, by chance.
+        same = zip("ACGT", letters, strict=True)
+        suspects &= {letter for letter, values in same if np.array_equal(values, scattered[4])}
+        if not suspects:
+            return
+    ensure(
+        False,
+        f"N is read as {min(suspects)}: its row holds n_value = {model.n_value} in all four "
+        f"channels",
+    )
 
 
 def _predict(model: Model, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
