@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
-.PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
 
 PEERS := reference tangermeme ushuffle tensorflow
 
@@ -88,6 +88,10 @@ bench: $(VENV)/dev $(PEERS:%=.bench/%/done) $(VENV)-creme-enformer-torch/done
 bench-quick: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py --quick --alone
 	$(BIN)/python benchmarks/fewer.py --loci 2
+
+# The suite on loci whose truth is known; over ten minutes.
+truth: $(VENV)/dev
+	$(BIN)/python benchmarks/truth.py --write docs/known_truth.md
 
 .bench/reference/done:
 	$(PYTHON) -m venv .bench/reference

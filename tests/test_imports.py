@@ -33,6 +33,7 @@ LEVELS = (
     {"runner"},
     {"study", "testing"},
     {"api", "export", "report"},
+    {"benchmark"},
     {"cli"},
 )
 """The rooms, from the ground up. A room imports itself and the rooms of lower levels.

@@ -1,0 +1,1 @@
+"""How far the suite's answers can be trusted: its tests on loci whose truth is known."""
