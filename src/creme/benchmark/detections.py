@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,16 +66,41 @@ def scores(
         "precision": (something & (np.sign(truth) == sign), calls),
         "false call rate": (calls, ~something),
     }
+    table = ratio_scores(effects["locus"], counted, seed)
     codes, loci = pd.factorize(effects["locus"])
-    draws = _draws(len(loci), seed)
-    rows = []
-    for name, (right, among) in counted.items():
-        hits = np.bincount(codes, (right & among).to_numpy(), len(loci))
-        all_ = np.bincount(codes, among.to_numpy(), len(loci))
-        rows.append(_row(name, int(all_.sum()), _ratio(hits, all_), draws))
     both = effects["effect"].notna()
     pairs = effects.loc[both, ["effect", "truth"]].to_numpy()
-    rows.append(_row("correlation", len(pairs), _correlation(pairs, codes[both], len(loci)), draws))
+    correlation = _correlation(pairs, codes[both], len(loci))
+    row = _row("correlation", len(pairs), correlation, _draws(len(loci), seed))
+    return pd.concat([table, pd.DataFrame([row]).set_index("score")])
+
+
+def ratio_scores(
+    loci: pd.Series, counted: Mapping[str, tuple[pd.Series, pd.Series]], seed: int
+) -> pd.DataFrame:
+    """Shares with intervals, of rows that belong to loci.
+
+    Parameters
+    ----------
+    loci : Series
+        The locus of each row.
+    counted : mapping of str to (Series, Series) of bool
+        By the score's name: the rows that count, and the rows among which they do.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        ``value``, ``low``, ``high`` and ``n``, by ``score``.
+    """
+    codes, names = pd.factorize(loci)
+    draws = _draws(len(names), seed)
+    rows = []
+    for name, (right, among) in counted.items():
+        hits = np.bincount(codes, (right & among).to_numpy(), len(names))
+        all_ = np.bincount(codes, among.to_numpy(), len(names))
+        rows.append(_row(name, int(all_.sum()), _ratio(hits, all_), draws))
     return pd.DataFrame(rows).set_index("score")
 
 
