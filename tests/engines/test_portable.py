@@ -18,7 +18,8 @@ def test_files_are_named_by_absolute_paths(tmp_path, monkeypatch):
     (tmp_path / "model.py").write_text(CODE)
     (tmp_path / "weights").touch()
     monkeypatch.chdir(tmp_path)
-    grid = {"input_length": 2400, "bin_size": 400, "n_bins": 6}
+    tracks = [{"name": "output", "strand": "."}]
+    grid = {"input_length": 2400, "bin_size": 400, "n_bins": 6, "tracks": tracks}
     given = {"object": "model.py:build", "files": {"weights": "weights"}, "grid": grid}
     for ensemble in (None, {"reverse_complement": True}):
         model = creme.load_model("python", ensemble=ensemble, **given)

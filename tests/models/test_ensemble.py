@@ -14,6 +14,7 @@ from creme.errors import ConfigError, ModelError
 from creme.inference.device import Device
 from creme.model import Model, Selection, Track, TrackTable
 from creme.models.ensemble import Ensemble, SplitEnsemble, ensemble, replicates
+from creme.models.python_file import PythonModel
 from creme.models.synthetic import SyntheticModel
 from creme.runner.experiment import build_model
 from creme.sequence import Edit, Mutant, Sequence
@@ -413,3 +414,27 @@ def test_an_experiment_file_names_replicates(tmp_path):
     assert model.shifts == (0, 5)
     with pytest.raises(ConfigError, match=r"\[model\]: ensemble = 3: give a table"):
         build_model({"plugin": "synthetic", "ensemble": 3}, tmp_path)
+
+
+def test_a_described_track_is_of_no_strand_until_it_is_declared(tmp_path):
+    """A donor of the forward strand, averaged with nothing of the other, is halved."""
+    (tmp_path / "donor.py").write_text(
+        "def build():\n"
+        "    return lambda x: (x[:, 50, 2] * x[:, 51, 3])[:, None, None]  # GT in the middle\n"
+    )
+
+    def donor(*tracks):
+        grid = {"input_length": 102, "bin_size": 2, "tracks": list(tracks)}
+        return PythonModel(object=tmp_path / "donor.py:build", grid=grid)
+
+    named = donor("donor")
+    with pytest.raises(ConfigError, match=r"which tracks of model python are of one strand"):
+        Ensemble(of=named, reverse_complement=True)
+    Ensemble(of=named, shifts=(0, 1))
+    with pytest.raises(ConfigError, match=r"track donor of strand [+] has no pair"):
+        Ensemble(of=donor({"name": "donor", "strand": "+"}), reverse_complement=True)
+    both = donor({"name": "donor", "strand": "."})
+    assert both.fingerprint == named.fingerprint
+    onehot = Sequence.from_string("A" * 50 + "GT" + "A" * 50).onehot()[None]
+    assert named.predict(onehot).item() == 1
+    assert Ensemble(of=both, reverse_complement=True).predict(onehot).item() == 0.5

@@ -71,9 +71,10 @@ class Description(Parameters):
         return self
 
     def table(self) -> TrackTable:
-        """The tracks."""
+        """The tracks; a bare name does not say of which strand its track is."""
         return TrackTable(
-            tuple(Track(track) if isinstance(track, str) else track for track in self.tracks)
+            tuple(Track(track) if isinstance(track, str) else track for track in self.tracks),
+            strands_known=not any(isinstance(track, str) for track in self.tracks),
         )
 
     @property

@@ -120,7 +120,8 @@ class Ensemble(Model):
         if not self.tracks.strands_known:
             raise ValueError(
                 f"reverse_complement: which tracks of model {self._first.name} are of one strand "
-                f"is not known: give 'targets', its table of tracks"
+                f"is not known: give 'targets', its table of tracks, or a table for each track "
+                f"of its grid, such as {{ name = \"donor\", strand = \"+\" }}; '.' is of both"
             )
         wrong = self.tracks.mispaired()
         if wrong is not None:
