@@ -221,6 +221,25 @@ def test_the_options_and_the_table(slow, tmp_path, monkeypatch, capsys):
         pass
 
 
+def test_options_that_no_worker_starts_with(slow, tmp_path, monkeypatch, capsys):
+    """An error, where there were workers to wait for without an end."""
+    run = caller(monkeypatch, capsys)
+    monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))
+    text = slow.read_text() + "\n[cluster]\nworkers = 1\n\n[cluster.options]\n"
+    slow.write_text(text + "memory_limits = 0\n")
+    printed = " ".join(run("run", slow, status=2).split())
+    assert "'memory_limits' is no option of distributed.LocalCluster" in printed
+    assert "memory_limit'" in printed
+    slow.write_text(text + 'local_directory = "/proc/none"\n')
+    printed = " ".join(run("run", slow, status=2).split())
+    assert "no worker starts on this machine: FileNotFoundError" in printed
+    assert "[cluster.options]" in printed
+    # Of a worker's process, which says nothing: there is none.
+    slow.write_text(text + 'preload = ["no_such_module"]\n')
+    printed = " ".join(run("run", slow, status=2).split())
+    assert "no worker starts on this machine" in printed
+
+
 def test_no_scheduler_answers(monkeypatch):
     monkeypatch.setattr("creme.engines.cluster.CONNECT", 0.5)
     refused = pytest.raises(ConfigError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9")
