@@ -11,8 +11,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from creme.adapters.split import SplitModel
 from creme.fingerprint import NotInFingerprint
-from toy import Toy
+from creme.model import Selection, Track, TrackTable
+from toy import LENGTH, Toy
 
 
 class Watched(Toy):
@@ -135,3 +137,58 @@ def once(path: Path, text: str) -> str:
             time.sleep(0.01)
         return there
     return text
+
+
+class WatchedSplit(SplitModel):
+    """A local trunk and a mixture of all positions; writes down the windows that are encoded."""
+
+    name: ClassVar[str] = "watched_split"
+    version: ClassVar[str] = "1"
+    n_value: ClassVar[float] = 0.0
+    batch_size: ClassVar[int] = 8
+
+    folder: NotInFingerprint[str]
+
+    @property
+    def input_length(self) -> int:
+        return LENGTH
+
+    @property
+    def bin_size(self) -> int:
+        return 400
+
+    @property
+    def n_bins(self) -> int:
+        return 2
+
+    @property
+    def tracks(self) -> TrackTable:
+        return TrackTable((Track("one"), Track("two")))
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return (4,)
+
+    @property
+    def radius(self) -> int:
+        return 3
+
+    def encode(self, onehot):
+        with (Path(self.folder) / "encoded").open("a") as lines:
+            lines.write(f"{os.getpid()} {onehot.shape[1]}\n" * len(onehot))
+        kernel = np.random.default_rng(5).normal(size=(7, 4, 6)).astype(np.float32)
+        padded = np.pad(onehot, ((0, 0), (3, 3), (0, 0)))
+        parts = [padded[:, k : k + onehot.shape[1]] @ kernel[k] for k in range(7)]
+        summed = np.tanh(np.sum(parts, axis=0))
+        return (summed.reshape(len(onehot), -1, 4, 6).mean(axis=2),)
+
+    def decode(self, features, selection):
+        mixture = np.random.default_rng(6).normal(size=(LENGTH // 4, 6, 2, 2)).astype(np.float32)
+        mixed = np.einsum("blc,lcnt->bnt", features[0], mixture) / np.sqrt(LENGTH)
+        return selection.take(np.exp(mixed).astype(np.float32))
+
+    def predict(self, onehot):
+        return self.decode(self.encode(onehot), Selection((0, 1), (0, 1)))
+
+    def identity(self) -> dict[str, Any]:
+        return {}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from creme.engines import dask_engine, workforce
 from creme.engines.cluster import OpenCluster, opened
@@ -28,7 +29,7 @@ from creme.store import Store
 from creme.suite.higher_order import HigherOrder
 from creme.suite.necessity import Necessity
 from toy import LENGTH, MODEL, toy_loci
-from worker_models import Deadly, Elsewhere, Silent, Unlike, Watched
+from worker_models import Deadly, Elsewhere, Silent, Unlike, Watched, WatchedSplit
 
 pytest.importorskip("distributed")
 
@@ -162,6 +163,25 @@ def test_mutants_travel_without_their_base(cluster, tmp_path):
     # Edits of 40 bp with a header, and each base at most once for each worker.
     assert sent < 120 * n + 2 * 3 * (LENGTH + 100)
     assert sent > 40 * n
+
+
+def test_a_windowed_model_keeps_its_features_at_its_workers(cluster, tmp_path):
+    """The same numbers to rounding; each worker encodes a base as a whole once."""
+    model = WatchedSplit(folder=str(tmp_path))
+    with Store(tmp_path / "here") as store:
+        alone = measure(plan(model, batch_size=1), store)
+    (tmp_path / "encoded").unlink()
+    report = run(model, cluster, tmp_path)
+    assert not report.failures
+    assert report.progress.predicted == alone.progress.predicted
+    for label, dataset in alone.datasets.items():
+        xr.testing.assert_allclose(report.datasets[label], dataset, rtol=1e-4, atol=1e-5)
+    lines = [line.split() for line in (tmp_path / "encoded").read_text().splitlines()]
+    assert str(os.getpid()) not in {pid for pid, _ in lines}
+    whole = [pid for pid, length in lines if int(length) == LENGTH]
+    # Three loci; the trial, and again; windows against a full forward; the first of a batch alone.
+    assert max(Counter(whole).values()) <= 3 + 2 + 2 + 1
+    assert len(lines) - len(whole) > report.progress.predicted / 2
 
 
 def test_an_adaptive_run_and_a_stored_one_are_replayed(cluster, tmp_path, expected):
