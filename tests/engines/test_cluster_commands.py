@@ -221,6 +221,29 @@ def test_the_options_and_the_table(slow, tmp_path, monkeypatch, capsys):
         pass
 
 
+def test_a_shard_on_workers(slow, tmp_path, monkeypatch, capsys):
+    """Into its own store, which a run of the whole predicts no more from."""
+    run = caller(monkeypatch, capsys)
+    monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "slow").unlink()
+    run("run", slow, "--shard", "2/2")
+    here = {digest for _, digest in noted(tmp_path)}
+    assert {pid for pid, _ in noted(tmp_path)} == {os.getpid()}
+    (tmp_path / "predicted").unlink()
+    run("run", slow, "--shard", "1/2", "--workers", 1)
+    by_worker = noted(tmp_path)
+    assert len({pid for pid, _ in by_worker} - {os.getpid()}) == 1
+    with Store(tmp_path / "predictions.shard-1-of-2") as store:
+        (source,) = store.sources()
+        assert len(store.read(source, {digest for _, digest in by_worker})) == store.count() > 0
+    shards = sorted(tmp_path.glob("predictions.shard-*"))
+    run("cache", "merge", *shards, "--into", tmp_path / "predictions")
+    run("run", slow)
+    counts = Results.existing(tmp_path / "slow.results").state()["counts"]
+    assert (counts["predicted"], counts["stored"]) == (0, counts["asked"] - counts["repeated"])
+    assert here
+
+
 def test_options_that_no_worker_starts_with(slow, tmp_path, monkeypatch, capsys):
     """An error, where there were workers to wait for without an end."""
     run = caller(monkeypatch, capsys)

@@ -191,6 +191,7 @@ def predict(
                 spread.added_to(None, whole.task, place)  # which lets go of its values
                 if whole.error is not None:
                     fail(whole.task.label, whole.task.unit.name, whole.error)
+    report.workers = scheduler.engine.predictions()
     report.interrupted = scheduler.stopped
     return report
 
