@@ -52,17 +52,20 @@ class LocalWorkers(LocalCluster):
         """Start workers; the function says why there are none, once that is certain."""
 
         # As `scale` does, which keeps an error to itself.
-        async def started() -> None:
+        async def started() -> bool:
             while len(self.worker_spec) < n:
                 self.worker_spec.update(self.new_worker_spec())
             await self._correct_state()
+            return self.scheduler is not None and bool(self.scheduler.workers)
 
         start = asyncio.run_coroutine_threadsafe(started(), self.loop.asyncio_loop)  # type: ignore[union-attr]
 
         def failure() -> str:
-            if not start.done() or start.cancelled() or self.scheduler_info["workers"]:
+            if not start.done() or start.cancelled():
                 return ""
             error = start.exception()
+            if error is None and start.result():
+                return ""
             why = f": {type(error).__name__}: {error}" if error else ""
             return f"no worker starts on this machine{why}; see [cluster.options]"
 
