@@ -297,7 +297,9 @@ def test_a_worker_that_does_not_answer_is_left_out(cluster, tmp_path, monkeypatc
             # Whoever is at its batch for longest is the one: the other has answered since.
             monkeypatch.setattr(workforce, "SILENCE", 0.1)
             monkeypatch.setattr(workforce, "SLOWNESS", 0.0)
-        if schedulers[0].engine._workforce.refused:
+        engine = schedulers[0].engine
+        assert isinstance(engine, dask_engine.DaskEngine)
+        if engine._workforce.refused:
             (tmp_path / "released").touch()
 
     with Store(tmp_path / "store") as store:
