@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import in_process
+import mini_study
 from creme.store import Store
 from creme.testing.stores import SHAPE, digest, fill, rows
 
@@ -74,6 +75,21 @@ def test_merge_says_conflicts(creme, path, tmp_path):
     assert "merged into itself" in printed
     assert "there is no store" in creme("cache", "merge", "x", "--into", tmp_path / "c", status=2)
     assert not (tmp_path / "x").exists()
+
+
+def test_what_a_merge_refuses_to_go_into(creme, path, tmp_path):
+    """It makes nothing of it, and nothing for stores that are not there."""
+    mini_study.write(tmp_path)
+    study = mini_study.study(tmp_path)
+    printed = creme("cache", "merge", path, "--into", study, status=2)
+    assert "is a study file" in printed
+    assert "a store or an experiment file" in printed
+    absent = tmp_path / "absent.toml"
+    printed = creme("cache", "merge", path, "--into", absent, status=2)
+    assert "there is no experiment file" in printed
+    creme("cache", "merge", tmp_path / "nothing", "--into", tmp_path / "new", status=2)
+    assert not absent.exists()
+    assert not (tmp_path / "new").exists()
 
 
 def test_export_of_one_model(creme, path, tmp_path):

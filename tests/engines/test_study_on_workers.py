@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 import mini_study as mini
+from creme.engines.cluster import opened
+from creme.runner.shards import Shard
 from creme.study.run import run_study
+from creme.study.shards import run_study_shard
 from in_process import caller
 
 pytest.importorskip("distributed")
@@ -17,7 +20,13 @@ def test_tables_are_those_of_one_process(tmp_path, monkeypatch, capsys):
         folder.mkdir()
         mini.write(folder)
     files = [mini.study(folder) for folder in folders]
-    results = [run_study(files[0]), run_study(files[1], cluster=1)]
+    with opened(1) as cluster:
+        assert cluster is not None
+        results = [run_study(files[0]), run_study(files[1], cluster=cluster.client)]
+        # A part of a stage again, into a store of its own.
+        part, store = run_study_shard(files[1], "necessity", Shard(1, 1), cluster=cluster.client)
+    assert sum(part.workers.values()) == part.progress.predicted > 0
+    assert store.name == "predictions.shard-1-of-1"
     assert all(not one.interrupted for one in results)
     expected, tables = (mini.tables(one.path) for one in results)
     assert expected == tables != {}

@@ -34,8 +34,9 @@ class Postgres:
     port : int
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self.folder = folder
+        self._durable = durable
         self.port = 0
         self._tools = _tools()
         # The server refuses to run as root.
@@ -69,8 +70,9 @@ class Postgres:
     def resume(self) -> None:
         """Start the server again, on the port that it had."""
         # Nothing of a test has to outlast a power failure.
+        fsync = "on" if self._durable else "off"
         settings = (
-            f"-p {self.port} -k {self.folder} -c fsync=off -c listen_addresses=127.0.0.1 "
+            f"-p {self.port} -k {self.folder} -c fsync={fsync} -c listen_addresses=127.0.0.1 "
             "-c max_connections=60 -c shared_buffers=16MB"
         )
         log = self.folder / "log"
@@ -124,8 +126,8 @@ class Postgres:
 
 
 @contextmanager
-def server() -> Iterator[Postgres]:
-    """A server that runs within this context.
+def server(*, durable: bool = False) -> Iterator[Postgres]:
+    """A server that runs within this context; a durable one writes as one in use does.
 
     Raises
     ------
@@ -137,7 +139,7 @@ def server() -> Iterator[Postgres]:
     # A socket's path is short, and its folder must be open to the server's user.
     folder = Path(tempfile.mkdtemp(prefix="creme-pg-", dir="/tmp"))
     try:
-        postgres = Postgres(folder)
+        postgres = Postgres(folder, durable=durable)
         postgres.start()
         try:
             yield postgres

@@ -26,17 +26,20 @@ kind = "slurm"
 cores = 1
 memory = "1GB"
 queue = "debug"
-walltime = "00:05:00"
+walltime = "{walltime}"
 interface = "lo"
 local_directory = "{folder}"
 log_directory = "{folder}"
 """
 
 
-def _submitted(slurm: Slurm, folder, genome, size: str, seconds: float) -> subprocess.Popen[str]:
+def _submitted(
+    slurm: Slurm, folder, genome, size: str, seconds: float, walltime: str = "00:05:00"
+) -> subprocess.Popen[str]:
     """A driver whose workers are jobs."""
     file = commands.write(folder, genome)
-    file.write_text(file.read_text() + CLUSTER.format(size=size, folder=folder))
+    table = CLUSTER.format(size=size, folder=folder, walltime=walltime)
+    file.write_text(file.read_text() + table)
     variables = commands.environment(folder, SLOW_SECONDS=str(seconds))
     return subprocess.Popen(
         ["creme", "run", file.name],
@@ -82,6 +85,43 @@ def test_jobs_come_one_is_cancelled_and_the_queue_is_left_empty(
     assert max(most) == 2
     assert slurm.job(cancelled)["JobState"] == "CANCELLED"
     assert slurm.wait_until_empty(20), slurm.run("squeue")
+    commands.assert_same(folder / "experiment.results", expected)
+
+
+def test_bounds_a_cancelled_worker_and_one_whose_time_is_over(
+    slurm: Slurm, genome, expected, tmp_path
+):
+    """``minimum`` and ``maximum``: jobs come as work requires, and replace those that have gone."""
+    folder = tmp_path / "x"
+    size = "minimum = 1\nmaximum = 2"
+    driver = _submitted(slurm, folder, genome, size, 0.7, walltime="00:01:00")
+    jobs: dict[str, str] = {}
+    most = 0
+    cancelled = ""
+    try:
+        until = time.monotonic() + 550
+        while driver.poll() is None:
+            assert time.monotonic() < until, slurm.run("squeue")
+            running = _running(slurm)
+            most = max(most, len(running))
+            jobs |= dict.fromkeys(running, "")
+            if len(running) == 2 and not cancelled:
+                cancelled = running[0]
+                slurm.run("scancel", cancelled)
+            time.sleep(0.5)
+        printed, _ = driver.communicate()
+    finally:
+        if driver.poll() is None:
+            driver.kill()
+            driver.wait()
+    assert driver.returncode == 0, printed
+    states = {job: slurm.job(job)["JobState"] for job in jobs}
+    print(states)
+    assert most == 2
+    assert states[cancelled] == "CANCELLED"
+    assert "TIMEOUT" in states.values(), states
+    assert "is lost" in printed
+    assert slurm.wait_until_empty(60), slurm.run("squeue")
     commands.assert_same(folder / "experiment.results", expected)
 
 

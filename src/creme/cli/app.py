@@ -116,15 +116,15 @@ def run(
         raise ConfigError(
             "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
         )
-    if shard is not None and (plan or output or profile or workers or dask):
+    if shard is not None and (plan or output or profile):
         raise ConfigError(
-            "--shard: it fills a store and makes no results, so --plan, --output, --profile, "
-            "--workers and --dask go with runs of the whole"
+            "--shard: it fills a store and makes no results, so --plan, --output and --profile go "
+            "with runs of the whole"
         )
     cluster = chosen_cluster(workers, dask)
     experiment = Experiment.from_file(file)
     if shard is not None:
-        raise typer.Exit(execute_shard(experiment, Shard.parse(shard)))
+        raise typer.Exit(execute_shard(experiment, Shard.parse(shard), cluster))
     if plan:
         out.print(str(experiment.plan()))
         return

@@ -117,8 +117,13 @@ def merge(
     from creme.store.merge import conflicting
     from creme.store.merge import merge as add
 
+    if into.suffix == ".toml" and not into.exists():
+        raise ConfigError(f"there is no experiment file {into}, and a store is a directory")
     path, url = _place(into)
     sources = [_place(store) for store in stores]
+    # Before a new store is made for them.
+    for place, _ in sources:
+        _check_is_there(place)
     if path.resolve() in [each.resolve() for each, _ in sources]:
         raise ConfigError(f"{path} is to be merged into itself: name it with --into alone")
     conflicts = damaged = 0

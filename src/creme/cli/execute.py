@@ -24,9 +24,9 @@ _ABOUT = {
 }
 
 
-def execute_shard(experiment: Experiment, shard: Shard) -> int:
+def execute_shard(experiment: Experiment, shard: Shard, cluster: int | str | None = None) -> int:
     """Predict one part of an experiment into a store of its own; returns the exit status."""
-    report, store = run_shard(experiment, shard, progress=progress)
+    report, store = run_shard(experiment, shard, progress=progress, cluster=cluster)
     return say_shard(report, shard, store)
 
 

@@ -63,11 +63,9 @@ def study(
     if status:
         show_study(path, output, stage)
         return
-    if shard is not None:
-        if workers or dask:
-            raise ConfigError("--shard: a part is predicted here; give no --workers and no --dask")
-        raise typer.Exit(execute_study_shard(path, output, stage, shard, trust_by(trust)))
     cluster = chosen_cluster(workers, dask)
+    if shard is not None:
+        raise typer.Exit(execute_study_shard(path, output, stage, shard, trust_by(trust), cluster))
     if plan:
         if dask is not None:
             raise ConfigError("--plan and --dask: give --workers, to say how many there are")
@@ -135,7 +133,12 @@ def execute_study(
 
 
 def execute_study_shard(
-    path: Path, output: Path | None, stages: list[str] | None, text: str, trust: Trust = False
+    path: Path,
+    output: Path | None,
+    stages: list[str] | None,
+    text: str,
+    trust: Trust = False,
+    cluster: int | str | None = None,
 ) -> int:
     """Predict one part of a stage into a store of its own; returns the exit status."""
     from creme.cli.execute import say_shard
@@ -145,7 +148,7 @@ def execute_study_shard(
 
     shard, stage = Shard.parse(text), only_stage(stages)
     report, store = run_study_shard(
-        path, stage, shard, output=output, progress=progress, trust=trust
+        path, stage, shard, output=output, progress=progress, trust=trust, cluster=cluster
     )
     return say_shard(report, shard, store)
 

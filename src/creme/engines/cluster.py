@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -35,11 +35,16 @@ class OpenCluster:
     client : distributed.Client
     stands : bool
         Whether it outlives the run, so that its workers have to let go of models.
+    failure : callable, optional
+        Why none of its workers has started and none will; empty as long as that is not so.
     """
 
-    def __init__(self, client: Client, *, stands: bool) -> None:
+    def __init__(
+        self, client: Client, *, stands: bool, failure: Callable[[], str] = lambda: ""
+    ) -> None:
         self.client = client
         self._stands = stands
+        self._failure = failure
         self._engines: dict[str, DaskEngine] = {}
 
     def engine(
@@ -50,7 +55,9 @@ class OpenCluster:
         differences: Mapping[int, float],
     ) -> DaskEngine:
         """An engine on the workers; see `DaskEngine`."""
-        engine = DaskEngine(self.client, model, selection, batch_size, differences)
+        engine = DaskEngine(
+            self.client, model, selection, batch_size, differences, failure=self._failure
+        )
         self._engines[engine.key] = engine
         return engine
 
@@ -108,8 +115,8 @@ def opened(cluster: ClusterLike | Client | OpenCluster | None) -> Iterator[OpenC
         cluster = ClusterTable(workers=cluster)
     elif isinstance(cluster, Mapping):
         cluster = ClusterTable(**cluster)
-    with _started(cluster) as started, _connected(started) as client:
-        yield OpenCluster(client, stands=False)
+    with _started(cluster) as (started, failure), _connected(started) as client:
+        yield OpenCluster(client, stands=False, failure=failure)
 
 
 @contextmanager
@@ -129,33 +136,37 @@ def _connected(cluster: Any) -> Iterator[Client]:
 
 
 @contextmanager
-def _started(table: ClusterTable) -> Iterator[Any]:
-    """A cluster of Dask's, with its workers on their way."""
+def _started(table: ClusterTable) -> Iterator[tuple[Any, Callable[[], str]]]:
+    """A cluster of Dask's, with its workers on their way, and why there are none."""
+    failure: Callable[[], str] = lambda: ""  # noqa: E731
     make = {"local": _local, "slurm": _slurm, "ssh": _ssh, "kubernetes": _kubernetes}[table.kind]
     try:
         cluster = make(table)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"[cluster] options: {table.kind} refuses them: {error}") from None
     try:
+        if table.kind == "local":
+            failure = cluster.begin(table.workers or table.minimum or 1)
         if table.kind == "ssh":
             pass  # its workers are its hosts
-        elif table.workers is not None and table.kind in ("local", "kubernetes"):
+        elif table.workers is not None and table.kind == "kubernetes":
             cluster.scale(table.workers)
-        else:
+        elif table.workers is None or table.kind != "local":
             # Of jobs as well where their number is fixed: one that is cancelled is replaced.
             least = (table.minimum or 1) if table.workers is None else table.workers
             # A worker has no more than its next batch to do, whatever waits at the driver: by
             # Dask's usual 5 s of work for each there would never be another one.
             cluster.adapt(minimum=least, maximum=table.most, target_duration="50ms")
-        yield cluster
+        yield cluster, failure
     finally:
         cluster.close()
 
 
 def _local(table: ClusterTable) -> LocalCluster:
     """Processes on this machine: a GPU each, or a share of the cores."""
-    from creme.engines.local_workers import LocalWorkers
+    from creme.engines.local_workers import LocalWorkers, check_names
 
+    check_names(table.options)
     return LocalWorkers(gpus(), table.most, **table.options)
 
 

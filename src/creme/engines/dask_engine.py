@@ -7,18 +7,18 @@ import concurrent.futures
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Sequence as SequenceOf
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from creme.engines.engine import Engine, Guard, LostBatchError, Predicted, Slot, StoredRow
-from creme.engines.parcel import packed
+from creme.engines.delivery import Delivery
+from creme.engines.engine import Engine, Guard, Predicted, Slot, StoredRow
 from creme.engines.portable import portable
-from creme.engines.worker import Opened, Setup, WorkerAnswer, close_session, open_session, predict
-from creme.engines.workforce import Job, LostWorker, WorkerSlot, Workforce
-from creme.errors import CremeError, ModelError
+from creme.engines.worker import Opened, Setup, close_session, open_session
+from creme.engines.workforce import OPENING, Job, LostWorker, WorkerSlot, Workforce
+from creme.errors import ConfigError, CremeError, ModelError
 from creme.model import Model, Selection
 from creme.sequence import Sequenceable
 
@@ -27,12 +27,6 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at which workers the cluster has."""
-
-MOMENT = 0.1
-"""Seconds between two looks for a worker that may have a batch of another one."""
-
-DEATHS = 3
-"""Workers that a batch may end, one after another, before it is given up."""
 
 PATIENCE = 5.0
 """Seconds after which a cluster whose workers are all refused is given up."""
@@ -59,6 +53,8 @@ class DaskEngine(Engine):
         See `creme.inference.batching.Batching`; each worker has its own.
     differences : dict of int to float, optional
         Those that were measured before.
+    failure : callable, optional
+        Why the cluster has no worker and will have none; empty as long as that is not so.
     """
 
     several = True
@@ -70,10 +66,13 @@ class DaskEngine(Engine):
         selection: Selection,
         batch_size: int | Literal["auto"] | None = None,
         differences: Mapping[int, float] | None = None,
+        *,
+        failure: Callable[[], str] = lambda: "",
     ) -> None:
         super().__init__(model, selection)
         self.differences = dict(differences or {})
         self._client = client
+        self._failure = failure
         self._loop: asyncio.AbstractEventLoop = client.loop.asyncio_loop  # type: ignore[union-attr]
         self._fingerprint = model.fingerprint
         carried = portable(model)
@@ -94,6 +93,9 @@ class DaskEngine(Engine):
         """Look for workers, now and as long as the run lasts; see `Engine.start`."""
         self._guard = guard
         self._wake = wake
+        self._delivery = Delivery(
+            self._client, self._setup, self._workforce, guard, self.differences, self._reopened
+        )
         self._watcher = self._run(self._watch())
 
     def slots(self) -> SequenceOf[Slot]:
@@ -104,7 +106,10 @@ class DaskEngine(Engine):
                 "the cluster's scheduler is gone, and does not come back; what was predicted is "
                 "in the store"
             )
-        alone = staff.refused and not staff.accepted and not staff.opening
+        if not staff.seen and not staff.n_lost and (why := self._failure()):
+            raise ConfigError(why)
+        # One that was lost may come back.
+        alone = staff.refused and not (staff.accepted or staff.opening or staff.n_lost)
         if alone and time.monotonic() - self._last_refused > PATIENCE:
             name, why = next(iter(staff.refused.items()))
             raise ModelError(
@@ -120,17 +125,19 @@ class DaskEngine(Engine):
         assert isinstance(slot, WorkerSlot)
         job = Job(sequences, rows, slot)
         job.begin(slot)
-        job.future = future = self._run(self._predicted(job))
+        job.future = future = self._run(self._delivery.predicted(job))
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
 
     def recall(self) -> None:
-        """Cancel what waits at a worker behind another batch; see `Engine.recall`."""
+        """Cancel what waits for a worker, or at one behind another batch; see `Engine.recall`."""
+        jobs = list(self._delivery.waiting)
         for slot in list(self._workforce.accepted.values()):
-            for job in slot.jobs[1:]:
-                if job.future is not None:
-                    job.future.cancel()
+            jobs += slot.jobs[1:]
+        for job in jobs:
+            if job.future is not None:
+                job.future.cancel()
 
     def close(self, patience: float | None = None) -> None:
         """Wait for the batches in flight, and leave the workers; see `Engine.close`."""
@@ -143,8 +150,9 @@ class DaskEngine(Engine):
         self._run(self._workforce.leave())
 
     def release(self) -> None:
-        """Have the workers let go of the model."""
-        self._client.run(close_session, self.key, on_error="ignore")
+        """Have the workers let go of the model; one that does not answer is left to itself."""
+        with suppress(TimeoutError, concurrent.futures.CancelledError):
+            self._run(self._released()).result(PATIENCE)
 
     def environments(self) -> list[dict[str, Any]]:
         """Of all workers so far, each once; see `Engine.environments`."""
@@ -181,6 +189,10 @@ class DaskEngine(Engine):
             while True:
                 there = await self._addresses()
                 if there is not None:
+                    for slot, why in staff.silent(LOOK_EVERY):
+                        staff.give_up(slot, why)
+                        self._last_refused = time.monotonic()
+                        self._wake()
                     for address in staff.missing(there):
                         staff.lose(address)
                         self._wake()
@@ -213,7 +225,7 @@ class DaskEngine(Engine):
             async with staff.first:
                 opened = None
                 if staff.trial is None:
-                    opened = await self._opened(address, twice=self._guard.repeats_first)
+                    opened = await self._first_opened(address)
                     self._judge(address, opened)
             if opened is None:
                 opened = await self._opened(address)
@@ -230,11 +242,30 @@ class DaskEngine(Engine):
             staff.opening -= 1
             self._wake()
 
+    async def _first_opened(self, address: str) -> Opened:
+        """A session at the worker that is looked at alone, for which the others wait."""
+        opened = asyncio.ensure_future(self._opened(address, twice=self._guard.repeats_first))
+        try:
+            while not (await asyncio.wait({opened}, timeout=OPENING))[0]:
+                if self._workforce.opening > 1:
+                    raise ModelError(
+                        f"it has not loaded the model in {OPENING:.0f} s, and others wait for it"
+                    )
+            return opened.result()
+        finally:
+            opened.cancel()
+
+    async def _reopened(self, slot: WorkerSlot) -> None:
+        self._judge(slot.address, await self._opened(slot.address))
+
+    async def _released(self) -> None:
+        await self._client.run(close_session, self.key, on_error="ignore")
+
     async def _opened(self, address: str, *, twice: bool = False) -> Opened:
         setup = self._setup
         if twice:
             setup = Setup(setup.key, setup.model, setup.selection, setup.batch_size, True)
-        opened = await self._call(address, open_session, setup)
+        opened = await self._delivery.call(address, open_session, setup)
         if twice:
             self._guard.repeats += opened.repeats
         self._guard.trials += 1
@@ -247,127 +278,3 @@ class DaskEngine(Engine):
         if opened.environment not in self._environments:
             self._environments.append(opened.environment)
         staff.accept(address, opened)
-
-    async def _call(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """A function's result at a worker.
-
-        Raises
-        ------
-        LostWorker
-            If the worker is lost meanwhile, or the scheduler.
-        """
-        try:
-            future = self._client.submit(
-                function,
-                *arguments,
-                key=f"creme-{function.__name__}-{uuid.uuid4().hex}",
-                workers=[address],
-                allow_other_workers=False,
-                pure=False,
-            )
-        except RuntimeError as error:  # a client that is closed
-            raise LostWorker(address) from error
-        gone = self._workforce.gone(address)
-        result = asyncio.ensure_future(future._result())
-        try:
-            await asyncio.wait({result, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not result.done():
-                raise LostWorker(address)
-            try:
-                return result.result()
-            except (asyncio.CancelledError, concurrent.futures.CancelledError, OSError) as error:
-                raise LostWorker(address) from error
-        finally:
-            result.cancel()
-            future.release()
-
-    async def _predicted(self, job: Job) -> Predicted:
-        """A batch's values, from whichever worker."""
-        guard, staff = self._guard, self._workforce
-        predicted = 0
-        try:
-            while True:
-                if guard.refusal is not None:
-                    raise guard.refusal
-                try:
-                    answer = await self._answer(job)
-                except LostWorker:
-                    await self._to_another(job)
-                    continue
-                except ModelError as error:
-                    if job.failed or len(staff.accepted) < 2:
-                        raise
-                    # Perhaps the worker's own: another one is to try.
-                    job.failed = (job.slot, error)
-                    await self._to_another(job, job.slot)
-                    continue
-                if job.rows:
-                    self._compare(job, answer)
-                if job.failed:
-                    slot, failure = job.failed
-                    staff.dismiss(slot, f"its model failed where another one did not: {failure}")
-                for size, difference in answer.differences.items():
-                    self.differences.setdefault(size, difference)
-                job.slot.batch_size = answer.batch_size
-                staff.remark(answer.remarks)
-                predicted = len(job.sequences)
-                return Predicted(answer.values, answer.seconds)
-        finally:
-            job.leave(predicted)
-            job.slot.held &= not job.deaths
-
-    async def _answer(self, job: Job) -> WorkerAnswer:
-        """What a worker has to say to a batch, once it has the model and the bases."""
-        slot = job.slot
-        while True:
-            rows = packed([row.sequence for row in job.rows], slot.bases.lacks)
-            batch = packed(job.sequences, slot.bases.lacks)
-            slot.bytes += batch.nbytes + rows.nbytes
-            answer: WorkerAnswer = await self._call(
-                slot.address, predict, self.key, batch, rows, dict(self.differences)
-            )
-            if not answer.lacks:
-                return answer
-            slot.bases.clear()
-            if answer.lacks == "session":
-                self._judge(slot.address, await self._opened(slot.address))
-
-    def _compare(self, job: Job, answer: WorkerAnswer) -> None:
-        """Have the guard judge the model by stored rows."""
-        try:
-            self._guard.judge(job.rows, answer.again, job.slot.environment)
-        except ModelError as error:
-            self._guard.refusal = error
-            raise
-
-    async def _to_another(self, job: Job, but: WorkerSlot | None = None) -> None:
-        """Move a batch to another worker; wait for one if there is none.
-
-        Raises
-        ------
-        LostBatchError
-            If it has ended `DEATHS` workers.
-        """
-        # One that may have ended a worker is tried alone, so that it ends no other batch.
-        staff = self._workforce
-        job.leave()
-        if len(job.deaths) >= DEATHS:
-            raise LostBatchError(
-                f"a batch with a sequence of this unit, {len(job.sequences)} in all, ended "
-                f"{DEATHS} workers, one after another: {', '.join(job.deaths)}"
-            )
-        suspect = bool(job.deaths)
-        chosen: WorkerSlot | None = None
-        try:
-            while chosen is None or chosen.lost or (suspect and chosen.jobs):
-                await asyncio.sleep(MOMENT)
-                if chosen is None or chosen.lost:
-                    others = [x for x in staff.accepted.values() if x is not but and not x.held]
-                    chosen = min(others, key=lambda slot: slot.in_flight, default=None)
-                    if chosen is not None and suspect:
-                        chosen.held = True
-        except BaseException:
-            if chosen is not None and suspect:
-                chosen.held = False
-            raise
-        job.begin(chosen)

@@ -186,8 +186,8 @@ class Engine(ABC):
         Returns
         -------
         Future
-            Its ``result`` raises `ModelError` where the model fails, and `LostBatchError` where the
-            batch alone does.
+            Its ``result`` raises `ModelError` where the model fails, and `LostBatchError` where
+            sequences of the batch alone do.
         """
 
     @abstractmethod
@@ -227,4 +227,17 @@ class Engine(ABC):
 
 
 class LostBatchError(ModelError):
-    """A batch that ended the workers that were at it."""
+    """Sequences that ended the workers that were at them, or held them up.
+
+    Parameters
+    ----------
+    message : str
+    lost : sequence of Sequence or Mutant
+    predicted : Predicted
+        Of the others of their batch, in its order.
+    """
+
+    def __init__(self, message: str, lost: SequenceOf[Sequenceable], predicted: Predicted) -> None:
+        super().__init__(message)
+        self.lost = lost
+        self.predicted = predicted

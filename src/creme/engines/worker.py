@@ -67,6 +67,8 @@ class Opened:
     host : str
     repeats : int
         Predictions of the trial beyond the first.
+    seconds : float
+        That the trial took.
     remarks : tuple of str
         Warnings of the toolkit.
     """
@@ -78,6 +80,7 @@ class Opened:
     batch_size: int
     host: str
     repeats: int
+    seconds: float = 0.0
     remarks: tuple[str, ...] = ()
 
 
@@ -122,6 +125,7 @@ class _Session:
         model.__dict__.pop("fingerprint", None)
         self.device = Device(model, setup.selection, setup.batch_size)
         self.device.repeat_first = setup.twice
+        began = perf_counter()
         with _remarked() as remarks:
             trial = self.device.predict([trial_sequence(model.fingerprint, model.input_length)])
         self.opened = Opened(
@@ -132,6 +136,7 @@ class _Session:
             self.device.batching.size,
             socket.gethostname(),
             self.device.repeats,
+            perf_counter() - began,
             remarks(),
         )
 

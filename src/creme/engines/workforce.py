@@ -21,6 +21,15 @@ from creme.errors import ModelError
 from creme.inference.device import relative_difference
 from creme.sequence import Sequenceable
 
+SILENCE = 300.0
+"""Seconds without an answer that any worker may be at a batch: a model may be compiled for it."""
+
+OPENING = 600.0
+"""Seconds that a worker is given to load the model, while others wait."""
+
+SLOWNESS = 20.0
+"""Times as long as its slowest prediction so far that a worker may be at each one of a batch."""
+
 
 class LostWorker(Exception):
     """A worker that is no longer there, or a scheduler that was gone for a moment."""
@@ -39,23 +48,39 @@ class WorkerSlot(Slot):
         Digests of those that it was sent.
     jobs : list of Job
         What it was given, in that order.
-    lost : bool
     held : bool
         Whether it is kept free, or has been, for a batch that may have ended another worker.
     bytes : int
         That were sent to it.
     since : float
         When it was accepted, as `time.perf_counter` has it.
+    slowest : float
+        Seconds that one of its predictions took, on average of a batch, at most.
+    silent : float
+        Seconds, at least, since it took up the batch that it is at; none are counted while the
+        scheduler does not answer, or this process stands still.
     """
 
     address: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     bases: Bases = field(default_factory=Bases)
     jobs: list[Job] = field(default_factory=list)
-    lost: bool = False
     held: bool = False
     bytes: int = 0
     since: float = field(default_factory=perf_counter)
+    slowest: float = 0.0
+    silent: float = 0.0
+
+    def took_seconds(self, seconds: float, predictions: int) -> None:
+        """Take note of the time that it took for a batch."""
+        self.slowest = max(self.slowest, seconds / predictions)
+
+    @property
+    def patience(self) -> float:
+        """Seconds that it may be silent at the batch that it is at."""
+        job = next(iter(self.jobs), None)
+        n = len(job.sequences) + len(job.rows) if job else 0
+        return max(SILENCE, SLOWNESS * n * self.slowest)
 
 
 @dataclass(eq=False)
@@ -69,7 +94,7 @@ class Job:
     slot : WorkerSlot
         Where it is at present.
     deaths : list of str
-        Names of workers that were lost while they were at it.
+        Names of workers that were lost, or given up, while they were at it.
     failed : tuple of WorkerSlot and ModelError, optional
         Where its prediction failed.
     future : Future, optional
@@ -85,6 +110,8 @@ class Job:
     def begin(self, slot: WorkerSlot) -> None:
         """Be given to a worker."""
         self.slot = slot
+        if not slot.jobs:
+            slot.silent = 0.0
         slot.took()
         slot.jobs.append(self)
 
@@ -117,6 +144,8 @@ class Workforce:
         The prediction that the first accepted worker has made of the trial sequence.
     first : Lock
         Held by the worker that is looked at first.
+    n_lost : int
+        How many were lost after they had been accepted.
     """
 
     def __init__(self, fingerprint: str) -> None:
@@ -132,7 +161,7 @@ class Workforce:
         self._past: Counter[str] = Counter()
         self._news: list[str] = []
         self._remarks: set[str] = set()
-        self._n_lost = 0
+        self.n_lost = 0
 
     def check(self, opened: Opened, tolerance: float) -> None:
         """See whether a worker's model is the driver's.
@@ -169,7 +198,7 @@ class Workforce:
         slot = self.accepted.get(address)
         if slot is None:
             name = f"{address} on {opened.host}"
-            slot = WorkerSlot(name, opened.batch_size, address=address)
+            slot = WorkerSlot(name, opened.batch_size, address=address, slowest=opened.seconds)
             self.accepted[address] = slot
         slot.environment = opened.environment
         self.remark(opened.remarks)
@@ -183,9 +212,39 @@ class Workforce:
 
     def dismiss(self, slot: WorkerSlot, why: str) -> None:
         """Refuse a worker that was accepted."""
-        if self.accepted.get(slot.address) is slot:
+        if self.has(slot):
             self._past[slot.name] += slot.predicted
             self.refuse(slot.address, why)
+
+    def has(self, slot: WorkerSlot) -> bool:
+        """Whether a worker is one that may be given work."""
+        return self.accepted.get(slot.address) is slot
+
+    def silent(self, seconds: float) -> list[tuple[WorkerSlot, str]]:
+        """Count seconds in which the scheduler answered; the workers that are at a batch too long.
+
+        None of them unless another worker is not: where nobody answers it need not be theirs.
+
+        Returns
+        -------
+        list of (WorkerSlot, str)
+            Each with the reason to give it up.
+        """
+        too_long = []
+        for slot in self.accepted.values():
+            if slot.jobs:
+                slot.silent += seconds
+                if slot.silent > slot.patience:
+                    why = f"it has not answered for {slot.silent:.0f} s"
+                    too_long.append((slot, why))
+        return too_long if len(too_long) < len(self.accepted) else []
+
+    def give_up(self, slot: WorkerSlot, why: str) -> None:
+        """Refuse a worker that does not answer; its batches go to others."""
+        n = sum(len(job.sequences) for job in slot.jobs)
+        slot.jobs[0].deaths.append(slot.name)
+        self.dismiss(slot, f"{why}; {n} sequences that it was given go to others")
+        self._release(slot.address)
 
     def missing(self, there: Iterable[str]) -> set[str]:
         """Of the workers that were there, those that are no longer."""
@@ -197,8 +256,7 @@ class Workforce:
         self.refused.pop(address, None)
         slot = self.accepted.pop(address, None)
         if slot is not None:
-            self._n_lost += 1
-            slot.lost = True
+            self.n_lost += 1
             # One whose answer was on its way may be blamed as well: suspects are tried alone.
             if slot.jobs:
                 slot.jobs[0].deaths.append(slot.name)
@@ -208,6 +266,10 @@ class Workforce:
                 self._news.append(
                     f"worker {slot.name} is lost; {n} sequences that it was given go to others"
                 )
+        self._release(address)
+
+    def _release(self, address: str) -> None:
+        """Have nobody wait for a worker's answer any more."""
         gone = self._gone.pop(address, None)
         if gone is not None and not gone.done():
             gone.set_result(None)
@@ -252,7 +314,7 @@ class Workforce:
         """A clause for a person who looks on, with a link to Dask's dashboard."""
         slots = list(self.accepted.values())
         counts = f"{len(slots)} worker{'s' * (len(slots) != 1)}"
-        more = [(self.opening, "starting"), (len(self.refused), "refused"), (self._n_lost, "lost")]
+        more = [(self.opening, "starting"), (len(self.refused), "refused"), (self.n_lost, "lost")]
         parts = [", ".join([counts, *(f"{n} {what}" for n, what in more if n)])]
         if slots:
             now = perf_counter()

@@ -322,9 +322,9 @@ class Scheduler:
         try:
             predicted = sent.future.result()
         except LostBatchError as error:
-            del self._dispatch.sent[sent.future]
-            self._fail_all(batch, error)
-            return
+            self._fail_all(error.lost, error)
+            batch = [one for one in batch if one.digest in self._waiting]
+            predicted = error.predicted
         values = predicted.values
         self.seconds["model"] += predicted.seconds
         self.buffer.record(self.differences)
@@ -356,9 +356,9 @@ class Scheduler:
                 if active.answered:
                     self._advance(active, self._answer(active))
 
-    def _fail_all(self, batch: list[Sequenceable], error: Exception) -> None:
-        """End the tasks that wait for a batch which cannot be predicted."""
-        for sequence in batch:
+    def _fail_all(self, sequences: Iterable[Sequenceable], error: Exception) -> None:
+        """End the tasks that wait for sequences which cannot be predicted."""
+        for sequence in sequences:
             for active, _ in self._waiting.pop(sequence.digest):
                 if active in self._active:
                     self._fail(active, error)

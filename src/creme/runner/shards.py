@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError, StoreError, reason
 from creme.results import ALL_UNITS
 from creme.runner.plan import Plan
@@ -23,6 +24,8 @@ from creme.store import Store
 from creme.store.others import Place, open_store
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from creme.runner.experiment import Experiment
 
 
@@ -106,6 +109,7 @@ def run_shard(
     shard: Shard,
     *,
     progress: Callable[[Plan], Any] | None = None,
+    cluster: ClusterLike | Client | None = None,
 ) -> tuple[Report, Path]:
     """Predict a shard of an experiment into its own store; there is no results directory.
 
@@ -115,6 +119,8 @@ def run_shard(
     shard : Shard
     progress : callable, optional
         As for `creme.runner.run.run_experiment`.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict; that of the experiment, which each part would start, does not.
 
     Returns
     -------
@@ -131,11 +137,17 @@ def run_shard(
     path = experiment.store_path
     plan = shard.part(Plan.of(experiment))
     of_file = (experiment.index, experiment.name, experiment.other_stores)
-    with shard_store(shard, path, *of_file) as store:
-        return predict(plan, store, progress=progress), store.path
+    with shard_store(shard, path, *of_file) as store, opened(cluster) as workers:
+        return predict(plan, store, progress=progress, cluster=workers), store.path
 
 
-def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None = None) -> Report:
+def predict(
+    plan: Plan,
+    store: Store,
+    *,
+    progress: Callable[[Plan], Any] | None = None,
+    cluster: OpenCluster | None = None,
+) -> Report:
     """Predict all that the tests of a plan ask for, and make nothing of it.
 
     Parameters
@@ -143,6 +155,8 @@ def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None 
     plan : Plan
     store : Store
     progress : callable, optional
+    cluster : OpenCluster, optional
+        Whose workers predict.
 
     Returns
     -------
@@ -162,10 +176,10 @@ def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None 
     spread = SpreadOfUnits(plan, fail)
     with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:
         on_progress, on_start = hooks
-        if not spread.measure_members(store, on_progress, report.progress, on_start, None):
+        if not spread.measure_members(store, on_progress, report.progress, on_start, cluster):
             report.interrupted = True
             return report
-        scheduler = plan.scheduler(store, on_progress, progress=report.progress)
+        scheduler = plan.scheduler(store, on_progress, progress=report.progress, cluster=cluster)
         report.seconds = scheduler.seconds
         on_start(scheduler)
         with closing(scheduler.run(spread.tasks(plan.tasks(failed)))) as outcomes:
@@ -177,6 +191,7 @@ def predict(plan: Plan, store: Store, *, progress: Callable[[Plan], Any] | None 
                 spread.added_to(None, whole.task, place)  # which lets go of its values
                 if whole.error is not None:
                     fail(whole.task.label, whole.task.unit.name, whole.error)
+    report.workers = scheduler.engine.predictions()
     report.interrupted = scheduler.stopped
     return report
 

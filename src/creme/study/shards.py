@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError
 from creme.files.trusted import Trust
 from creme.runner.plan import Plan
@@ -26,6 +28,9 @@ from creme.study.run import located, require
 from creme.study.stage_work import folder_work
 from creme.study.stages.stage import Stage
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 Shown = Callable[[Plan], AbstractContextManager[Hooks]]
 
 
@@ -37,6 +42,7 @@ def run_study_shard(
     output: str | Path | None = None,
     progress: Shown | None = None,
     trust: Trust = False,
+    cluster: ClusterLike | Client | None = None,
 ) -> tuple[Report, Path]:
     """Predict a shard of a stage into its own store; the study's folder is read alone.
 
@@ -52,6 +58,8 @@ def run_study_shard(
         Makes, from a plan, a context manager that gives ``on_progress`` and ``on_start``.
     trust : bool or callable
         As `creme.study.run.run_study`.
+    cluster : ClusterTable, mapping, int, str or Client; optional
+        Whose workers predict; that of the study, which each part would start, does not.
 
     Returns
     -------
@@ -75,16 +83,21 @@ def run_study_shard(
             folder.check(prepared.identity())
         path = prepared.store_path
         of_file = (prepared.study.index, prepared.study.name, prepared.other_stores)
-        with shard_store(shard, path, *of_file) as store:
+        with shard_store(shard, path, *of_file) as store, opened(cluster) as workers:
             if record.takes == "sites":
-                report = _sites(prepared, record, shard, store, progress)
+                report = _sites(prepared, record, shard, store, progress, workers)
             else:
-                report = _loci(prepared, folder, record, shard, store, progress)
+                report = _loci(prepared, folder, record, shard, store, progress, workers)
             return report, store.path
 
 
 def _sites(
-    prepared: PreparedStudy, stage: Stage, shard: Shard, store: Store, progress: Shown | None
+    prepared: PreparedStudy,
+    stage: Stage,
+    shard: Shard,
+    store: Store,
+    progress: Shown | None,
+    cluster: OpenCluster | None,
 ) -> Report:
     """The first stage's: TSSs, each with the window that is moved to its summit."""
     candidates = prepared.candidates
@@ -93,7 +106,7 @@ def _sites(
     part = replace(candidates, kept=tuple(name in dealt for name in names))
     plan = prepared.of_test(stage.label, prepared.activity, [])
     measured, counts, stopped = measure_sites(
-        plan, part, prepared.selection, prepared.track, store, _watch(progress)
+        plan, part, prepared.selection, prepared.track, store, _watch(progress), cluster
     )
     failures = [(stage.label, names[k], why) for k, why in sorted(measured.failures.items())]
     return Report(failures=failures, progress=counts, interrupted=stopped, notes=plan.notes())
@@ -106,13 +119,14 @@ def _loci(
     shard: Shard,
     store: Store,
     progress: Shown | None,
+    cluster: OpenCluster | None,
 ) -> Report:
     work = folder_work(prepared, folder, stage).work
     if work.test is None:
         return Report(notes=[work.note])
     plan = prepared.of_test(stage.label, work.test, work.loci)
     plan.size()
-    return predict(shard.part(plan), store, progress=progress)
+    return predict(shard.part(plan), store, progress=progress, cluster=cluster)
 
 
 def _watch(progress: Shown | None) -> Watch:
