@@ -72,7 +72,7 @@ def write(path: Path, loci: int, names: list[str] | None = None) -> Folder:
             "activity": np.linspace(30, 300, len(names)),
         }
     )
-    folder.write(path / SELECTED, table, "\t")
+    folder.write_tables({SELECTED: table})
     return folder
 
 

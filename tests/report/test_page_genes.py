@@ -32,7 +32,7 @@ def tsv(path, rows):
     """A ``loci.tsv`` of contig, TSS, strand and gene."""
     names = ["contig", "tss", "strand", "gene"]
     pd.DataFrame(rows, columns=names).assign(n=0.1).to_csv(path, sep="\t", index=False)
-    return path
+    return path.read_bytes()
 
 
 def test_it_finds_what_a_walk_over_all_finds(tmp_path):

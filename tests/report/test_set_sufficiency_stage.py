@@ -38,7 +38,7 @@ def test_the_sets_are_those_of_the_searches_by_plain_loops(study):
     got = study.dataset("set_sufficiency").isel(track=0)
     assert got.sizes["tiles"] == 4  # none, and one of each round
     prepared, _ = prepare(study.path.parent / "study.toml")
-    loci = prepared.selected(study.path / "selected.tsv")
+    loci = prepared.selected(study.folder)
     middle = mini.LENGTH // 2
     tss = slice(middle - mini.TILE // 2, middle + mini.TILE // 2)
     assert {locus.strand for locus in loci} == {"+", "-"}

@@ -40,7 +40,7 @@ def copied(whole, tmp_path):
 def expected(study, locus, *, track=(0,), replicates=2):
     """Profiles of a locus by the model itself: wild type, and each shuffled."""
     ready, folder = prepare(study.path)
-    (one,) = [x for x in ready.selected(folder.path / "selected.tsv") if x.name == locus]
+    (one,) = [x for x in ready.selected(folder) if x.name == locus]
     test = ready.study.test("context_dependence")
     assert isinstance(test, ContextDependence)
     sequences = [one.sequence, *test.controls(one, replicates=range(replicates))]

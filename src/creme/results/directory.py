@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, ResultsError, listing, nearest
-from creme.files.durable import put_in_place, sync, write_text
+from creme.files.durable import put_in_place, sync
 from creme.passwords import masked
 from creme.results.checksums import checksums_of, opened, write_checksums
+from creme.results.kept_files import SUMS
 from creme.results.state import StateFolder, about, gone, held, now, writing
 from creme.results.state_shape import RunState
 from creme.results.units import FOLDER, UnitLog, logged
@@ -45,6 +46,7 @@ class Results(StateFolder):
         failures                    list of [test, unit, message]
         notes                       sentences that a reader of all values has to know
         versions, pid, host, updated
+        sha256                      of experiment.toml, by its name
 
     Parameters
     ----------
@@ -57,6 +59,7 @@ class Results(StateFolder):
     required = ("state",)
     kind = "a results directory"
     made_by = "creme run FILE"
+    restored_by = "'creme run FILE' with --output {} writes it anew"
 
     def claim(
         self, text: str, folder: Path, identity: dict[str, Any], *, anew: bool = False
@@ -97,9 +100,10 @@ class Results(StateFolder):
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             # The file may differ in what is no part of the identity, such as its store.
-            write_text(self.path / EXPERIMENT, masked(text))
-        new = {} if self.begun else {"state": "new"}
-        self.begin({"identity": identity, "folder": str(folder.resolve()), **new})
+            with self.kept.written({EXPERIMENT: masked(text)}) as sums:
+                new = {} if self.begun else {"state": "new"}
+                about = {"identity": identity, "folder": str(folder.resolve()), SUMS: sums}
+                self.begin({**about, **new})
 
     def _clear(self) -> None:
         """Remove all Datasets and logs, and what is recorded of their run."""

@@ -9,14 +9,16 @@ import re
 import shutil
 import socket
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from creme.errors import ConfigError, ResultsError
+from creme.errors import ConfigError, CremeWarning, ResultsError
 from creme.files import small
 from creme.files.durable import alive, locked, write_text
+from creme.results.kept_files import KeptFiles
 from creme.results.state_shape import problem
 
 CHECKSUM = "checksum"
@@ -57,6 +59,9 @@ class StateFolder:
 
     made_by: ClassVar[str]
     """The command that makes one."""
+
+    restored_by: ClassVar[str]
+    """How a damaged file of it, but for Datasets, is made anew: a sentence."""
 
     def __init__(self, path: str | Path) -> None:
         # A model or a test may change the current directory while it runs.
@@ -160,6 +165,11 @@ class StateFolder:
             )
         return state
 
+    @property
+    def kept(self) -> KeptFiles:
+        """The files that have their checksums in the state."""
+        return KeptFiles(self, self.restored_by.format(self.path))
+
     def settings_text(self) -> str:
         """The TOML file as it was run; empty if it is gone.
 
@@ -167,12 +177,38 @@ class StateFolder:
         ------
         ResultsError
             If it cannot be read.
+
+        Warns
+        -----
+        CremeWarning
+            If it is not as it was written.
         """
         file = self.path / self.settings_file
         try:
-            return small.read_text(file) if file.is_file() else ""
+            text = small.read_text(file) if file.is_file() else ""
         except (OSError, UnicodeDecodeError) as error:
             raise ResultsError(f"{file} cannot be read: {small.reason(error)}") from None
+        self.check_settings()
+        return text
+
+    def check_settings(self) -> None:
+        """Say so where the TOML file is not as it was written.
+
+        It may be edited: what numbers come from stands in the state, too, which tells a file of
+        other numbers.
+
+        Warns
+        -----
+        CremeWarning
+        """
+        if not self.kept.intact(self.settings_file):
+            warnings.warn(
+                f"{self.path / self.settings_file} is not as it was written: unless you have "
+                f"edited it, it is damaged, and '{self.made_by}' with your own file and --output "
+                f"{self.path} writes it anew",
+                CremeWarning,
+                stacklevel=3,
+            )
 
     def begin(self, state: Mapping[str, Any]) -> None:
         """Write the first state, or change the one that is there."""

@@ -23,6 +23,7 @@ class _State(TypedDict, total=False):
     folder: str
     store: str
     versions: dict[str, str]
+    sha256: dict[str, str]
 
 
 class _RunIdentity(TypedDict, total=False):

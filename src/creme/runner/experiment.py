@@ -108,6 +108,7 @@ class Experiment(TomlFile):
             If its experiment file cannot be read.
         """
         results = Results.existing(directory)
+        results.check_settings()
         file, folder = results.path / EXPERIMENT, Path(results.state()["folder"])
         return cls.from_directory(results.path, read_text(file), folder, str(file), False)
 

@@ -35,6 +35,7 @@ Reading needs no lock.
                             stage that the file adds: test, needs, takes}}
     notes                   sentences that a reader of all values has to know
     versions, pid, host, updated
+    sha256                  of study.toml, loci.tsv, selected.tsv and each table, by its path
 
 ``state`` is waiting, running, finished, failed or interrupted. ``seconds`` is the wall time of the
 run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
@@ -96,11 +97,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.errors import CremeError, ResultsError, listing, nearest
-from creme.files.durable import write_text
 from creme.files.trusted import received
 from creme.passwords import masked
 from creme.results.csv_text import csv_text
 from creme.results.directory import Results
+from creme.results.kept_files import SUMS
 from creme.results.state import StateFolder, gone, now
 from creme.results.state_shape import StudyState
 from creme.study.config import parse
@@ -108,7 +109,7 @@ from creme.study.lineage import changed, changed_files, passed_on, stage_inputs
 from creme.study.stages.loci import ALL_SITES, SELECTED
 from creme.study.stages.order import BUILT_IN, earlier, from_record, recorded
 from creme.study.stages.stage import Stage
-from creme.study.table_files import read_table
+from creme.study.table_files import read_selected, read_table, separator_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,6 +144,9 @@ class Folder(StateFolder):
     other_entries = frozenset(("stages", "tables"))
     kind = "the folder of a study"
     made_by = "creme study FILE"
+    restored_by = (
+        "'creme study {}' makes it anew, from its stage's Dataset and the predictions in the store"
+    )
 
     def __init__(self, path: str | Path, added: Mapping[str, Stage] | None = None) -> None:
         super().__init__(path)
@@ -171,13 +175,13 @@ class Folder(StateFolder):
         self.path.mkdir(parents=True, exist_ok=True)
         for name in ("stages", "tables"):
             (self.path / name).mkdir(exist_ok=True)
-        write_text(self.path / STUDY, masked(text))
-        stages = self._read().get("stages", {}) if self.begun else {}
-        waiting = {stage: {"state": "waiting"} for stage in identity}
-        stages = {**waiting, **stages}
-        for name, stage in self._added.items():
-            stages[name] = {**stages.get(name, {"state": "waiting"}), **recorded(stage)}
-        self.begin({**about, "stages": stages})
+        with self.kept.written({STUDY: masked(text)}) as sums:
+            stages = self._read().get("stages", {}) if self.begun else {}
+            waiting = {stage: {"state": "waiting"} for stage in identity}
+            stages = {**waiting, **stages}
+            for name, stage in self._added.items():
+                stages[name] = {**stages.get(name, {"state": "waiting"}), **recorded(stage)}
+            self.begin({**about, "stages": stages, SUMS: sums})
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -217,7 +221,7 @@ class Folder(StateFolder):
         called outdated, and its outcome is left out.
         """
         state = self._read()
-        records, passed = self._records(state), passed_on(self.path)
+        records, passed = self._records(state), self.passed_on(state)
         for name, entry in state.get("stages", {}).items():
             others = changed(entry.get("made_from", {}), passed)
             if entry["state"] == "finished" and others:
@@ -279,7 +283,7 @@ class Folder(StateFolder):
         """
         state = self._read()
         identities, records = state.get("identity", {}), self._records(state)
-        sources = stage_inputs(stage, passed_on(self.path), records)
+        sources = stage_inputs(stage, self.passed_on(state), records)
         before = state["stages"].get(stage, {}).get("made_from", sources)
         if changed(before, sources) or identities.get(stage, identity) != identity:
             self._forget(records[stage])
@@ -311,13 +315,28 @@ class Folder(StateFolder):
         """The results directory of a stage, which need not be there yet."""
         return Results(self.path / "stages" / stage)
 
-    def write(self, path: Path, table: pd.DataFrame, separator: str = ",") -> None:
-        """Write a table in one step."""
-        write_text(path, csv_text(table, separator))
+    def passed_on(self, state: Mapping[str, Any] | None = None) -> dict[str, str]:
+        """Digest of what each stage passes on; see `creme.study.lineage.passed_on`.
 
-    def write_table(self, name: str, table: pd.DataFrame) -> None:
-        """Write ``tables/NAME.csv``."""
-        self.write(self.path / "tables" / f"{name}.csv", table)
+        A damaged table passes nothing on: it is made anew before it is used.
+
+        Parameters
+        ----------
+        state : mapping, optional
+            ``study.json``, where it is read already.
+        """
+        sums = self.kept.sums if state is None else state.get(SUMS, {})
+        return passed_on(self.path, lambda name: self.kept.intact(name, sums))
+
+    def damaged(self, stage: Stage) -> list[str]:
+        """Tables and files of a stage that are not as they were written."""
+        sums, kept = self.kept.sums, self.kept
+        names = [*stage.files, *(f"tables/{name}.csv" for name in stage.tables)]
+        return [name for name in names if not kept.intact(name, sums)]
+
+    def write_tables(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Write tables, each whole, and their checksums; by their paths in the folder."""
+        self.kept.write({name: csv_text(of, separator_of(name)) for name, of in tables.items()})
 
     def tables(self) -> list[str]:
         """Names of the tables that are there, without those of outdated stages."""
@@ -349,7 +368,7 @@ class Folder(StateFolder):
                 f"{self.path} has no table {name!r}{nearest(name, self.tables())}; it has "
                 f"{listing(self.tables(), 20)}"
             )
-        return read_table(self.path / "tables" / f"{name}.csv", ",")
+        return self._read_table(f"tables/{name}.csv")
 
     def loci(self) -> pd.DataFrame:
         """``loci.tsv``: every TSS of the annotation, and the step that left it out.
@@ -361,4 +380,17 @@ class Folder(StateFolder):
         """
         if not (self.path / LOCI).is_file():
             raise ResultsError(f"{self.path} has no {LOCI} yet: stage 'loci' makes it")
-        return read_table(self.path / LOCI, "\t")
+        return self._read_table(LOCI)
+
+    def _read_table(self, name: str) -> pd.DataFrame:
+        return read_table(self.kept.content(name), separator_of(name))
+
+    def selected(self, *, numbers: bool = False) -> pd.DataFrame:
+        """``selected.tsv``, all of it text unless `numbers`.
+
+        Raises
+        ------
+        ResultsError
+            If it is damaged.
+        """
+        return read_selected(self.kept.content(SELECTED), numbers)

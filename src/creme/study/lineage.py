@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,22 +15,25 @@ from creme.files.digests import FileState, digest, file_state
 from creme.study.config import StudyFile
 from creme.study.stages.order import BUILT_IN, earlier
 from creme.study.stages.stage import Stage
+from creme.study.table_files import separator_of
 
 
-def passed_on(folder: Path) -> dict[str, str]:
+def passed_on(folder: Path, intact: Callable[[str], bool]) -> dict[str, str]:
     """Digest of what each stage passes on to later ones, where it is there.
 
     Parameters
     ----------
     folder : Path
         Of the study.
+    intact : callable
+        Whether a file of it, by its path there, is as it was written.
     """
     digests = {}
     for stage in BUILT_IN.values():
         if stage.passes_on is None:
             continue
         path = folder / stage.passes_on.file
-        if path.is_file():
+        if path.is_file() and intact(stage.passes_on.file):
             digests[stage.name] = _digest(path, stage.passes_on.columns, file_state(path))
     return digests
 
@@ -41,7 +44,7 @@ def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
 
     Remembered by the state of the file: of thousands of loci it takes a while, and many ask.
     """
-    separator = "\t" if path.suffix == ".tsv" else ","
+    separator = separator_of(path.name)
     state = hashlib.sha256()
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = csv.reader(file, delimiter=separator)

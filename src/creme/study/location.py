@@ -87,6 +87,7 @@ class Location:
         text, title = self.text(), str(self.file)
         if self.directory is None:
             return cls.from_text(text, self.base, title)
+        Folder(self.directory).check_settings()
         return cls.from_directory(self.directory, text, self.base, title, trust)
 
     def text(self) -> str:

@@ -21,7 +21,6 @@ from creme.genome import Annotation, Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
 from creme.results.calibrated import calibrated
-from creme.results.csv_text import as_before
 from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.runner.experiment import build_model
@@ -301,11 +300,8 @@ class PreparedStudy:
         shown = presentation_of(dataset, str(dataset.attrs["test"]))
         return calibrated(dataset, shown, self.plan.panel)
 
-    def selected(self, path: Path) -> list[Locus]:
-        """The loci of a ``selected.tsv``."""
-        import pandas as pd
-
-        table = as_before(pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False))
+    def selected(self, folder: Folder) -> list[Locus]:
+        """The loci of a study, by its ``selected.tsv``."""
         model = self.plan.model
         return [
             Locus(
@@ -320,7 +316,7 @@ class PreparedStudy:
                 transcript=row["transcript"],
                 annotation=self._annotation,
             )
-            for row in table.to_dict("records")
+            for row in folder.selected().to_dict("records")
         ]
 
     @cached_property

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as SequenceOf
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import creme
 from creme.engines.cluster import ClusterLike, OpenCluster, opened
-from creme.errors import PluginError, ResultsError
+from creme.errors import CremeWarning, PluginError, ResultsError, listing
+from creme.files.durable import write_text
 from creme.files.trusted import Trust
 from creme.results.calibrated import keep_distributions, keep_panel
+from creme.results.csv_text import csv_text
 from creme.results.directory import STATE, Results
 from creme.results.experiment_view import ExperimentResults
 from creme.results.neighbours import own
@@ -28,7 +31,7 @@ from creme.store import Store
 from creme.store.compact import compact_at_the_end
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
-from creme.study.lineage import passed_on, stage_inputs
+from creme.study.lineage import stage_inputs
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy
@@ -199,10 +202,18 @@ class _Runner:
         if entry.get("state") != "finished" or entry.get("failures"):
             return False
         sources = stage_inputs(
-            stage.name, passed_on(self.folder.path), self.prepared.study.stage_records
+            stage.name, self.folder.passed_on(), self.prepared.study.stage_records
         )
         # An earlier version has not recorded what a stage was made from.
         if entry.get("made_from", {}) != sources:
+            return False
+        if damaged := self.folder.damaged(stage):
+            warnings.warn(
+                f"{listing(damaged)} in {self.folder.path}: damaged, or edited; stage "
+                f"{stage.name!r} makes it anew",
+                CremeWarning,
+                stacklevel=2,
+            )
             return False
         files = all((self.folder.path / name).is_file() for name in stage.files)
         labels = self.folder.results(stage.name).labels()
@@ -298,9 +309,8 @@ class _Runner:
         results.save(stage.label, measured)
         labelled = [[stage.label, *failure] for failure in failures]
         results.update({"state": "finished", "counts": counts_of(progress), "failures": labelled})
-        self.folder.write(self.folder.path / ALL_SITES, frame, "\t")
-        self.folder.write(self.folder.path / SELECTED, chosen(frame), "\t")
-        self._write(stage, stage.make_tables(self._data(stage, measured)))
+        files = {ALL_SITES: frame, SELECTED: chosen(frame)}
+        self._write(stage, stage.make_tables(self._data(stage, measured)), files)
         return {"state": "finished", "units": units, **counts_of(progress), "failures": failures}
 
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
@@ -345,7 +355,7 @@ class _Runner:
         whole = state["state"] == "finished" and not state["failures"]
         if whole and label in results.labels():
             return finished(work, state["counts"], state["failures"])
-        self.folder.write(listed, table_of_loci(work), "\t")
+        write_text(listed, csv_text(table_of_loci(work), "\t"))
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):
             report = measure(
@@ -390,9 +400,9 @@ class _Runner:
         stage, results = self.prepared.study.stage_records[name], self.folder.results(name)
         return results.load(stage.label) if stage.label in results.labels() else None
 
-    def _write(self, stage: Stage, tables: Tables) -> None:
+    def _write(self, stage: Stage, tables: Tables, files: Tables | None = None) -> None:
         """Tables, and the outcome in ``study.json``, where readers look first."""
-        for name, frame in tables.items():
-            self.folder.write_table(name, frame)
+        named = {f"tables/{name}.csv": frame for name, frame in tables.items()}
+        self.folder.write_tables({**(files or {}), **named})
         if stage.outcome is not None and (value := stage.outcome.count(tables)):
             self.folder.update({stage.outcome.key: value})

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from creme import registry
 from creme.study.folder import Folder
 from creme.study.prepared import PreparedStudy
-from creme.study.stages.loci import SELECTED
 from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage
 from creme.study.stages.work import StageWork, work_of
@@ -45,7 +44,7 @@ def folder_work(prepared: PreparedStudy, folder: Folder, stage: Stage) -> Folder
     stage : Stage
         Any but the first.
     """
-    loci = prepared.selected(folder.path / SELECTED)
+    loci = prepared.selected(folder)
     categories: dict[str, list[str]] | None = None
     classes: xr.DataArray | None = None
     before = earlier(stage.name, prepared.study.stage_records)

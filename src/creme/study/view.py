@@ -14,7 +14,6 @@ from creme.errors import ConfigError, CremeWarning, ResultsError, listing
 from creme.files.small import parse_toml
 from creme.passwords import masked
 from creme.results.calibrated import panel_in
-from creme.results.csv_text import as_before
 from creme.results.directory import STATE as RUN
 from creme.results.directory import Results
 from creme.results.experiment_view import ExperimentResults
@@ -23,7 +22,7 @@ from creme.results.loci_table import PLACE
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress, UnitCounts, unit_counts
 from creme.results.view import Failure, ResultsView
-from creme.study.folder import SELECTED, STATE, STUDY, Folder, of_study
+from creme.study.folder import STATE, STUDY, Folder, of_study
 from creme.study.loci import TEST
 from creme.suite.tss_activity import TssActivity
 from creme.test import Presentation
@@ -246,14 +245,8 @@ class StudyResults(ResultsView):
         columns = ["locus", *PLACE, "activity"]
         if not self.folder.finished("loci"):
             return pd.DataFrame(columns=columns)
-        text = [name for name in columns if name not in ("tss_position", "activity")]
-        table = pd.read_csv(
-            self.path / SELECTED,
-            sep="\t",
-            dtype={"tss": int, "activity": float, **dict.fromkeys(text, str)},
-            keep_default_na=False,
-        )
-        return as_before(table).rename(columns={"tss": "tss_position"})[columns]
+        table = self.folder.selected(numbers=True)
+        return table.rename(columns={"tss": "tss_position"})[columns]
 
     def dataset(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A stage's Dataset, in memory, with ``category`` along `locus` once that is known.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,13 +40,13 @@ class Neighbours:
 
     Parameters
     ----------
-    path : Path
-        A study's ``loci.tsv``.
+    content : bytes
+        Of a study's ``loci.tsv``.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes) -> None:
         table = pd.read_csv(
-            path,
+            io.BytesIO(content),
             sep="\t",
             usecols=["contig", "tss", "strand", "gene"],
             dtype={"contig": str, "tss": np.int64, "strand": str, "gene": str},

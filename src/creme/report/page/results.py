@@ -16,6 +16,7 @@ from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.results.words import site_word
 from creme.study.folder import LOCI
+from creme.study.view import StudyResults
 
 WITH_FIGURES = (
     "context_dependence",
@@ -115,8 +116,10 @@ class PageResults:
     @cached_property
     def neighbours(self) -> Neighbours | None:
         """The TSSs of a study's annotation; None for an experiment, whose results have none."""
-        path = self.view.path / LOCI
-        return Neighbours(path) if self.view.kind == "study" and path.is_file() else None
+        view = self.view
+        if not isinstance(view, StudyResults) or not (view.path / LOCI).is_file():
+            return None
+        return Neighbours(view.folder.kept.content(LOCI))
 
 
 def title_of(view: ResultsView, label: str) -> str:

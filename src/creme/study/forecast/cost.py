@@ -29,7 +29,6 @@ from creme.study.forecast.assumptions import (
 )
 from creme.study.forecast.requests import alike, at_most, digests, loci_of, requests
 from creme.study.prepared import PreparedStudy
-from creme.study.stages.loci import SELECTED
 from creme.study.stages.order import FOUND_BY, earlier
 from creme.study.stages.stage import Stage
 from creme.study.stages.work import without_classes, work_of
@@ -133,7 +132,7 @@ class _Planner:
         self.stored = _stored(prepared)
         self.loci: list[Locus] | None = None
         if self.folder.finished(FOUND_BY["loci"].name):
-            self.loci = prepared.selected(folder.path / SELECTED)
+            self.loci = prepared.selected(folder)
         self.categories: dict[str, list[str]] | None = None
         if self.folder.finished(FOUND_BY["categories"].name):
             self.categories = prepared.categories(folder)
