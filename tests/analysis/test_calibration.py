@@ -209,10 +209,11 @@ def test_what_is_no_panel_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="there is no panel"):
         Panel.from_file(path)
     for text, why in (
-        ("{", "cannot be read"),
+        ("{", "is not valid JSON"),
+        ("[" * 5000, "is not valid JSON: more than 64"),
         ("{}", "is no panel"),
         ('{"format": "creme panel", "version": 99}', "format version 99"),
-        ('{"format": "creme panel", "version": 1}', "is damaged"),
+        ('{"format": "creme panel", "version": 1}', "is damaged: source: Field required"),
     ):
         path.write_text(text)
         with pytest.raises(ConfigError, match=why):

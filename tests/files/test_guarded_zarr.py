@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 import xarray as xr
 from numcodecs import pickles
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.core.buffer import default_buffer_prototype
 
 from creme.errors import CremeError, ResultsError, StoreError
-from creme.files.guarded_zarr import refuse_codecs
+from creme.files.guarded_zarr import GuardedStore, refuse_codecs
 from creme.results.directory import Results
 from creme.store.arrays import Arrays, Source
 
@@ -102,3 +105,33 @@ def test_attributes_may_say_what_they_like(tmp_path):
     refuse_codecs(json.dumps(metadata).encode(), tmp_path, CremeError)
     with pytest.raises(CremeError, match="damaged"):
         refuse_codecs(b"[" * 100_000, tmp_path, CremeError)
+
+
+@pytest.mark.parametrize("described", [False, True])
+def test_a_part_of_a_file_is_a_part_of_the_bytes_that_were_checked(tmp_path, described):
+    """A file that is replaced between two reads would be served unchecked."""
+    name = ".zattrs" if described else "0"
+    (tmp_path / name).write_bytes(b'{"a": 1}')
+    reads = []
+
+    def verify(key: str, content: bytes | None) -> None:
+        reads.append(content)
+        (tmp_path / name).write_bytes(b"xxxxxxxx")
+
+    parts = [
+        (RangeByteRequest(1, 4), b'"a"'),
+        (OffsetByteRequest(6), b"1}"),
+        (SuffixByteRequest(1), b"}"),
+        (SuffixByteRequest(99), b'{"a": 1}'),
+    ]
+    for part, right in parts:
+        (tmp_path / name).write_bytes(b'{"a": 1}')
+        store = GuardedStore.at(tmp_path, ResultsError, verify)
+        read = asyncio.run(store.get(name, default_buffer_prototype(), part))
+        assert read is not None
+        assert read.to_bytes() == right
+        plain = asyncio.run(
+            GuardedStore.at(tmp_path, ResultsError).get("nothing", default_buffer_prototype(), part)
+        )
+        assert plain is None
+    assert reads == [b'{"a": 1}'] * len(parts)

@@ -32,7 +32,7 @@ from creme.results.directory import Results
 from creme.study import StudyResults
 from creme.study.config import STAGES
 from creme.study.view import open_results
-from states import write_state
+from states import change_table, write_state
 
 HOSTILE = [
     "<script>document.title='taken'</script>",
@@ -362,8 +362,8 @@ def hostile(tmp_path_factory):
         funnel=[{"step": HOSTILE[0], "left": 3, "removed": 0, "why": HOSTILE[1]}],
         necessity={"failures": [[HOSTILE[1], f"{HOSTILE[0]} \x00\x1b[31m"]], "note": HOSTILE[2]},
     )
-    with (folder / "study.toml").open("a") as file:
-        file.write(f"# {HOSTILE[1]} </code></pre>\n")
+    text = (folder / "study.toml").read_text()
+    change_table(folder, "study.toml", f"{text}# {HOSTILE[1]} </code></pre>\n")
     return folder
 
 

@@ -18,6 +18,7 @@ from creme.sequence import Sequence
 from creme.study import run_study
 from creme.study.config import parse
 from creme.study.run import prepare
+from states import change_table
 
 STAGES = ["loci", "context_dependence", "higher_order", "set_sufficiency"]
 
@@ -116,7 +117,8 @@ def test_other_sets_make_it_outdated(study, tmp_path):
     place = lines[0].split(",").index("selected_start")
     first = lines[1].split(",")
     first[place] = "0"
-    table.write_text("\n".join([lines[0], ",".join(first), *lines[2:]]) + "\n")
+    changed = "\n".join([lines[0], ",".join(first), *lines[2:]]) + "\n"
+    change_table(folder, "tables/higher_order.csv", changed)
     from creme.study.folder import Folder
 
     entry = Folder(folder).stages()["set_sufficiency"]

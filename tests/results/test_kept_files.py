@@ -27,10 +27,9 @@ def test_a_file_that_says_another_store_is_named(results):
     Experiment.of_results(results)
     open_results(results).configuration  # noqa: B018
     text = file.read_text()
-    assert 'store = "' in text
-    file.write_text(text.replace('store = "', 'store = "x'))
+    file.write_text(f'store = "xredictions"\n{text}')
     with pytest.warns(CremeWarning, match=r"experiment\.toml is not as it was written: unless"):
-        assert Experiment.of_results(results).store.startswith("x")
+        assert Experiment.of_results(results).store == "xredictions"
     with pytest.warns(CremeWarning, match=f"'creme run FILE' .* --output {results} writes it anew"):
         open_results(results).configuration  # noqa: B018
 
@@ -41,7 +40,7 @@ def test_an_edit_that_makes_another_experiment_is_refused_as_before(results):
     assert "replicates = 4" in file.read_text()
     with pytest.warns(CremeWarning, match="unless you have edited it"):
         edited = Experiment.of_results(results)
-    with pytest.raises(ResultsError, match=r"another experiment \(it differs in 'tests'\)"):
+    with pytest.raises(ResultsError, match=r"another experiment \(it differs in tests\)"):
         edited.run(results)
 
 

@@ -153,9 +153,13 @@ def test_thresholds_need_no_plugin_of_the_study_file(study, tmp_path):
     folder = Path(shutil.copytree(study, tmp_path / "copy"))
     text = (folder / "study.toml").read_text().replace('plugin = "synthetic"', 'plugin = "gone"')
     (folder / "study.toml").write_text(f"{text}\n[categories]\nenhancing = 0.7\n")
-    assert StudyResults(folder).limits[0].enhancing == 0.7
+    with pytest.warns(CremeWarning, match="not as it was written"):
+        assert StudyResults(folder).limits[0].enhancing == 0.7
     (folder / "study.toml").write_text("[categories]\nenhancing = -3\n")
-    with pytest.raises(ResultsError, match=r"study.toml cannot be read: .* overlap"):
+    with (
+        pytest.warns(CremeWarning, match="not as it was written"),
+        pytest.raises(ResultsError, match=r"study.toml cannot be read: .* overlap"),
+    ):
         _ = StudyResults(folder).limits
 
 

@@ -197,7 +197,15 @@ def test_a_process_that_ends_without_closing_leaves_no_lock(index):
     assert not lock_of(index).exists()
 
 
-def test_a_damaged_lock_file_is_a_sentence(index):
-    lock_of(index).write_text("{")
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{", "[]", "[" * 5000, '{"pid": 1}'),
+        '{"host": 1, "pid": "x", "started": "", "token": ""}',
+        '{"host": "h", "pid": 99999999999999999999, "started": "", "token": ""}',
+    ],
+)
+def test_a_damaged_lock_file_is_a_sentence(index, text):
+    lock_of(index).write_text(text)
     with pytest.raises(StoreError, match=r"index.sqlite.lock is damaged: delete it"):
         StoreLock(index, "gpfs")

@@ -21,6 +21,7 @@ from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.study.study import Study
 from in_process import caller
+from states import change_table
 
 pytestmark = pytest.mark.skipif(
     "dose" not in plugins("test"), reason="the template plugin is not installed"
@@ -156,7 +157,8 @@ def test_it_is_outdated_with_what_it_was_made_from(copied, monkeypatch, capsys):
     creme = caller(monkeypatch, capsys)
     study = copied.parent / "mini.study"
     selected = study / "selected.tsv"
-    selected.write_text("".join(selected.read_text().splitlines(keepends=True)[:4]))
+    lines = selected.read_text().splitlines(keepends=True)
+    change_table(study, selected.name, "".join(lines[:4]))
     states = {name: entry["state"] for name, entry in Folder(study).stages().items()}
     assert states.pop("loci") == "finished"
     assert set(states.values()) == {"outdated"}
@@ -168,7 +170,8 @@ def test_it_is_outdated_with_what_it_was_made_from(copied, monkeypatch, capsys):
     assert done.table("all_loci")["locus"].nunique() == 3
     # Classes alone are passed on to it: it stays where another one's results change.
     classes = study / "tables" / "cre_classes.csv"
-    classes.write_text("".join(classes.read_text().splitlines(keepends=True)[:-1]))
+    lines = classes.read_text().splitlines(keepends=True)
+    change_table(study, "tables/cre_classes.csv", "".join(lines[:-1]))
     states = {name: entry["state"] for name, entry in Folder(study).stages().items()}
     assert (states["dose"], states["only_cres"]) == ("outdated", "outdated")
     assert (states["all_loci"], states["finer"]) == ("finished", "finished")

@@ -19,7 +19,7 @@ from creme.study import StudyResults, run_study
 from creme.study.config import STAGES
 from creme.study.stages.order import earlier
 from in_process import caller
-from states import write_state
+from states import change_table, write_state
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_l
     study = StudyResults(copied.parent / "mini.study")
     selected = study.path / "selected.tsv"
     text = selected.read_text()
-    selected.write_text("".join(text.splitlines(keepends=True)[:3]))
+    change_table(study.path, selected.name, "".join(text.splitlines(keepends=True)[:3]))
     assert study.stages["necessity"]["state"] == "outdated"
     with monkeypatch.context() as patched:
         patched.setattr("creme.study.run.measure", stopped)
@@ -153,7 +153,7 @@ def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_l
     done, _ = run(copied)
     assert done.table("categories")["locus"].tolist() == ["GENE1", "GENE2"]
     assert {known["state"] for known in done.stages.values()} == {"finished"}
-    selected.write_text(text)
+    change_table(study.path, selected.name, text)
     again, ran = run(copied)
     assert ran == list(STAGES[1:])
     assert not any(again.stages[stage]["predicted"] for stage in ran)
@@ -165,7 +165,7 @@ def test_what_has_nothing_to_do_any_more_has_no_results(copied):
     assert study.raw["classes"]
     selected = study.path / "selected.tsv"
     lines = selected.read_text().splitlines(keepends=True)
-    selected.write_text(lines[0] + lines[2])  # the one with a neutral context
+    change_table(study.path, selected.name, lines[0] + lines[2])  # the one with a neutral context
     done, _ = run(copied)
     assert done.stages["distance"]["note"]
     assert done.table("distance").empty

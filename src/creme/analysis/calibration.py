@@ -113,7 +113,8 @@ class Distribution:
         values = np.array(described["values"], dtype=np.float64)
         ranks = np.array(described.get("ranks", range(len(values))), dtype=np.int64)
         whole = not n or (len(ranks) and ranks[0] == 0 and ranks[-1] == n - 1)
-        if ranks.shape != values.shape or not whole or (np.diff(values) < 0).any():
+        ordered = (np.diff(values) >= 0).all() and (np.diff(ranks) > 0).all()
+        if ranks.shape != values.shape or not whole or not ordered:
             raise ValueError("it has no values in ascending order, from the first to the last")
         return cls(n, ranks, values)
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import numpy as np
 import xarray as xr
+from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from creme.analysis.calibration import Distribution, Place, distributions
 from creme.errors import ConfigError, listing
 from creme.files.durable import write_text
-from creme.files.small import read_text
+from creme.files.small import parse_json, read_text, reason
 
 FORMAT = "creme panel"
 VERSION = 1
@@ -131,14 +134,14 @@ class Panel:
             If it is missing, or no panel.
         """
         try:
-            described = json.loads(read_text(Path(path)))
+            described = parse_json(read_text(Path(path)), f"the panel {path}")
         except FileNotFoundError:
             raise ConfigError(
                 f"there is no panel {path}; 'creme calibrate' makes one of an experiment file or "
                 f"of results"
             ) from None
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"the panel {path} cannot be read: {error}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"the panel {path} cannot be read: {reason(error)}") from None
         if not isinstance(described, dict) or described.get("format") != FORMAT:
             raise ConfigError(f"{path} is no panel: 'creme calibrate' makes one")
         if described.get("version") != VERSION:
@@ -147,14 +150,19 @@ class Panel:
                 f"version of the toolkit reads {VERSION}: make it again with 'creme calibrate'"
             )
         try:
+            shaped = _shape().validate_python(described)
             return cls(
-                model=dict(described["model"]),
-                source=str(described["source"]),
-                tests=tuple(_read_test(one) for one in described["tests"]),
-                floors=dict(described["floors"]),
+                model=dict(shaped["model"]),
+                source=shaped["source"],
+                tests=tuple(_read_test(one) for one in shaped["tests"]),
+                floors=dict(shaped["floors"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"the panel {path} is damaged: {error!r}") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ConfigError(f"the panel {path} is damaged: {where}: {first['msg']}") from None
+        except (OverflowError, ValueError) as error:
+            raise ConfigError(f"the panel {path} is damaged: {error}") from None
 
     def write(self, path: str | Path) -> None:
         """Write the panel's file in one step."""
@@ -299,6 +307,59 @@ def _floor(values: list[Any]) -> dict[str, float]:
     every = every[np.isfinite(every)]
     activity = float(np.quantile(every, FLOOR)) if every.size else float("nan")
     return {"activity": activity, "quantile": FLOOR, "n": int(every.size)}
+
+
+_STRICT = ConfigDict(strict=True, extra="allow")
+
+
+class _Effects(TypedDict):
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    of: dict[str, str]
+    n: NonNegativeInt
+    ranks: NotRequired[list[NonNegativeInt]]
+    values: list[FiniteFloat]
+
+
+class _Test(TypedDict):
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    test: str
+    measure: str
+    configuration: dict[str, Any]
+    readings: dict[str, Any]
+    effects: list[_Effects]
+
+
+class _Model(TypedDict):
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    name: str
+    fingerprint: str
+
+
+class _Floor(TypedDict):
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    activity: float
+    quantile: float
+    n: int
+
+
+class _File(TypedDict):
+    """The types in a panel's file."""
+
+    __pydantic_config__ = _STRICT  # type: ignore[misc]
+
+    source: str
+    model: _Model
+    tests: list[_Test]
+    floors: dict[str, _Floor]
+
+
+@cache
+def _shape() -> TypeAdapter[Any]:
+    return TypeAdapter(_File)
 
 
 def _read_test(described: Mapping[str, Any]) -> PanelTest:

@@ -6,16 +6,16 @@ packages may. So metadata are looked at before zarr sees them, in the bytes that
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zarr.abc.store import ByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
-from creme.errors import CremeError, listing
+from creme.errors import ConfigError, CremeError, listing
+from creme.files.small import parse_json
 
 CODECS = {
     *("blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma"),
@@ -88,7 +88,10 @@ class GuardedStore(WrapperStore[LocalStore]):
             self._verify(key, content)
         if content is not None and described:
             refuse_codecs(content, self._store.root / key, self._error)
-        return whole if byte_range is None else await super().get(key, prototype, byte_range)
+        # The part of the bytes that were checked: read once more they may be others.
+        return (
+            whole if whole is None or byte_range is None else whole[_span(byte_range, len(whole))]
+        )
 
     async def get_partial_values(
         self,
@@ -97,6 +100,14 @@ class GuardedStore(WrapperStore[LocalStore]):
     ) -> list[Buffer | None]:
         """Parts of files; see `get`."""
         return [await self.get(key, prototype, part) for key, part in key_ranges]
+
+
+def _span(part: ByteRequest, length: int) -> slice:
+    if isinstance(part, RangeByteRequest):
+        return slice(part.start, part.end)
+    if isinstance(part, OffsetByteRequest):
+        return slice(part.offset, None)
+    return slice(max(0, length - part.suffix), None)
 
 
 def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
@@ -108,10 +119,10 @@ def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
         Of type `error`; also if they are not JSON.
     """
     try:
-        metadata = json.loads(content)
-        names = list(_codecs(metadata))
-    except (ValueError, RecursionError) as problem:
+        metadata = parse_json(content.decode(), "it")
+    except (ConfigError, UnicodeDecodeError) as problem:
         raise error(f"{path} is damaged: {problem}. Nothing was changed") from None
+    names = list(_codecs(metadata))
     if not isinstance(metadata, dict):
         raise error(f"{path} is damaged: it describes no array and no group. Nothing was changed")
     if path.name == ".zarray" and (lacking := _OF_AN_ARRAY - set(metadata)):

@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from creme.errors import StoreError
+from creme.errors import ConfigError, StoreError
 from creme.files.durable import alive, write_first
+from creme.files.small import parse_json, read_text
 from creme.store.file_systems import shared_between_hosts
 
 BEAT = 5.0
@@ -186,12 +187,16 @@ def holder(lock: Path) -> Holder | None:
         If it is damaged.
     """
     try:
-        record = json.loads(lock.read_text(encoding="utf-8"))
-        return Holder(record["host"], record["pid"], record["started"], record["token"])
+        record = parse_json(read_text(lock), str(lock))
+        types = {"host": str, "pid": int, "started": str, "token": str}
+        right = all(type(record[key]) is of for key, of in types.items())
+        if right and 0 < record["pid"] < 1 << 31:
+            return Holder(*(record[key] for key in types))
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, KeyError):
-        raise StoreError(f"{lock} is damaged: delete it, if no process uses the store") from None
+    except (ConfigError, UnicodeDecodeError, TypeError, KeyError):
+        pass
+    raise StoreError(f"{lock} is damaged: delete it, if no process uses the store")
 
 
 @contextlib.contextmanager

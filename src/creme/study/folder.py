@@ -328,11 +328,17 @@ class Folder(StateFolder):
         sums = self.kept.sums if state is None else state.get(SUMS, {})
         return passed_on(self.path, lambda name: self.kept.intact(name, sums))
 
-    def damaged(self, stage: Stage) -> list[str]:
-        """Tables and files of a stage that are not as they were written."""
+    def set_aside_damaged(self, stage: Stage) -> list[str]:
+        """Rename tables and files of a stage that are not as they were written; returns which.
+
+        They may have been edited, so they are kept, as ``NAME.damaged``.
+        """
         sums, kept = self.kept.sums, self.kept
         names = [*stage.files, *(f"tables/{name}.csv" for name in stage.tables)]
-        return [name for name in names if not kept.intact(name, sums)]
+        damaged = [name for name in names if not kept.intact(name, sums)]
+        for name in damaged:
+            (self.path / name).replace(self.path / f"{name}.damaged")
+        return damaged
 
     def write_tables(self, tables: Mapping[str, pd.DataFrame]) -> None:
         """Write tables, each whole, and their checksums; by their paths in the folder."""

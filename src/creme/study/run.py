@@ -207,10 +207,11 @@ class _Runner:
         # An earlier version has not recorded what a stage was made from.
         if entry.get("made_from", {}) != sources:
             return False
-        if damaged := self.folder.damaged(stage):
+        if damaged := self.folder.set_aside_damaged(stage):
             warnings.warn(
                 f"{listing(damaged)} in {self.folder.path}: damaged, or edited; stage "
-                f"{stage.name!r} makes it anew",
+                f"{stage.name!r} makes it anew, and what stood there is now called "
+                f"{listing([f'{name}.damaged' for name in damaged])}",
                 CremeWarning,
                 stacklevel=2,
             )
