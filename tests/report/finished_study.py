@@ -12,6 +12,7 @@ import mini_study as mini
 from creme.report.page.results import PageResults
 from creme.study import StudyResults, run_study
 from creme.study.view import open_results
+from states import change_table
 
 _MADE: list[StudyResults] = []
 
@@ -46,5 +47,6 @@ def among_genes(study: StudyResults, folder: Path, genes: list[tuple[str, str, s
         row = {"contig": own["contig"], "tss": str(at), "strand": strand, "gene": name}
         more.append({**dict.fromkeys(map(str, table), ""), **row, "step": "activity"})
     whole = pd.concat([table, pd.DataFrame(more)])
-    whole.to_csv(path / "loci.tsv", sep="\t", index=False, lineterminator="\n")
+    text = whole.to_csv(sep="\t", index=False, lineterminator="\n")
+    change_table(path, "loci.tsv", text)
     return path

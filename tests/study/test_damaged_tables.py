@@ -53,7 +53,7 @@ def flip_a_name(path: Path) -> None:
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
-    files = [*(folder / "tables").iterdir(), folder / "loci.tsv", folder / "selected.tsv"]
+    files = [*(folder / "tables").glob("*.csv"), folder / "loci.tsv", folder / "selected.tsv"]
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
 
 
@@ -147,6 +147,7 @@ def test_its_stage_makes_it_anew_and_no_other_one_runs(copied, name, stage, monk
             on_stage=lambda name, state, now: ran.append(name) if now else None,
         )
     assert ran == [stage]
+    assert (copied / f"{name}.damaged").is_file()
     assert content_of(copied) == before
 
 
