@@ -7,10 +7,11 @@ import os
 import random
 import time
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
-from creme.errors import CremeError
+from creme.errors import CremeError, ModelError
 
 from creme_seqnn.model import SeqNN
 from creme_seqnn.params import read_architecture
@@ -38,7 +39,7 @@ def test_descriptions(tmp_path):
         content = json.loads(text)
         for _ in range(rng.choice((1, 1, 2, 4))):
             holder, key = rng.choice(list(places(content)))
-            holder[key] = rng.choice(VALUES)
+            holder[key] = deepcopy(rng.choice(VALUES))  # lest one list stands in itself
         path.write_text(json.dumps(content))
         began = time.monotonic()
         with suppress(CremeError):
@@ -78,3 +79,14 @@ def test_weights(tmp_path):
         path.write_bytes(broken[: rng.randrange(len(broken))] if number % 5 == 0 else broken)
         with suppress(CremeError):
             SeqNN(params=MINI / "params.json", weights=path).load()
+
+
+@pytest.mark.parametrize(("at", "bit"), [(706, 1), (72_894, 7), (214_477, 7)])
+def test_bits_of_which_h5py_makes_errors_of_its_own(tmp_path, at, bit):
+    """A name that is no text, and types that no values have."""
+    broken = bytearray(next(MINI.glob("*.h5")).read_bytes())
+    broken[at] ^= 1 << bit
+    path = tmp_path / "weights.h5"
+    path.write_bytes(broken)
+    with pytest.raises(ModelError, match="is damaged"):
+        SeqNN(params=MINI / "params.json", weights=path).load()

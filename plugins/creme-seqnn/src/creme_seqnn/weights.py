@@ -18,6 +18,9 @@ from creme.errors import ModelError, listing
 
 Shapes = Mapping[str, tuple[int, ...]]
 
+_DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
+"""What h5py makes of bytes that are none of HDF5; it has no error of its own."""
+
 
 class WeightFile:
     """The weights in one HDF5 file; a context manager.
@@ -45,7 +48,7 @@ class WeightFile:
             ) from None
         try:
             self._layers = self._find_layers()
-        except (OSError, RuntimeError) as error:
+        except _DAMAGE as error:
             self._file.close()
             raise ModelError(f"The weights file {str(path)!r} is damaged ({error}).") from None
         if not self._layers:
@@ -68,7 +71,9 @@ class WeightFile:
         root = self._file.get("model_weights", self._file)
         layers: dict[str, dict[str, h5py.Dataset]] = {}
 
-        def visit(path: str, item: h5py.Group | h5py.Dataset) -> None:
+        def visit(path: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(path, bytes):  # h5py leaves a name as it is that is no text
+                raise ValueError(f"a name is not UTF-8 text: {path!r}")
             if not isinstance(item, h5py.Dataset):
                 return
             layer, *parts = path.split("/")
@@ -114,15 +119,15 @@ class WeightFile:
             )
         layer = next(iter(remaining))
         datasets = remaining.pop(layer)
-        have = {name: dataset.shape for name, dataset in datasets.items()}
-        if have != dict(shapes):
-            raise ModelError(
-                f"{self.path}: the layer {layer!r} has {_describe(have)} where the network expects"
-                f" {_describe(shapes)}. Do the parameters and the head belong to it?"
-            )
         try:
+            have = {name: dataset.shape for name, dataset in datasets.items()}
+            if have != dict(shapes):
+                raise ModelError(
+                    f"{self.path}: the layer {layer!r} has {_describe(have)} where the network"
+                    f" expects {_describe(shapes)}. Do the parameters and the head belong to it?"
+                )
             return {name: dataset[()].astype(np.float64) for name, dataset in datasets.items()}
-        except (OSError, RuntimeError, TypeError, ValueError) as error:
+        except _DAMAGE as error:
             raise ModelError(
                 f"{self.path}: the weights of layer {layer!r} cannot be read ({error})."
             ) from None
