@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Annotated, Any, Required
+from typing import Annotated, Any, Literal, Required
 
 from annotated_types import Len
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 Counts = dict[str, int | float | None]
@@ -72,6 +72,14 @@ class StageState(TypedDict, total=False):
     made_from: dict[str, Any]
     test: str | dict[str, Any]
     needs: list[str]
+    takes: Literal["sites", "selected", "categories", "cres", "sets"]
+
+
+def _whole(stage: StageState) -> StageState:
+    """An added stage has all that describes it."""
+    if "test" in stage and (missing := {"needs", "takes"} - set(stage)):
+        raise ValueError(f"a stage that the study file adds lacks {min(missing)!r}")
+    return stage
 
 
 class StudyState(_State, total=False):
@@ -87,7 +95,7 @@ class StudyState(_State, total=False):
     funnel: list[dict[str, Any]]
     categories: dict[str, int]
     classes: dict[str, dict[str, int]]
-    stages: dict[str, StageState]
+    stages: dict[str, Annotated[StageState, AfterValidator(_whole)]]
 
 
 @cache

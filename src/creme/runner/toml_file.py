@@ -130,7 +130,14 @@ class TomlFile(Parameters):
         ordered = {key: table[key] for key in sorted(table, key=lambda key: key in self.last)}
         stated = without_none(ordered)
         try:
-            return tomli_w.dumps({k: part for k, part in stated.items() if part not in ({}, [])})
+            fields = type(self).model_fields
+            return tomli_w.dumps(
+                {
+                    key: part
+                    for key, part in stated.items()
+                    if part not in ({}, []) or (key in fields and fields[key].is_required())
+                }
+            )
         except TypeError as error:  # a NaN, which is no value in JSON
             raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
 
