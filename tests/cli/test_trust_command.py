@@ -6,6 +6,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,8 @@ from creme import file_plugins
 from creme.errors import TrustError
 from creme.files import trusted
 from creme.files.cache_folder import state_folder
+from creme.runner.experiment import Experiment
+from creme.runner.plan import Plan
 
 MINE = """\
 from pathlib import Path
@@ -122,6 +125,41 @@ def test_a_received_directory_runs_nothing_until_it_is_trusted(made, call, anoth
     assert (made / "mine.ran").exists()
     # The receiver is remembered to have agreed.
     call("resume", results)
+
+
+def test_whatever_opens_a_directory_carries_that_nothing_is_trusted(made, another_user):
+    """Also a way in that says nothing of trust."""
+    results = made / "small.results"
+    another_user("receiver")
+    forget_run(made)
+    received = Experiment.of_results(results)
+    for way_in in (received.plan, lambda: Plan.of(received), received.model_copy().plan):
+        with pytest.raises(TrustError, match="trust=True"):
+            way_in()
+    assert not (made / "mine.ran").exists()
+    with received.trusting(True):
+        Plan.of(received)
+    assert (made / "mine.ran").exists()
+
+
+def test_another_module_beside_the_same_file_is_asked_about(made, call, another_user):
+    (made / "helper.py").write_text("")
+    beside = "import sys\nsys.path.insert(0, str(Path(__file__).parent))\nimport helper\n"
+    text = MINE.replace("with Path", f"{beside}with Path", 1)
+    (made / "mine.py").write_text(text)
+    call("run", made / "mine.toml", "--output", made / "beside.results")
+    call("resume", made / "beside.results")
+    ran = made / "helper.ran"
+    (made / "helper.py").write_text(f"from pathlib import Path\nPath({str(ran)!r}).touch()\n")
+    trusted._REMEMBERED.clear()
+    sys.modules.pop("helper")
+    file_plugins._CLASSES.clear()
+    said = call("resume", made / "beside.results", status=2)
+    assert "mine.py with helper.py, which you have not run" in said.replace("\n", " ")
+    assert not ran.exists()
+    call("resume", made / "beside.results", "--trust")
+    assert ran.exists()
+    sys.modules.pop("helper")
 
 
 def test_a_model_in_a_python_file_is_asked_about_as_well(made, call, another_user, genome):

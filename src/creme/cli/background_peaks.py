@@ -25,8 +25,7 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
     if of_study(directory) is not None:
         raise ConfigError(f"{directory} is a stage of a study: --peaks is of an experiment's")
     experiment = Experiment.of_results(directory)
-    with experiment.trusting(False):  # it is only looked at
-        plan = Plan.of(experiment)
+    plan = Plan.of(experiment)
     if test is not None:
         if test not in plan.tests:
             raise ConfigError(f"{directory} has no test {test!r}: it has {listing(plan.tests)}")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -43,6 +43,17 @@ def received(directory: Path | None, trust: Trust) -> Iterator[None]:
         yield
     finally:
         _RECEIVED.reset(token)
+
+
+def carried(directory: Path | None) -> AbstractContextManager[None]:
+    """As `received` with what the caller has said of trust; nothing is trusted where it has not.
+
+    Parameters
+    ----------
+    directory : Path or None
+    """
+    stated = directory is None or _RECEIVED.get() is not None
+    return nullcontext() if stated else received(directory, False)
 
 
 def check_trusted(file: Path, content: bytes) -> None:

@@ -77,21 +77,26 @@ class Plan:
             Whatever is wrong with the model, the tests, the genome or the loci.
         """
         try:
-            model, selection = build_model(experiment.model, experiment.folder)
-            plan = cls(
-                model=model,
-                selection=selection,
-                readouts=resolved(experiment.readouts, experiment.folder) or (Readout(),),
-                tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
-                loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
-                seed=experiment.seed,
-                batch_size=experiment.batch_size,
-                panel=experiment.calibration.load(experiment.folder),
-                spread=experiment.spread,
-            )
-            plan.check()
+            with experiment.carrying_trust():
+                return cls._of(experiment)
         except ConfigError as error:
             raise ConfigError(f"{experiment.title}: {error}") from None
+
+    @classmethod
+    def _of(cls, experiment: Experiment) -> Plan:
+        model, selection = build_model(experiment.model, experiment.folder)
+        plan = cls(
+            model=model,
+            selection=selection,
+            readouts=resolved(experiment.readouts, experiment.folder) or (Readout(),),
+            tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
+            loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
+            seed=experiment.seed,
+            batch_size=experiment.batch_size,
+            panel=experiment.calibration.load(experiment.folder),
+            spread=experiment.spread,
+        )
+        plan.check()
         return plan
 
     def check(self) -> None:

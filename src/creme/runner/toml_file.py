@@ -13,7 +13,7 @@ from pydantic_core import PydanticSerializationError
 
 from creme.errors import ConfigError
 from creme.files import small
-from creme.files.trusted import Trust, received
+from creme.files.trusted import Trust, carried, received
 from creme.parameters import Parameters
 
 _READ_FROM: ContextVar[Path] = ContextVar("read_from", default=Path())
@@ -64,6 +64,13 @@ class TomlFile(Parameters):
     def trusting(self, trust: Trust) -> AbstractContextManager[None]:
         """Where the Python files are run that the file names; see `creme.files.trusted`."""
         return received(self._directory, trust)
+
+    def carrying_trust(self) -> AbstractContextManager[None]:
+        """As `trusting` where that is entered already; else nothing is trusted.
+
+        So whatever opens a directory is safe that says nothing of trust.
+        """
+        return carried(self._directory)
 
     @classmethod
     def from_text(cls, text: str, folder: Path | None = None, title: str = "") -> Self:

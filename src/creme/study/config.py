@@ -178,10 +178,11 @@ class StudyFile(StageTables):
         record = self.stage_records[stage]
         parameters = self._parameters(stage)
         try:
-            test = build_test(
-                {"name": record.test, "seed": self.seed, **parameters, **chosen},
-                self.folder.absolute(),
-            )
+            with self.carrying_trust():
+                test = build_test(
+                    {"name": record.test, "seed": self.seed, **parameters, **chosen},
+                    self.folder.absolute(),
+                )
         except (ConfigError, PluginError) as error:
             words = str(error).removeprefix(f"{record.test}: ")
             if not record.built_in and "unknown key" in words:
@@ -196,7 +197,8 @@ class StudyFile(StageTables):
         file = {key: table[key] for key in ("object", "sha256") if key in table}
         try:
             spec = file_plugins.resolved({"name": record.test, **file}, self.folder.absolute())
-            return field in registry.find("test", spec)[0].model_fields
+            with self.carrying_trust():
+                return field in registry.find("test", spec)[0].model_fields
         except PluginError as error:
             raise PluginError(f"{record.heading}: {error}") from None
 

@@ -91,7 +91,8 @@ class PreparedStudy:
             Whatever is wrong with the model, the tests or the annotation.
         """
         try:
-            return cls._of(study, recorded or {})
+            with study.carrying_trust():
+                return cls._of(study, recorded or {})
         except ConfigError as error:
             raise ConfigError(f"{study.title}: {error}") from None
 
