@@ -11,7 +11,7 @@ import xarray as xr
 from creme.analysis.calibration import EXACT, Distribution, with_panel, with_percentiles
 from creme.analysis.categories import cre_classes
 from creme.analysis.evidence import evidence
-from creme.analysis.panel import Panel
+from creme.analysis.panel import Panel, PanelTest
 from creme.errors import ConfigError
 
 
@@ -218,3 +218,20 @@ def test_what_is_no_panel_is_refused(tmp_path):
         path.write_text(text)
         with pytest.raises(ConfigError, match=why):
             Panel.from_file(path)
+
+
+def test_a_panel_that_was_damaged_is_refused(tmp_path):
+    """Also where another number stands in it, by which effects would be ranked."""
+    path = tmp_path / "panel.json"
+    one = PanelTest("necessity", {}, "effect", {}, {(("track", "a"),): Distribution.of([0.1, 0.5])})
+    panel = Panel({"name": "m", "fingerprint": "f"}, "x", (one,), {})
+    panel.write(path)
+    assert Panel.from_file(path).described() == panel.described()
+    text = path.read_text()
+    path.write_text(text.replace("0.5", "0.7"))
+    with pytest.raises(ConfigError, match="is damaged, or was edited: it is not as it was written"):
+        Panel.from_file(path)
+    described = json.loads(text)
+    del described["checksum"]  # as an earlier version wrote it
+    path.write_text(json.dumps(described))
+    assert Panel.from_file(path).described() == panel.described()

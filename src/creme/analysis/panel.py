@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -144,6 +145,12 @@ class Panel:
             raise ConfigError(f"the panel {path} cannot be read: {reason(error)}") from None
         if not isinstance(described, dict) or described.get("format") != FORMAT:
             raise ConfigError(f"{path} is no panel: 'creme calibrate' makes one")
+        checksum = described.pop("checksum", None)  # an earlier version wrote none
+        if checksum is not None and checksum != _checksum(described):
+            raise ConfigError(
+                f"the panel {path} is damaged, or was edited: it is not as it was written; make "
+                f"it again with 'creme calibrate'"
+            )
         if described.get("version") != VERSION:
             raise ConfigError(
                 f"the panel {path} is of format version {described.get('version')}, and this "
@@ -166,7 +173,9 @@ class Panel:
 
     def write(self, path: str | Path) -> None:
         """Write the panel's file in one step."""
-        write_text(Path(path), json.dumps(self.described()) + "\n")
+        described = self.described()
+        text = json.dumps({**described, "checksum": _checksum(described)})
+        write_text(Path(path), text + "\n")
 
     def described(self) -> dict[str, Any]:
         """JSON values: the contents of its file."""
@@ -276,6 +285,11 @@ class Panel:
             for null in one.distributions.values()
         ]
         return max(every, default=1.0)
+
+
+def _checksum(described: Mapping[str, Any]) -> str:
+    """SHA-256 of a panel's contents, however they are laid out; hexadecimal."""
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def _that_matter(configuration: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class WeightFile:
     def _find_layers(self) -> dict[str, dict[str, dict[str, h5py.Dataset]]]:
         """Kind to layer name to variable name to dataset, layers in the order of creation."""
         root = self._file.get("model_weights", self._file)
+        if not isinstance(root, h5py.Group):
+            raise ValueError("'model_weights' is no group")
         layers: dict[str, dict[str, h5py.Dataset]] = {}
 
         def visit(path: str | bytes, item: h5py.Group | h5py.Dataset) -> None:
