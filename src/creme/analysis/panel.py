@@ -6,16 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any, NotRequired
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from pydantic import ConfigDict, FiniteFloat, NonNegativeInt, TypeAdapter, ValidationError
-from typing_extensions import TypedDict
+from pydantic import ValidationError
 
 from creme.analysis.calibration import Distribution, Place, distributions
+from creme.analysis.panel_shape import panel_shape
 from creme.errors import ConfigError, listing
 from creme.files.durable import write_text
 from creme.files.small import parse_json, read_text, reason
@@ -157,7 +156,7 @@ class Panel:
                 f"version of the toolkit reads {VERSION}: make it again with 'creme calibrate'"
             )
         try:
-            shaped = _shape().validate_python(described)
+            shaped = panel_shape().validate_python(described)
             return cls(
                 model=dict(shaped["model"]),
                 source=shaped["source"],
@@ -321,59 +320,6 @@ def _floor(values: list[Any]) -> dict[str, float]:
     every = every[np.isfinite(every)]
     activity = float(np.quantile(every, FLOOR)) if every.size else float("nan")
     return {"activity": activity, "quantile": FLOOR, "n": int(every.size)}
-
-
-_STRICT = ConfigDict(strict=True, extra="allow")
-
-
-class _Effects(TypedDict):
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    of: dict[str, str]
-    n: NonNegativeInt
-    ranks: NotRequired[list[NonNegativeInt]]
-    values: list[FiniteFloat]
-
-
-class _Test(TypedDict):
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    test: str
-    measure: str
-    configuration: dict[str, Any]
-    readings: dict[str, Any]
-    effects: list[_Effects]
-
-
-class _Model(TypedDict):
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    name: str
-    fingerprint: str
-
-
-class _Floor(TypedDict):
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    activity: float
-    quantile: float
-    n: int
-
-
-class _File(TypedDict):
-    """The types in a panel's file."""
-
-    __pydantic_config__ = _STRICT  # type: ignore[misc]
-
-    source: str
-    model: _Model
-    tests: list[_Test]
-    floors: dict[str, _Floor]
-
-
-@cache
-def _shape() -> TypeAdapter[Any]:
-    return TypeAdapter(_File)
 
 
 def _read_test(described: Mapping[str, Any]) -> PanelTest:
