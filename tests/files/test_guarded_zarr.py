@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from numcodecs import pickles
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import default_buffer_prototype
 
 from creme.errors import CremeError, ResultsError, StoreError
@@ -118,7 +118,7 @@ def test_a_part_of_a_file_is_a_part_of_the_bytes_that_were_checked(tmp_path, des
         reads.append(content)
         (tmp_path / name).write_bytes(b"xxxxxxxx")
 
-    parts = [
+    parts: list[tuple[ByteRequest, bytes]] = [
         (RangeByteRequest(1, 4), b'"a"'),
         (OffsetByteRequest(6), b"1}"),
         (SuffixByteRequest(1), b"}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -259,7 +260,7 @@ PATTERNS = st.one_of(
 def test_patterns_of_tracks(patterns):
     table = TrackTable(tuple(Track(name=f"t{k}", description="a" * 30) for k in range(5)))
     for pattern in patterns:
-        chosen = right_or_error(lambda pattern=pattern: table.select(pattern))
+        chosen = right_or_error(partial(table.select, pattern))
         if chosen is not None:
             assert set(chosen) <= set(range(5))
 

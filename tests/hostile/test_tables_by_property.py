@@ -151,8 +151,10 @@ def test_an_index_with_another_number(tmp_path, row, column, value, whole):
 
     def read():
         genome = Genome(path)
-        assert genome.contigs == {"a": 23, "b": 10}
-        assert str(genome.fetch("b", 0, 10)) == "ACGTNNACGT"
+        if whole or row == 1:
+            assert genome.contigs == {"a": 23, "b": 10}
+            assert str(genome.fetch("b", 0, 10)) == "ACGTNNACGT"
+        # Past its end a letter > is refused: the index alone tells where the end is.
         assert str(genome.fetch("a", 18, 23)) == "ACACG"
 
     right_or_error(read)

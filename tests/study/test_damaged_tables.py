@@ -15,6 +15,7 @@ import mini_study as mini
 from creme.errors import CremeWarning, ResultsError
 from creme.models.synthetic import SyntheticModel
 from creme.report.page.results import PageResults
+from creme.results.kept_files import KeptFiles
 from creme.study import StudyResults, run_study
 from creme.study.run import prepare
 from in_process import caller
@@ -65,12 +66,10 @@ def test_every_table_has_its_checksum(whole):
 def read_all(folder: Path, file: Path) -> tuple[dict[str, pd.DataFrame], int]:
     """All tables that can be read, and the number of those that are refused for a file."""
     view = creme.open_results(folder)
-    readers = {name: lambda name=name: view.table(name) for name in tables(folder)}
-    readers["selected"] = lambda: view.loci
     read, refused = {}, 0
-    for name, reader in readers.items():
+    for name in (*tables(folder), "selected"):
         try:
-            read[name] = reader()
+            read[name] = view.loci if name == "selected" else view.table(name)
         except ResultsError as error:
             refused += str(file) in str(error)
     return read, refused
@@ -171,18 +170,18 @@ def test_a_table_that_is_replaced_while_it_is_read_is_no_damage(copied, monkeypa
     folder = view.folder
     frame = folder.table("categories")
     changed = frame.assign(effect=0.5)
-    sums = type(folder.kept).sums
-    calls = []
+    checksums = vars(KeptFiles)["sums"].fget
+    calls: list[int] = []
 
     def late(self):
         """The checksums of before, the table of now."""
-        recorded = sums.fget(self)
+        recorded = checksums(self)
         if not calls:
             calls.append(1)
             folder.write_tables({"tables/categories.csv": changed})
         return recorded
 
-    monkeypatch.setattr(type(folder.kept), "sums", property(late))
+    monkeypatch.setattr(KeptFiles, "sums", property(late))
     read = folder.table("categories")
     assert set(read["effect"]) == {0.5}
 
