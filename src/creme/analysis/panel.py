@@ -147,8 +147,9 @@ class Panel:
         checksum = described.pop("checksum", None)  # an earlier version wrote none
         if checksum is not None and checksum != _checksum(described):
             raise ConfigError(
-                f"the panel {path} is damaged, or was edited: it is not as it was written; make "
-                f"it again with 'creme calibrate'"
+                f"the panel {path} is damaged, or was edited: it is not as it was written. If you "
+                f"have edited it, remove 'checksum' from it; if not, make it again with 'creme "
+                f"calibrate'"
             )
         if described.get("version") != VERSION:
             raise ConfigError(
