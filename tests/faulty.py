@@ -1,7 +1,7 @@
 """Faults and what they cost: the cases of the suite of faults, and children that meet them.
 
-Each case is short among the ordinary tests, and long in ``make test-faults``, which writes the table
-of `docs/reliability.md` from what the cases have recorded.
+Each case is short among the ordinary tests, and long in ``make test-faults``, which writes the
+table of `docs/reliability.md` from what the cases have recorded.
 """
 
 from __future__ import annotations

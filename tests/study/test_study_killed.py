@@ -17,6 +17,7 @@ from command import CREME
 from creme.store import Store
 from creme.study import StudyResults
 from creme.study.config import STAGES
+from faulty import Case, all_values, case, stored_twice
 
 
 def creme(*args: object) -> subprocess.CompletedProcess[str]:
@@ -59,23 +60,39 @@ def test_killed_in_every_stage(uninterrupted, tmp_path):
         stage: known["seconds"]
         for stage, known in StudyResults(uninterrupted / "mini.study").stages.items()
     }
-    killed = 0
-    for stage in STAGES:
-        process = begin(tmp_path, stage)
-        time.sleep(random.uniform(0, spent[stage]))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        process.communicate()
-        states = [known["state"] for known in StudyResults(tmp_path / "mini.study").stages.values()]
-        assert "running" not in states
-    assert killed >= len(STAGES) - 1  # the last one may have come to its end
-    status = creme("study", tmp_path / "mini.study", "--status")
-    assert status.returncode == 0, status.stderr
-    done = creme("study", tmp_path / "mini.study")
-    assert done.returncode == 0, done.stderr
-    assert mini.tables(tmp_path / "mini.study") == mini.tables(uninterrupted / "mini.study")
-    with Store(tmp_path / "predictions") as one, Store(uninterrupted / "predictions") as other:
-        assert one.count() == other.count()
+    expected = all_values(uninterrupted / "predictions")
+    before = set[bytes]()
+
+    def compare(cost: Case) -> set[bytes]:
+        there = all_values(tmp_path / "predictions")
+        cost.rows += len(there)
+        cost.lost += len(before - there.keys())
+        cost.wrong += sum(
+            not np.array_equal(row, expected[digest]) for digest, row in there.items()
+        )
+        return set(there)
+
+    with case("kill-study") as cost:
+        for stage in STAGES:
+            process = begin(tmp_path, stage)
+            time.sleep(random.uniform(0, spent[stage]))
+            process.send_signal(signal.SIGKILL)
+            cost.tries += process.wait() == -signal.SIGKILL
+            process.communicate()
+            stages = StudyResults(tmp_path / "mini.study").stages
+            assert "running" not in [known["state"] for known in stages.values()]
+            before = compare(cost)
+        status = creme("study", tmp_path / "mini.study", "--status")
+        assert status.returncode == 0, status.stderr
+        done = creme("study", tmp_path / "mini.study")
+        assert done.returncode == 0, done.stderr
+        tables = mini.tables(uninterrupted / "mini.study")
+        again = mini.tables(tmp_path / "mini.study")
+        cost.wrong += sum(again.get(name) != table for name, table in tables.items())
+        assert again.keys() == tables.keys()
+        assert compare(cost) == expected.keys()
+        with Store(tmp_path / "predictions") as store:
+            cost.twice += stored_twice(store)
 
 
 def test_ctrl_c_stops_a_stage_and_the_next_run_goes_on(uninterrupted, tmp_path):
