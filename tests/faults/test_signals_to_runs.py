@@ -1,4 +1,4 @@
-"""A run that is killed or stopped, and resumed, gives what an uninterrupted one gives, once paid."""
+"""A run that is killed or stopped, and resumed, gives what another one gives, and pays once."""
 
 from __future__ import annotations
 

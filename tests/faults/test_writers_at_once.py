@@ -1,4 +1,4 @@
-"""Four processes write into one store at once, a tenth of their rows the same as another one's."""
+"""Four processes write into one store at once; two write the same, and the first one counts."""
 
 from __future__ import annotations
 
