@@ -30,7 +30,7 @@ def _uses(store: Path, results: Path) -> None:
         opened.read(source, map(digest, range(ROWS)))
         for n in range(ROWS, 2 * ROWS, 8):
             if not opened.read(source, [digest(n)]):
-                fill(opened, range(n, n + 8))
+                fill(opened, range(n, n + 8), 8)
         forget(opened)
         opened.read(source, map(digest, range(2 * ROWS)))
         compact(opened, grace=0)
@@ -98,9 +98,10 @@ def test_a_limit(tmp_path, name):
     with Store(before) as store:
         fill(store, range(ROWS), 8)
     shutil.copytree(before, tmp_path / "warm")
-    # What is imported when it is used is there, and none of it is limited.
-    assert ending(_uses, tmp_path / "warm", tmp_path / "warm.results").well
-    n, places = tries(4, 30), random(name)
+    # All is imported that is when it is used: where there is too little memory to load OpenBLAS,
+    # that waits for more, for good.
+    _uses(tmp_path / "warm", tmp_path / "warm.results")
+    n, places = tries(2, 25), random(name)
     with case(name) as cost:
         for round_ in range(8 * n):
             path, results = tmp_path / f"s-{round_}", tmp_path / f"{round_}.results"

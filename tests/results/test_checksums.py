@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
@@ -117,6 +118,26 @@ def test_metadata_of_an_earlier_version_that_are_damaged_are_a_sentence(results,
         file.write_text(text)
         with pytest.raises(ResultsError, match="is damaged"):
             Results(copied).load("t")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_trouble_is_not_called_damage(results, monkeypatch, error, sentence):
+    """Nobody is told to remove what is whole."""
+
+    def fail(*_args, **_settings):
+        raise error
+
+    monkeypatch.setattr("xarray.open_zarr", fail)
+    with pytest.raises(ResultsError, match=f"cannot be read now: {sentence}") as failure:
+        Results(results).load("t")
+    assert "Remove" not in str(failure.value)
 
 
 def test_a_dataset_that_is_saved_while_it_is_read_is_not_called_damaged(results, tmp_path):
