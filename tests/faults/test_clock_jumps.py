@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from command import CREME
 from creme.results.directory import Results
@@ -18,7 +19,7 @@ from creme.store.prune import Choice, prune
 from creme.store.store_lock import StoreLock, holder, lock_of
 from creme.store.verify import verify
 from creme.testing.stores import SHAPE, digest, fill, forget, rows
-from faulty import FORK, MODEL, Case, all_values, case, ending, met, tries
+from faulty import FORK, LONG, MODEL, Case, all_values, case, ending, met, tries
 from small import text
 
 JUMPS = (3600.0, -3600.0, 86_400.0, -86_400.0)
@@ -155,6 +156,7 @@ main()
 """
 
 
+@pytest.mark.skipif(not LONG, reason="two whole runs: make test-faults")
 def test_a_run(genome, tmp_path):
     files = {}
     with case("clock-run") as cost:
