@@ -60,7 +60,8 @@ $(VENV)-snakemake/done: $(VENV)/python
 test-faults: $(VENV)/dev
 	rm -rf .faults
 	CREME_FAULTS_FOLDER=.faults CREME_TEST_LONG=1 \
-	  $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/faults \
+	  $(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout 1500 \
+	  tests/faults \
 	  tests/results/test_checksums.py tests/study/test_study_killed.py; \
 	  code=$$?; $(BIN)/python tests/fault_table.py .faults docs/reliability.md && exit $$code
 	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q -n 2 tests/hostile tests/files \

@@ -16,7 +16,7 @@ from faulty import CASES
 
 _BLOCK = re.compile(r"<!-- faults (\w+) -->\n(.*?)\n<!-- end of faults -->", re.DOTALL)
 
-_HEAD = "| fault | tries | rows compared | rows lost | rows wrong | paid for twice | what the user saw |"
+_HEAD = "| fault | tries | rows compared | lost | wrong | paid for twice | what the user saw |"
 
 _LONGEST = 190
 

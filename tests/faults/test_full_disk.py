@@ -164,7 +164,7 @@ def test_of_a_run(disk, genome, tmp_path):
     expected = all_values(tmp_path / "predictions")
     results = Results.existing(tmp_path / "small.results")
     size = sum(one.stat().st_size + 4096 for one in tmp_path.rglob("*") if one.is_file())
-    n, places = tries(1, 10), random("full-disk-run")
+    n, places = tries(1, 6), random("full-disk-run")
     with case("full-disk-run") as cost:
         for _ in range(4 * n):
             shutil.copy(file, disk)
@@ -196,7 +196,7 @@ def test_of_a_study(disk, tmp_path):
     size = sum(one.stat().st_size + 4096 for one in tmp_path.rglob("*") if one.is_file())
     places = random("full-disk-study")
     with case("full-disk-study") as cost:
-        for _ in range(24):
+        for _ in range(16):
             for name in ("genome.fa", "annotation.gtf", "study.toml"):
                 shutil.copy(tmp_path / name, disk)
             struck(cost, disk, ["study", str(disk / "study.toml")], size // 2, places)
@@ -209,5 +209,5 @@ def test_of_a_study(disk, tmp_path):
             cost.wrong += sum(not np.array_equal(row, expected[key]) for key, row in there.items())
             for entry in disk.iterdir():
                 entry.unlink() if entry.is_file() else shutil.rmtree(entry)
-            if cost.tries == 6:
+            if cost.tries == 4:
                 break

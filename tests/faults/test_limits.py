@@ -101,7 +101,7 @@ def test_a_limit(tmp_path, name):
     # All is imported that is when it is used: where there is too little memory to load OpenBLAS,
     # that waits for more, for good.
     _uses(tmp_path / "warm", tmp_path / "warm.results")
-    n, places = tries(2, 25), random(name)
+    n, places = tries(2, 20), random(name)
     with case(name) as cost:
         for round_ in range(8 * n):
             path, results = tmp_path / f"s-{round_}", tmp_path / f"{round_}.results"

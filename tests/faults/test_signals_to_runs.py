@@ -93,7 +93,7 @@ def stopped(file: Path, kind: signal.Signals, after: float) -> tuple[int, str]:
 
 def test_killed_at_random_moments(whole, tmp_path):
     file = Path(shutil.copy(whole.file, tmp_path))
-    n, before = tries(3, 30), set[bytes]()
+    n, before = tries(3, 20), set[bytes]()
     with case("kill-run") as cost:
         for moment in kills("run", n, 0.8 * whole.took):
             status, _ = stopped(file, signal.SIGKILL, 0.2 * whole.took + moment)
@@ -114,7 +114,7 @@ def test_killed_at_random_moments(whole, tmp_path):
 @pytest.mark.parametrize("kind", [signal.SIGTERM, signal.SIGINT])
 def test_stopped_at_random_moments(whole, tmp_path, kind):
     """Each ends by itself, in a sentence; what was predicted is stored, to the last batch."""
-    n, round_ = tries(1, 15), 0
+    n, round_ = tries(1, 10), 0
     with case(f"{kind.name.lower()}-run") as cost:
         predicted: dict[int, int] = {}
         before = set[bytes]()

@@ -109,10 +109,12 @@ def test_a_flipped_byte_of_its_state_or_a_table_is_a_sentence(uninterrupted, tmp
     """Or changes nothing that is read."""
     path = Path(shutil.copytree(uninterrupted / "mini.study", tmp_path / "mini.study"))
     whole, places = read(path), random("flip-study")
-    files = [path / "study.json", path / "loci.tsv", *sorted((path / "tables").glob("*.csv"))]
+    # Those that have a checksum: others are of an earlier version, and read as they are.
+    sums = StudyResults(path).raw.get("sha256", {})
+    files = [path / name for name in ("study.json", *sorted(sums)) if (path / name).is_file()]
     with case("flip-study") as cost:
         for number in range(tries(30, 120)):
-            file = files[0 if number % 3 == 0 else int(places.integers(1, len(files)))]
+            file = files[number % len(files)]
             content = file.read_bytes()
             changed = bytearray(content)
             changed[int(places.integers(len(changed)))] ^= int(places.integers(1, 256))
