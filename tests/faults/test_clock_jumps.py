@@ -85,7 +85,7 @@ def _written(path: Path, begun: Any, enough: Any) -> None:
                 begun.set()
                 enough.wait(600)
 
-        store.arrays.write = slow  # type: ignore[method-assign]
+        store.arrays.write = slow  # type: ignore[method-assign,assignment]
         fill(store, range(100, 107))
 
 
@@ -108,7 +108,7 @@ def _reads(path: Path, looked_up: Any, enough: Any) -> None:
             enough.wait(600)
             return whole(*arguments)
 
-        store.reader._whole = slow  # type: ignore[method-assign]
+        store.reader._whole = slow  # type: ignore[method-assign,assignment]
         there = store.read(source, map(digest, range(100)))
         assert len(there) == 100
         assert all(np.array_equal(there[digest(n)], rows([n])[0]) for n in range(100))

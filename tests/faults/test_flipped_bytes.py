@@ -52,7 +52,7 @@ def flip(file: Path, places: np.random.Generator) -> None:
     """Change one byte of a file, which may be another name of one that stays."""
     data = bytearray(file.read_bytes())
     data[int(places.integers(len(data)))] ^= int(places.integers(1, 256))
-    replace(file, data)
+    replace(file, bytes(data))
 
 
 def replace(file: Path, content: bytes) -> None:
