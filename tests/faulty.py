@@ -110,7 +110,7 @@ class Case:
 
     def saw(self, text: object) -> None:
         """Note a sentence; names of files and numbers are left out, for they are of one try."""
-        plain = re.sub(r"(?:sqlite:|postgresql:)?/{1,4}[^\s',;:]*", "FILE", str(text))
+        plain = re.sub(r"(?<![\w/])(?:sqlite:|postgresql:)?/{1,4}[^\s',;:)]*", "FILE", str(text))
         self.sentences[re.sub(r"\b\d[\d,.]*\d\b|\b\d\b", "N", plain)] += 1
 
     def holds(self, store: Store, numbers: Iterable[int], model: str = MODEL) -> None:
