@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -90,6 +91,8 @@ class Arrays:
         except (MemoryError, RuntimeError) as error:
             raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
             raise StoreError(
                 f"{self.path} cannot be opened: {error}; its zarr.json may be damaged, and no "
                 f"prediction was dropped"
