@@ -55,12 +55,17 @@ $(VENV)-snakemake/done: $(VENV)/python
 	$(VENV)-snakemake/bin/python -m pip install -q snakemake==9.27.1
 	@touch $@
 
-# Longer forms of tests that make test has short: kills, flipped bytes, broken and hostile files.
+# Kills, signals, flipped bytes, full disks, limits, locks and clocks, which write the table of
+# docs/reliability.md; then broken and hostile files.
 test-faults: $(VENV)/dev
-	CREME_FAULTS=60 CREME_TEST_FLIPS=500 CREME_HOSTILE_CASES=2000 CREME_TEST_LONG=1 \
-	  $(BIN)/python -m pytest -q -n 2 tests/hostile tests/store tests/files \
-	  tests/results/test_checksums.py tests/runner/test_killed_runs.py \
-	  tests/study/test_study_killed.py tests/cli/test_trust_command.py
+	rm -rf .faults
+	CREME_FAULTS_FOLDER=.faults CREME_TEST_LONG=1 \
+	  $(BIN)/python -m pytest -q -n 2 --dist worksteal --timeout 1500 \
+	  tests/faults \
+	  tests/results/test_checksums.py tests/study/test_study_killed.py; \
+	  code=$$?; $(BIN)/python tests/fault_table.py .faults docs/reliability.md && exit $$code
+	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q -n 2 tests/hostile tests/files \
+	  tests/store/test_both_indexes.py tests/cli/test_trust_command.py
 	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q \
 	  -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests/test_broken_files.py
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import random
 import shutil
@@ -16,8 +17,9 @@ import creme
 from creme.errors import CremeWarning, ResultsError
 from creme.results.checksums import checksums_of
 from creme.results.directory import Results
+from faulty import case, tries
 
-FLIPS = 120
+FLIPS = tries(120, 160)
 
 
 @pytest.fixture(scope="module")
@@ -51,23 +53,26 @@ def test_a_flipped_byte_is_never_read_as_another_number(results, tmp_path):
     dataset, state = read(copied)
     files = sorted(path for path in copied.rglob("*") if path.is_file())
     rng = random.Random(5)
-    refused: list[str] = []
-    for number in range(FLIPS):
-        file = files[number % len(files)]
-        whole = file.read_bytes()
-        at = rng.randrange(len(whole))
-        changed = bytes([whole[at] ^ (1 << rng.randrange(8))])
-        file.write_bytes(whole[:at] + changed + whole[at + 1 :])
-        try:
-            again, other = read(copied)
-        except (ResultsError, CremeWarning) as error:  # nothing else: a traceback would fail here
-            refused.append(str(error))
-        else:
-            assert again.identical(dataset), file
-            assert other == state, file
-        file.write_bytes(whole)
-    assert len(refused) > FLIPS * 0.9
-    assert all(str(copied) in sentence for sentence in refused)
+    places: set[bool] = set()
+    with case("flip-results") as cost:
+        for number in range(FLIPS):
+            file = files[number % len(files)]
+            whole = file.read_bytes()
+            at = rng.randrange(len(whole))
+            changed = bytes([whole[at] ^ (1 << rng.randrange(8))])
+            file.write_bytes(whole[:at] + changed + whole[at + 1 :])
+            cost.tries += 1
+            try:
+                again, other = read(copied)
+            except (ResultsError, CremeWarning) as error:  # nothing else: a traceback would fail here
+                cost.saw(error)
+                places.add(str(copied) in str(error))
+            else:
+                cost.wrong += not again.identical(dataset) or other != state
+            cost.rows += 1
+            file.write_bytes(whole)
+        assert cost.sentences.total() > FLIPS * 0.9
+        assert places == {True}
     assert read(copied)[0].identical(dataset)
 
 
@@ -113,6 +118,26 @@ def test_metadata_of_an_earlier_version_that_are_damaged_are_a_sentence(results,
         file.write_text(text)
         with pytest.raises(ResultsError, match="is damaged"):
             Results(copied).load("t")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("can't start new thread"), "can't start new thread"),
+        (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
+        (MemoryError(), "not enough memory"),
+    ],
+)
+def test_trouble_is_not_called_damage(results, monkeypatch, error, sentence):
+    """Nobody is told to remove what is whole."""
+
+    def fail(*_args, **_settings):
+        raise error
+
+    monkeypatch.setattr("xarray.open_zarr", fail)
+    with pytest.raises(ResultsError, match=f"cannot be read now: {sentence}") as failure:
+        Results(results).load("t")
+    assert "Remove" not in str(failure.value)
 
 
 def test_a_dataset_that_is_saved_while_it_is_read_is_not_called_damaged(results, tmp_path):

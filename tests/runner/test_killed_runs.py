@@ -1,17 +1,14 @@
-"""A run that is killed and resumed gives what an uninterrupted one gives, and pays for it once."""
+"""Runs that have ended, and those that Ctrl-C stops; `tests/faults` kills and resumes them."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-import xarray as xr
 
 from command import CREME
 from creme.results.directory import Results
@@ -24,11 +21,6 @@ def creme(*args: object, cwd: Path | None = None) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 
 
-def load(directory: Path) -> dict[str, xr.Dataset]:
-    results = Results.existing(directory)
-    return {label: results.load(label) for label in results.labels()}
-
-
 @pytest.fixture(scope="module")
 def uninterrupted(genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
@@ -37,50 +29,6 @@ def uninterrupted(genome, tmp_path_factory):
     done = creme("run", file)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-def test_killed_at_random_moments(uninterrupted, tmp_path):
-    expected = load(uninterrupted / "small.results")
-    # How long a run takes depends on the machine: between starting and ending, at any moment.
-    random = np.random.Generator(np.random.Philox(11))
-    file = tmp_path / "small.toml"
-    shutil.copy(uninterrupted / "small.toml", file)
-    began = time.monotonic()
-    assert creme("run", file).returncode == 0
-    took = time.monotonic() - began
-    shutil.rmtree(tmp_path / "predictions")
-    shutil.rmtree(tmp_path / "small.results")
-    killed = 0
-    for moment in random.uniform(0.2 * took, 1.0 * took, 60):
-        process = subprocess.Popen(
-            [*CREME, "run", str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        time.sleep(moment)
-        process.send_signal(signal.SIGKILL)
-        was_killed = process.wait() == -signal.SIGKILL
-        killed += was_killed
-        if killed == 20:
-            break
-        # Some start from nothing, some from what the last one left.
-        if not was_killed or killed % 5 == 0:
-            shutil.rmtree(tmp_path / "predictions", ignore_errors=True)
-    assert killed == 20
-    before = 0
-    if (tmp_path / "predictions").exists():
-        with Store(tmp_path / "predictions") as store:
-            before = store.count()
-    results = tmp_path / "small.results"
-    done = creme("resume", results) if results.exists() else creme("run", file)
-    assert done.returncode == 0, done.stderr
-    state = Results.existing(results).state()
-    with Store(tmp_path / "predictions") as store:
-        total = store.count()
-    assert state["counts"]["predicted"] == total - before
-    for label, dataset in expected.items():
-        resumed = load(results)[label]
-        # All that a resumed run adds: it has compared its model with what was stored.
-        resumed.attrs.pop("compared_with_store", None)
-        assert resumed.identical(dataset)
 
 
 def test_a_finished_run_predicts_nothing_and_a_second_test_reuses(uninterrupted, tmp_path):

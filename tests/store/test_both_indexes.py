@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from stored import FINGERPRINT, SHAPE, digest, fill, held, value
 
@@ -90,53 +88,6 @@ def test_eight_processes_open_a_new_index_at_once(tmp_path, index, round_):
     at_once(8, _open_and_fill, tmp_path / "s", index)
     with Store(tmp_path / "s", index_url=index) as store:
         assert held(store) == set(range(80))
-
-
-def _writer(k: int, path: Path, index: str | None, rows: int) -> None:
-    with Store(path, index_url=index) as store:
-        for start in range(k * rows // 2, k * rows // 2 + rows, 7):
-            fill(store, range(start, start + 7))
-
-
-def test_four_processes_write_at_once(tmp_path, index):
-    """Half of their rows are also another one's."""
-    rows = 2000 if LONG else 100
-    at_once(4, _writer, tmp_path / "s", index, rows)
-    with Store(tmp_path / "s", index_url=index) as store:
-        assert held(store, 5 * rows) >= set(range(5 * rows // 2))
-
-
-def _endless(path: Path, index: str | None) -> None:
-    with Store(path, index_url=index) as store:
-        for start in range(0, 10**9, 3):
-            fill(store, range(start, start + 3))
-
-
-def _count(path: Path, index: str | None) -> int:
-    with Store(path, index_url=index) as store:
-        return store.count()
-
-
-def test_killed_writers_leave_what_they_committed(tmp_path, index):
-    Store(tmp_path / "s", index_url=index).close()
-    moments = np.random.Generator(np.random.Philox(3)).uniform(0.05, 0.4, 60 if LONG else 4)
-    most = 0
-    for moment in moments:
-        job = FORK.Process(target=_endless, args=(tmp_path / "s", index))
-        job.start()
-        # From the first row of the first process on, so that a slow start is no idle try.
-        while most == 0 and not _count(tmp_path / "s", index):
-            time.sleep(0.01)
-        time.sleep(moment)
-        assert job.pid
-        os.kill(job.pid, signal.SIGKILL)
-        job.join()
-        with Store(tmp_path / "s", index_url=index) as store:
-            n = store.count()
-            assert n >= most
-            assert held(store, n + 10) == set(range(n))
-            most = n
-    assert most > 0
 
 
 def test_an_index_of_version_2_is_brought_up_to_date(tmp_path, index, monkeypatch):

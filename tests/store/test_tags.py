@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import warnings
 from itertools import combinations
 
-import numpy as np
 import pytest
-from stored import FINGERPRINT, SHAPE, changed, digest, fill, held, value
+from stored import changed, digest, fill, held
 
-from creme.errors import CremeWarning, StoreError
+from creme.errors import CremeWarning
 from creme.store import Store
 from creme.store.tags import fits, seed_of, tag_of
 
@@ -43,9 +40,6 @@ def test_a_damaged_tag_does_not_fit():
     assert fits(1, 10, digest(1), 3, None)
     assert not any(fits(1, 10, digest(1), 3, other) for other in (tag + 1, -tag, b"x", "5", 0.5))
 
-
-FLIPS = int(os.environ.get("CREME_TEST_FLIPS", "40"))
-"""More of them in the suite of faults."""
 
 DAMAGE = {
     "row": ('UPDATE predictions SET "row" = "row" + 1 WHERE digest = ?', 1),
@@ -84,40 +78,3 @@ def test_damaged_lines_are_found_though_their_chunk_is_in_memory(tmp_path):
         changed(tmp_path / "s", 'UPDATE predictions SET "row" = 4 WHERE digest = ?', digest(3))
         with pytest.warns(CremeWarning, match="1 lines"):
             assert held(store) == set(range(10)) - {3}
-
-
-def test_no_flipped_byte_of_an_index_gives_another_value(tmp_path):
-    """Each is read whole or not at all; some make the index unreadable, which is an error."""
-    with Store(tmp_path / "s") as store:
-        source = store.source(FINGERPRINT, SHAPE)
-        for start in range(0, 240, 12):
-            numbers = range(start, start + 12)
-            values = np.stack([value(i) for i in numbers])
-            store.write(source, [digest(i) for i in numbers], values)
-    random = np.random.Generator(np.random.Philox(11))
-    whole = (tmp_path / "s" / "index.sqlite").read_bytes()
-    refused = served = 0
-    for _ in range(FLIPS):
-        path = tmp_path / "flipped"
-        shutil.copytree(tmp_path / "s", path, copy_function=_linked)
-        data = bytearray(whole)
-        data[int(random.integers(len(data)))] ^= int(random.integers(1, 256))
-        (path / "index.sqlite").unlink()
-        (path / "index.sqlite").write_bytes(data)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", CremeWarning)
-            try:
-                with Store(path) as store:
-                    served += len(held(store))
-            except StoreError:
-                refused += 1
-        shutil.rmtree(path)
-    assert served > FLIPS * 120
-    assert refused < FLIPS / 2
-
-
-def _linked(source: str, target: str) -> None:
-    """Chunks are not changed: a second name is enough."""
-    import os
-
-    os.link(source, target)

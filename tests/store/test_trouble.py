@@ -51,6 +51,15 @@ def test_nothing_is_dropped_for_trouble(path, monkeypatch, error, sentence):
         assert held(store) == set(range(12))
 
 
+def test_too_many_files_are_no_damage_when_it_is_opened(path, monkeypatch):
+    def fail(*_args, **_settings):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("zarr.create_group", fail)
+    with pytest.raises(StoreError, match=r"cannot be opened now: Too many open files$"):
+        Store(path)
+
+
 def _read_with_no_file_left(path: Path, answers: object) -> None:
     with Store(path) as store:
         source = fill(store, range(12, 14))

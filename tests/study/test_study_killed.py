@@ -8,15 +8,18 @@ import shutil
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mini_study as mini
 from command import CREME
+from creme.errors import CremeError
 from creme.store import Store
 from creme.study import StudyResults
 from creme.study.config import STAGES
+from faulty import Case, all_values, case, random, stored_twice, tries
 
 
 def creme(*args: object) -> subprocess.CompletedProcess[str]:
@@ -54,28 +57,75 @@ def begin(folder, stage):
 def test_killed_in_every_stage(uninterrupted, tmp_path):
     for name in ("genome.fa", "annotation.gtf", "study.toml"):
         shutil.copy(uninterrupted / name, tmp_path)
-    random = np.random.Generator(np.random.Philox(5))
+    moments = random("kill-study")
     spent = {
         stage: known["seconds"]
         for stage, known in StudyResults(uninterrupted / "mini.study").stages.items()
     }
-    killed = 0
-    for stage in STAGES:
-        process = begin(tmp_path, stage)
-        time.sleep(random.uniform(0, spent[stage]))
-        process.send_signal(signal.SIGKILL)
-        killed += process.wait() == -signal.SIGKILL
-        process.communicate()
-        states = [known["state"] for known in StudyResults(tmp_path / "mini.study").stages.values()]
-        assert "running" not in states
-    assert killed >= len(STAGES) - 1  # the last one may have come to its end
-    status = creme("study", tmp_path / "mini.study", "--status")
-    assert status.returncode == 0, status.stderr
-    done = creme("study", tmp_path / "mini.study")
-    assert done.returncode == 0, done.stderr
-    assert mini.tables(tmp_path / "mini.study") == mini.tables(uninterrupted / "mini.study")
-    with Store(tmp_path / "predictions") as one, Store(uninterrupted / "predictions") as other:
-        assert one.count() == other.count()
+    expected = all_values(uninterrupted / "predictions")
+    before = set[bytes]()
+
+    def compare(cost: Case) -> set[bytes]:
+        there = all_values(tmp_path / "predictions")
+        cost.rows += len(there)
+        cost.lost += len(before - there.keys())
+        cost.wrong += sum(
+            not np.array_equal(row, expected[digest]) for digest, row in there.items()
+        )
+        return set(there)
+
+    with case("kill-study") as cost:
+        for stage in STAGES:
+            process = begin(tmp_path, stage)
+            time.sleep(float(moments.uniform(0, spent[stage])))
+            process.send_signal(signal.SIGKILL)
+            cost.tries += process.wait() == -signal.SIGKILL
+            process.communicate()
+            stages = StudyResults(tmp_path / "mini.study").stages
+            assert "running" not in [known["state"] for known in stages.values()]
+            before = compare(cost)
+        status = creme("study", tmp_path / "mini.study", "--status")
+        assert status.returncode == 0, status.stderr
+        done = creme("study", tmp_path / "mini.study")
+        assert done.returncode == 0, done.stderr
+        tables = mini.tables(uninterrupted / "mini.study")
+        again = mini.tables(tmp_path / "mini.study")
+        cost.wrong += sum(again.get(name) != table for name, table in tables.items())
+        assert again.keys() == tables.keys()
+        assert compare(cost) == expected.keys()
+        with Store(tmp_path / "predictions") as store:
+            cost.twice += stored_twice(store)
+
+
+def read(path: Path) -> dict[str, str]:
+    """All that is read of a study: its state and its tables."""
+    study = StudyResults(path)
+    state = {key: part for key, part in study.raw.items() if key != "checksum"}
+    tables = {name: study.folder.table(name).to_csv() for name in study.folder.tables()}
+    return {"study.json": json.dumps(state), "loci.tsv": study.folder.loci().to_csv(), **tables}
+
+
+def test_a_flipped_byte_of_its_state_or_a_table_is_a_sentence(uninterrupted, tmp_path):
+    """Or changes nothing that is read."""
+    path = Path(shutil.copytree(uninterrupted / "mini.study", tmp_path / "mini.study"))
+    whole, places = read(path), random("flip-study")
+    # Those that have a checksum: others are of an earlier version, and read as they are.
+    sums = StudyResults(path).raw.get("sha256", {})
+    files = [path / name for name in ("study.json", *sorted(sums)) if (path / name).is_file()]
+    with case("flip-study") as cost:
+        for number in range(tries(30, 120)):
+            file = files[number % len(files)]
+            content = file.read_bytes()
+            changed = bytearray(content)
+            changed[int(places.integers(len(changed)))] ^= int(places.integers(1, 256))
+            file.write_bytes(changed)
+            cost.tries += 1
+            cost.rows += 1
+            try:
+                cost.wrong += read(path) != whole
+            except CremeError as error:
+                cost.saw(error)
+            file.write_bytes(content)
 
 
 def test_ctrl_c_stops_a_stage_and_the_next_run_goes_on(uninterrupted, tmp_path):

@@ -16,6 +16,7 @@ from zarr.storage import LocalStore, WrapperStore
 
 from creme.errors import ConfigError, CremeError, listing
 from creme.files.small import parse_json
+from creme.files.zarr_thread import ensure_running
 
 CODECS = {
     *("blosc", "zstd", "zlib", "gzip", "lz4", "bz2", "lzma"),
@@ -66,7 +67,14 @@ class GuardedStore(WrapperStore[LocalStore]):
         *,
         read_only: bool = True,
     ) -> GuardedStore:
-        """The store in a folder."""
+        """The store in a folder, with zarr's thread at work.
+
+        Raises
+        ------
+        RuntimeError, MemoryError
+            If that cannot be started now.
+        """
+        ensure_running()
         return cls(LocalStore(path, read_only=read_only), error, verify)
 
     def _with_store(self, store: LocalStore) -> GuardedStore:

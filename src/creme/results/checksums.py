@@ -7,6 +7,7 @@ an earlier version saved has no checksums, and is read as it is.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -126,30 +127,45 @@ def opened(dataset: Path, without: Collection[str] = ()) -> xr.Dataset:
     Raises
     ------
     ResultsError
-        If it is damaged, or names codecs that may run code; when a variable is read, also if that
-        is damaged.
+        If it is damaged, names codecs that may run code, or cannot be read now; when a variable is
+        read, also if that is damaged.
     """
     import xarray as xr
 
     from creme.files.guarded_zarr import GuardedStore
 
     checksums = Checksums.beside(dataset)
-    if checksums is None:
-        store = GuardedStore.at(dataset, ResultsError)
-    else:
-        store = GuardedStore.at(dataset, ResultsError, checksums.verify)
+    verify = None if checksums is None else checksums.verify
     try:
+        store = GuardedStore.at(dataset, ResultsError, verify)
         return xr.open_zarr(
             store, consolidated=False, zarr_format=2, chunks=None, drop_variables=list(without)
         )
     except CremeError:
         raise
     except Exception as error:  # whatever zarr and xarray make of metadata that do not fit
+        if why := _trouble(error):
+            raise ResultsError(f"{dataset} cannot be read now: {why}; it may be whole") from error
         raise _damaged(dataset, dataset, _short(error)) from None
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+_OF_THE_MACHINE = {
+    *(errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.EACCES, errno.EPERM),
+    *(errno.EAGAIN, errno.ESTALE),
+}
+
+
+def _trouble(error: Exception) -> str | None:
+    """The reason, if a Dataset that is whole may not be read for it."""
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        return error.strerror
+    return str(error) if "can't start new thread" in str(error) else None
 
 
 def _short(error: Exception) -> str:

@@ -131,6 +131,7 @@ class Results(StateFolder):
         ResultsError
             If the directory was removed, or cannot be written; what stood there before stands.
         """
+        from creme.files.zarr_thread import ensure_running
         from creme.results.join import Joined
 
         final = self.path / f"{label}.zarr"
@@ -142,6 +143,7 @@ class Results(StateFolder):
             temporary = Path(tempfile.mkdtemp(dir=self.path, prefix=prefix))
             new, sums = temporary / "new", temporary / "sums"
             try:
+                ensure_running()
                 if isinstance(dataset, Joined):
                     dataset.write(new)
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from contextlib import suppress
@@ -18,6 +19,7 @@ from zarr.errors import ContainsArrayError, ContainsGroupError
 from creme.errors import StoreError
 from creme.files.durable import sync
 from creme.files.guarded_zarr import GuardedStore
+from creme.files.zarr_thread import ensure_running
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,11 @@ class Arrays:
                 self.root = zarr.open_group(
                     _guarded(self.path), mode="r+", zarr_format=3, use_consolidated=False
                 )
-        except MemoryError as error:
-            raise StoreError(f"{self.path} cannot be opened now: not enough memory") from error
+        except (MemoryError, RuntimeError) as error:
+            raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+                raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
             raise StoreError(
                 f"{self.path} cannot be opened: {error}; its zarr.json may be damaged, and no "
                 f"prediction was dropped"
@@ -107,6 +111,7 @@ class Arrays:
             whole = np.full((source.chunk_rows, *source.shape), np.nan, dtype="<f4")
             whole[: len(values)] = values
             first = chunk * source.chunk_rows
+            ensure_running()
             self._array(source, source.array, create=True)[first : first + len(whole)] = whole
             # Zarr replaces a chunk in one step, but does not fsync.
             sync(folder / "0" / "0")
@@ -141,6 +146,10 @@ class Arrays:
             If it cannot be read now, though it may be whole: too many files are open, say, or there
             is too little memory.
         """
+        try:
+            ensure_running()
+        except (MemoryError, RuntimeError) as error:
+            self._trouble(place, error)
         opened = self._array(source, array or source.array, create=False)
         first = place * opened.chunks[0] if array is None else place
         try:
@@ -169,7 +178,7 @@ class Arrays:
                 return self._open[name]
             try:
                 array = self._create(source) if create else self._existing(name)
-            except MemoryError as error:
+            except (MemoryError, RuntimeError) as error:
                 raise StoreError(
                     f"{self.path / name} cannot be read now: {_reason(error)}"
                 ) from error

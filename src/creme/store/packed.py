@@ -22,6 +22,7 @@ from zarr.errors import ContainsArrayError
 
 from creme.errors import StoreError
 from creme.files.durable import sync
+from creme.files.zarr_thread import ensure_running
 from creme.store.arrays import Arrays, Source
 from creme.store.schema import Chunk, chunks, insert_new, meta, packed
 
@@ -119,6 +120,7 @@ class Shards:
         try:
             whole = np.full((self.rows, *self._source.shape), np.nan, dtype="<f4")
             whole[: len(values)] = values
+            ensure_running()
             self._array()[first : first + self.rows] = whole
             sync(self._file(shard))
             sync(self._folder)

@@ -123,11 +123,10 @@ class _Verification:
         for path in self._temporaries():
             self._findings.temporary.append(path)
         if self._repair:
-            for path in [*self._findings.orphans, *self._findings.temporary]:
-                if path.is_dir():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+            for path in filter(self._given_up, self._findings.orphans):
+                shutil.rmtree(path, ignore_errors=True)
+            for path in self._findings.temporary:
+                path.unlink(missing_ok=True)
             sweep(self._store, self._grace)
         self._progress(self._of, self._of)
         return self._findings
@@ -299,6 +298,22 @@ class _Verification:
                     path = folder / str(number)
                     if self._old(path):
                         yield path
+
+    def _given_up(self, path: Path) -> bool:
+        """Whether a folder is no chunk's; its writer, if one lives after all, writes it anew."""
+        number = int(path.name)
+        retire = (
+            chunks.update()
+            .where(chunks.c.id == number, chunks.c.rows.is_(None))
+            .values(retired=int(time.time()))
+        )
+        committed = sa.select(chunks.c.id).where(chunks.c.id == number, chunks.c.rows.is_not(None))
+
+        def give_up(connection: sa.Connection) -> bool:
+            connection.execute(retire)
+            return connection.scalar(committed) is None
+
+        return self._store.index.write(give_up)
 
     def _temporaries(self) -> Iterator[Path]:
         root = self._store.path

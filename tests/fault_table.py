@@ -1,0 +1,83 @@
+"""The table of faults in a page, from what the cases of `faulty` have recorded.
+
+python tests/fault_table.py FOLDER docs/reliability.md
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from faulty import CASES
+
+_BLOCK = re.compile(r"<!-- faults (\w+) -->\n(.*?)\n<!-- end of faults -->", re.DOTALL)
+
+_HEAD = "| fault | tries | rows compared | lost | wrong | paid for twice | what the user saw |"
+
+_LONGEST = 190
+
+
+def table(folder: Path) -> str:
+    """The rows of all cases in their order; those that could not be tried here say so."""
+    lines = [_HEAD, "|---|---|---|---|---|---|---|"]
+    for name, fault in CASES.items():
+        file = folder / f"{name}.json"
+        lines.append(_row(fault, json.loads(file.read_text()) if file.exists() else None))
+    return "\n".join(lines)
+
+
+def _row(fault: str, cost: dict[str, Any] | None) -> str:
+    if cost is None:
+        return f"| {fault} | 0 | | | | | not tried here |"
+    numbers = (cost[key] for key in ("tries", "rows", "lost", "wrong", "twice"))
+    cells = [fault, *(f"{number:,}" for number in numbers), _seen(cost)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _seen(cost: dict[str, Any]) -> str:
+    """The sentence that came most often, and what should not have come."""
+    if cost["unexpected"]:
+        last = cost["unexpected"][0].strip().splitlines()[-1]
+        return f"{len(cost['unexpected'])} times no sentence: {_cell(last)}"
+    if not cost["sentences"]:
+        return "nothing: it goes on"
+    sentence, _ = cost["sentences"][0]
+    more = len(cost["sentences"]) - 1
+    return _cell(sentence) + (f" (and {more} more)" if more else "")
+
+
+def _cell(text: str) -> str:
+    short = text if len(text) <= _LONGEST else f"{text[:_LONGEST].rpartition(' ')[0]} ..."
+    return short.replace("|", "\\|").replace("<", "&lt;")
+
+
+def block(page: str) -> tuple[str, str]:
+    """The table in a page, and the digest that is beside it."""
+    match = _BLOCK.search(page)
+    assert match, "the page has no place for the table"
+    return match[2], match[1]
+
+
+def digest(text: str) -> str:
+    """Shows that a table is as it was written."""
+    return sha256(text.encode()).hexdigest()[:12]
+
+
+def with_table(page: str, text: str) -> str:
+    """A page with another table."""
+    assert _BLOCK.search(page), "the page has no place for the table"
+    new = f"<!-- faults {digest(text)} -->\n{text}\n<!-- end of faults -->"
+    return _BLOCK.sub(lambda _: new, page)
+
+
+def main() -> None:
+    folder, page = map(Path, sys.argv[1:])
+    page.write_text(with_table(page.read_text(), table(folder)))
+
+
+if __name__ == "__main__":
+    main()
