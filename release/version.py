@@ -1,8 +1,8 @@
 """Carry the version in src/creme/__init__.py to every other file that names it, or change it.
 
-    python release/version.py           # prints it, and writes it where it stands too
-    python release/version.py 0.2.0     # a new one
-    python release/version.py --check   # writes nothing; exit status 1 where a file has another
+python release/version.py           # prints it, and writes it where it stands too
+python release/version.py 0.2.0     # a new one
+python release/version.py --check   # writes nothing; exit status 1 where a file has another
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _STATED = [
 
 def version() -> str:
     """The version of the core, which is that of all distributions."""
-    (found,) = re.findall(r'^__version__ = "([^"]+)"', SOURCE.read_text(), re.M)
-    return str(found)
+    (number,) = re.findall(r'^__version__ = "([^"]+)"', SOURCE.read_text(), re.M)
+    return str(number)
 
 
 def stated() -> list[tuple[Path, str, str]]:
