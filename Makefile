@@ -17,6 +17,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 
 .PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
 .PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
+.PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow
 
@@ -103,7 +104,7 @@ test-wheels: wheels
 # The oldest versions that pyproject.toml allows, and other Pythons with the newest that there are.
 # SHORT is what CI runs of the suite; SHORT=tests is all of it.
 SHORT ?= tests/*.py tests/store tests/results tests/genome tests/kernels tests/perturbations \
-  tests/analysis tests/cli/test_commands.py tests/cli/test_cache.py tests/report/test_figures.py
+  tests/analysis tests/cli/test_commands.py tests/cli/test_cache.py tests/report/test_style.py
 TOOLS := pytest pytest-timeout pytest-xdist hypothesis hatchling nbclient nbformat ipykernel
 test-oldest: $(VENV)-oldest/done
 	$(VENV)-oldest/bin/python -m pytest -q -n 2 --dist worksteal $(SHORT)

@@ -34,7 +34,8 @@ def mistakes(text: str, current: str) -> Iterator[str]:
         if first.strip():
             yield f"{heading}: {first.strip()[:40]!r} stands under none of {', '.join(KINDS)}"
         if kinds != [kind for kind in KINDS if kind in kinds]:
-            yield f"{heading}: {', '.join(kinds)} are not of {', '.join(KINDS)}, each once, in order"
+            allowed = ", ".join(KINDS)
+            yield f"{heading}: {', '.join(kinds)} are not of {allowed}, each once, in order"
         for kind, entries in zip(kinds, rest[1::2], strict=True):
             yield from (f"{heading}, {kind}: {mistake}" for mistake in _of_entries(entries))
     if versions != sorted(set(versions), reverse=True):
