@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The version that the plugin is tested with; any from 2.1 works.
+# The version that the plugins are tested with; any from 2.3 works, the first with numpy 2.
 TORCH ?= torch==2.13.0
 # The versions that were tested; CONSTRAINTS= takes the newest that there are.
 CONSTRAINTS ?= constraints.txt
