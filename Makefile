@@ -104,7 +104,7 @@ test-wheels: wheels
 
 # The oldest versions that pyproject.toml allows, and other Pythons with the newest that there are.
 # SHORT is what CI runs of the suite; SHORT=tests is all of it.
-SHORT ?= tests/*.py tests/store tests/results tests/genome tests/kernels tests/perturbations \
+SHORT ?= tests/test_*.py tests/store tests/results tests/genome tests/kernels tests/perturbations \
   tests/analysis tests/cli/test_commands.py tests/cli/test_cache.py tests/report/test_style.py
 TOOLS := pytest pytest-timeout pytest-xdist hypothesis hatchling nbclient nbformat ipykernel
 test-oldest: $(VENV)-oldest/done
