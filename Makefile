@@ -18,7 +18,6 @@ TORCHLESS := creme-enformer creme-alphagenome
 
 .PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
 .PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
-.PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow
 
