@@ -2,17 +2,24 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# The version that the plugin is tested with; any from 2.1 works.
+# The version that the plugins are tested with; any from 2.3 works, the first with numpy 2.
 TORCH ?= torch==2.13.0
+# The versions that were tested; CONSTRAINTS= takes the newest that there are.
+CONSTRAINTS ?= constraints.txt
+PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
+
+# The share of lines, in per cent, that `make coverage` asks for: raised after each whole run, never
+# lowered (docs/releasing.md).
+FLOOR := 0
 
 # Each of these has an environment of its own: what they need does not go together.
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
 .PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
+.PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow
-
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -31,13 +38,13 @@ $(PLUGINS:%=test-%): test-%: $(VENV)-%/done
 
 $(patsubst %,$(VENV)-%/done,$(filter-out $(TORCHLESS),$(PLUGINS))): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
-	$(VENV)-$*/bin/python -m pip install -q "$(TORCH)"
-	$(VENV)-$*/bin/python -m pip install -q -e . -e plugins/creme-seqnn -e "plugins/$*[test]"
+	$(VENV)-$*/bin/python $(PIP) "$(TORCH)"
+	$(VENV)-$*/bin/python $(PIP) -e . -e plugins/creme-seqnn -e "plugins/$*[test]"
 	@touch $@
 
 $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
-	$(VENV)-$*/bin/python -m pip install -q -e . -e "plugins/$*[test]"
+	$(VENV)-$*/bin/python $(PIP) -e . -e "plugins/$*[test]"
 	@touch $@
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; job scripts
@@ -83,6 +90,78 @@ $(VENV)-reference/done: $(VENV)/python
 	$(VENV)-reference/bin/python -m pip install -q --no-deps creme-nn==0.2.5
 	$(VENV)-reference/bin/python -m pip install -q numpy tqdm
 	@touch $@
+
+# Every distribution as a wheel, built from its sdist, in dist/.
+wheels: $(VENV)/dev
+	rm -rf dist
+	$(BIN)/python release/version.py --check
+	for each in . plugins/*; do \
+	  $(BIN)/python -m build -q --no-isolation --outdir dist $$each > /dev/null || exit 1; done
+	ls dist
+
+# From a clean environment and from outside this folder: what the wheels install, by the tests that
+# the sdists bring. TESTS=tests is the whole suite of the core.
+TESTS ?= tests/test_sequence.py tests/test_registry.py tests/test_models_page.py \
+  tests/cli/test_demo.py tests/cli/test_plugins_command.py
+test-wheels: wheels
+	bash release/test_wheels.sh "$(PYTHON)" "$(TORCH)" "$(CONSTRAINTS)" $(TESTS)
+
+# The oldest versions that pyproject.toml allows, and other Pythons with the newest that there are.
+# SHORT is what CI runs of the suite; SHORT=tests is all of it.
+SHORT ?= tests/test_*.py tests/store tests/results tests/genome tests/kernels tests/perturbations \
+  tests/analysis tests/cli/test_commands.py tests/cli/test_cache.py tests/report/test_style.py
+TOOLS := pytest pytest-timeout pytest-xdist hypothesis hatchling nbclient nbformat ipykernel
+test-oldest: $(VENV)-oldest/done
+	$(VENV)-oldest/bin/python -m pytest -q -n 2 --dist worksteal $(SHORT)
+
+$(VENV)-oldest/done: $(VENV)-uv/done pyproject.toml
+	rm -rf $(VENV)-oldest
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python \
+	  --resolution lowest-direct -e ".[parquet,bgzip,dask,postgres,report]"
+	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python $(TOOLS) \
+	  -e tests/example_plugin -e plugins/template
+	@touch $@
+
+# The same of one plugin, downloads of gigabytes among it: make test-oldest-plugin OF=creme-onnx.
+OF ?= creme-seqnn
+test-oldest-plugin: $(VENV)-uv/done
+	rm -rf $(VENV)-oldest-plugin
+	$(PYTHON) -m venv $(VENV)-oldest-plugin
+	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest-plugin/bin/python \
+	  --resolution lowest-direct -e . -e plugins/$(OF)
+	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest-plugin/bin/python \
+	  pytest pytest-timeout -e . -e plugins/creme-seqnn -e "plugins/$(OF)[test]"
+	$(VENV)-oldest-plugin/bin/python -m pytest -q -c plugins/$(OF)/pyproject.toml plugins/$(OF)/tests
+
+$(VENV)-uv/done:
+	$(PYTHON) -m venv $(VENV)-uv
+	$(VENV)-uv/bin/python -m pip install -q uv
+	@touch $@
+
+PYTHONS ?= python3.12 python3.13
+test-pythons: $(PYTHONS:%=test-on-%)
+
+test-on-%: $(VENV)-on-%/done
+	$(VENV)-on-$*/bin/python -m pytest -q -n 2 --dist worksteal $(SHORT)
+
+# Without PyTorch: tests of networks skip.
+$(VENV)-on-%/done: $(VENV)-uv/done pyproject.toml
+	rm -rf $(VENV)-on-$*
+	$* -m venv $(VENV)-on-$*
+	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-on-$*/bin/python -e ".[dev]" \
+	  -e tests/example_plugin -e plugins/template
+	@touch $@
+
+# The share of the lines of src/ that the core's suite runs, and a floor.
+coverage: $(VENV)/dev
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term \
+	  --cov-fail-under=$(FLOOR) tests
+
+# From the environments that `make test` has passed in.
+constraints:
+	$(BIN)/python release/constraints.py $(VENV) $(PLUGINS:%=$(VENV)-%)
 
 # Beside the peers, each in an environment of its own; bench-quick runs the cases small and once.
 bench: $(VENV)/dev $(PEERS:%=.bench/%/done) $(VENV)-creme-enformer-torch/done
@@ -141,15 +220,15 @@ $(VENV)/python:
 	@touch $@
 
 $(VENV)/core: $(VENV)/python pyproject.toml
-	$(BIN)/python -m pip install -q -e ".[report]"
+	$(BIN)/python $(PIP) -e ".[report]"
 	@touch $@
 
 $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \
   plugins/template/pyproject.toml tests/example_plugin/pyproject.toml
-	$(BIN)/python -m pip install -q "$(TORCH)"
-	$(BIN)/python -m pip install -q -e ".[dev]" -e plugins/creme-seqnn
-	$(BIN)/python -m pip install -q -e tests/example_plugin -e plugins/template
+	$(BIN)/python $(PIP) "$(TORCH)"
+	$(BIN)/python $(PIP) -e ".[dev]" -e plugins/creme-seqnn
+	$(BIN)/python $(PIP) -e tests/example_plugin -e plugins/template
 	@touch $@ $(VENV)/core
 
 clean:
-	rm -rf $(VENV) $(VENV)-* demo
+	rm -rf $(VENV) $(VENV)-* demo dist

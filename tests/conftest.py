@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import small
 from services.postgres import Missing, Postgres, server
@@ -15,6 +16,10 @@ from services.postgres import Missing, Postgres, server
 # A shell ignores Ctrl-C in what it starts in the background, and so would the commands that are
 # interrupted here: what ignores a signal hands that on, what handles it does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No example fails by the time that it takes: another program may have the machine.
+settings.register_profile("any-pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-pace")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -114,7 +114,7 @@ def load_loci(
     """
     names = genes if genes is None or isinstance(genes, str) else list(genes)
     try:
-        chosen = LociConfig(fasta=fasta, gtf=gtf, bed=bed, table=table, genes=names)  # type: ignore[arg-type]
+        chosen = LociConfig(fasta=fasta, gtf=gtf, bed=bed, table=table, genes=names)
     except ConfigError as error:
         words = str(error).replace(LociConfig.name, "load_loci", 1)
         raise ConfigError(words) from None

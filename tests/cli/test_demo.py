@@ -22,6 +22,7 @@ def shown(tmp_path_factory):
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+        assert "arning" not in done.stdout + done.stderr
         return done.stdout
 
     return folder, run(), run()
@@ -58,3 +59,17 @@ def test_again_nothing_is_predicted(shown):
     _, text, again = shown
     assert len(re.findall(r"finished before", again)) == 10
     assert again.partition("contexts: planted")[2] == text.partition("contexts: planted")[2]
+
+
+def test_the_commands_that_it_ends_with_work(shown, tmp_path):
+    folder, text, _ = shown
+    commands = re.findall(r"^  creme (.+)$", text.partition("What to do next:")[2], re.MULTILINE)
+    assert [command.split()[0] for command in commands] == ["results", "export", "demo", "init"]
+    assert commands[2].split() == ["demo", str(folder), "--genes", "6"]  # run above
+    for command in (commands[0], commands[1], commands[3]):
+        done = subprocess.run(
+            [*CREME, *command.split()], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert any((folder / "export").rglob("*.bed"))
+    assert (tmp_path / "experiment.toml").is_file()

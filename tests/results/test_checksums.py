@@ -64,7 +64,7 @@ def test_a_flipped_byte_is_never_read_as_another_number(results, tmp_path):
             cost.tries += 1
             try:
                 again, other = read(copied)
-            except (ResultsError, CremeWarning) as error:  # nothing else: a traceback would fail here
+            except (ResultsError, CremeWarning) as error:  # nothing else
                 cost.saw(error)
                 places.add(str(copied) in str(error))
             else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,7 +83,24 @@ def run_demo(folder: Path, genes: int) -> int:
     out.print(f"The truth: {genome.truth}", highlight=False)
     page = write_report(output)
     out.print(f"The report, to open in a browser: {page}", highlight=False)
+    out.print("What to do next:")
+    for command, why in (
+        (f"results {output}", "prints the strongest elements"),
+        (f"export {output} --to {folder / 'export'}", "tracks for a genome browser, tables"),
+        (f"demo {folder} --genes {genes}", "again: nothing is predicted twice"),
+        ("init experiment.toml", "a commented file, for your own model and genes"),
+    ):
+        out.print(f"  {_program()} {command}\n      {why}")
     return 0
+
+
+def _program() -> str:
+    """The command as it was called, where `creme` alone would be another or none."""
+    called = Path(sys.argv[0])
+    if called.name != "creme":
+        return "creme"
+    installed = shutil.which("creme")
+    return "creme" if installed and Path(installed).samefile(called) else str(called)
 
 
 def _show_contexts(categories: pd.DataFrame, planted: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from creme.engines.engine import Predicted, Slot, StoredRow
 from creme.engines.parcel import Bases
 from creme.engines.worker import Opened, versions
 from creme.errors import ModelError
-from creme.inference.device import relative_difference
+from creme.rounding import relative_difference
 from creme.sequence import Sequenceable
 
 SILENCE = 300.0

@@ -62,7 +62,7 @@ def measure_heat_map(
     assert figure is not None
     bar = figure.colorbar(image, cax=ax.inset_axes((1.01, 0, 0.012, 1)))
     bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
-    bar.outline.set_linewidth(0.4)  # type: ignore[operator]
+    bar.outline.set_linewidth(0.4)
     bar.set_label(grid.measure_words, fontsize=SMALL)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()

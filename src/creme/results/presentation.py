@@ -81,7 +81,7 @@ def _of_class(name: str) -> Presentation | None:
     if name not in registry.plugins("test"):
         return None
     try:
-        return registry.load("test", name).presentation()  # type: ignore[no-any-return]
+        return registry.load("test", name).presentation()
     except PluginError:
         return None
 

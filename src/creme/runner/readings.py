@@ -30,7 +30,7 @@ def readings(
         if readout.over_tracks == "each":
             del way["tracks"], way["strand"]
         described[label] = {key: value for key, value in way.items() if key != "name"}
-    return json.loads(json.dumps(described))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(described))
 
 
 def notes_on_strands(

@@ -216,9 +216,10 @@ class Arrays:
     def _may_be_whole(self, array: zarr.Array, place: int, error: Exception) -> bool:
         """Whether a chunk that was not read may be whole: codecs have no error of their own."""
         if array.shards is not None:
-            # "Zstd decompression error", or "Stored and computed checksum do not match".
-            damaged = isinstance(error, RuntimeError | ValueError) and (
-                "decompress" in str(error) or "checksum" in str(error)
+            # "Zstd decompression error", "Stored and computed checksum do not match", or, by newer
+            # versions of zarr, "The shard is truncated or corrupt".
+            damaged = isinstance(error, RuntimeError | ValueError) and any(
+                word in str(error) for word in ("decompress", "checksum", "truncated")
             )
             return not damaged or "llocation" in str(error)
         file = self.path / array.basename / "c" / str(place) / "0" / "0"

@@ -18,6 +18,7 @@ from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import CremeWarning, PluginError, ResultsError, listing
 from creme.files.durable import write_text
 from creme.files.trusted import Trust
+from creme.results import ALL_UNITS
 from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.csv_text import csv_text
 from creme.results.directory import STATE, Results
@@ -25,7 +26,7 @@ from creme.results.experiment_view import ExperimentResults
 from creme.results.neighbours import own
 from creme.results.state import now
 from creme.runner.plan import Plan
-from creme.runner.run import ALL_UNITS, measure
+from creme.runner.run import measure
 from creme.runner.tasks import Progress
 from creme.store import Store
 from creme.store.compact import compact_at_the_end

@@ -310,9 +310,7 @@ def _statistics(part: xr.Dataset, measure: str) -> Data:
             data[key] = numbers(part[variable].values)
     if f"{measure}_replicates" in part:
         values = part[f"{measure}_replicates"]
-        data["values"] = numbers(
-            np.moveaxis(values.values, values.get_axis_num("replicate"), -1)  # type: ignore[arg-type]
-        )
+        data["values"] = numbers(np.moveaxis(values.values, values.get_axis_num("replicate"), -1))
     return data
 
 
