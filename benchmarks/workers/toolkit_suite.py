@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from common import Took, activity, codes, main, tiles, timed
+from common import Took, activity, activity_of_codes, codes, main, tiles, timed
 
 import creme
 from creme.genome import Locus
@@ -62,11 +62,18 @@ class Cheap(Model):
 
     def predict(self, onehot):
         began = time.perf_counter()
-        values = activity(onehot).astype(np.float32)[:, None, None]
+        by = activity_of_codes if onehot.ndim == 2 else activity
+        values = by(onehot).astype(np.float32)[:, None, None]
         if self.cost:  # sleeping for no time takes a while, too
             time.sleep(self.cost * len(onehot))
         SPENT[0] += time.perf_counter() - began
         return values
+
+
+class CheapByCodes(Cheap):
+    """The same of codes."""
+
+    takes_codes: ClassVar[bool] = True
 
 
 def the_locus(length):
