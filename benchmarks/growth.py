@@ -13,6 +13,8 @@ processor's beside those of the clock, since other work on a machine disturbs th
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
 import json
 import math
 import os
@@ -28,6 +30,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from creme.demo.genome import plant
+from creme.errors import SequenceError
 from creme.genome import Locus
 from creme.genome.fasta import Genome
 from creme.model import Model, Track, TrackTable
@@ -39,10 +43,14 @@ from creme.store import Store
 from creme.store.compact import compact_at_the_end
 from creme.suite.necessity import Necessity
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+import mini_study
+
 LENGTH, APART, EACH = 196_608, 1000, 381
 """bp of the input and between two TSSs, and predictions a locus."""
 
-SWAPPED = 250
+SWAPPED = 100
 """Loci of a study whose contexts are swapped, each with each; `many_units.py` has more."""
 
 TABLES = {
@@ -143,8 +151,6 @@ def run(number: int, folder: Path) -> dict[str, Any]:
 
 def study(loci: int, folder: Path) -> dict[str, Any]:
     """A study of so many planted genes, each stage by itself, and its report."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-    import mini_study
     from creme.report.page import write_report
     from creme.study.config import STAGES
     from creme.study.run import run_study
@@ -169,7 +175,7 @@ def study(loci: int, folder: Path) -> dict[str, Any]:
             }
         )
 
-    mini_study.write(folder, genes=loci)
+    planted(loci, folder)
     file = mini_study.study(folder)
     for stage in STAGES:
         if stage == "context_swap" and loci > SWAPPED:
@@ -183,6 +189,28 @@ def study(loci: int, folder: Path) -> dict[str, Any]:
         parts.append({**parts[-1], "part": "the report opens", "peak": math.nan, **opened})
         parts[-1]["disk"] = page.stat().st_size / 2**20
     return {"loci": loci, "parts": parts}
+
+
+def planted(loci: int, folder: Path) -> None:
+    """A genome of so many genes, whose contexts and strands take turns, and its annotation."""
+    genes, parts = [], []
+    for number in range(loci):
+        context, strand = list(mini_study.PLANS)[number % 3], "+-"[number % 2]
+        promoter, plan = mini_study.PLANS[context]
+        middle = mini_study.SEGMENT // 2
+        elements = [(kind, middle + away * mini_study.TILE - n * 20, n) for kind, away, n in plan]
+        for attempt in itertools.count():
+            # Random bases have a motif now and then.
+            with contextlib.suppress(SequenceError):
+                name = f"grown{number}.{attempt}"
+                sequence = plant(promoter, elements, length=mini_study.SEGMENT, name=name)
+                break
+        at = number * mini_study.SEGMENT + (middle if strand == "+" else middle - 1)
+        genes.append(mini_study.Gene(f"GENE{number + 1}", context, "mini1", at, strand, ()))
+        parts.append(str(sequence if strand == "+" else sequence.complemented))
+    mini_study.write_fasta(folder / "genome.fa", {"mini1": "".join(parts)})
+    lines = map(mini_study.transcript, genes)
+    (folder / "annotation.gtf").write_text("".join(lines))
 
 
 def opens(page: Path) -> dict[str, float] | None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 import test_rows
-from creme.adapters.torch_model import SplitTorchModel
+from creme.adapters.torch_model import SplitTorchModel, looked_up
 from creme.inference.device import Device
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection, Track, TrackTable
 from creme.models.ensemble import ensemble
 from creme.models.python_file import PythonModel
 from creme.models.synthetic import SyntheticModel
-from creme.sequence import N, Edit, Mutant, Sequence, Sequenceable
+from creme.sequence import N, Edit, Mutant, Sequence, Sequenceable, onehot_table
 
 torch = pytest.importorskip("torch")
 
@@ -158,6 +158,15 @@ def test_codes_are_given_and_come_to_the_same(name):
         assert set(SEEN) == {seen}
     assert np.ptp(values[model], axis=0).min() > 0
     np.testing.assert_array_equal(values[model], values[twin])
+
+
+@pytest.mark.parametrize("n_value", [0.0, 0.25])
+def test_the_rows_that_a_gpu_looks_up_are_those_of_numpy(n_value):
+    codes = np.random.default_rng(2).integers(0, 5, (3, 700), dtype=np.uint8)
+    table = onehot_table(n_value)
+    rows = looked_up(torch.tensor(codes), table)
+    assert (rows.dtype, rows.stride()) == (torch.float32, (2800, 4, 1))
+    np.testing.assert_array_equal(rows.numpy(), table.take(codes, axis=0))
 
 
 def test_the_check_of_the_trunk_and_of_the_first_window_give_codes():

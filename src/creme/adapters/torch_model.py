@@ -217,8 +217,14 @@ def on_device(rows: NDArray[Any], n_value: float, device: Any) -> Any:
     if torch.device(device).type == "cpu":
         # NumPy takes a third of PyTorch's time for it.
         return torch.from_numpy(table.take(rows, axis=0))
-    codes = torch.tensor(rows, device=device)
-    return torch.nn.functional.embedding(codes.int(), torch.tensor(table, device=device))
+    return looked_up(torch.tensor(rows, device=device), table)
+
+
+def looked_up(codes: Any, table: NDArray[np.float32]) -> Any:
+    """The rows of a table by codes, a tensor of uint8, made where the codes are."""
+    import torch
+
+    return torch.nn.functional.embedding(codes.int(), torch.tensor(table, device=codes.device))
 
 
 def device_name(device: Any) -> str:
