@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-
 import test_rows
+
 from creme.adapters.torch_model import SplitTorchModel, looked_up
 from creme.inference.device import Device
 from creme.inference.windowed import Windowed
@@ -15,7 +15,7 @@ from creme.model import Model, Selection, Track, TrackTable
 from creme.models.ensemble import ensemble
 from creme.models.python_file import PythonModel
 from creme.models.synthetic import SyntheticModel
-from creme.sequence import N, Edit, Mutant, Sequence, Sequenceable, onehot_table
+from creme.sequence import Edit, Mutant, N, Sequence, Sequenceable, onehot_table
 
 torch = pytest.importorskip("torch")
 
@@ -66,7 +66,8 @@ class Stranded(SplitTorchModel):
             )
 
     def trunk(self, network, batch):
-        assert batch.dtype == torch.float32 and batch.shape[2] == 4
+        assert batch.dtype == torch.float32
+        assert batch.shape[2] == 4
         return (network[:3](batch.transpose(1, 2)).transpose(1, 2).contiguous(),)
 
     def rest(self, network, features, selection):
@@ -188,12 +189,14 @@ def test_a_module_in_a_file_takes_codes_and_a_function_does_not(tmp_path, monkey
 
     module, twin = made("Net"), made("Net")
     values = predicted(twin)  # not built when it is first asked for: one-hot, perhaps
-    assert module.fingerprint == twin.fingerprint and module.takes_codes
+    assert module.fingerprint == twin.fingerprint
+    assert module.takes_codes
     np.testing.assert_array_equal(predicted(module), values)
     onehot = np.stack([one.sequence.onehot(0.5) for batch in batches() for one in batch])
     np.testing.assert_array_equal(module.predict_selected(onehot, SELECTION), values)
     function = made("function")
-    assert function.fingerprint and not function.takes_codes
+    assert function.fingerprint
+    assert not function.takes_codes
     assert np.isfinite(predicted(function)).all()
 
 
@@ -212,7 +215,8 @@ def test_a_class_that_was_written_for_one_hot_is_given_it():
     class Named(SyntheticModel):
         name: ClassVar[str] = "named"
 
-    assert Named(length=LENGTH).takes_codes and not Counted(length=LENGTH).takes_codes
+    assert Named(length=LENGTH).takes_codes
+    assert not Counted(length=LENGTH).takes_codes
 
 
 @pytest.mark.parametrize("n_value", [None, 0.25])
@@ -227,7 +231,8 @@ def test_rows_of_codes_are_written_and_checked_as_those_of_one_hot(n_value):
     for batch in (given, given[::-1], [*given[2:], *test_rows.BASES[1:3]], given):
         rows = buffer.write(batch)
         np.testing.assert_array_equal(rows, expected(batch))
-        assert buffer.check(batch, whole=True) and not rows.flags.writeable
+        assert buffer.check(batch, whole=True)
+        assert not rows.flags.writeable
     buffer._array[2, 55] = 3  # as a model that works in place
     assert not buffer.check(given, whole=True)
     np.testing.assert_array_equal(buffer.write(given), expected(given))

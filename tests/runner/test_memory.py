@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from creme.inference.onehot import Buffer
 
 import toy
+from creme.inference.rows import Buffer
 from creme.suite.necessity import Necessity
 
 LIMIT = 150  # MiB above what the interpreter has with everything imported and compiled
