@@ -22,7 +22,8 @@ def codes(make: Callable[[], Model]) -> None:
     _ = model.fingerprint
     if not model.takes_codes:
         raise NotChecked("the model takes one-hot alone: takes_codes is False")
-    batch = np.random.default_rng(4).integers(0, N, (2, model.input_length), dtype=np.uint8)
+    shape = (2, model.input_length)
+    batch: NDArray[Any] = np.random.default_rng(4).integers(0, N, shape, dtype=np.uint8)
     batch[:, :: model.input_length // 50 + 1] = N
     batch[1, : model.input_length // 50] = N
     before = batch.copy()
@@ -57,9 +58,9 @@ def _equal(method: str, values: Any, expected: Any) -> None:
     )
 
 
-def _refuses(model: Model, batch: NDArray[np.uint8]) -> None:
+def _refuses(model: Model, batch: NDArray[Any]) -> None:
     try:
-        model.predict(batch)  # type: ignore[arg-type]
+        model.predict(batch)
     except ModelError as error:
         length = str(model.input_length)
         ensure(length in str(error), f"the error does not name the length {length}: {error}")
