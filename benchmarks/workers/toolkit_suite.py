@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from common import Took, activity, codes, main, tiles, timed
+from common import Took, activity, activity_of_codes, codes, main, tiles, timed
 
 import creme
 from creme.genome import Locus
@@ -27,8 +27,8 @@ from creme.suite.multiplicity import Multiplicity
 from creme.suite.necessity import Necessity
 from creme.suite.sufficiency import Sufficiency
 
-SPENT = [0.0]
-"""Seconds in the model's own calculation."""
+SPENT = [0.0, 0.0]
+"""Seconds in the model's own calculation, and the processor's."""
 
 
 class Cheap(Model):
@@ -61,12 +61,20 @@ class Cheap(Model):
         return {"cost": self.cost}
 
     def predict(self, onehot):
-        began = time.perf_counter()
-        values = activity(onehot).astype(np.float32)[:, None, None]
+        began, processor = time.perf_counter(), time.thread_time()
+        by = activity_of_codes if onehot.ndim == 2 else activity
+        values = by(onehot).astype(np.float32)[:, None, None]
         if self.cost:  # sleeping for no time takes a while, too
             time.sleep(self.cost * len(onehot))
         SPENT[0] += time.perf_counter() - began
+        SPENT[1] += time.thread_time() - processor
         return values
+
+
+class CheapByCodes(Cheap):
+    """The same of codes."""
+
+    takes_codes: ClassVar[bool] = True
 
 
 def the_locus(length):
@@ -85,9 +93,9 @@ def run_tests(tests, model, locus, store) -> Report:
     return report
 
 
-def suite(make):
+def suite(make, kind=Cheap):
     def job(length, tile, replicates):
-        model, locus = Cheap(length=length), the_locus(length)
+        model, locus = kind(length=length), the_locus(length)
         test = make(tile, replicates, tiles(length, tile)[1])
 
         def run():
@@ -100,23 +108,31 @@ def suite(make):
     return job
 
 
-def own_time(length, tile, replicates):
+def own_time(length, tile, replicates, takes_codes=False):
     """All but the model's own calculation, for each prediction, by what it is spent on."""
-    model, locus = Cheap(length=length), the_locus(length)
+    model = (CheapByCodes if takes_codes else Cheap)(length=length)
+    locus = the_locus(length)
+    way = "codes" if takes_codes else "one-hot"
     tests = [Necessity(tile=tile, replicates=replicates)]
     tests += [Sufficiency(tile=tile, replicates=replicates)]
 
     def run():
-        SPENT[0] = 0.0
+        SPENT[:] = [0.0, 0.0]
         with new_store() as store:
+            began = time.process_time()
             report, seconds = timed(run_tests, tests, model, locus, store)
+            processor = time.process_time() - began - SPENT[1]
         n = report.progress.predicted
         parts = {part: report.seconds[part] for part in PROFILED if part not in ("wait", "model")}
         parts["the model's thread"] = report.seconds["model"] - SPENT[0]
         return Took(
-            {"predictions": n, "ms": 1000 * (seconds - SPENT[0]) / n},
-            **{"a prediction": (seconds - SPENT[0]) / n},
-            **{part: value / n for part, value in parts.items()},
+            {
+                f"{way} predictions": n,
+                f"{way} ms": 1000 * (seconds - SPENT[0]) / n,
+                f"{way} processor": 1000 * processor / n,
+            },
+            **{f"{way}: a prediction": (seconds - SPENT[0]) / n},
+            **{f"{way}: {part}": value / n for part, value in parts.items()},
         )
 
     return run
@@ -158,6 +174,9 @@ ENHANCERS = ("enhancers",)
 JOBS = {
     "context_dependence": suite(lambda tile, n, _: ContextDependence(tile=tile, replicates=n)),
     "necessity": suite(lambda tile, n, _: Necessity(tile=tile, replicates=n)),
+    "necessity_of_codes": suite(
+        lambda tile, n, _: Necessity(tile=tile, replicates=n), CheapByCodes
+    ),
     "sufficiency": suite(lambda tile, n, _: Sufficiency(tile=tile, replicates=n)),
     "distance": suite(lambda tile, n, others: Distance(tile=tile, replicates=n, tiles=[others[1]])),
     "higher_order": suite(

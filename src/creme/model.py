@@ -33,6 +33,9 @@ __all__ = [
     "TrackTable",
 ]
 
+_INPUT = {"predict", "predict_selected", "encode"}
+"""Methods that are given a batch."""
+
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
 # onnxruntime, JAX, CUDA's libraries and PyTorch on a CPU have no type of their own for it.
 _NO_MEMORY = re.compile(
@@ -60,6 +63,9 @@ class Model(Parameters, ABC):
         The value of all four channels of an N.
     batch_size : int
         Sequences predicted at once, or to begin with, unless the user says otherwise.
+    takes_codes : bool
+        Whether `predict`, `predict_selected` and an `encode` take codes as well as one-hot, and so
+        a GPU is sent a byte a base. False in a class that overrides one of them and does not say.
     downloads : dict of str to tuple of `creme.files.fetch.Download`
         Published weights and tables by the name of a set, for ``creme models fetch``.
     """
@@ -68,7 +74,14 @@ class Model(Parameters, ABC):
     version: ClassVar[str]
     n_value: ClassVar[float] = 0.25
     batch_size: ClassVar[int] = 1
+    takes_codes: ClassVar[bool] = False
     downloads: ClassVar[dict[str, tuple[Download, ...]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        # What was written for one-hot would read codes wrongly, and not always with an error.
+        if "takes_codes" not in vars(cls) and not _INPUT.isdisjoint(vars(cls)):
+            cls.takes_codes = False
 
     @property
     @abstractmethod
@@ -134,7 +147,9 @@ class Model(Parameters, ABC):
         Parameters
         ----------
         onehot : array of float32, shape (B, input_length, 4)
-            Must not be modified. A row of N is `n_value` in all four channels.
+            Must not be modified. A row of N is `n_value` in all four channels. Where `takes_codes`
+            is true it may be codes, uint8 of shape (B, input_length), A C G T N = 0 1 2 3 4: the
+            model makes its one-hot of them, on its own device, and gives the same numbers.
 
         Returns
         -------

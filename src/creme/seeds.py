@@ -8,6 +8,7 @@ exactly the same sequences, and adding a locus changes no other locus's.
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 MAX_SEED = 2**128 - 1
 
@@ -36,9 +37,17 @@ def derive(seed: int, *names: Name) -> int:
 def _canonical(name: Name) -> bytes:
     """An encoding that no two different names share: every part with its kind and length."""
     if isinstance(name, tuple):
-        kind, body = b"t", b"".join(_canonical(part) for part in name)
-    elif isinstance(name, str):
-        kind, body = b"s", name.encode()
-    else:
-        kind, body = b"i", str(int(name)).encode()
+        return _framed(b"t", b"".join(map(_canonical, name)))
+    return _of_one(name)
+
+
+# The replicates of a tile differ in their last name alone.
+@lru_cache(maxsize=4096, typed=True)
+def _of_one(name: str | int) -> bytes:
+    if isinstance(name, str):
+        return _framed(b"s", name.encode())
+    return _framed(b"i", str(int(name)).encode())
+
+
+def _framed(kind: bytes, body: bytes) -> bytes:
     return kind + len(body).to_bytes(8, "little") + body

@@ -156,7 +156,7 @@ class Sequence:
     def hashed_to(self, end: int) -> tuple[Any, int]:
         """A SHA-256 that has taken in the codes up to somewhere before `end`, and up to where.
 
-        Mutants of one base begin like it. What was hashed is remembered every 16 kb, and no more of
+        Mutants of one base begin like it. What was hashed is remembered every 4 kb, and no more of
         it than somebody asked for, so that asking once costs no more than hashing.
         """
         with _HASHING:
@@ -336,7 +336,7 @@ def written(sequence: Sequenceable, out: Codes) -> Codes:
 
 # Two threads may ask the same base at once.
 _HASHING = threading.Lock()
-_STEP = 2**14
+_STEP = 2**12
 
 _TABLES: dict[float, NDArray[np.float32]] = {}
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import toy
-from creme.inference.onehot import Buffer
+from creme.inference.rows import Buffer
 from creme.suite.necessity import Necessity
 
 LIMIT = 150  # MiB above what the interpreter has with everything imported and compiled

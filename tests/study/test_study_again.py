@@ -46,9 +46,9 @@ def lost(gene, folder):
     span = slice(mini.LENGTH // 2, mini.LENGTH // 2 + 99)
     predict = SyntheticModel.predict
 
-    def ailing(self, onehot):
-        found = np.array(predict(self, onehot))
-        found[(onehot[:, span] == first.onehot()).all(axis=(1, 2))] = np.nan
+    def ailing(self, codes):
+        found = np.array(predict(self, codes))
+        found[(codes[:, span] == first.codes).all(axis=1)] = np.nan
         return found
 
     with pytest.MonkeyPatch.context() as patched:

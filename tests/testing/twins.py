@@ -19,7 +19,7 @@ from creme.errors import ModelError
 from creme.model import Model, NotInFingerprint, Track, TrackTable
 from creme.perturbation import Perturbation
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
-from creme.sequence import Edit, Mutant, Sequence
+from creme.sequence import Edit, Mutant, Sequence, onehot_table
 from creme.test import Test
 
 NUMBERS = count()
@@ -46,6 +46,7 @@ class Local(Model):
     name: ClassVar[str] = "local"
     version: ClassVar[str] = "1"
     n_value: ClassVar[float] = 0.25
+    takes_codes: ClassVar[bool] = True
 
     defect: str = ""
     scale: float = 1.0
@@ -111,6 +112,8 @@ class Local(Model):
 
     def predict(self, onehot):
         wanted = (640, 4)
+        if onehot.dtype == np.uint8:
+            onehot = self._decoded(onehot)
         if self.defect == "crops":
             onehot = onehot[:, :640]
         if onehot.ndim != 3 or onehot.shape[1:] != wanted:
@@ -125,6 +128,13 @@ class Local(Model):
         if self.defect == "keeps":
             _ALL.append(onehot)
         return out
+
+    def _decoded(self, codes: np.ndarray) -> np.ndarray:
+        """One-hot of codes."""
+        if self.defect == "codes as ACTG":
+            codes = np.array([0, 1, 3, 2, 4], np.uint8)[codes]
+        n_value = 0.0 if self.defect == "codes without N" else self.n_value
+        return onehot_table(n_value).take(codes, axis=0)
 
     def _seen(self, onehot: np.ndarray) -> np.ndarray:
         """What of the input goes into the convolution."""
@@ -227,13 +237,15 @@ MODELS = [
     Twin("input_views", "contiguous"),
     Twin("input_views", "as in memory"),
     Twin("output_not_reused", "buffer"),
-    Twin("deterministic", "noise"),
+    Twin("deterministic", "noise", frozenset({"codes"})),
     Twin("deterministic", "new weights", frozenset({"settings"})),
     Twin("batch_size", "row"),
     Twin("batch_of_one", "squeezed", EVERYTHING),
     Twin("empty_batch", "empty"),
     Twin("selection", "selected"),
-    Twin("wrong_length", "crops"),
+    Twin("wrong_length", "crops", frozenset({"codes"})),
+    Twin("codes", "codes as ACTG"),
+    Twin("codes", "codes without N"),
     Twin("pickles", "pickle"),
     Twin("fingerprint", "tuple"),
     Twin("fingerprint", "number", frozenset({"pickles"})),

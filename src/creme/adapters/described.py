@@ -126,6 +126,7 @@ class DescribedModel(LoadedModel):
         Parameters
         ----------
         batch : array of float32, (B, L, 4) or (B, 4, L)
+            Or, where the model takes codes, these: (B, L) uint8.
         """
 
     @property
@@ -180,15 +181,12 @@ class DescribedModel(LoadedModel):
         ModelError
             If the input has another shape, or the network returns one that is not described.
         """
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
-            raise ModelError(
-                f"model {self.name}: the input has shape {onehot.shape}, and "
-                f"(B, {self.input_length}, 4) is needed"
-            )
+        self.check_shape(onehot)
         shape = (len(onehot), self.n_bins, len(self.tracks))
         if not len(onehot):
             return np.empty(shape, dtype=np.float32)
-        batch = onehot if self.described.input_layout == "L4" else onehot.transpose(0, 2, 1)
+        turned = self.described.input_layout == "4L" and onehot.ndim == 3
+        batch = onehot.transpose(0, 2, 1) if turned else onehot
         output = np.asarray(self.forward(np.ascontiguousarray(batch)), dtype=np.float32)
         swapped = self.described.output_layout == "tracks,bins"
         axes = (shape[0], shape[2], shape[1]) if swapped else shape

@@ -87,13 +87,19 @@ class LoadedModel(Model):
             )
         return f"cuda:{number}"
 
-    def check_shape(self, onehot: NDArray[np.float32]) -> None:
+    def check_shape(self, onehot: NDArray[Any]) -> None:
         """Raise `ModelError` where a batch is none of the model's inputs."""
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.input_length, 4):
-            raise ModelError(
-                f"model {self.name}: the input has shape {onehot.shape}, and "
-                f"(B, {self.input_length}, 4) is needed"
-            )
+        if self.takes_codes and onehot.dtype == np.uint8:
+            if onehot.shape[1:] == (self.input_length,):
+                return
+            shape = f"(B, {self.input_length}) of codes"
+        elif onehot.ndim == 3 and onehot.shape[1:] == (self.input_length, 4):
+            return
+        else:
+            shape = f"(B, {self.input_length}, 4)"
+        raise ModelError(
+            f"model {self.name}: the input has shape {onehot.shape}, and {shape} is needed"
+        )
 
     def environment(self) -> dict[str, Any]:
         """The device and the frameworks' versions, once the network is loaded."""

@@ -58,7 +58,7 @@ class SplitModel(Model):
         ----------
         onehot : array of float32, shape (B, w, 4)
             Windows; w is a multiple of the coarsest stride. Their ends are treated as the ends of
-            a sequence.
+            a sequence. Where the model takes codes, these may be codes, (B, w) uint8.
 
         Returns
         -------

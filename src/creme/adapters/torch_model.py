@@ -20,6 +20,7 @@ from creme.adapters.loaded import LoadedModel
 from creme.adapters.split import Features, SplitModel
 from creme.errors import ModelError
 from creme.model import Selection
+from creme.sequence import onehot_table
 
 
 class TorchModel(LoadedModel):
@@ -30,6 +31,7 @@ class TorchModel(LoadedModel):
     """
 
     frameworks: ClassVar[tuple[str, ...]] = ("torch",)
+    takes_codes: ClassVar[bool] = True
 
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
@@ -90,12 +92,10 @@ class TorchModel(LoadedModel):
 
     def _each(self, onehot: NDArray[np.float32], run: Callable[[Any], Any]) -> list[Any]:
         """The results of `run` on tensors on the device: of all rows together, on a CPU of each."""
-        import torch
-
         device = _device(self.network)
         with self._computing():
             return [
-                run(torch.tensor(onehot[rows], device=device))
+                run(on_device(onehot[rows], self.n_value, device))
                 for rows in _together(len(onehot), device)
             ]
 
@@ -141,6 +141,8 @@ class SplitTorchModel(SplitModel, TorchModel):
     A subclass gives `outputs`, the whole network as its library runs it, and beside it `trunk` and
     `rest`, which must come to the same numbers.
     """
+
+    takes_codes: ClassVar[bool] = True
 
     @abstractmethod
     def trunk(self, network: Any, batch: Any) -> tuple[Any, ...]:
@@ -194,6 +196,35 @@ def arithmetic(*, tf32: bool = False) -> Iterator[None]:
             yield
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
+
+
+def on_device(rows: NDArray[Any], n_value: float, device: Any) -> Any:
+    """One-hot rows as a tensor of its own memory on a device, (..., 4) float32.
+
+    Parameters
+    ----------
+    rows : array of float32, shape (..., 4), or of uint8, shape (...)
+        One-hot, or codes, of which a GPU makes its one-hot.
+    n_value : float
+        The value of all four channels of an N.
+    device : str or torch.device
+    """
+    import torch
+
+    if rows.dtype != np.uint8:
+        return torch.tensor(rows, device=device)
+    table = onehot_table(n_value)
+    if torch.device(device).type == "cpu":
+        # NumPy takes a third of PyTorch's time for it.
+        return torch.from_numpy(table.take(rows, axis=0))
+    return looked_up(torch.tensor(rows, device=device), table)
+
+
+def looked_up(codes: Any, table: NDArray[np.float32]) -> Any:
+    """The rows of a table by codes, a tensor of uint8, made where the codes are."""
+    import torch
+
+    return torch.nn.functional.embedding(codes.int(), torch.tensor(table, device=codes.device))
 
 
 def device_name(device: Any) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from creme.adapters.split import SplitModel
 from creme.errors import CremeError, CremeWarning, ModelError
 from creme.inference.batching import Batching
 from creme.inference.feature_memory import Coded
-from creme.inference.onehot import Buffer
+from creme.inference.rows import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
 from creme.readout import require_real
@@ -32,18 +32,19 @@ class Batch:
     Attributes
     ----------
     sequences : list of Sequence or Mutant
-    onehot : array of float32, shape (len(sequences), length, 4), optional
-        None where the model is evaluated by windows, or where there was no memory for it.
+    rows : array, optional
+        One-hot, (len(sequences), length, 4) float32, or codes, (len(sequences), length) uint8, as
+        the model takes them. None where it is evaluated by windows, or where there was no memory.
     coded : list of Coded, optional
         What a model takes that is evaluated by windows.
     buffer : Buffer, optional
-        What `onehot` is a part of; it is used again after the batch.
+        What `rows` is a part of; it is used again after the batch.
     order : list of int, optional
         Where each of them stood among those to predict; as here unless given.
     """
 
     sequences: SequenceOf[Sequenceable]
-    onehot: NDArray[np.float32] | None = None
+    rows: NDArray[Any] | None = None
     coded: SequenceOf[Coded] | None = None
     buffer: Buffer | None = None
     order: SequenceOf[int] | None = None
@@ -51,11 +52,11 @@ class Batch:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def part(self, rows: slice) -> Batch:
-        """Those of these rows."""
-        onehot = None if self.onehot is None else self.onehot[rows]
-        coded = None if self.coded is None else self.coded[rows]
-        return Batch(self.sequences[rows], onehot, coded)
+    def part(self, places: slice) -> Batch:
+        """Those of these places."""
+        rows = None if self.rows is None else self.rows[places]
+        coded = None if self.coded is None else self.coded[places]
+        return Batch(self.sequences[places], rows, coded)
 
 
 class Device:
@@ -124,13 +125,14 @@ class Device:
             if buffer is None or len(buffer) < len(sequences):
                 buffer = self._buffer(len(sequences))
             order = buffer.arranged(sequences)
-            rows = [sequences[place] for place in order]
-            return Batch(rows, buffer.write(rows), buffer=buffer, order=order)
+            ordered = [sequences[place] for place in order]
+            return Batch(ordered, buffer.write(ordered), buffer=buffer, order=order)
         except MemoryError:
             return Batch(sequences)  # in parts, then
 
     def _buffer(self, rows: int) -> Buffer:
-        return Buffer(rows, self.model.input_length, self.model.n_value)
+        n_value = None if self.model.takes_codes else self.model.n_value
+        return Buffer(rows, self.model.input_length, n_value)
 
     def predict(self, batch: SequenceOf[Sequenceable] | Batch) -> NDArray[np.float32]:
         """Kept values of a batch, (len(batch), bins, tracks) float32.
@@ -174,7 +176,8 @@ class Device:
         self.batching.exceeded(len(batch))
         if len(batch) > 1:
             half = len(batch) // 2
-            parts = [self._predict(batch.part(rows)) for rows in (slice(half), slice(half, None))]
+            halves = slice(half), slice(half, None)
+            parts = [self._predict(batch.part(places)) for places in halves]
             return np.concatenate(parts)
         if self._windowed is not None and self._windowed.forget():
             return self._predict(batch)
@@ -187,10 +190,10 @@ class Device:
         if self._windowed is not None:
             output = self._windowed.predict(batch.coded or batch.sequences)
         else:
-            onehot = batch.onehot
-            if onehot is None:
-                onehot = self._buffer(len(batch)).write(batch.sequences)
-            output = self.model.predict_selected(onehot, self.selection)
+            rows = batch.rows
+            if rows is None:
+                rows = self._buffer(len(batch)).write(batch.sequences)
+            output = self.model.predict_selected(rows, self.selection)
         values = np.asarray(output)
         expected = (len(batch), *self.selection.shape)
         if values.shape != expected:

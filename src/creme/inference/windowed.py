@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from creme.adapters.split import Features, SplitModel, Window, size
 from creme.errors import ModelError
 from creme.inference.feature_memory import Coded, FeatureMemory, Remembered
+from creme.inference.rows import rows_for
 from creme.model import Selection
-from creme.sequence import Codes, Sequenceable, onehot_table
+from creme.sequence import Codes, Sequenceable
 
 MEMORY = 2**30
 """Bytes of sequences with their features that are remembered, as long as one fits."""
@@ -77,7 +78,6 @@ class Windowed:
         self.computed = 0
         """bp that went through the trunk so far, out of those of all sequences."""
         self._remembered = FeatureMemory(model.input_length, model.strides[-1], model.radius)
-        self._table = onehot_table(model.n_value)
         self._stride = model.strides[-1]
         self._n = model.input_length // self._stride
         self._trunk_checked = self._checked = False
@@ -179,9 +179,9 @@ class Windowed:
         """The features of sequences that start from no other one."""
         if not full:
             return {}
-        onehot = np.stack([self._table.take(planned.codes, axis=0) for planned in full])
-        encoded = self.model.encode(onehot)
-        self.computed += onehot.shape[0] * onehot.shape[1]
+        rows = np.stack([rows_for(self.model, planned.codes) for planned in full])
+        encoded = self.model.encode(rows)
+        self.computed += rows.shape[0] * rows.shape[1]
         features: dict[int, Features] = {}
         for row, planned in enumerate(full):
             own = tuple(array[row : row + 1] for array in encoded)
@@ -221,14 +221,14 @@ class Windowed:
         s = self._stride
         for group in self._groups(list(needed)):
             wide = [part.widened(_length(group[0]), self._n) for part, _ in group]
-            onehot = np.stack(
+            rows = np.stack(
                 [
-                    self._table.take(needed[each][window.start * s : window.end * s], axis=0)
+                    rows_for(self.model, needed[each][window.start * s : window.end * s])
                     for each, window in zip(group, wide, strict=True)
                 ]
             )
-            encoded = self.model.encode(onehot)
-            self.computed += onehot.shape[0] * onehot.shape[1]
+            encoded = self.model.encode(rows)
+            self.computed += rows.shape[0] * rows.shape[1]
             for row, (each, window) in enumerate(zip(group, wide, strict=True)):
                 computed[each] = self._cut(encoded, row, window, window.start)
         return computed
@@ -306,8 +306,8 @@ class Windowed:
         for planned, value in zip(wave, values, strict=True):
             if None not in planned.sources:
                 continue
-            onehot = self._table.take(planned.codes, axis=0)[None]
-            whole = self.model.predict_selected(onehot, self.selection)[0]
+            rows = rows_for(self.model, planned.codes)[None]
+            whole = self.model.predict_selected(rows, self.selection)[0]
             largest = float(np.abs(whole).max(initial=0.0))
             apart = float(np.abs(whole - value).max(initial=0.0))
             if not apart <= TOLERANCE * largest:
@@ -339,13 +339,12 @@ def check_trunk(model: SplitModel) -> None:
     margin, inner = -(-radius // stride), 2 * radius // stride + 1
     positions = inner + 2 * margin + 4
     random = np.random.default_rng(0)
-    table = onehot_table(model.n_value)
     first = margin + 2
     begin, end = first * stride + radius, (first + inner) * stride - radius
     codes = random.integers(0, 4, positions * stride).astype(np.uint8)
     both = [codes, codes.copy()]
     both[1][begin:end] = (codes[begin:end] + random.integers(1, 4, end - begin)) % 4
-    encoded = [model.encode(table.take(each, axis=0)[None]) for each in both]
+    encoded = [model.encode(rows_for(model, each)[None]) for each in both]
     for k, (before, after) in enumerate(zip(*encoded, strict=True)):
         scale = stride // model.strides[k]
         if before.shape[1] != positions * scale:

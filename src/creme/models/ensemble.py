@@ -14,6 +14,7 @@ from creme.adapters.split import Features, SplitModel
 from creme.errors import ConfigError
 from creme.model import Model, Selection, TrackTable
 from creme.parameters import pickled
+from creme.sequence import N, complement
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,21 @@ class _Variant:
     shift: int
     turned: bool
 
-    def input(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The member's input, (B, w, 4); N comes in where bases would have to."""
+    def input(self, onehot: NDArray[Any]) -> NDArray[Any]:
+        """The member's input, (B, w, 4) or codes; N comes in where bases would have to."""
+        codes = onehot.dtype == np.uint8
         if self.shift:
-            moved = np.full_like(onehot, self.member.n_value)
+            moved = np.full_like(onehot, N if codes else self.member.n_value)
             to, of = (slice(self.shift, None), slice(None, -self.shift))
             if self.shift < 0:
                 to, of = slice(None, self.shift), slice(-self.shift, None)
             moved[:, to] = onehot[:, of]
             onehot = moved
-        return np.ascontiguousarray(onehot[:, ::-1, ::-1]) if self.turned else onehot
+        if not self.turned:
+            return onehot
+        if codes:
+            return np.ascontiguousarray(complement(onehot[:, ::-1]))
+        return np.ascontiguousarray(onehot[:, ::-1, ::-1])
 
     def needed(self, selection: Selection) -> Selection:
         """The part of the member's output that a selection needs."""
@@ -196,6 +202,11 @@ class Ensemble(Model):
         return self._first.batch_size
 
     @property
+    def takes_codes(self) -> bool:  # type: ignore[override]
+        """Whether all models do."""
+        return all(model.takes_codes for model in self.of)
+
+    @property
     def input_length(self) -> int:
         """The models'."""
         return self._first.input_length
@@ -281,6 +292,8 @@ class SplitEnsemble(Ensemble, SplitModel):
 
     Its trunk is all trunks side by side, one for each variant, and `decode` takes them apart again.
     """
+
+    takes_codes = Ensemble.takes_codes  # type: ignore[assignment]
 
     @property
     def _members(self) -> tuple[SplitModel, ...]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
 from creme.adapters.described import DescribedModel, Description
-from creme.adapters.torch_model import arithmetic, device_name, parameters_digest
+from creme.adapters.torch_model import arithmetic, device_name, on_device, parameters_digest
 from creme.errors import ModelError, PluginError
 from creme.file_plugins import load_object
 from creme.files.cache_folder import cache_folder
@@ -83,6 +83,11 @@ class PythonModel(DescribedModel):
         """The grid that was given."""
         return self.grid
 
+    @property
+    def takes_codes(self) -> bool:  # type: ignore[override]
+        """Whether it is a PyTorch module, as far as that is known: those are built early."""
+        return self._parameters is not None
+
     def identity(self) -> dict[str, Any]:
         """Digests of the file, of what it reads and of a PyTorch module's values; the object.
 
@@ -127,7 +132,10 @@ class PythonModel(DescribedModel):
 
         with torch.inference_mode(), arithmetic():
             # A copy, which the module may work on in place.
-            return built(torch.tensor(batch, device=device)).float().cpu().numpy()
+            rows = on_device(batch, self.n_value, device)
+            if batch.dtype == np.uint8 and self.grid.input_layout == "4L":
+                rows = rows.transpose(1, 2).contiguous()
+            return built(rows).float().cpu().numpy()
 
     def device_used(self) -> str:
         """Where a PyTorch module is; a function may use what it likes."""

@@ -32,6 +32,7 @@ class SyntheticModel(Model):
     name: ClassVar[str] = "synthetic"
     version: ClassVar[str] = "1"
     batch_size: ClassVar[int] = 8
+    takes_codes: ClassVar[bool] = True
 
     length: int = Field(196_608, ge=1536, description="input length, bp; a multiple of 128")
     decay: float = Field(30_000.0, gt=0, description="distance of 1/e of an effect, bp")
@@ -79,19 +80,19 @@ class SyntheticModel(Model):
         Raises
         ------
         ModelError
-            If the input has another shape than (B, length, 4).
+            If the input has another shape than (B, length, 4), or of codes (B, length).
         """
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.length, 4):
+        if onehot.shape[1:] != ((self.length,) if onehot.dtype == np.uint8 else (self.length, 4)):
             raise ModelError(
-                f"model synthetic: the input has shape {onehot.shape}, and (B, {self.length}, 4) "
-                f"is needed"
+                f"model synthetic: the input has shape {onehot.shape}, and (B, {self.length}, 4), "
+                f"or (B, {self.length}) of codes, is needed"
             )
         out = np.empty((len(onehot), self.n_bins, len(_CELL_TYPES)), dtype=np.float32)
         for row, sequence in zip(out, onehot, strict=True):
             self._one(sequence, row)
         return out
 
-    def _one(self, onehot: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+    def _one(self, onehot: NDArray[Any], out: NDArray[np.float32]) -> None:
         # numba takes half a second to import: only who predicts pays.
         from creme.demo.grammar import (
             FLOOR,
@@ -102,7 +103,7 @@ class SyntheticModel(Model):
             response,
         )
 
-        starts, kinds = find_motifs(codes_of(onehot))
+        starts, kinds = find_motifs(onehot if onehot.ndim == 1 else codes_of(onehot))
         enhancers = starts[kinds == KINDS.index("enhancer")]
         silencers = starts[kinds == KINDS.index("silencer")]
         values = np.full(out.shape, FLOOR, dtype=np.float64)

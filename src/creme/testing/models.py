@@ -15,6 +15,7 @@ from creme.errors import ModelError
 from creme.model import Model, Selection
 from creme.sequence import Sequence
 from creme.testing.checks import Check, ensure, run_all
+from creme.testing.codes import codes
 from creme.testing.position import position
 from creme.testing.settings import TOLERANCE, check_settings
 
@@ -331,7 +332,7 @@ def written_with_results(make: Make) -> None:
 _CHECKS = (
     *(grid, tracks, shape_and_dtype, depends_on_input, position, n_rows),
     *(input_not_modified, input_not_kept, input_views, output_not_reused, deterministic),
-    *(batch_size, batch_of_one, empty_batch, selection, wrong_length),
+    *(batch_size, batch_of_one, empty_batch, selection, wrong_length, codes),
     *(pickles, fingerprint, settings, written_with_results),
 )
 

@@ -1,20 +1,27 @@
-"""One-hot batches in memory that is used again, of which only what differs is written."""
+"""Batches of codes or one-hot in memory that is used again; only what differs is written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.sequence import Sequence, Sequenceable, onehot_table
+from creme.model import Model
+from creme.sequence import Codes, Sequence, Sequenceable, onehot_table
 
 SAMPLED = 997
 """Every so many bases of a row are looked at after a batch."""
 
 
+def rows_for(model: Model, codes: Codes) -> NDArray[Any]:
+    """Codes as a model takes them: themselves, or one-hot, (..., 4) float32."""
+    return codes if model.takes_codes else onehot_table(model.n_value).take(codes, axis=0)
+
+
 class Buffer:
-    """Room for one-hot sequences, whose rows remember what stands in them.
+    """Room for sequences as a model takes them, whose rows remember what stands in them.
 
     A mutant that follows another one of the same base has the other's edits undone and its own
     written, some kilobases instead of the whole sequence; one that follows another base's has such
@@ -24,13 +31,17 @@ class Buffer:
     Parameters
     ----------
     rows, length : int
-    n_value : float
-        What stands in all four channels of an N.
+    n_value : float, optional
+        What stands in all four channels of an N; codes are written without it.
     """
 
-    def __init__(self, rows: int, length: int, n_value: float) -> None:
-        self._table = onehot_table(n_value)
-        self._array = np.empty((rows, length, 4), dtype=np.float32)
+    def __init__(self, rows: int, length: int, n_value: float | None = None) -> None:
+        self._table = None if n_value is None else onehot_table(n_value)
+        self._array: NDArray[Any] = (
+            np.empty((rows, length), dtype=np.uint8)
+            if n_value is None
+            else np.empty((rows, length, 4), dtype=np.float32)
+        )
         self._holds: list[Sequenceable | None] = [None] * rows
 
     def __len__(self) -> int:
@@ -50,13 +61,13 @@ class Buffer:
         rest = iter(sorted(place for places in waiting.values() for place in places))
         return [next(rest) if place is None else place for place in chosen]
 
-    def write(self, sequences: SequenceOf[Sequenceable]) -> NDArray[np.float32]:
-        """One-hot of sequences, (len(sequences), length, 4), read-only."""
+    def write(self, sequences: SequenceOf[Sequenceable]) -> NDArray[Any]:
+        """Sequences as rows, read-only: (len(sequences), length) of codes, (..., 4) of one-hot."""
         for row, sequence in enumerate(sequences):
             self._write(row, sequence)
-        onehot = self._array[: len(sequences)]
-        onehot.flags.writeable = False
-        return onehot
+        rows = self._array[: len(sequences)]
+        rows.flags.writeable = False
+        return rows
 
     def check(self, sequences: SequenceOf[Sequenceable], *, whole: bool) -> bool:
         """Whether the rows are still what was written; if not, they are forgotten.
@@ -70,7 +81,9 @@ class Buffer:
         """
         step = 1 if whole else SAMPLED
         for row, sequence in enumerate(sequences):
-            expected = self._table.take(_every(step, sequence), axis=0)
+            expected: NDArray[Any] = _every(step, sequence)
+            if self._table is not None:
+                expected = self._table.take(expected, axis=0)
             if not np.array_equal(self._array[row, ::step], expected):
                 self._holds = [None] * len(self)
                 return False
@@ -91,7 +104,7 @@ class Buffer:
             self._put(edit.codes, out[edit.start : edit.end])
         self._holds[row] = sequence
 
-    def _copied(self, base: Sequence, out: NDArray[np.float32]) -> Sequenceable | None:
+    def _copied(self, base: Sequence, out: NDArray[Any]) -> Sequenceable | None:
         """A sequence of some base, copied from another row: faster than encoding it."""
         for row, held in enumerate(self._holds):
             if held is not None and held.base is base:
@@ -99,8 +112,11 @@ class Buffer:
                 return held
         return None
 
-    def _put(self, codes: NDArray[np.uint8], out: NDArray[np.float32]) -> None:
-        np.take(self._table, codes, axis=0, out=out, mode="clip")
+    def _put(self, codes: Codes, out: NDArray[Any]) -> None:
+        if self._table is None:
+            out[:] = codes
+        else:
+            np.take(self._table, codes, axis=0, out=out, mode="clip")
 
 
 def _every(step: int, sequence: Sequenceable) -> NDArray[np.uint8]:

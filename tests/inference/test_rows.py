@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creme.inference.device import Device
-from creme.inference.onehot import SAMPLED, Buffer
+from creme.inference.rows import SAMPLED, Buffer
 from creme.model import Selection
 from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 from toy import Toy
