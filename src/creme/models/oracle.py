@@ -32,6 +32,7 @@ class OracleModel(Model):
     name: ClassVar[str] = "oracle"
     version: ClassVar[str] = "1"
     batch_size: ClassVar[int] = 8
+    takes_codes: ClassVar[bool] = True
 
     length: int = Field(32_768, ge=2048, description="input length, bp; a multiple of 1,024")
     grammar: str = Field("cis", description="cis, simple, or the path of a .toml file")
@@ -93,17 +94,17 @@ class OracleModel(Model):
         Raises
         ------
         ModelError
-            If the input has another shape than (B, length, 4).
+            If the input has another shape than (B, length, 4), or of codes (B, length).
         """
         from creme.demo.grammar import codes_of
 
-        if onehot.ndim != 3 or onehot.shape[1:] != (self.length, 4):
+        if onehot.shape[1:] != ((self.length,) if onehot.dtype == np.uint8 else (self.length, 4)):
             raise ModelError(
-                f"model oracle: the input has shape {onehot.shape}, and (B, {self.length}, 4) is "
-                f"needed"
+                f"model oracle: the input has shape {onehot.shape}, and (B, {self.length}, 4), or "
+                f"(B, {self.length}) of codes, is needed"
             )
         out = np.empty((len(onehot), self.n_bins, len(self.tracks)), dtype=np.float32)
         for row, sequence in zip(out, onehot, strict=True):
-            sites = self.oracle.sites(codes_of(sequence))
+            sites = self.oracle.sites(sequence if sequence.ndim == 1 else codes_of(sequence))
             row[:] = self.oracle.coverage(sites, _BIN, self.output_start, self.n_bins)
         return out
