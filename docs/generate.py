@@ -15,7 +15,7 @@ sys.path[:0] = [str(DOCS / "_ext"), str(DOCS.parent / "src")]
 
 import api_pages  # noqa: E402
 import diagrams  # noqa: E402
-import reference  # noqa: E402
+import reference_pages  # noqa: E402
 import specimens  # noqa: E402
 
 
@@ -28,17 +28,17 @@ def pages(of_results: bool = True) -> dict[str, str]:
         Whether to run the tests of the suite for the pages of variables and columns.
     """
     made = {
-        "reference/experiment_file.md": reference.experiment_file(),
-        "reference/study_file.md": reference.study_file(),
-        "reference/parameters.md": reference.parameters(),
+        "reference/experiment_file.md": reference_pages.experiment_file(),
+        "reference/study_file.md": reference_pages.study_file(),
+        "reference/parameters.md": reference_pages.parameters(),
         **api_pages.api_pages(),
         **diagrams.diagrams(),
     }
     if of_results:
         with tempfile.TemporaryDirectory() as folder:
             results = specimens.make(Path(folder))
-            made["reference/datasets.md"] = reference.datasets(results)
-            made["reference/tables.md"] = reference.tables(results)
+            made["reference/datasets.md"] = reference_pages.datasets(results)
+            made["reference/tables.md"] = reference_pages.tables(results)
     return made
 
 

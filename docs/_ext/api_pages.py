@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from reference import first_sentence, page, table
+from reference_pages import first_sentence, page, table
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "creme"
 
@@ -57,8 +57,13 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
 }  # fmt: skip
 """By file: title, a sentence, and modules."""
 
-INNER = ("cli", "engines", "files", "inference", "kernels", "results", "runner", "store", "study")
-"""Rooms whose other modules are the toolkit's own business; docs/design.md describes them."""
+INNER = (
+    *("cli/", "engines/", "files/", "inference/", "kernels/", "report/page/", "results/"),
+    *("runner/", "store/", "study/"),
+    *("codes.py", "file_plugins.py", "fingerprint.py", "kinds.py", "lazy.py", "moved.py"),
+    *("passwords.py", "rounding.py"),
+)
+"""Folders and modules that are the toolkit's own business; docs/design.md describes them."""
 
 
 def modules(patterns: tuple[str, ...]) -> Iterator[Path]:
@@ -104,7 +109,9 @@ def api_pages() -> dict[str, str]:
                 rows.append((f"`{what}`", kind, words))
             about = first_sentence(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))))
             parts += [f"## `{module}`\n", f"{about}\n", table(("name", "kind", "in short"), rows)]
-            parts.append(f"<!-- autodoc {module} {' '.join(what for _, what, _ in public(path))} -->\n")
+            parts.append(
+                f"<!-- autodoc {module} {' '.join(what for _, what, _ in public(path))} -->\n"
+            )
         made[f"reference/api/{name}.md"] = page(title, sentence, parts)
         lists.append(f"- [{title}](api/{name}.md): {sentence[:1].lower()}{sentence[1:]}")
     text = (

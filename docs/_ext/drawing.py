@@ -39,7 +39,7 @@ LETTERS = {
     "m": "motif",
     "x": "motif",
 }
-"""By letter of a row; an ``m`` is a mark in a shuffled tile, an ``x`` one in the tile asked about."""
+"""By letter of a row; an ``m`` is a mark in a shuffled tile, an ``x`` one in the element."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def _tile(x: float, y: float, letter: str, width: float = TILE) -> str:
 def _arrow(y: float, start: float, end: float) -> str:
     peak = y - 14
     path = f"M {start:g} {y - 2:g} C {start:g} {peak:g}, {end:g} {peak:g}, {end:g} {y - 3:g}"
-    return f'<path d="{path}" fill="none" stroke="#333" stroke-width="1.4" marker-end="url(#head)"/>'
+    return (
+        f'<path d="{path}" fill="none" stroke="#333" stroke-width="1.4" marker-end="url(#head)"/>'
+    )
 
 
 def diagram(title: str, rows: Iterable[Row], formula: str) -> str:

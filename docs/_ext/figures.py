@@ -6,14 +6,10 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
-
-DOCS = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(DOCS.parent / "src"))
 
 import creme
 from creme import report
@@ -22,9 +18,19 @@ from creme.analysis.distances import distance_curve
 from creme.analysis.set_sufficiency import greedy_sets, mean_activity
 from creme.analysis.traces import mean_traces
 from creme.demo.genome import write_genome
+from creme.demo.grammar import KINDS, WIDTH, find_motifs
 from creme.errors import CremeWarning
 
+DOCS = Path(__file__).resolve().parents[1]
 GENES = 12
+
+
+def promoter(locus: creme.Locus) -> tuple[int, int]:
+    """The promoter's motif, with a few bases on both sides."""
+    starts, kinds = find_motifs(locus.sequence.codes)
+    near = [int(at) for at, kind in zip(starts, kinds, strict=True) if "promoter" in KINDS[kind]]
+    start = min(near, key=lambda at: abs(at - locus.tss))
+    return start - 8, start + WIDTH + 8
 
 
 def draw(folder: Path) -> None:
@@ -48,12 +54,13 @@ def draw(folder: Path) -> None:
     greedy = measured("higher_order", rounds=4)
     sets = greedy_sets(greedy)
     swap = measured("context_swap", groups=members(categories), replicates=3)
-    (first, start), *_ = ((locus, tile[0][0]) for locus, tile in few.items())
-    letters = measured("saturation_mutagenesis", regions={first: [(98_290, 98_320)]})
+    letters = measured("saturation_mutagenesis", regions={loci[0].name: [promoter(loci[0])]})
     motif = measured("motif_embedding", motifs=["TGACTCAGCAGTTC"],
-                     positions=[locus_start for locus_start in range(48_304, 150_000, 10_000)])  # fmt: skip
+                     positions=list(range(48_304, 150_000, 10_000)))  # fmt: skip
 
-    def save(name: str, width: float, height: float, function: Any, *values: Any, **more: Any) -> None:
+    def save(
+        name: str, width: float, height: float, function: Any, *values: Any, **more: Any
+    ) -> None:
         figure, axes = report.panels(1, 1, width=width, height=height)
         function(*values, ax=axes[0, 0], **more)
         report.save(figure, DOCS / "images" / "figures" / name, ("svg",))

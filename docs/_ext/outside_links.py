@@ -89,7 +89,9 @@ def with_contents(text: str) -> str:
         if part.startswith("## "):
             caption = part.removeprefix("## ")
             continue
-        pages = re.findall(r"^ *- \[[^\]]*\]\((?![a-z]+:)([^)#]+)\.(?:md|ipynb)\)", part, flags=re.M)
+        pages = re.findall(
+            r"^ *- \[[^\]]*\]\((?![a-z]+:)([^)#]+)\.(?:md|ipynb)\)", part, flags=re.M
+        )
         if pages:
             lines = ["```{toctree}", ":hidden:", *([f":caption: {caption}"] if caption else [])]
             tables.append("\n".join([*lines, "", *pages, "```"]))
@@ -97,7 +99,7 @@ def with_contents(text: str) -> str:
 
 
 def with_docstrings(text: str) -> str:
-    """The text of a page with whole docstrings where a comment names a module and what it defines."""
+    """The text of a page with whole docstrings where a comment names a module and its classes."""
 
     def directives(match: re.Match[str]) -> str:
         module, *names = match[1].split()

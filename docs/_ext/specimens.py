@@ -25,7 +25,7 @@ OPTIONS = {
     "a perturbation that leaves short tiles as they are": {
         "necessity": {"tile": 8, "tiles": [[7000, 7008]]}
     },
-    "`accept = \"tested\"`": {"higher_order": {"rounds": 2}},
+    '`accept = "tested"`': {"higher_order": {"rounds": 2}},
     "a `confidence`": {"higher_order": {"rounds": 1, "confidence": 0.95, "accept": "all"}},
 }
 """Parameters that add variables to a test's Dataset, by what a reader would call them."""

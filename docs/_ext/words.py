@@ -35,7 +35,10 @@ DATASET: dict[str, tuple[str, str]] = {
     "attempt": ("index", "round of the search, whether its tile was accepted or not"),
     "search": ("name", "direction of the search: enhancers or silencers"),
     "position": ("index", "number of the position that the tile is moved to"),
-    "saturation_mutagenesis.position": (BP, "the base, by its distance from the TSS along the gene"),
+    "saturation_mutagenesis.position": (
+        BP,
+        "the base, by its distance from the TSS along the gene",
+    ),
     "copy": ("index", "number of the copy, from 0"),
     "copies": ("count", "copies that are in the sequence, with this one"),
     "sub_tile": ("index", "stretch of the tile that the search keeps"),
@@ -93,7 +96,10 @@ DATASET: dict[str, tuple[str, str]] = {
     "importance": (SHARE, "mean effect of the three changes of the base"),
     "fold_change": (FOLD, "the test's measure"),
     "distance.fold_change": (FOLD, "moved / control"),
-    "higher_order.fold_change": (FOLD, "with the tiles up to this one shuffled, over the wild type"),
+    "higher_order.fold_change": (
+        FOLD,
+        "with the tiles up to this one shuffled, over the wild type",
+    ),
     "set_sufficiency.fold_change": (FOLD, "mutant / wild_type"),
     "multiplicity.fold_change": (FOLD, "with the copies, over control"),
     "tile_fold_change": (FOLD, "with this candidate shuffled as well, mean over replicates"),
@@ -206,7 +212,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "interaction_additive": ("name", "class by the additive trace"),
     "interaction_multiplicative": ("name", "class by the multiplicative trace"),
     "explained_by": ("name", "the trace that is nearer to the observed one"),
-    "mse_above_floor": ("fold change squared", "mse, in units of what lies above the TSS tile alone"),
+    "mse_above_floor": (
+        "fold change squared",
+        "mse, in units of what lies above the TSS tile alone",
+    ),
     "mse_multiplicative_above_floor": (
         "fold change squared",
         "the same for the multiplicative trace of what lies above the TSS tile alone",
@@ -299,6 +308,6 @@ def words_of(name: str, place: str, *tables: dict[str, tuple[str, str]]) -> tupl
     stem, ending = without_ending(name)
     if ending:
         unit, of_all = ENDINGS[ending]
-        own, text = words_of(stem, place, *tables)
+        own, _ = words_of(stem, place, *tables)
         return unit or own, of_all.format(f"`{stem}`")
     raise LookupError(f"nothing is written on {name!r} of {place!r}: add it to docs/_ext/words.py")

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import pytest
 
-from page_code import DOCS, assert_printed, blocks, run
+from page_code import DOCS, assert_printed, commands, run
+
+LONG = ["start/first_study.md"]
+"""Pages that take minutes: `make test-docs` runs them."""
 
 PAGES = [
+    *LONG,
+    "start/install.md",
     "start/your_gene.md",
+    "howto/coordinates.md",
+    "howto/read_effects.md",
     "tutorials/write_a_test.md",
     "tutorials/add_a_model.md",
     "tutorials/use_a_cluster.md",
@@ -19,4 +26,25 @@ PAGES = [
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_runs(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
+    if page in LONG and not os.environ.get("CREME_TEST_LONG"):
+        pytest.skip("it takes minutes: make test-docs, or CREME_TEST_LONG=1")
     run(page, tmp_path, monkeypatch, capsys)
+
+
+def test_every_page_with_code_that_runs_is_in_a_list():
+    others = {"python.md", "models.md", "tutorials/real_network.md"}  # by tests of their own
+    own = [
+        path.relative_to(DOCS).as_posix()
+        for folder in ("start", "tutorials", "howto")
+        for path in DOCS.glob(f"{folder}/*.md")
+        if "```python" in path.read_text(encoding="utf-8")
+        or "```console" in path.read_text(encoding="utf-8")
+    ]
+    assert set(own) <= {*PAGES, *others}
+
+
+def test_what_a_page_shows_is_compared():
+    assert_printed("a  b\n\n12 s\nend\n", "a b\n... s\nend", "")
+    with pytest.raises(AssertionError, match="printed"):
+        assert_printed("a b\n", "a c\n", "")
+    assert commands("$ creme run x\n...\n$ ls\n") == [("creme run x", "...\n"), ("ls", "")]

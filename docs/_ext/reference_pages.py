@@ -106,6 +106,12 @@ def first_sentence(text: str | None) -> str:
     return " ".join((text or "").strip().split("\n\n")[0].split())
 
 
+_TRACKS = "tracks to keep: indices, names or regular expressions"
+_STRAND = "only tracks of this strand, and unstranded ones; `+` is the gene's"
+_BINS = '`"tss"`, `"all"`, `"first-last"` or a list of bins to keep'
+_REPLICATES = "parameters of the plugin that differ between the networks, a value for each"
+
+
 def experiment_file() -> str:
     """The page on keys of an experiment file."""
     from creme.analysis.thresholds import Calibration
@@ -116,17 +122,18 @@ def experiment_file() -> str:
     from creme.runner.experiment import Experiment
     from creme.runner.spread import Spread
 
+    tables = ("model", "loci", "readouts", "calibration", "spread", "cluster", "tests")
     model = [
         ("`plugin`", "text", "required", "name of the model; `creme plugins` lists them"),
-        ("`tracks`", "list of whole number or text", '`"all"`', "tracks to keep: indices, names or regular expressions"),
+        ("`tracks`", "list of whole number or text", '`"all"`', _TRACKS),
         ("`tracks_file`", "path", "", "a file that lists them, one a line, in place of `tracks`"),
-        ("`strand`", '`"+"`, `"-"`, `"."`', "", "only tracks of this strand, and unstranded ones; `+` is the gene's"),
-        ("`bins`", "text or list of whole number", '`"tss"`', '`"tss"`, `"all"`, `"first-last"` or a list of bins to keep'),
+        ("`strand`", '`"+"`, `"-"`, `"."`', "", _STRAND),
+        ("`bins`", "text or list of whole number", '`"tss"`', _BINS),
         ("`ensemble`", "table", "", "several networks, strands and shifts as one model, see below"),
         ("all others", "", "", "parameters of the plugin, see [parameters](parameters.md)"),
     ]  # fmt: skip
     members = [
-        ("`replicates`", "table of lists", "", "parameters of the plugin that differ between the networks, a value for each"),
+        ("`replicates`", "table of lists", "", _REPLICATES),
         *_rows_of(Ensemble, {"of"} | set(_base_fields("model"))),
     ]  # fmt: skip
     return page(
@@ -135,7 +142,7 @@ def experiment_file() -> str:
         "paths start from the file's folder. The keys at the top stand before the first table.",
         [
             "## At the top\n",
-            fields_of(Experiment, ("model", "loci", "readouts", "calibration", "spread", "cluster", "tests")),
+            fields_of(Experiment, tables),
             "## `[model]`\n",
             table(("key", "type", "default", "meaning"), model),
             "## `[model.ensemble]`\n",
@@ -184,8 +191,8 @@ def study_file() -> str:
         "Keys of a study file",
         "A study file is TOML; `creme init --study study.toml` writes a commented one. "
         "[The managed study](../study.md) says how the stages follow one another. The tables "
-        "`[model]`, `[loci]`, `[[readouts]]`, `[calibration]`, `[spread]` and `[cluster]` are those "
-        "of an [experiment file](experiment_file.md).",
+        "`[model]`, `[loci]`, `[[readouts]]`, `[calibration]`, `[spread]` and `[cluster]` are "
+        "those of an [experiment file](experiment_file.md).",
         [
             "## At the top\n",
             fields_of(StudyFile, tables),
@@ -211,7 +218,11 @@ def parameters() -> str:
     from creme import registry
 
     parts = []
-    for kind, heading in (("test", "Tests"), ("perturbation", "Perturbations"), ("model", "Models")):
+    for kind, heading in (
+        ("test", "Tests"),
+        ("perturbation", "Perturbations"),
+        ("model", "Models"),
+    ):
         parts.append(f"## {heading}\n")
         for name, plugin in sorted(registry.plugins(kind).items()):
             if not plugin.target.startswith("creme."):
@@ -279,8 +290,8 @@ def datasets(made: Specimens) -> str:
     return page(
         "Variables of each Dataset",
         "`creme.measure` gives a Dataset, and `creme.open_results(...).dataset(TEST)` opens one. "
-        "Coordinates are 0-based and half-open; distances run along the gene, and negative ones are "
-        "upstream. A position of the window counts from its first base, 5' to 3' along the gene. "
+        "Coordinates are 0-based and half-open; distances run along the gene, and negative ones "
+        "are upstream. A position of the window counts from its first base, 5' to 3' along the gene. "
         "`MEASURE_replicates`, `MEASURE_std` and `MEASURE_se` stand beside a measure that has "
         "replicates.",
         parts,
@@ -316,9 +327,7 @@ def tables(made: Specimens) -> str:
             raise LookupError(f"nothing is written on table {name}: add it to docs/_ext/words.py")
         rows = []
         for column in map(str, frame.columns):
-            unit, text = words.words_of(
-                column, name, words.COLUMNS, _of_test(stem), words.DATASET
-            )
+            unit, text = words.words_of(column, name, words.COLUMNS, _of_test(stem), words.DATASET)
             rows.append((f"`{column}`", unit, text))
         parts += [f"## `{name}`\n", f"{about}.\n", table(("column", "unit", "meaning"), rows)]
     return page(
