@@ -100,7 +100,7 @@ def diagram(title: str, rows: Iterable[Row], formula: str) -> str:
     for row in rows:
         parts.append(_text(LEFT - 10, y + 15, row.words, text_anchor="end"))
         for place, letter in enumerate(row.tiles):
-            x = LEFT + place * TILE
+            x = float(LEFT + place * TILE)
             if letter in "mx":
                 around = "-" if letter == "m" else "e"
                 parts += [_tile(x, y, around), _tile(x + TILE / 2 - 4, y, letter, 8)]
@@ -118,13 +118,19 @@ def diagram(title: str, rows: Iterable[Row], formula: str) -> str:
             start, end = (LEFT + (place + 0.5) * TILE for place in row.arrow)
             parts.append(_arrow(y, start, end))
         if row.activity:
-            x = LEFT + len(row.tiles) * TILE + 12
-            parts.append(_text(x, y + 15, f"→ {row.activity}", font_weight="bold"))
+            parts.append(
+                _text(
+                    LEFT + len(row.tiles) * TILE + 12,
+                    y + 15,
+                    f"→ {row.activity}",
+                    font_weight="bold",
+                )
+            )
         y += PITCH
     parts.append(_text(LEFT, y + 8, formula, 15, font_family="monospace"))
     y += 34
     x = float(LEFT)
-    width = LEFT + most * TILE + 200
+    width = float(LEFT + most * TILE + 200)
     for kind in dict.fromkeys(used):
         room = 30 + 7 * len(WORDS[kind])
         if x + room > width - 10:

@@ -291,9 +291,9 @@ def datasets(made: Specimens) -> str:
         "Variables of each Dataset",
         "`creme.measure` gives a Dataset, and `creme.open_results(...).dataset(TEST)` opens one. "
         "Coordinates are 0-based and half-open; distances run along the gene, and negative ones "
-        "are upstream. A position of the window counts from its first base, 5' to 3' along the gene. "
-        "`MEASURE_replicates`, `MEASURE_std` and `MEASURE_se` stand beside a measure that has "
-        "replicates.",
+        "are upstream. A position of the window counts from its first base, 5' to 3' along the "
+        "gene. `MEASURE_replicates`, `MEASURE_std` and `MEASURE_se` stand beside a measure that "
+        "has replicates.",
         parts,
     )
 
