@@ -77,11 +77,16 @@ def modules(patterns: tuple[str, ...]) -> Iterator[Path]:
 
 def public(path: Path) -> list[tuple[str, str, str]]:
     """Kind, name and first words of the public classes and functions that a module defines."""
-    kinds = {ast.ClassDef: "class", ast.FunctionDef: "function"}
     return [
-        (kinds[type(node)], node.name, first_sentence(ast.get_docstring(node)))
+        (
+            "class" if isinstance(node, ast.ClassDef) else "function",
+            node.name,
+            first_sentence(ast.get_docstring(node)),
+        )
         for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if type(node) in kinds and not node.name.startswith("_") and not _overload(node)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not node.name.startswith("_")
+        and not _overload(node)
     ]
 
 

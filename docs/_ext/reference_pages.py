@@ -59,7 +59,7 @@ def default_words(field: Any) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if value is None or hasattr(value, "model_fields"):
+    if value is None or hasattr(type(value), "model_fields"):
         return ""
     if isinstance(value, tuple):
         value = list(value)

@@ -10,6 +10,7 @@ import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import xarray as xr
@@ -19,7 +20,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))
 import mini_study
 
 TILE = [[7000, 8000]]
-OPTIONS = {
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     "a tolerance": {"necessity": {"tolerance": 0.2}},
     "`minimum_activity`": {"necessity": {"minimum_activity": 5.0}},
     "a perturbation that leaves short tiles as they are": {
@@ -30,7 +31,7 @@ OPTIONS = {
 }
 """Parameters that add variables to a test's Dataset, by what a reader would call them."""
 
-ALONE = {
+ALONE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [[6140, 6144]]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
 }
@@ -91,22 +92,22 @@ def _experiments(folder: Path, made: Specimens) -> None:
     loci = creme.load_loci(model, **files, genes=["GENE1", "GENE2"])
     store = str(folder / "predictions")
 
-    def measured(name: str, **parameters: object) -> xr.Dataset:
+    def measured(name: str, **parameters: Any) -> xr.Dataset:
         sizes = {"tile": 1000, "replicates": 2}
         fields = creme.registry.load("test", name).model_fields
-        given = {key: value for key, value in sizes.items() if key in fields}
+        chosen = {key: value for key, value in sizes.items() if key in fields}
         return creme.measure(
-            name, model, loci, tracks="alpha", store=store, seed=7, **{**given, **parameters}
+            name, model, loci, tracks="alpha", store=store, seed=7, **{**chosen, **parameters}
         )
 
     for name, parameters in ALONE.items():
         made.datasets[name] = measured(name, **parameters)
     for words, tests in OPTIONS.items():
-        made.options[words] = {name: measured(name, **given) for name, given in tests.items()}
+        made.options[words] = {name: measured(name, **chosen) for name, chosen in tests.items()}
     files["fasta"] = _with_gap(folder)
     loci = creme.load_loci(model, **files, genes=["GENE1"])
     made.options["a gap of N in the window"] = {"necessity": measured("necessity")}
-    table = {
+    table: dict[str, Any] = {
         "name": "spread",
         "store": store,
         "model": {

@@ -3,7 +3,7 @@
 In their order on the page: a block whose first line is a comment with a file's name is written to
 that file; Python runs, all blocks of a page in one namespace; of a console block each line that
 begins with ``$ `` runs. A block of text after Python, and the other lines of a console block, are
-what is printed: ``...`` stands for anything in it.
+what is printed: ``...`` stands for anything in a line, and on a line of its own for any lines.
 """
 
 from __future__ import annotations
@@ -34,11 +34,17 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 def assert_printed(printed: str, expected: str, code: str) -> None:
     """Whether a text is what the page shows, runs of spaces and ends of lines apart."""
-    lines = [" ".join(line.split()) for line in printed.splitlines()]
-    plain = "\n".join(line for line in lines if line)
-    wanted = "\n".join(" ".join(line.split()) for line in expected.splitlines() if line.strip())
-    pattern = ".*?".join(re.escape(part) for part in wanted.split("..."))
-    assert re.fullmatch(pattern, plain, flags=re.S), f"{code}\nprinted:\n{printed}"
+    plain = "".join(f"{line}\n" for line in _lines(printed))
+    pattern = "".join(
+        r"(?:.*\n)*?" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + r"\n"
+        for line in _lines(expected)
+    )
+    assert re.fullmatch(pattern, plain), f"{code}\nprinted:\n{printed}"
+
+
+def _lines(text: str) -> list[str]:
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    return [line for line in lines if line]
 
 
 def run(

@@ -45,6 +45,10 @@ def test_every_page_with_code_that_runs_is_in_a_list():
 
 def test_what_a_page_shows_is_compared():
     assert_printed("a  b\n\n12 s\nend\n", "a b\n... s\nend", "")
+    assert_printed("a\nb\nc\n", "a\n...\n", "")
+    assert_printed("a\n", "a\n...\n", "")
+    with pytest.raises(AssertionError, match="printed"):
+        assert_printed("a\nb\n", "...\na\n", "")
     with pytest.raises(AssertionError, match="printed"):
         assert_printed("a b\n", "a c\n", "")
     assert commands("$ creme run x\n...\n$ ls\n") == [("creme run x", "...\n"), ("ls", "")]
