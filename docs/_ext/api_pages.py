@@ -52,6 +52,11 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("report/*",),
     ),
     "export": ("Export", "Results for other programs.", ("export/*",)),
+    "benchmark": (
+        "Known truth",
+        "Tests of the suite against a model whose truth is known.",
+        ("benchmark/*",),
+    ),
     "store": ("The store", "Predictions and their index.", ("store/store",)),
     "testing": ("Checks for plugins", "What a plugin's own tests call.", ("testing/*",)),
 }  # fmt: skip
