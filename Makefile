@@ -16,7 +16,7 @@ FLOOR := 0
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
-.PHONY: bench bench-quick demo test test-cluster test-core test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
 .PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow
@@ -79,6 +79,20 @@ test-faults: $(VENV)/dev
 # Workers that are killed, added and slow, and a trained network on two of them.
 test-cluster: $(VENV)/dev
 	CREME_TEST_CLUSTER=1 $(BIN)/python -m pytest -q tests/engines
+
+# The site, in docs/_build/html: Sphinx with warnings as errors. The generated pages and drawings are
+# written by docs/generate.py, the figures by docs/_ext/figures.py; tests/docs compares them.
+docs: $(VENV)-docs/done
+	$(VENV)-docs/bin/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+
+$(VENV)-docs/done: $(VENV)/python pyproject.toml
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install -q -e ".[docs]"
+	@touch $@
+
+# All pages whose code runs, those that take minutes too.
+test-docs: $(VENV)/dev docs
+	CREME_TEST_LONG=1 $(BIN)/python -m pytest -q tests/docs tests/test_docs.py
 
 # Every function of the reference package against ours; it installs the same import name.
 test-reference: $(VENV)/dev $(VENV)-reference/done

@@ -24,9 +24,3 @@ def test_every_test_of_the_suite_is_documented_with_its_parameters(name):
     fields = registry.load("test", name).model_fields
     for field in set(fields) - {"seed"}:
         assert f"`{field}`" in row or f"`{field}`" in common, f"{name}: {field}"
-
-
-def test_links_of_the_documents_lead_somewhere():
-    for document in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"

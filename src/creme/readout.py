@@ -41,7 +41,7 @@ class Selection:
         return len(self.bins), len(self.tracks)
 
     def take(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The selection's part of whole outputs, (B, n_bins, n_tracks) to (B, *shape).
+        """The selection's part of whole outputs, (B, n_bins, n_tracks) to ``(B, *shape)``.
 
         Raises
         ------

@@ -64,10 +64,10 @@ def sign_and_rank(paired: pd.DataFrame, neutral: float = 0.0, small: float = SMA
     DataFrame
         A row for each pair of tracks: ``track_a``, ``track_b``; ``signs``, the number of values
         that are not small, and ``same_sign``, the share of them with the same sign on both sides;
-        ``difference``, the mean of |a - b|; ``loci`` with several values, of which A's strongest is
-        not small, and of these ``same_strongest``, the share whose strongest is the same in B, and
-        ``median_rank``, the median of the rank (from 1) that A's strongest has in B. NaN where
-        there is nothing to count.
+        ``difference``, the mean of ``|a - b|``; ``loci`` with several values, of which A's
+        strongest is not small, and of these ``same_strongest``, the share whose strongest is the
+        same in B, and ``median_rank``, the median of the rank (from 1) that A's strongest has in B.
+        NaN where there is nothing to count.
     """
     rows = []
     for (of_a, of_b), part in paired.groupby(["track_a", "track_b"], sort=False):

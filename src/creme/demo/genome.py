@@ -271,11 +271,14 @@ def _markov(words, limits):  # type: ignore[no-untyped-def]
 
 
 def fasta_text(name: str, codes: NDArray[np.uint8]) -> str:
+    """A contig as FASTA, 80 letters a line."""
     text = str(Sequence(codes))
     return f">{name}\n" + "".join(f"{text[i : i + 80]}\n" for i in range(0, len(text), 80))
 
 
 def gtf_text(gene: str, contig: str, tss: int, strand: str, others: bool = False) -> str:
+    """A gene and its transcripts as GTF."""
+
     def line(feature: str, downstream: int, attributes: str) -> str:
         first, last = (tss + downstream, tss + 2999)
         if strand == "-":
