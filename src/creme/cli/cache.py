@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from creme.cli.commands import Commands
 from creme.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 Counted = Callable[[int, int], None]
 
-cache_app = typer.Typer(help="The store of predictions.", no_args_is_help=True)
+cache_app = Commands(help="The store of predictions.")
 
 StorePath = Annotated[Path, typer.Argument(help="a store's directory, or an experiment file")]
 Grace = Annotated[
@@ -26,11 +27,10 @@ Grace = Annotated[
 ]
 
 
-@cache_app.command()
 def info(store: StorePath) -> None:
     """Say what a store holds."""
     from creme.cli.tables import of_batches
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import show_table
 
     with _reading(store) as opened:
         rows = [
@@ -49,10 +49,9 @@ def info(store: StorePath) -> None:
         columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "files", "MiB"]
         columns.append("batch against alone")
         title = f"{opened.path} (schema version {opened.schema_version})"
-        out.print(table(columns, rows, title=title))
+        show_table("sources", columns, rows, title)
 
 
-@cache_app.command()
 def verify(
     store: StorePath,
     repair: Annotated[
@@ -60,7 +59,9 @@ def verify(
     ] = False,
     grace: Grace = 10.0,
 ) -> None:
-    """Read all of a store, and compare it with its checksums."""
+    """Compare all of a store with its checksums.
+
+    The exit status is 1 where something is damaged and not repaired."""
     from creme.cli.terminal import out
     from creme.store.verify import verify as go_through
 
@@ -86,9 +87,10 @@ def verify(
         raise typer.Exit(1)
 
 
-@cache_app.command()
 def compact(store: StorePath, grace: Grace = 10.0) -> None:
-    """Make few large files of many small ones; runs do so as they end."""
+    """Make few large files of many small ones.
+
+    Runs do so as they end."""
     from creme.cli.terminal import out
     from creme.store.compact import compact as copy
 
@@ -105,12 +107,13 @@ def compact(store: StorePath, grace: Grace = 10.0) -> None:
         )
 
 
-@cache_app.command()
 def merge(
     stores: Annotated[list[Path], typer.Argument(help="stores, or experiment files")],
     into: Annotated[Path, typer.Option("--into", help="the store that gets all, or a new one")],
 ) -> None:
-    """Add the predictions of stores to another one; say where they contradict each other."""
+    """Add the predictions of stores to another one.
+
+    Where they contradict each other is said, and the exit status is 1."""
     from creme.cli.terminal import out
     from creme.store import Store
     from creme.store.compact import compact_at_the_end
@@ -146,7 +149,6 @@ def merge(
         raise typer.Exit(1)
 
 
-@cache_app.command()
 def prune(
     store: StorePath,
     model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
@@ -159,8 +161,10 @@ def prune(
     delete: Annotated[bool, typer.Option("--delete", help="do it; otherwise it is said")] = False,
     grace: Grace = 10.0,
 ) -> None:
-    """Say what predictions would go, of a model, an age, an experiment; --delete deletes them."""
-    from creme.cli.terminal import out, table
+    """Delete predictions of a model, an age, an experiment.
+
+    Without --delete it is only said what would go."""
+    from creme.cli.terminal import out, show_table
     from creme.store.prune import Choice
     from creme.store.prune import prune as take_out
 
@@ -180,7 +184,7 @@ def prune(
     if not rows:
         out.print("nothing of that is stored")
         return
-    out.print(table(["model", "fingerprint", "predictions", "chunks"], rows))
+    show_table("chosen", ["model", "fingerprint", "predictions", "chunks"], rows)
     undated = sum(each.undated for each in chosen)
     if undated:
         out.print(f"{undated:,} chunks stay: it is not known when they were written")
@@ -193,13 +197,14 @@ def prune(
     )
 
 
-@cache_app.command()
 def export(
     store: StorePath,
     to: Annotated[Path, typer.Option(help="a new .zarr folder or .parquet file")],
     model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
 ) -> None:
-    """Write the predictions of a model, with the digests of their sequences."""
+    """Write the predictions of a model.
+
+    Each has the digest of its sequence."""
     from creme.cli.terminal import out
     from creme.store.export import export_source
 
@@ -208,12 +213,13 @@ def export(
     out.print(f"Wrote {n:,} predictions to {to}")
 
 
-@cache_app.command()
 def seal(
     store: StorePath,
     undo: Annotated[bool, typer.Option("--undo", help="let it be added to again")] = False,
 ) -> None:
-    """Finish a store, so that others can read it from any file system; nothing is added to it."""
+    """Finish a store, for others to read.
+
+    It can be read from any file system then, and nothing is added to it."""
     from creme.cli.terminal import out
     from creme.store.seal import seal as finish
     from creme.store.seal import unseal
@@ -224,9 +230,10 @@ def seal(
     out.print(f"{path} {'can be added to again' if undo else 'is sealed'}")
 
 
-@cache_app.command()
 def unlock(store: StorePath) -> None:
-    """Take away the lock of a process that is gone, on a file system of several hosts."""
+    """Take away the lock of a process that is gone.
+
+    There are locks on file systems of several hosts."""
     from creme.cli.terminal import out
     from creme.store.location import directory, index_url
     from creme.store.store_lock import unlock as take_away
@@ -291,14 +298,16 @@ def _progress(done: str) -> Iterator[Counted]:
     """How far it is, on a terminal."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from creme.cli.terminal import err
+    from creme.cli.terminal import display
 
     columns = (
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.description}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(
+        *columns, console=display(), transient=True, disable=not display().is_terminal
+    ) as bar:
         task = bar.add_task(done, total=0)
         yield lambda n, of: bar.update(task, completed=n, total=of)
 
@@ -339,3 +348,52 @@ def _say_differences(merged: MergedSource, store: Path) -> None:
             f"{where}; those that were there stay. Two networks may bear one fingerprint. "
             f"Sequences: {', '.join(digest.hex()[:16] for digest in merged.digests)}"
         )
+
+
+cache_app.add(
+    info,
+    """
+creme cache info predictions
+# that of an experiment file
+creme cache info experiment.toml
+""",
+)
+cache_app.add(
+    verify,
+    """
+creme cache verify predictions
+creme cache verify predictions --repair
+""",
+)
+cache_app.add(compact, "creme cache compact predictions")
+cache_app.add(
+    merge,
+    """
+# what two machines have predicted, into one store
+creme cache merge gpu1/predictions gpu2/predictions \\
+    --into predictions
+""",
+)
+cache_app.add(
+    prune,
+    """
+# say what would go
+creme cache prune predictions --older-than 90
+creme cache prune predictions --model enformer --delete
+""",
+)
+cache_app.add(
+    export,
+    """
+creme cache export predictions --to predictions.parquet
+creme cache export predictions --model 3f2a --to out.zarr
+""",
+)
+cache_app.add(
+    seal,
+    """
+creme cache seal predictions
+creme cache seal predictions --undo
+""",
+)
+cache_app.add(unlock, "creme cache unlock predictions")

@@ -36,7 +36,9 @@ def compare(
     resamples: Annotated[int, typer.Option(min=1, help="of the bootstrap over loci")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
-    """Compare the same loci under two models or settings: effects, classes, greedy orders."""
+    """Compare the same loci under two models or settings.
+
+    Effects, classes and greedy orders are compared."""
     from creme.analysis.agreement import NothingInCommonError
     from creme.cli.terminal import out
     from creme.study.view import open_results
@@ -63,7 +65,7 @@ def compare(
         raise ConfigError("there are no paired effects to export: only greedy orders are compared")
     if export is not None:
         _write(export, agreement.paired)
-        out.print(f"Wrote the paired effects to {export}", highlight=False)
+        out.print(f"Wrote the paired effects to {export}")
 
 
 _SIGNS = "signs of values of at least 0.05 in A or B, and the strongest of each locus"
@@ -222,32 +224,32 @@ class _AgreementTables:
 
     def show(self) -> None:
         """Print all tables and notes."""
-        from creme.cli.terminal import out, table
+        from creme.cli.terminal import out, show_table
 
         intervals = "with 95 % intervals of a bootstrap over loci"
         if self.effects:
             columns = ["test", "track", "loci", "values", "Pearson", "Spearman"]
-            out.print(table(columns, self.effects, title=f"effects, {intervals}"))
+            show_table("effects", columns, self.effects, f"effects, {intervals}")
         if self.signs:
             columns = ["test", "track", "values", "same sign", "mean |A - B|", "loci"]
             columns += ["same strongest", "rank of A's strongest in B"]
-            out.print(table(columns, self.signs, title=_SIGNS))
+            show_table("signs", columns, self.signs, _SIGNS)
         if self.classes:
             columns = ["test", "track", "values", "same class", "Cohen's kappa"]
-            out.print(table(columns, self.classes, title=f"classes, {intervals}"))
+            show_table("classes", columns, self.classes, f"classes, {intervals}")
         for title, counts in self.counts:
             # Classes that neither has are left out.
             names = [n for n in counts.index if counts.loc[n].any() or counts[n].any()]
             body = [[name, *counts.loc[name, names].tolist()] for name in names]
-            out.print(table(["A \\ B", *names], body, title=title))
+            show_table(title, ["A \\ B", *names], body, title)
         if self.orders:
             columns = ["test", "search", "track", "loci", "rounds"]
             columns += ["rank-biased overlap", "by chance", "same first tile"]
-            out.print(table(columns, self.orders, title=f"greedy orders, {intervals}"))
+            show_table("orders", columns, self.orders, f"greedy orders, {intervals}")
         for note in self.notes:
-            out.print(note, highlight=False)
+            out.print(note)
         if self.left_out:
-            out.print(f"Not compared: {', '.join(self.left_out)}", highlight=False)
+            out.print(f"Not compared: {', '.join(self.left_out)}")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -268,7 +270,7 @@ def _print_differences(views: tuple[ResultsView, ResultsView]) -> None:
 
     kinds = [view.kind for view in views]
     if kinds[0] != kinds[1]:
-        out.print(f"A is {_a(kinds[0])} and B is {_a(kinds[1])}.", highlight=False)
+        out.print(f"A is {_a(kinds[0])} and B is {_a(kinds[1])}.")
     else:
         one, other = (view.sections for view in views)
         differing = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
@@ -276,12 +278,11 @@ def _print_differences(views: tuple[ResultsView, ResultsView]) -> None:
             f"A and B differ in {listing(differing, 20)}."
             if differing
             else f"A and B are the same {kinds[0]}.",
-            highlight=False,
         )
     for name, view in zip("AB", views, strict=True):
         if view.state != "finished":
             run = "run" if view.kind == "experiment" else "study"
-            out.print(f"The {run} of {name} is {view.state}.", highlight=False)
+            out.print(f"The {run} of {name} is {view.state}.")
 
 
 def _a(kind: str) -> str:

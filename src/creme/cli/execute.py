@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from creme.cli.terminal import err, failure_lines, out, progress, table
+from creme.cli.terminal import out, progress, say_aside, say_failures, show_table
 from creme.files.trusted import Trust
 from creme.runner.experiment import Experiment
 from creme.runner.run import Report, run_experiment
@@ -39,12 +39,10 @@ def say_shard(report: Report, shard: Shard, store: Path) -> int:
     out.print(
         f"Shard {shard}: {counts.finished} units, {counts.asked} sequences asked for, "
         f"{counts.predicted} predicted, {taken(counts)}, {counts.repeated} repeated.",
-        highlight=False,
     )
-    for line in failure_lines(report.failures):
-        err.print(line, style="red")
+    say_failures(report.failures)
     for note in report.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     if report.interrupted:
         out.print("Stopped before the end; the same command goes on from there")
         return 130
@@ -82,24 +80,23 @@ def execute(
         f"{counts.asked} sequences asked for: {counts.predicted} predicted, "
         f"{taken(counts)}, {counts.repeated} repeated within this run; "
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
-        highlight=False,
     )
     if report.workers:
         each = ", ".join(f"{name}: {n}" for name, n in report.workers.items())
-        out.print(f"Predicted by {len(report.workers)} workers: {each}.", highlight=False)
+        out.print(f"Predicted by {len(report.workers)} workers: {each}.")
     if profile:
         rows = [
             [what, _ABOUT[what], spent, f"{100 * spent / seconds:.1f} %"]
             for what, spent in report.seconds.items()
         ]
-        out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
-    for line in failure_lines(report.failures):
-        err.print(line, style="red")
+        columns = ["part", "of", "seconds", "of the run"]
+        show_table("profile", columns, rows, "where the time went")
+    say_failures(report.failures)
     for note in report.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     for label, sentences in report.remarks.items():
         for sentence in sentences:
-            err.print(f"Note: {label}, {sentence}", style="yellow")
+            say_aside(f"Note: {label}, {sentence}")
     if report.interrupted:
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creme.cli.commands import Commands
 from creme.errors import ConfigError, PluginError, listing, nearest
 
 if TYPE_CHECKING:
     from creme.testing import Check
 
-plugins_app = typer.Typer(help="Installed models, perturbations and tests.")
+plugins_app = Commands(help="Installed models, perturbations and tests.", no_args_is_help=False)
 
 
-@plugins_app.callback(invoke_without_command=True)
 def plugins(context: typer.Context) -> None:
     """List the installed models, perturbations and tests, and what they lack; imports none."""
     if context.invoked_subcommand is not None:
@@ -34,7 +34,6 @@ def plugins(context: typer.Context) -> None:
             )
 
 
-@plugins_app.command("check")
 def check(
     name: Annotated[str, typer.Argument(help="a model, perturbation or test")],
     file: Annotated[
@@ -53,9 +52,11 @@ def check(
         typer.Option(help=".npz with a known 'sequence' (letters) and its 'expected' prediction"),
     ] = None,
 ) -> None:
-    """Run the toolkit's checks of a plugin: does it do what is expected of it?"""
+    """Check that a plugin does what is expected of it.
 
-    from creme.cli.terminal import err, out, table
+    The exit status is 1 where a check fails."""
+
+    from creme.cli.terminal import display, out, show_table
     from creme.testing.checks import outcomes
 
     kind = _kind(name, kind, file)
@@ -67,7 +68,7 @@ def check(
             raise ConfigError("--example is for models: others have no predictions")
         checks.append(_example(example))
     rows, failed = [], 0
-    with err.status("") as status:
+    with display().status("") as status:
         results = outcomes(checks, make)
         for number, each in enumerate(checks, start=1):
             status.update(f"{number} of {len(checks)}: {each}")
@@ -75,9 +76,9 @@ def check(
             failed += outcome.state == "failed"
             reason = f": {outcome.reason}" if outcome.reason else ""
             rows.append([str(each), each.about, f"{outcome.state}{reason}"])
-    out.print(table(["check", "what has to hold", "result"], rows, title=repr(described)))
+    show_table("checks", ["check", "what has to hold", "result"], rows, repr(described))
     if failed:
-        out.print(f"{failed} of {len(checks)} checks failed.", highlight=False)
+        out.print(f"{failed} of {len(checks)} checks failed.")
         raise typer.Exit(1)
 
 
@@ -199,3 +200,21 @@ def _example(path: Path) -> Check:
         check_example(make, sequence, expected)
 
     return Check(example)
+
+
+plugins_app.add_itself(
+    plugins,
+    """
+creme plugins
+creme plugins --json
+""",
+)
+plugins_app.add(
+    check,
+    """
+creme plugins check necessity
+creme plugins check mask --set start=10 --set end=20
+# with the parameters of a file
+creme plugins check seqnn --from experiment.toml
+""",
+)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from creme.cli.tables import of_batches, write_table
-from creme.cli.terminal import err, out, table
+from creme.cli.terminal import out, say_aside, show_table
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def show_status(directory: Path) -> None:
     if state.get("error"):
         rows.append(["error", state["error"]])
     rows += [["failure", f"{test} on {unit}: {why}"] for test, unit, why in view.failures]
-    out.print(table(["", ""], rows, title=str(directory)))
+    show_table("status", ["of", "value"], rows, str(directory))
     if view.state not in ("finished", "running"):
         out.print(f"To continue: {view.further}")
 
@@ -76,24 +76,22 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         return
     warn_if_outdated(view)
     for note in view.notes:
-        out.print(note[:1].upper() + note[1:], highlight=False)
+        out.print(note[:1].upper() + note[1:])
     counts = view.progress.tests
     for place, label in enumerate(labels):
         dataset, shown = view.open(label), view.presentation(label)
         dataset = calibrated(dataset, shown, view.panel)
         if place == 0 and view.kind == "experiment":
             title = f"loci ({site_word(dataset.attrs)} and window 0-based)"
-            out.print(table(*_loci(dataset), title=title))
+            show_table("loci", *_loci(dataset), title)
         _show_test(label, dataset, shown, top)
         for sentence in calibration_sentences(dataset, shown, view.panel):
-            out.print(f"{label}: {sentence}", highlight=False)
+            out.print(f"{label}: {sentence}")
         for sentence in view.remarks(label):
-            out.print(f"{label}, {sentence}", highlight=False)
+            out.print(f"{label}, {sentence}")
         units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:
-            out.print(
-                f"{label}: {units.finished} of {units.of} units are finished.", highlight=False
-            )
+            out.print(f"{label}: {units.finished} of {units.of} units are finished.")
 
 
 def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
@@ -101,18 +99,18 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
     from creme.results.gaps import gap_sentence
 
     title = shown.title if label == shown.test else f"{shown.title} ({label})"
-    out.print(f"{title}: {shown.summary}" if shown.summary else title, highlight=False)
+    out.print(f"{title}: {shown.summary}" if shown.summary else title)
     columns, rows = strongest(dataset, shown, top)
     in_order = np.isnan(shown.neutral) or not shown.measure
     title = f"{label}: {'in order' if in_order else 'strongest first'}"
     if "q" in columns:
         place = columns.index("q")
-        out.print(table(columns, rows, title, grey=lambda row: row[place] > Q))
-        out.print(f"Grey: within noise (q above {Q:g}).", highlight=False)
+        show_table(label, columns, rows, title, grey=lambda row: row[place] > Q)
+        out.print(f"Grey: within noise (q above {Q:g}).")
     else:
-        out.print(table(columns, rows, title))
+        show_table(label, columns, rows, title)
     if sentence := gap_sentence(dataset):
-        out.print(f"{label}: {sentence}.", highlight=False)
+        out.print(f"{label}: {sentence}.")
     _show_backgrounds(label, dataset, top)
 
 
@@ -128,11 +126,11 @@ def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
     if not frame["outliers"].any():
         columns.remove("outlier_backgrounds")
     rows = in_order_of_doubt(frame)[columns].fillna("")
-    out.print(table(columns, _first(rows, top), f"{label}: activities of its backgrounds"))
+    title = f"{label}: activities of its backgrounds"
+    show_table(f"{label} backgrounds", columns, _first(rows, top), title)
     if number := int((frame["outliers"] > 0).sum()):
         out.print(
             f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.",
-            highlight=False,
         )
 
 
@@ -142,7 +140,9 @@ def warn_if_outdated(view: ResultsView) -> None:
     reasons = [state["error"] for state in states if state["state"] == "outdated"]
     if not reasons:
         return
-    err.print(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
+    say_aside(
+        f"Warning: these results are outdated: {listing(reasons)}. To continue: {view.further}"
+    )
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:

@@ -47,7 +47,9 @@ def study(
     dask: Scheduler = None,
     shard: ShardOption = None,
 ) -> None:
-    """Run a managed study: from a genome and an annotation to every test's tables."""
+    """Run a study: from a genome to every test's tables.
+
+    A study that was begun goes on from where it was left."""
     if plan and status:
         raise ConfigError("--plan and --status: give one of them")
     of_plan = {
@@ -83,7 +85,7 @@ def execute_study(
     cluster: int | str | None = None,
 ) -> int:
     """Run a study; returns the exit status."""
-    from creme.cli.terminal import err, out, progress
+    from creme.cli.terminal import err, out, progress, say_aside
     from creme.study.run import run_study
 
     failures = 0
@@ -93,9 +95,9 @@ def execute_study(
         nonlocal failures, interrupted
         interrupted = state["state"] == "interrupted"
         if state["state"] == "finished":
-            out.print(_line(stage, state, ran), highlight=False)
+            out.print(_line(stage, state, ran))
         for sentence in state.get("remarks", []):
-            err.print(f"Note: {stage}, {sentence}", style="yellow")
+            say_aside(f"Note: {stage}, {sentence}")
         for unit, message in state.get("failures", []):
             err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red")
         failures += len(state.get("failures", []))
@@ -117,7 +119,7 @@ def execute_study(
         out.print(f"Stopped before the end. To continue: {further}")
         return 130
     for note in done.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     if failures:
         err.print(f"To try what failed once more: {further}")
     entries = done.stages.items()
@@ -167,7 +169,7 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 
 def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
     """State of each stage, or of those given, and the funnel."""
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.runner.toml_file import read_text
     from creme.study.config import StudyFile
     from creme.study.folder import STUDY
@@ -190,13 +192,13 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
         if not stages or stage in stages
     ]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
-    out.print(table(columns, rows, title=title))
+    show_table("stages", columns, rows, title)
     if state.get("funnel"):
         steps = [[row["step"], row["left"], row["removed"], row["why"]] for row in state["funnel"]]
-        out.print(table(["step", "left", "removed", "why"], steps, title="selection of TSSs"))
+        show_table("selection", ["step", "left", "removed", "why"], steps, "selection of TSSs")
     for name in ("categories", "classes"):
         if state.get(name):
-            out.print(f"{name}: {state[name]}", highlight=False)
+            out.print(f"{name}: {state[name]}")
     for file in folder.changed_files():
         out.print(f"{file} is no longer the file that this study was made from.")
     kept = folder.path / STUDY
@@ -227,7 +229,7 @@ def show_plan(
     workers: int | None = None,
 ) -> None:
     """The cost of a study, before anything runs."""
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.study.forecast.cost import forecast
     from creme.study.forecast.speed import seconds_per_prediction
     from creme.study.run import prepare
@@ -251,10 +253,10 @@ def show_plan(
     rows.append([*last, f"{mark}{duration(took / n)}", *_cost(took, price)])
     title = f"{prepared.study.name}: {seconds:.3g} s a prediction, {how}"
     title += f"; {n} workers, each as fast" if n > 1 else ""
-    out.print(table(columns, rows, title=title))
+    show_table("plan", columns, rows, title)
     for note in dict.fromkeys(note for one in planned for note in one.notes):
         with_note = [one.stage for one in planned if note in one.notes]
-        out.print(f"- {note} ({listing(with_note, 20)})", highlight=False)
+        out.print(f"- {note} ({listing(with_note, 20)})")
 
 
 def _planned(one: Forecast, seconds: float, price: float | None, workers: int) -> list[Any]:
