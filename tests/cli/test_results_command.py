@@ -19,7 +19,7 @@ import in_process
 import mini_study as mini
 import small
 from command import CREME
-from creme.cli.show import strongest
+from creme.cli.strongest import strongest
 from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.words import duration

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creme.cli.choices import chosen
+from creme.cli.places import interval_text, one_place
+from creme.cli.strongest import first_rows, strongest
 from creme.cli.tables import of_batches, write_table
 from creme.cli.terminal import out, say_aside, show_table
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from creme.results.progress import RunProgress
@@ -66,7 +68,6 @@ def _progress_rows(progress: RunProgress) -> list[list[str]]:
 def show_results(directory: Path, test: str | None, top: int) -> None:
     """The loci with the TSS that was used, and the strongest values of each test."""
     from creme.results.calibrated import calibrated, calibration_sentences
-    from creme.results.words import site_word
     from creme.study.view import open_results
 
     view = open_results(directory)
@@ -82,10 +83,11 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         dataset, shown = view.open(label), view.presentation(label)
         dataset = calibrated(dataset, shown, view.panel)
         if place == 0 and view.kind == "experiment":
-            title = f"loci ({site_word(dataset.attrs)} and window 0-based)"
-            show_table("loci", *_loci(dataset), title)
+            show_table("loci", *_loci(dataset), "loci, by places as in genome browsers (1-based)")
         _show_test(label, dataset, shown, top)
         for sentence in calibration_sentences(dataset, shown, view.panel):
+            if "_percentile:" in sentence and not chosen.verbose:
+                continue  # nor is the column shown
             out.print(f"{label}: {sentence}")
         for sentence in view.remarks(label):
             out.print(f"{label}, {sentence}")
@@ -100,9 +102,11 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
 
     title = shown.title if label == shown.test else f"{shown.title} ({label})"
     out.print(f"{title}: {shown.summary}" if shown.summary else title)
-    columns, rows = strongest(dataset, shown, top)
+    columns, rows = strongest(dataset, shown, top, whole=chosen.verbose or chosen.json)
     in_order = np.isnan(shown.neutral) or not shown.measure
     title = f"{label}: {'in order' if in_order else 'strongest first'}"
+    if "track" not in columns and dataset.sizes.get("track") == 1:
+        title += f", {dataset['track'].values[0]}"
     if "q" in columns:
         place = columns.index("q")
         show_table(label, columns, rows, title, grey=lambda row: row[place] > Q)
@@ -123,15 +127,16 @@ def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
     if frame is None or frame.empty:
         return
     columns = [name for name in _OF_BACKGROUNDS if frame[name].notna().any()]
+    if not (chosen.verbose or chosen.json):
+        single = dataset.sizes.get("track") == 1
+        columns = [name for name in columns if name not in {"gc", "n", "track" if single else ""}]
     if not frame["outliers"].any():
         columns.remove("outlier_backgrounds")
     rows = in_order_of_doubt(frame)[columns].fillna("")
     title = f"{label}: activities of its backgrounds"
-    show_table(f"{label} backgrounds", columns, _first(rows, top), title)
+    show_table(f"{label} backgrounds", columns, first_rows(rows, top), title)
     if number := int((frame["outliers"] > 0).sum()):
-        out.print(
-            f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.",
-        )
+        out.print(f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.")
 
 
 def warn_if_outdated(view: ResultsView) -> None:
@@ -146,105 +151,32 @@ def warn_if_outdated(view: ResultsView) -> None:
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
-    from creme.results.tidy import tidy_columns
+    """The loci: gene, and TSS and window as one pastes them into a genome browser."""
+    from creme.results.words import site_word
 
-    names = [
-        name
-        for name in tidy_columns(dataset)
-        if dataset[name].dims == ("locus",) and not name.startswith("padding")
-    ]
-    columns = [dataset[name].values.tolist() for name in names]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return names, rows
-
-
-def strongest(
-    dataset: xr.Dataset, shown: Presentation, top: int
-) -> tuple[list[str], list[list[Any]]]:
-    """The rows of a test's measure that are furthest from its neutral value.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    shown : Presentation
-        Of the test.
-    top : int
-        How many rows.
-
-    Returns
-    -------
-    list of str
-        Columns: what tells the rows apart, the wild type, the measure, its spread, and its q
-        (`creme.analysis.noise`).
-    list of rows
-        In the order of the Dataset where no neutral value is known; those of a test without a
-        measure have all its values.
-    """
-    from creme.analysis.noise import q_values
-    from creme.results.calibrated import ENDINGS
-    from creme.results.tidy import tidy
-
-    if not shown.measure:
-        frame = tidy(dataset)
-        return [str(name) for name in frame], _first(frame, top)
-    measure = shown.measure
-    spread = [f"{measure}_std_{of}" for of in ("members", "positions")]
-    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se", *spread])
-    names |= dict.fromkeys(f"{measure}_{ending}" for ending in ENDINGS)
-    part = dataset[[name for name in names if name in dataset.data_vars]].load()
-    if measure == "effect" and (q := q_values(dataset)) is not None:
-        names["q"] = None
-        part = part.assign(q=q)
-    frame = tidy(part).dropna(subset=[measure])
-    if not np.isnan(shown.neutral):
-        away = (frame[measure] - shown.neutral).abs()
-        frame = frame.reindex(away.sort_values(ascending=False, kind="stable").index)
-    columns = [name for name in _telling(part, measure, frame) if name not in names]
-    columns += [name for name in names if name in frame]
-    return columns, _first(frame[columns], top)
+    values = {
+        name: dataset[name].values.tolist()
+        for name in ("locus", "gene", "transcript", "contig", "tss_position", "strand", *_WINDOW)
+        if name in dataset.variables and dataset[name].dims == ("locus",)
+    }
+    columns = {n: values[n] for n in ("locus", "gene", "transcript") if n in values}
+    if {"contig", "tss_position"} <= set(values):
+        places = zip(values["contig"], values["tss_position"], strict=True)
+        columns[site_word(dataset.attrs)] = [one_place(*place) for place in places]
+    if "strand" in values:
+        columns["strand"] = values["strand"]
+    if {"contig", *_WINDOW} <= set(values):
+        windows = zip(values["contig"], *(values[n] for n in _WINDOW), strict=True)
+        columns["window"] = [interval_text(*window) for window in windows]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def _first(frame: pd.DataFrame, top: int) -> list[list[Any]]:
-    rows: list[list[Any]] = frame.head(top).to_numpy(dtype=object).tolist()
-    return rows
-
-
-def _telling(part: xr.Dataset, measure: str, frame: pd.DataFrame) -> list[str]:
-    """Columns that tell rows apart: without what the table of the loci has, and without numbers
-    where another column says the same more plainly."""
-    from creme.results.tidy import tidy_columns
-
-    dims = {str(dim) for dim in part[measure].dims}
-    further = dims - {"locus", "track"}
-    own = [str(n) for n, values in part.coords.items() if further & set(map(str, values.dims))]
-    ordered = dict.fromkeys([*tidy_columns(part), *sorted(own), *sorted(dims)])
-    hidden = {*_ABOUT_THE_LOCUS}
-    for number, plain in _PLAINER.items():
-        if plain in frame:
-            hidden.add(number)
-    if any(f"{dim}_start" in frame for dim in further):
-        hidden |= {"genomic_start", "genomic_end"}
-    return [name for name in ordered if name in frame and name not in hidden]
-
+_WINDOW = ("start", "end")
 
 _OF_BACKGROUNDS = (
     *("locus", "track", "backgrounds", "wild_type", "median", "std", "lowest", "highest"),
     *("outlier_backgrounds", "gc", "n"),
 )
-
-_PLAINER = {
-    **{"tile": "tile_start", "copy": "copies", "position": "position_start"},
-    **dict.fromkeys(
-        ("neighbour", "neighbour_transcript", "neighbour_position", "neighbour_strand"),
-        "neighbour_distance",
-    ),
-}
-"""Numbers along dimensions, and what says the same more plainly."""
-
-_ABOUT_THE_LOCUS = {
-    *("gene", "transcript", "contig", "tss_position", "strand", "start", "end"),
-    *("padding_left", "padding_right", "source", "target", "selected", "kept"),
-}
 
 
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:

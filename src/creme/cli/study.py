@@ -160,6 +160,11 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
         return f"{stage}: nothing to do: {state['note']}."
     if not ran:
         return f"{stage}: finished before, {state['units']} units."
+    if state.get("from_results"):
+        return (
+            f"{stage}: tables made anew from the results of {state['units']} units; nothing was "
+            f"asked for; {state['seconds']:.1f} s."
+        )
     return (
         f"{stage}: {state['units']} units, {state['asked']} sequences asked for, "
         f"{state['predicted']} predicted, {state['stored']} taken from the store, "

@@ -287,7 +287,7 @@ class Folder(StateFolder):
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
         texts = {"began": now(), "ended": "", "note": "", "error": ""}
         lists: dict[str, list[Any]] = {"failures": [], "remarks": []}
-        running = {"state": "running", "made_from": sources}
+        running = {"state": "running", "made_from": sources, "from_results": False}
         self.update_stage(stage, {**running, **counts, **texts, **lists})
 
     def _forget(self, stage: Stage) -> None:
