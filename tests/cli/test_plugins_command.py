@@ -15,6 +15,7 @@ import in_process
 from creme import registry
 from creme.adapters.split import SplitModel
 from creme.cli import plugins as plugins_command
+from creme.cli.asking import parameters_of
 from creme.demo.genome import plant
 from creme.errors import ModelError
 from creme.model import Selection, Track, TrackTable
@@ -147,7 +148,7 @@ def test_mistakes_are_sentences(creme, monkeypatch):
     ],
 )
 def test_values_on_the_command_line(text, value):
-    assert plugins_command._parameters([text]) == {"a": value}
+    assert parameters_of([text]) == {"a": value}
 
 
 class Windowed(SplitModel):

@@ -14,7 +14,9 @@ from creme.cli.choices import chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.cli.commands import Commands, Debug
 from creme.cli.compare import compare
+from creme.cli.doctor import doctor
 from creme.cli.export import export
+from creme.cli.gene import gene
 from creme.cli.models import models_app
 from creme.cli.plugins import plugins_app
 from creme.cli.report import report
@@ -88,19 +90,25 @@ def run(
     ] = False,
     workers: Workers = None,
     dask: Scheduler = None,
+    seconds_per_prediction: Annotated[
+        float | None,
+        typer.Option(min=0, help="for --plan, where no run of this model has measured it"),
+    ] = None,
     shard: ShardOption = None,
 ) -> None:
     """Run an experiment, from where it was left.
 
     What was predicted before comes from the store."""
     from creme.cli.execute import execute, execute_shard
-    from creme.cli.terminal import out
+    from creme.cli.planned import show_planned_run
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
     from creme.runner.shards import Shard
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
+    if seconds_per_prediction is not None and not plan:
+        raise ConfigError("--seconds-per-prediction: only with --plan; without it the file is run")
     if plan and (output or profile or dask):
         raise ConfigError(
             "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
@@ -115,7 +123,7 @@ def run(
     if shard is not None:
         raise typer.Exit(execute_shard(experiment, Shard.parse(shard), cluster))
     if plan:
-        out.print(str(experiment.plan()))
+        show_planned_run(experiment, seconds_per_prediction, workers)
         return
     raise typer.Exit(execute(experiment, output, profile=profile, cluster=cluster))
 
@@ -266,6 +274,24 @@ creme study study.toml
 creme study k562.study --status
 creme study k562.study
 creme study study.toml --stage necessity
+""",
+)
+app.add(
+    gene,
+    """
+creme gene GATA1 --fasta hg38.fa --gtf gencode.gtf.gz \\
+    --model borzoi --track "CAGE.*K562"
+# the embedded model, on the genome of creme demo
+creme gene GENE1 --fasta creme-demo/genome.fa \\
+    --gtf creme-demo/annotation.gtf --model synthetic
+""",
+)
+app.add(
+    doctor,
+    """
+creme doctor
+# also the store, genome and annotation of a file
+creme doctor experiment.toml
 """,
 )
 app.add(

@@ -23,6 +23,38 @@ Name = Annotated[str, typer.Argument(help="a model's plugin")]
 To = Annotated[Path | None, typer.Option(help="folder; one in the user's cache unless given")]
 
 
+def tracks(
+    name: Name,
+    pattern: Annotated[
+        str | None,
+        typer.Argument(help="a name, or a regular expression in names and descriptions"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of a parameter of [model]; may be repeated"),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", help="an experiment or study file with [model]")
+    ] = None,
+) -> None:
+    """List the tracks of a model, to choose from."""
+    from creme.cli.asking import parameters_of
+    from creme.cli.plugins import maker
+    from creme.cli.terminal import out, show_table
+
+    table = maker("model", name, file, parameters_of(settings or []))().tracks
+    numbers = range(len(table)) if pattern is None else table.select([pattern])
+    chosen = [(number, table[number]) for number in numbers]
+    more = [key for key in ("assay", "cell_type") if any(getattr(one, key) for _, one in chosen)]
+    described = [key for key in ("description",) if any(one.description for _, one in chosen)]
+    columns = ["number", "name", "strand", *more, *described]
+    rows = [[number, *(getattr(one, key) for key in columns[1:])] for number, one in chosen]
+    title = f"{len(rows)} of {len(table)} tracks of {name}"
+    show_table("tracks", [column.replace("_", " ") for column in columns], rows, title)
+    if not table.strands_known:
+        out.print("Nobody said which strands the tracks are of.")
+
+
 def list_models() -> None:
     """List what can be fetched for models; asks no server."""
     from creme import registry
@@ -171,6 +203,17 @@ def _progress_bars() -> Iterator[Callable[[str], Callable[[int, int | None], Non
         yield begin
 
 
+models_app.add(
+    tracks,
+    """
+creme models tracks synthetic
+# those that a regular expression matches
+creme models tracks borzoi "CAGE.*K562" \\
+    --set targets=targets_human.txt
+# of the [model] of a file
+creme models tracks seqnn --from experiment.toml
+""",
+)
 models_app.add(
     list_models,
     """

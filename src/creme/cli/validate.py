@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.commands import Commands
-from creme.cli.tables import check_ending, with_interval, write_table
+from creme.cli.tables import check_ending, toml_value, with_interval, write_table
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
@@ -231,10 +231,10 @@ def _write_elements(
     lines = ["# The elements of a CRISPRi table as tiles; those that overlap stand in other tests."]
     for number, layer in enumerate(layers, start=1):
         lines += ["", "[[tests]]", 'name = "necessity"', f'label = "elements_{number}"']
-        lines += [f"{key} = {_toml(value)}" for key, value in kept.items()]
+        lines += [f"{key} = {toml_value(value)}" for key, value in kept.items()]
         lines.append("[tests.tiles]")
         for locus, tiles in layer.items():
-            lines.append(f"{_toml(locus)} = {_toml(tiles)}")
+            lines.append(f"{toml_value(locus)} = {toml_value(tiles)}")
     write_text(path, "\n".join(lines) + "\n")
     count = sum(len(tiles) for layer in layers for tiles in layer.values())
     out.print(
@@ -242,16 +242,6 @@ def _write_elements(
         f"under another name, run it, and validate with "
         + " ".join(f"--test elements_{number}" for number in range(1, len(layers) + 1)),
     )
-
-
-def _toml(value: Any) -> str:
-    """A value on one line of TOML."""
-    if isinstance(value, dict):
-        pairs = (f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
-        return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(part) for part in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
 
 
 validate_app.add(
