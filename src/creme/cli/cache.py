@@ -386,7 +386,8 @@ cache_app.add(
     export,
     """
 creme cache export predictions --to predictions.parquet
-creme cache export predictions --model 3f2a --to out.zarr
+creme cache export predictions --model 3f2a \\
+    --to out.zarr
 """,
 )
 cache_app.add(

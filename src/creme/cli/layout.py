@@ -121,10 +121,11 @@ def _parts(least: list[int], width: int, digits: int, told_apart: bool) -> Itera
 
 
 def _shared_out(low: list[int], high: list[int], room: int) -> list[int]:
-    """Widths from the least to the widest of each column, the narrow ones first."""
-    widths, left = list(low), room - sum(low)
-    for at in sorted(range(len(low)), key=lambda at: high[at] - low[at]):
-        more = max(0, min(high[at] - low[at], left))
-        widths[at] += more
-        left -= more
+    """Widths from the least to the widest of each column; the one of most lines gets room first."""
+    widths = list(low)
+    for _ in range(max(0, room - sum(low))):
+        wanting = [at for at in range(len(low)) if widths[at] < high[at]]
+        if not wanting:
+            break
+        widths[max(wanting, key=lambda at: high[at] / widths[at])] += 1
     return widths

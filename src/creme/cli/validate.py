@@ -248,7 +248,7 @@ validate_app.add(
     crispri,
     """
 creme validate crispri pairs.tsv.gz k562.results
-# the elements themselves as tiles of a test, to run next
+# a test whose tiles are the elements, to run next
 creme validate crispri pairs.tsv.gz k562.results \\
     --elements elements.toml
 """,
