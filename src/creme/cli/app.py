@@ -10,7 +10,7 @@ import typer
 from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
-from creme.cli.choices import chosen
+from creme.cli.choices import add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.cli.commands import Commands, Debug
 from creme.cli.compare import compare
@@ -76,6 +76,7 @@ def init(
     if not file.parent.is_dir():
         raise ConfigError(f"there is no folder {file.parent}: make it first")
     write_text(file, text)
+    add_values(file=file)
     out.print(f"Wrote {file}; edit it, then: creme {'study' if study else 'run'} {file}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,3 +62,17 @@ def parameters_of(settings: list[str]) -> dict[str, Any]:
         except ConfigError:
             parameters[key.strip()] = value
     return parameters
+
+
+@contextmanager
+def parameters_lacking(model: str) -> Iterator[None]:
+    """Say how to give parameters, where a model is made that lacks one."""
+    try:
+        yield
+    except ConfigError as error:
+        if "is required" not in str(error):
+            raise
+        raise ConfigError(
+            f"{error}; give it with --set KEY=VALUE: 'creme plugins show {model}' lists the "
+            f"parameters"
+        ) from None

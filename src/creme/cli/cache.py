@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from creme.cli.choices import add_table, add_values
 from creme.cli.commands import Commands
+from creme.cli.stores import (
+    check_is_there,
+    one_source,
+    place_of,
+    reading_store,
+    shown_progress,
+    writing_store,
+)
 from creme.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from creme.store import Source, Store
     from creme.store.merge import MergedSource
 
 Counted = Callable[[int, int], None]
@@ -32,7 +39,7 @@ def info(store: StorePath) -> None:
     from creme.cli.tables import of_batches
     from creme.cli.terminal import show_table
 
-    with _reading(store) as opened:
+    with reading_store(store) as opened:
         rows = [
             [
                 info.source.description.get("model", "?"),
@@ -65,8 +72,19 @@ def verify(
     from creme.cli.terminal import out
     from creme.store.verify import verify as go_through
 
-    with _writing(store) as opened, _progress("verified") as counted:
+    with writing_store(store) as opened, shown_progress("verified") as counted:
         findings = go_through(opened, repair=repair, grace=60 * grace, progress=counted)
+    add_values(
+        predictions=findings.predictions,
+        chunks=findings.chunks,
+        damaged_chunks=len(findings.damaged_chunks),
+        lost_lines=findings.lost_lines,
+        damaged_lines=findings.damaged_lines,
+        unused_chunks=findings.unused_chunks,
+        orphans=len(findings.orphans),
+        temporary=len(findings.temporary),
+        repaired=repair,
+    )
     gone = "taken out" if repair else "--repair takes them out"
     deleted = "deleted" if repair else "--repair deletes them"
     out.print(f"{findings.predictions:,} predictions in {findings.chunks:,} chunks are whole")
@@ -94,8 +112,9 @@ def compact(store: StorePath, grace: Grace = 10.0) -> None:
     from creme.cli.terminal import out
     from creme.store.compact import compact as copy
 
-    with _writing(store) as opened, _progress("copied") as counted:
+    with writing_store(store) as opened, shown_progress("copied") as counted:
         done = copy(opened, grace=60 * grace, progress=counted)
+    add_values(predictions=done.rows, chunks=done.chunks, shards=done.shards)
     out.print(
         f"{done.rows:,} predictions of {done.chunks:,} chunks are in {done.shards:,} new files; "
         f"the old files of {done.removed:,} were deleted"
@@ -122,17 +141,18 @@ def merge(
 
     if into.suffix == ".toml" and not into.exists():
         raise ConfigError(f"there is no experiment file {into}, and a store is a directory")
-    path, url = _place(into)
-    sources = [_place(store) for store in stores]
+    path, url = place_of(into)
+    sources = [place_of(store) for store in stores]
     # Before a new store is made for them.
     for place, _ in sources:
-        _check_is_there(place)
+        check_is_there(place)
     if path.resolve() in [each.resolve() for each, _ in sources]:
         raise ConfigError(f"{path} is to be merged into itself: name it with --into alone")
     conflicts = damaged = 0
+    rows: list[list[object]] = []
     with Store(path, index_url=url) as target:
         for store in stores:
-            with _reading(store) as opened, _progress(f"of {store} merged") as counted:
+            with reading_store(store) as opened, shown_progress(f"of {store} merged") as counted:
                 merged = add(target, opened, progress=counted)
             conflicts += conflicting(merged)
             damaged += sum(each.damaged for each in merged)
@@ -140,9 +160,19 @@ def merge(
                 f"{store}: {sum(each.added for each in merged):,} added, "
                 f"{sum(each.same + each.rounded for each in merged):,} were there"
             )
+            rows.append(
+                [
+                    store,
+                    sum(each.added for each in merged),
+                    sum(each.same + each.rounded for each in merged),
+                    conflicting(merged),
+                    sum(each.damaged for each in merged),
+                ]
+            )
             for each in merged:
                 _say_differences(each, store)
         compact_at_the_end(target, seconds=60.0)
+    add_table("stores", ["store", "added", "there", "conflicts", "damaged"], rows)
     if damaged:
         out.print(f"{damaged:,} damaged predictions were left out: creme cache verify says where")
     if conflicts:
@@ -170,7 +200,7 @@ def prune(
 
     before = None if older_than is None else time.time() - 86_400 * older_than
     choice = Choice(model, before, experiment)
-    with _writing(store) as opened, _progress("deleted") as counted:
+    with writing_store(store) as opened, shown_progress("deleted") as counted:
         chosen = take_out(opened, choice, delete=delete, grace=60 * grace, progress=counted)
     rows = [
         [
@@ -208,8 +238,9 @@ def export(
     from creme.cli.terminal import out
     from creme.store.export import export_source
 
-    with _reading(store) as opened, _progress("written") as counted:
-        n = export_source(opened, _one_source(opened, model), to, progress=counted)
+    with reading_store(store) as opened, shown_progress("written") as counted:
+        n = export_source(opened, one_source(opened, model), to, progress=counted)
+    add_values(file=to, predictions=n)
     out.print(f"Wrote {n:,} predictions to {to}")
 
 
@@ -224,8 +255,8 @@ def seal(
     from creme.store.seal import seal as finish
     from creme.store.seal import unseal
 
-    path, url = _place(store)
-    _check_is_there(path)
+    path, url = place_of(store)
+    check_is_there(path)
     (unseal if undo else finish)(path, url)
     out.print(f"{path} {'can be added to again' if undo else 'is sealed'}")
 
@@ -238,96 +269,14 @@ def unlock(store: StorePath) -> None:
     from creme.store.location import directory, index_url
     from creme.store.store_lock import unlock as take_away
 
-    path, url = _place(store)
-    _check_is_there(path)
+    path, url = place_of(store)
+    check_is_there(path)
     file = index_url(directory(path), url)
     if file.get_backend_name() != "sqlite":
         raise StoreError(f"store {path} has its index on a server, which has no lock")
     holder = take_away(Path(str(file.database)))
     out.print(
         f"store {path} was not locked" if holder is None else f"the lock of {holder} was taken away"
-    )
-
-
-def _place(path: Path) -> tuple[Path, str | None]:
-    """A store's directory, and the URL of its index; the path may be an experiment file."""
-    from creme.results.kind import Kind, kind_of, mistaken
-    from creme.runner.experiment import Experiment
-
-    if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
-        raise StoreError(str(mistaken(path, "a store or an experiment file")))
-    if path.is_file():
-        experiment = Experiment.from_file(path)
-        return experiment.store_path, experiment.index
-    return path, None
-
-
-def _check_is_there(path: Path) -> None:
-    if not path.is_dir():
-        raise StoreError(f"there is no store {path}")
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Store]:
-    """A store that is there, to change it."""
-    from creme.store import Store
-
-    path, url = _place(path)
-    _check_is_there(path)
-    with Store(path, index_url=url) as store:
-        yield store
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[Store]:
-    """A store that is there; one that is sealed, or on a server, without writing to it."""
-    from creme.store import Store
-
-    path, url = _place(path)
-    _check_is_there(path)
-    try:
-        store = Store(path, index_url=url, read_only=True)
-    except StoreError:
-        store = Store(path, index_url=url)
-    with store:
-        yield store
-
-
-@contextmanager
-def _progress(done: str) -> Iterator[Counted]:
-    """How far it is, on a terminal."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from creme.cli.terminal import display
-
-    columns = (
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.description}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=display(), transient=True, disable=not display().is_terminal
-    ) as bar:
-        task = bar.add_task(done, total=0)
-        yield lambda n, of: bar.update(task, completed=n, total=of)
-
-
-def _one_source(store: Store, model: str | None) -> Source:
-    """The source of a model; the only one unless a model is named."""
-    from creme.store.prune import sources_of_model
-
-    sources = sources_of_model(store, model)
-    if len(sources) == 1:
-        return sources[0]
-    if not sources:
-        raise StoreError(f"store {store.path} holds nothing")
-    names = ", ".join(
-        f"{each.fingerprint[:12]} ({each.description.get('model', '?')}, "
-        f"{each.shape[0]} x {each.shape[1]})"
-        for each in sources
-    )
-    raise StoreError(
-        f"store {store.path} has several of that: {names}; say how the fingerprint begins: --model"
     )
 
 

@@ -26,6 +26,7 @@ def calibrate(
     """Measure effects where nothing is expected: a panel.
 
     The effects of experiments and studies are compared with it."""
+    from creme.cli.choices import add_values
     from creme.cli.terminal import out, progress, say_failures
     from creme.results.calibrated import panel_of
     from creme.results.kind import Kind, kind_of, mistaken
@@ -53,6 +54,7 @@ def calibrate(
     if panel is None:
         raise ConfigError(f"{source}: there are no effects to make a panel of")
     panel.write(to)
+    add_values(panel=to)
     for one in panel.tests:
         n = sum(null.n for null in one.distributions.values())
         out.print(

@@ -37,8 +37,10 @@ class Commands(typer.Typer):
     """
 
     def __init__(self, **settings: Any) -> None:
-        settings = {"no_args_is_help": True, "context_settings": _SETTINGS} | settings
-        super().__init__(pretty_exceptions_enable=False, rich_markup_mode=None, **settings)
+        every: dict[str, Any] = {"no_args_is_help": True, "context_settings": _SETTINGS}
+        super().__init__(
+            pretty_exceptions_enable=False, rich_markup_mode=None, **(every | settings)
+        )
 
     def add(
         self, function: Callable[..., Any], examples: str, name: str | None = None

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated
@@ -254,16 +255,18 @@ def _path(path: Path) -> Iterator[Row]:
 
 def _file(path: Path, is_study: bool) -> Iterator[Row]:
     from creme.runner.experiment import Experiment
+    from creme.runner.toml_file import read_text
     from creme.study.config import StudyFile
 
-    read = StudyFile.from_file(path) if is_study else Experiment.from_file(path)
+    kind = StudyFile if is_study else Experiment
+    read = kind.from_text(read_text(path), path.absolute().parent, str(path))
     yield "file", "can be read", ""
     plugin = str(read.model.get("plugin", ""))
     settings = [f"{key} = {value}" for key, value in read.model.items() if key != "plugin"]
     yield "model", plugin, ", ".join(settings)
     for key, value in read.loci.model_dump().items():
         if key in ("fasta", "gtf", "bed", "table") and value:
-            yield from _safely(lambda key=key, value=value: _input(key, path.parent / value))
+            yield from _safely(partial(_input, key, path.parent / value))
     yield from _safely(lambda: _store(read.folder / read.store, getattr(read, "index", None)))
 
 

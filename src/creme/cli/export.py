@@ -20,11 +20,13 @@ def export(
     """Write genome browser tracks, tables and a notebook.
 
     The tables are tidy, and have every replicate."""
+    from creme.cli.choices import add_values
     from creme.cli.terminal import out
     from creme.export import PARTS
     from creme.export import export as write
 
     files = write(path, to, only or PARTS, tables_as)  # type: ignore[arg-type]
+    add_values(to=to, files=list(map(str, files)))
     out.print(f"Wrote {len(files)} files to {to}")
     for file in files:
         out.print(f"  {file}")

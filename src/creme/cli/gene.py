@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.cli.asking import parameters_of
+from creme.cli.asking import parameters_lacking, parameters_of
 from creme.cli.choices import add_values
 from creme.cli.tables import toml_value
 from creme.errors import ConfigError
@@ -80,7 +80,8 @@ def gene(
     sites = annotation.starts(symbol)
     given = _absolute({**_SETTINGS.get(model, {}), **parameters_of(settings or [])})
     table = {"plugin": model, **_with_files(model, given)}
-    built = build_model(table, Path.cwd())[0]
+    with parameters_lacking(model):
+        built = build_model(table, Path.cwd())[0]
     table |= _kept(built, model, track)
     build_model(table, Path.cwd())  # whether there are such tracks
     name = re.sub(r"[^\w.+-]", "_", symbol)

@@ -38,11 +38,12 @@ def tracks(
     ] = None,
 ) -> None:
     """List the tracks of a model, to choose from."""
-    from creme.cli.asking import parameters_of
+    from creme.cli.asking import parameters_lacking, parameters_of
     from creme.cli.plugins import maker
     from creme.cli.terminal import out, show_table
 
-    table = maker("model", name, file, parameters_of(settings or []))().tracks
+    with parameters_lacking(name):
+        table = maker("model", name, file, parameters_of(settings or []))().tracks
     numbers = range(len(table)) if pattern is None else table.select([pattern])
     chosen = [(number, table[number]) for number in numbers]
     more = [key for key in ("assay", "cell_type") if any(getattr(one, key) for _, one in chosen)]

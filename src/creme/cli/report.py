@@ -20,10 +20,12 @@ def report(
     """Write the report of results as one HTML file.
 
     Of a study or of an experiment; it needs no network."""
+    from creme.cli.choices import add_values
     from creme.cli.terminal import out
 
     path = write_report(folder, output, compare)
     size = path.stat().st_size
+    add_values(report=path, bytes=size)
     out.print(f"Report: {path} ({size / 1e6:.1f} MB)")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from creme.cli.choices import chosen
+from creme.cli.choices import add_values, chosen
 from creme.cli.places import interval_text, one_place
 from creme.cli.strongest import first_rows, strongest
 from creme.cli.tables import of_batches, write_table
@@ -145,9 +145,7 @@ def warn_if_outdated(view: ResultsView) -> None:
     reasons = [state["error"] for state in states if state["state"] == "outdated"]
     if not reasons:
         return
-    say_aside(
-        f"Warning: these results are outdated: {listing(reasons)}. To continue: {view.further}"
-    )
+    say_aside(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
@@ -159,7 +157,9 @@ def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
         for name in ("locus", "gene", "transcript", "contig", "tss_position", "strand", *_WINDOW)
         if name in dataset.variables and dataset[name].dims == ("locus",)
     }
-    columns = {n: values[n] for n in ("locus", "gene", "transcript") if n in values}
+    columns: dict[str, list[object]] = {
+        n: values[n] for n in ("locus", "gene", "transcript") if n in values
+    }
     if {"contig", "tss_position"} <= set(values):
         places = zip(values["contig"], values["tss_position"], strict=True)
         columns[site_word(dataset.attrs)] = [one_place(*place) for place in places]
@@ -207,4 +207,5 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
             ) from None
     else:
         raise ConfigError(f"{path}: the ending says the format; give .csv, .tsv or .parquet")
+    add_values(file=path, rows=len(frame))
     out.print(f"Wrote {len(frame)} rows to {path}")

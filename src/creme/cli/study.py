@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.choices import add_table, add_values
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
@@ -130,6 +131,8 @@ def execute_study(
             f"{listing(outdated, 20)} {are} outdated: 'creme study {done.path}' makes them anew, "
             f"from the store where it can"
         )
+    add_values(study=done.path, tables=done.path / "tables")
+    add_table("stages", _COLUMNS, [_row(*entry) for entry in entries])
     out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}")
     return 1 if failures else 0
 
@@ -190,14 +193,9 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
             raise ConfigError(
                 f"{folder.path} has no stage {stage!r}: it has {listing(entries, 20)}"
             )
-    columns = ["stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", ""]
-    rows = [
-        [stage, *(entry.get(name, "") for name in columns[1:-1]), _remark(entry)]
-        for stage, entry in entries.items()
-        if not stages or stage in stages
-    ]
+    rows = [_row(*entry) for entry in entries.items() if not stages or entry[0] in stages]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
-    show_table("stages", columns, rows, title)
+    show_table("stages", _COLUMNS, rows, title)
     if state.get("funnel"):
         steps = [[row["step"], row["left"], row["removed"], row["why"]] for row in state["funnel"]]
         show_table("selection", ["step", "left", "removed", "why"], steps, "selection of TSSs")
@@ -216,6 +214,13 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
         states != {"finished"} or any(entry.get("failures") for entry in entries.values())
     ):
         out.print(f"To continue: creme study {folder.path}")
+
+
+_COLUMNS = ("stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", "")
+
+
+def _row(stage: str, entry: dict[str, Any]) -> list[Any]:
+    return [stage, *(entry.get(name, "") for name in _COLUMNS[1:-1]), _remark(entry)]
 
 
 def _remark(state: dict[str, Any]) -> str:
