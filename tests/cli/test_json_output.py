@@ -37,7 +37,7 @@ def commands(study):
         (("study", study, "--plan", "--seconds-per-prediction", "1"), "plan"),
         (("compare", results, results, "--resamples", "10"), "effects"),
         (("cache", "info", store), "sources"),
-        (("cache", "prune", store), "chosen"),
+        (("cache", "prune", store, "--model", "synthetic"), "chosen"),
         (("plugins",), "plugins"),
         (("plugins", "show", "necessity"), "parameters"),
         (("plugins", "check", "mask", "--set", "start=1", "--set", "end=9"), "checks"),

@@ -122,9 +122,11 @@ class _AgreementTables:
         if reason := why_not_paired(a, b, measures):
             self.left_out.append(f"{title} ({reason})")
             return
+        pairs = paired_tracks(a, b, *tracks)
+        self._add_classes(title, shown[0].test, (a, b), pairs, views)
         # The rest, such as raw activities of replicates, is not needed.
         a, b = (each[[measures[0]]].load() for each in (a, b))
-        self._add_values(labels, views, a, b, paired_tracks(a, b, *tracks))
+        self._add_values(labels, views, a, b, pairs)
 
     def _add_values(
         self,
@@ -154,7 +156,6 @@ class _AgreementTables:
             self.effects.append([name, _track(of_a, of_b), loci, n, *correlations])
         if shown.neutral == shown.neutral:
             self._add_signs(name, sign_and_rank(table, shown.neutral))
-        self._add_classes(title, shown.test, table, views)
 
     def _add_signs(self, name: str, agreed: pd.DataFrame) -> None:
         for row in _records(agreed):
@@ -169,12 +170,36 @@ class _AgreementTables:
             )
 
     def _add_classes(
-        self, title: str, test: str, table: pd.DataFrame, views: tuple[ResultsView, ResultsView]
+        self,
+        title: str,
+        test: str,
+        datasets: tuple[Any, Any],
+        pairs: Any,
+        views: tuple[ResultsView, ResultsView],
     ) -> None:
-        """Compare classes, each by the thresholds of its own results."""
+        """Compare classes, each by the thresholds of its own results.
+
+        Thresholds are shares of the wild type's activity: effects on another scale have no class,
+        nor have those whose wild type is below the least activity.
+        """
+        from creme.analysis.agreement import paired_effects
         from creme.analysis.class_agreement import class_agreement, classes_of
+        from creme.analysis.normalise import class_effect
         from creme.seeds import derive
 
+        if not classes_of(test, [0.0])[1]:
+            return
+        scales = [each.attrs.get("effect_scale", "relative") for each in datasets]
+        if set(scales) != {"relative"}:
+            self.notes.append(
+                f"{title}: no classes, whose thresholds are shares of the wild type's activity: "
+                f"the effects of A are {scales[0]!r} and those of B {scales[1]!r}."
+            )
+            return
+        a, b = (class_effect(each).to_dataset(name="effect").load() for each in datasets)
+        table, _ = paired_effects(a, b, pairs, "effect")
+        if table.empty:
+            return
         for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
             (in_a, names), (in_b, others) = (
                 classes_of(test, part[side], **_thresholds(test, view))
