@@ -30,7 +30,10 @@ def place_of(path: Path) -> tuple[Path, str | None]:
 
 def check_is_there(path: Path) -> None:
     if not path.is_dir():
-        raise StoreError(f"there is no store {path}")
+        raise StoreError(
+            f"there is no store {path}: a run makes it, and 'creme cache info FILE' finds that of "
+            f"an experiment file"
+        )
 
 
 @contextmanager
