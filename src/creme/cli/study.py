@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
-from creme.cli.choices import add_table, add_values
+from creme.cli.choices import add_table, add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
@@ -195,13 +195,24 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
             )
     rows = [_row(*entry) for entry in entries.items() if not stages or entry[0] in stages]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
-    show_table("stages", _COLUMNS, rows, title)
+    shown = [
+        place
+        for place, name in enumerate(_COLUMNS)
+        if chosen.json
+        or (
+            (name != "note" or any(row[place] for row in rows))
+            and (name != "repeated" or chosen.verbose)
+        )
+    ]
+    columns = [_COLUMNS[place] for place in shown]
+    show_table("stages", columns, [[row[place] for place in shown] for row in rows], title)
     if state.get("funnel"):
         steps = [[row["step"], row["left"], row["removed"], row["why"]] for row in state["funnel"]]
         show_table("selection", ["step", "left", "removed", "why"], steps, "selection of TSSs")
     for name in ("categories", "classes"):
         if state.get(name):
-            out.print(f"{name}: {state[name]}")
+            add_values(**{name: state[name]})
+            out.print(f"{name}: {_counted(state[name])}")
     for file in folder.changed_files():
         out.print(f"{file} is no longer the file that this study was made from.")
     kept = folder.path / STUDY
@@ -216,11 +227,30 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
         out.print(f"To continue: creme study {folder.path}")
 
 
-_COLUMNS = ("stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", "")
+_COLUMNS = (
+    "stage",
+    "state",
+    "units",
+    "asked",
+    "predicted",
+    "stored",
+    "repeated",
+    "seconds",
+    "note",
+)
 
 
 def _row(stage: str, entry: dict[str, Any]) -> list[Any]:
     return [stage, *(entry.get(name, "") for name in _COLUMNS[1:-1]), _remark(entry)]
+
+
+def _counted(counts: dict[str, Any]) -> str:
+    """Numbers by name, or by two names, in words."""
+    words = []
+    for name, count in counts.items():
+        several = isinstance(count, dict)
+        words.append(f"{name}: {_counted(count)}" if several else f"{count} {name}")
+    return ("; " if any(isinstance(each, dict) for each in counts.values()) else ", ").join(words)
 
 
 def _remark(state: dict[str, Any]) -> str:
