@@ -123,11 +123,11 @@ def _machine() -> Iterator[Row]:
     if not (program := shutil.which("nvidia-smi")):
         yield "GPU", "none seen", "there is no nvidia-smi"
         return
-    asked = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-    told = subprocess.run(asked, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    if told.returncode:
-        yield "GPU", "nvidia-smi failed", (told.stderr or told.stdout).strip()
-    for number, line in enumerate(told.stdout.splitlines() if not told.returncode else []):
+    query = [program, "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    answer = subprocess.run(query, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if answer.returncode:
+        yield "GPU", "nvidia-smi failed", (answer.stderr or answer.stdout).strip()
+    for number, line in enumerate(answer.stdout.splitlines() if not answer.returncode else []):
         yield f"GPU {number}", line, ""
 
 
@@ -161,8 +161,10 @@ def _plugins() -> Iterator[Row]:
         )
         lines, ended = ran.stdout.splitlines(), f"its import ended the process: {ran.returncode}"
     except subprocess.TimeoutExpired as error:
-        said = error.stdout or b""
-        lines = (said if isinstance(said, str) else said.decode(errors="replace")).splitlines()
+        printed = error.stdout or b""
+        lines = (
+            printed if isinstance(printed, str) else printed.decode(errors="replace")
+        ).splitlines()
         ended = f"its import takes more than {PATIENCE:.0f} s"
     answers = {}
     for at in range(0, len(lines), 2):

@@ -78,8 +78,8 @@ def gene(
     annotation = Annotation.from_gtf(gtf)
     annotation.find(symbol)  # refuses what is no gene, or several
     sites = annotation.starts(symbol)
-    given = _absolute({**_SETTINGS.get(model, {}), **parameters_of(settings or [])})
-    table = {"plugin": model, **_with_files(model, given)}
+    chosen = _absolute({**_SETTINGS.get(model, {}), **parameters_of(settings or [])})
+    table = {"plugin": model, **_with_files(model, chosen)}
     with parameters_lacking(model):
         built = build_model(table, Path.cwd())[0]
     table |= _kept(built, model, track)

@@ -180,25 +180,25 @@ def why_nothing_is_selected(
         return f"no TSS is selected: {rows[-1]['why']}" if rows else "no TSS is selected"
     best = int(np.nanargmax(measured.activity))
     highest = float(measured.activity[best])
-    said = (
+    sentence = (
         f"no TSS is selected: the highest activity of {len(candidates)} is {highest:.3g}, of "
         f"{gene_name(candidates.sites[best])}"
     )
     if highest < selection.activity:
         within = np.abs(measured.summit_distance) <= selection.within * bin_size
         fitting = within if selection.summit == "tss" else np.ones(len(candidates), dtype=bool)
-        known = measured.activity[fitting & (funnel.steps == "activity")]
-        usual = float(np.nanquantile(known, 0.75)) if known.size else highest
+        activities = measured.activity[fitting & (funnel.steps == "activity")]
+        usual = float(np.nanquantile(activities, 0.75)) if activities.size else highest
         threshold = _rounded_down(usual if usual > 0 else highest)
         number = int((measured.activity >= threshold).sum())
         return (
-            f"{said}; [selection] activity = {selection.activity:g} is above it. It is on the "
+            f"{sentence}; [selection] activity = {selection.activity:g} is above it. It is on the "
             f"model's own scale: activity = {threshold:g} would keep the most active quarter "
             f"({number} TSSs before the further steps)"
         )
     last = rows[-1]
     further = " ([selection] summit = 'any' does without)" if last["step"] == "summit" else ""
-    return f"{said}; {last['removed']} were left out last, because {last['why']}{further}"
+    return f"{sentence}; {last['removed']} were left out last, because {last['why']}{further}"
 
 
 def _rounded_down(value: float) -> float:
