@@ -121,7 +121,7 @@ class Ensemble(Model):
             raise ValueError(
                 f"reverse_complement: which tracks of model {self._first.name} are of one strand "
                 f"is not known: give 'targets', its table of tracks, or a table for each track "
-                f"of its grid, such as {{ name = \"donor\", strand = \"+\" }}; '.' is of both"
+                f'of its grid, such as {{ name = "donor", strand = "+" }}; \'.\' is of both'
             )
         wrong = self.tracks.mispaired()
         if wrong is not None:
