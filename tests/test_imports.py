@@ -35,6 +35,7 @@ LEVELS = (
     {"api", "export", "report"},
     {"benchmark"},
     {"cli"},
+    {"__main__"},
 )
 """The rooms, from the ground up. A room imports itself and the rooms of lower levels.
 

@@ -39,6 +39,13 @@ __all__ = [
 ]
 
 
+OUR_MODELS = {
+    name: f"creme-{name}"
+    for name in ("alphagenome", "borzoi", "enformer", "enformer-torch", "keras", "onnx", "seqnn")
+}
+"""The models that are published with the toolkit, and the distributions that they are in."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """A registered plugin, not yet imported.
@@ -198,9 +205,11 @@ def load(kind: str, name: str) -> type[Any]:
     """
     installed = plugins(kind)
     if name not in installed:
+        published = OUR_MODELS.get(name) if kind == "model" else None
+        how = f"pip install {published}" if published else "'creme plugins' describes them"
         raise PluginError(
-            f"no {kind} is called {name!r}{nearest(name, installed)}; installed are "
-            f"{listing(installed, 20)}"
+            f"no {kind} is called {name!r}{'' if published else nearest(name, installed)}; "
+            f"installed are {listing(installed, 20)}: {how}"
         )
     return installed[name].load()
 

@@ -73,7 +73,7 @@ def test_a_panel_of_shuffled_contexts(experiment, tmp_path, creme):
     ].itertuples(index=False):
         assert p == null.p([value])[0]
         assert percentile == null.percentile([value])[0]
-    printed = creme("results", plain, "--test", "necessity")
+    printed = creme("results", plain, "--test", "necessity", "--verbose")
     assert "effect_percentile" in printed
     assert f"effect_panel_p: rank p among the {null.n} effects of the panel" in printed
     creme("results", plain, "--test", "necessity", "--export", tmp_path / "table.csv")

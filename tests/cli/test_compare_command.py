@@ -316,3 +316,20 @@ replicates = 2
     assert creme("compare", results.path, one, "--resamples", 20, "--test", "needed") == shown
     shown = creme("compare", results.path, one, "--test", "sufficiency", status=2)
     assert "has no results of a test 'sufficiency'" in shown
+
+
+def test_effects_on_another_scale_have_no_classes(folder, genome, creme):
+    """Thresholds are shares of the wild type's activity; differences were classed by them."""
+    scaled = "\n".join(
+        f'[[tests]]\nname = "{name}"\nreplicates = 2\neffect = "difference"\n'
+        for name in ("context_dependence", "sufficiency")
+    )
+    text = EXPERIMENT.format(
+        name="scaled", decay=30_000.0, genes="", fasta=genome.fasta, bed=genome.bed
+    )
+    run_experiment(parse(text + scaled, "scaled", folder))
+    shown = creme("compare", folder / "a.results", folder / "scaled.results", "--resamples", 10)
+    assert "sufficiency: no classes, whose thresholds are shares of the wild type's" in shown
+    assert "the effects of A are 'relative' and those of B 'difference'" in shown
+    assert "Cohen's kappa" not in shown
+    assert "Pearson" in shown

@@ -17,7 +17,8 @@ import xarray as xr
 import creme
 import in_process
 import mini_study as mini
-from creme.cli.terminal import err, out, printable, table
+from creme.cli.layout import table
+from creme.cli.terminal import err, out, printable
 from creme.errors import LONGEST_MESSAGE as LONGEST
 from creme.errors import ConfigError, CremeWarning, legible, reason
 from creme.results.csv_text import as_before, csv_text

@@ -19,7 +19,7 @@ import in_process
 import mini_study as mini
 import small
 from command import CREME
-from creme.cli.show import strongest
+from creme.cli.strongest import strongest
 from creme.results.directory import Results
 from creme.results.presentation import presentation_of
 from creme.results.words import duration
@@ -59,12 +59,14 @@ def test_any_test_is_printed(results, creme):
     assert "sags: strongest first" in shown
     columns = re.search(r"sags: strongest first\n.*\n(.*)", shown)
     assert columns is not None
-    named = ["locus", "track", "filling", "genomic_end", "genomic_start", "spot", "try"]
-    assert all(name in columns[1] for name in [*named, "wild_type", "ratio", "ratio_se"])
+    named = ["locus", "interval", "track", "filling", "spot", "try"]
+    assert all(name in columns[1] for name in [*named, "ratio", "ratio_se"])
+    whole = creme("results", results, "--top", 4, "--verbose")
+    assert "wild_type" in whole
     motifs = re.search(r"motifs: strongest first\n.*\n(.*)", shown)
     assert motifs is not None
     assert "motif " in motifs[1]
-    assert "position_start" in motifs[1]
+    assert "position_distance" in motifs[1]
     assert "position " not in motifs[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -167,3 +168,61 @@ def test_a_file_with_a_byte_order_mark(creme, begun):
     begun.write_text("\ufeff" + begun.read_text())
     assert "is not as it was run last" not in creme("study", begun, "--status")
     assert "loci: finished before" in creme("study", begun, "--stage", "loci")
+
+
+def test_a_study_that_selects_nothing_says_what_would(creme, tmp_path):
+    mini.write(tmp_path, genes=3)
+    file = mini.study(tmp_path, ("activity = 5.0", "activity = 5000.0"))
+    said = creme("study", file, "--stage", "loci")
+    highest = re.search(
+        r"no TSS is selected: the highest activity of 3 is ([\d.]+), of GENE\d", said
+    )
+    suggested = re.search(
+        r"activity = ([\d.]+) would keep the most active quarter \((\d) TSS", said
+    )
+    assert highest is not None
+    assert suggested is not None
+    assert "[selection] activity = 5000 is above it" in said
+    assert 0 < float(suggested[1]) <= float(highest[1])
+    # The suggestion selects what it says.
+    mini.study(tmp_path, ("activity = 5.0", f"activity = {suggested[1]}"))
+    creme("study", file, "--stage", "loci", "--output", tmp_path / "again.study")
+    selected = (tmp_path / "again.study" / "selected.tsv").read_text().splitlines()
+    assert len(selected) - 1 == int(suggested[2]) > 0
+
+
+def test_loci_between_the_thresholds_are_named(creme, tmp_path):
+    mini.write(tmp_path, genes=3)
+    limits = "[categories]\nenhancing = 50.0\nsilencing = -50.0\nneutral = 0.0001\n\n[common]"
+    file = mini.study(tmp_path, ("[common]", limits))
+    said = creme("study", file, "--stage", "loci", "--stage", "context_dependence")
+    named = re.search(r"3 of 3 loci are of no category of \[categories\].*: (GENE.*)", said)
+    assert named is not None
+    assert re.fullmatch(r"GENE\d \(-?\d+\.\d\d\)(, GENE\d \(-?\d+\.\d\d\)){2}", named[1])
+    plain = mini.study(tmp_path, name="plain.toml")
+    said = creme(
+        "study",
+        plain,
+        "--stage",
+        "loci",
+        "--stage",
+        "context_dependence",
+        "--output",
+        tmp_path / "plain.study",
+    )
+    assert "of no category" not in said
+
+
+def test_tables_that_are_made_anew_are_not_said_to_be_predicted(creme, begun):
+    """The counts were those of the run that had measured, as if it had been this one."""
+    creme("study", begun, "--stage", "context_dependence")
+    table = begun.parent / "mini.study" / "tables" / "categories.csv"
+    before = table.read_bytes()
+    table.unlink()
+    said = creme("study", begun, "--stage", "context_dependence")
+    assert "context_dependence: tables made anew from the results of 3 units" in said
+    assert "predicted" not in said
+    assert table.read_bytes() == before
+    assert "context_dependence: finished before" in creme(
+        "study", begun, "--stage", "context_dependence"
+    )

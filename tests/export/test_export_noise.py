@@ -7,7 +7,7 @@ import pytest
 
 import gapped
 from creme.analysis.evidence import evidence
-from creme.cli.show import strongest
+from creme.cli.strongest import strongest
 from creme.export.features import cre_class_features, features
 from creme.export.tracks import COLOURS, named
 from in_process import caller

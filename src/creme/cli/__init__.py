@@ -14,8 +14,23 @@ def main() -> None:
     try:
         _run()
     except SystemExit as ended:
+        _print_document(ended)
         _leave_model(ended)
         raise
+
+
+def _print_document(ended: SystemExit) -> None:
+    """With --json, the one thing that a command prints on standard output."""
+    from creme.cli.choices import chosen
+
+    if chosen.json:
+        print(chosen.document(_status(ended)))
+
+
+def _status(ended: SystemExit) -> int:
+    if ended.code is None:
+        return 0
+    return ended.code if isinstance(ended.code, int) else 1
 
 
 def _leave_model(ended: SystemExit) -> None:
@@ -27,47 +42,49 @@ def _leave_model(ended: SystemExit) -> None:
     if module and any(thread.name == module.NAME for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(ended.code if isinstance(ended.code, int) else 1)
+        os._exit(_status(ended))
 
 
 def _run() -> None:
     from creme.cli.app import app
+    from creme.cli.choices import chosen
     from creme.errors import CremeError
 
-    debug = "--debug" in sys.argv
-    if debug:
-        sys.argv.remove("--debug")
+    chosen.__init__()  # type: ignore[misc]  # a process may run several commands
     warnings.showwarning = _show_warning
     try:
-        app()
+        app(prog_name="creme")
     except CremeError as error:
-        if debug:
+        if chosen.debug:
             raise
-        _say(f"Error: {error}", style="red")
-        sys.exit(2)
+        _fail(str(error), 2)
     except KeyboardInterrupt:
         _say("Stopped.")
         sys.exit(130)
     except Exception as error:
-        if debug:
+        if chosen.debug:
             raise
         from creme.cli.trouble import trouble
 
         if sentence := trouble(error):
-            _say(
-                f"Error: {sentence}. Nothing that was stored is lost: the same command goes on.",
-                style="red",
-            )
-            sys.exit(1)
-        _say(
-            f"Error: {type(error).__name__}: {error}. This is a fault of the program; run again "
-            f"with --debug for details.",
-            style="red",
+            _fail(f"{sentence}. Nothing that was stored is lost: the same command goes on.", 1)
+        _fail(
+            f"{type(error).__name__}: {error}. This is a fault of the program; run again with "
+            f"--debug for details.",
+            1,
         )
-        sys.exit(1)
 
 
 # The modules that print take a while to import, and some commands do without them.
+
+
+def _fail(sentence: str, status: int) -> None:
+    from creme.cli.choices import chosen
+    from creme.errors import legible
+
+    chosen.error = legible(sentence)
+    _say(f"Error: {sentence}", style="red")
+    sys.exit(status)
 
 
 def _say(text: str, style: str | None = None) -> None:

@@ -10,9 +10,13 @@ import typer
 from creme.cli.asking import ShardOption, TrustOption, trust_by
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
+from creme.cli.choices import add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
+from creme.cli.commands import Commands, Debug
 from creme.cli.compare import compare
+from creme.cli.doctor import doctor
 from creme.cli.export import export
+from creme.cli.gene import gene
 from creme.cli.models import models_app
 from creme.cli.plugins import plugins_app
 from creme.cli.report import report
@@ -20,40 +24,26 @@ from creme.cli.study import study
 from creme.cli.validate import validate_app
 from creme.errors import ConfigError
 
-app = typer.Typer(
+app = Commands(
     name="creme",
-    help="In silico perturbation experiments on sequence-based DNNs. --debug shows tracebacks.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+    help="In silico perturbation experiments on sequence-based DNNs.",
 )
-app.add_typer(cache_app, name="cache")
-app.add_typer(models_app, name="models")
-app.add_typer(plugins_app, name="plugins")
-app.add_typer(validate_app, name="validate")
-app.command()(calibrate)
-app.command()(compare)
-app.command()(export)
-app.command()(report)
-app.command()(study)
-
 Directory = Annotated[Path, typer.Argument(help="a results directory")]
 Folder = Annotated[Path, typer.Argument(help="a results directory, or the folder of a study")]
 
 
-@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="where to work")] = Path("creme-demo"),
     genes: Annotated[int, typer.Option(min=3, max=300, help="synthetic genes")] = 60,
 ) -> None:
-    """Run a study on the synthetic model and genome; compare it with what was planted; report."""
+    """Run a study of the synthetic model and genome.
+
+    Its results are compared with what was planted, and its report is written."""
     from creme.cli.demo import run_demo
 
     raise typer.Exit(run_demo(folder, genes))
 
 
-@app.command()
 def init(
     file: Annotated[
         Path | None, typer.Argument(help="the file to write; experiment.toml unless given")
@@ -86,10 +76,10 @@ def init(
     if not file.parent.is_dir():
         raise ConfigError(f"there is no folder {file.parent}: make it first")
     write_text(file, text)
+    add_values(file=file)
     out.print(f"Wrote {file}; edit it, then: creme {'study' if study else 'run'} {file}")
 
 
-@app.command()
 def run(
     file: Annotated[Path, typer.Argument(help="an experiment file")],
     output: Annotated[
@@ -101,17 +91,25 @@ def run(
     ] = False,
     workers: Workers = None,
     dask: Scheduler = None,
+    seconds_per_prediction: Annotated[
+        float | None,
+        typer.Option(min=0, help="for --plan, where no run of this model has measured it"),
+    ] = None,
     shard: ShardOption = None,
 ) -> None:
-    """Run an experiment; what was predicted before comes from the store."""
+    """Run an experiment, from where it was left.
+
+    What was predicted before comes from the store."""
     from creme.cli.execute import execute, execute_shard
-    from creme.cli.terminal import out
+    from creme.cli.planned import show_planned_run
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
     from creme.runner.shards import Shard
 
     if kind_of(file) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS, Kind.STORE):
         raise ConfigError(str(mistaken(file, "an experiment file")))
+    if seconds_per_prediction is not None and not plan:
+        raise ConfigError("--seconds-per-prediction: only with --plan; without it the file is run")
     if plan and (output or profile or dask):
         raise ConfigError(
             "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
@@ -126,12 +124,11 @@ def run(
     if shard is not None:
         raise typer.Exit(execute_shard(experiment, Shard.parse(shard), cluster))
     if plan:
-        out.print(str(experiment.plan()))
+        show_planned_run(experiment, seconds_per_prediction, workers)
         return
     raise typer.Exit(execute(experiment, output, profile=profile, cluster=cluster))
 
 
-@app.command()
 def resume(
     directory: Directory,
     trust: TrustOption = False,
@@ -161,7 +158,6 @@ def resume(
     raise typer.Exit(execute(experiment, directory, trust=trust_by(trust), cluster=cluster))
 
 
-@app.command()
 def status(directory: Folder) -> None:
     """Say how far an experiment or a study is."""
     from creme.cli.show import show_status
@@ -169,7 +165,6 @@ def status(directory: Folder) -> None:
     show_status(directory)
 
 
-@app.command()
 def results(
     directory: Folder,
     test: Annotated[str | None, typer.Option(help="only this test or stage")] = None,
@@ -183,7 +178,9 @@ def results(
         typer.Option("--peaks", help="highest bins of backgrounds elsewhere, from stored profiles"),
     ] = False,
 ) -> None:
-    """Print the results of an experiment or a study, or export those of one test as a table."""
+    """Print results, the strongest first, or export a table.
+
+    Those of an experiment or of a study; of one test where it is exported."""
     from creme.cli.show import export_results, show_results
 
     if peaks:
@@ -194,3 +191,142 @@ def results(
         show_results(directory, test, top)
     else:
         export_results(directory, test, export, replicates)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"creme {version('creme-toolkit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def creme(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="the toolkit's version"),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """In silico perturbation experiments on sequence-based DNNs.
+
+    creme demo shows all of it on a synthetic genome; creme gene takes one gene of yours from a
+    genome, an annotation and a model to its report."""
+    chosen.debug = debug
+
+
+app.add(
+    demo,
+    """
+creme demo
+creme demo my-demo --genes 12
+""",
+)
+app.add(
+    init,
+    """
+creme init
+creme init mine.toml
+creme init --study
+creme init --study --as published-enformer
+""",
+)
+app.add(
+    run,
+    """
+creme run experiment.toml
+# what it would ask for, and what is stored
+creme run experiment.toml --plan
+# two GPUs; where the time went
+creme run experiment.toml --workers 2 --profile
+# the first of ten jobs of an array
+creme run experiment.toml --shard 1/10
+""",
+)
+app.add(
+    resume,
+    """
+creme resume k562.results
+""",
+)
+app.add(
+    status,
+    """
+creme status k562.results
+creme status k562.study --json
+""",
+)
+app.add(
+    results,
+    """
+creme results k562.results
+creme results k562.results --test necessity --top 30
+creme results k562.results --test necessity \\
+    --export necessity.csv
+""",
+)
+app.add(
+    study,
+    """
+creme study study.toml --plan
+creme study study.toml
+# how far it is; and on from there
+creme study k562.study --status
+creme study k562.study
+creme study study.toml --stage necessity
+""",
+)
+app.add(
+    gene,
+    """
+creme gene GATA1 --fasta hg38.fa --gtf gencode.gtf.gz \\
+    --model borzoi --track "CAGE.*K562"
+# the embedded model, on the genome of creme demo
+creme gene GENE1 --fasta creme-demo/genome.fa \\
+    --gtf creme-demo/annotation.gtf --model synthetic
+""",
+)
+app.add(
+    doctor,
+    """
+creme doctor
+# also the store, genome and annotation of a file
+creme doctor experiment.toml
+""",
+)
+app.add(
+    report,
+    """
+creme report k562.study
+creme report k562.results --output k562.html
+creme report k562.study --compare gm12878.study
+""",
+)
+app.add(
+    export,
+    """
+creme export k562.study --to export
+creme export k562.results --to export --only tracks
+""",
+)
+app.add(
+    compare,
+    """
+creme compare enformer.results borzoi.results
+creme compare a.results b.results --test necessity \\
+    --export pairs.csv
+""",
+)
+app.add(
+    calibrate,
+    """
+# effects in shuffled contexts, to compare others with
+creme calibrate experiment.toml --to panel.json
+creme calibrate negatives.results --to panel.json
+""",
+)
+app.add_typer(cache_app, name="cache")
+app.add_typer(models_app, name="models")
+app.add_typer(plugins_app, name="plugins")
+app.add_typer(validate_app, name="validate")

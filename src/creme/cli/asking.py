@@ -1,13 +1,16 @@
-"""Ask before a Python file is run that lies in a directory from somebody else."""
+"""Options that several commands have, and their answers."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from creme.errors import ConfigError
 from creme.files.trusted import Trust
 
 TrustOption = Annotated[
@@ -43,3 +46,33 @@ ShardOption = Annotated[
         "later (creme cache merge); no results are made",
     ),
 ]
+
+
+def parameters_of(settings: list[str]) -> dict[str, Any]:
+    """Parameters as written on the command line: TOML values, or else text."""
+    from creme.files.small import parse_toml
+
+    parameters: dict[str, Any] = {}
+    for text in settings:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set {text!r}: give KEY=VALUE")
+        try:
+            parameters[key.strip()] = parse_toml(f"value = {value}", key)["value"]
+        except ConfigError:
+            parameters[key.strip()] = value
+    return parameters
+
+
+@contextmanager
+def parameters_lacking(model: str) -> Iterator[None]:
+    """Say how to give parameters, where a model is made that lacks one."""
+    try:
+        yield
+    except ConfigError as error:
+        if "is required" not in str(error):
+            raise
+        raise ConfigError(
+            f"{error}; give it with --set KEY=VALUE: 'creme plugins show {model}' lists the "
+            f"parameters"
+        ) from None

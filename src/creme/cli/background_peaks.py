@@ -12,7 +12,7 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
     Profiles are read from the store of the experiment; nothing is predicted.
     """
     from creme.cli.tables import check_ending, write_table
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.errors import ConfigError, StoreError, listing
     from creme.runner.background_peaks import NEAR, background_peaks
     from creme.runner.experiment import Experiment
@@ -38,14 +38,13 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
         frame = background_peaks(plan, store)
     if export is not None:
         write_table(export, frame)
-        out.print(f"Wrote {len(frame)} rows to {export}", highlight=False)
+        out.print(f"Wrote {len(frame)} rows to {export}")
         return
     ordered = frame.sort_values("ratio", ascending=False, kind="stable")
     title = f"highest bins of backgrounds more than {NEAR} bp from the TSS"
     rows = ordered.head(top).to_numpy(dtype=object).tolist()
-    out.print(table([str(name) for name in ordered], rows, title))
+    show_table("peaks", [str(name) for name in ordered], rows, title)
     higher = int((frame["ratio"] > 1).sum())
     out.print(
         f"{higher} of {len(frame)} backgrounds have a higher bin elsewhere than at the TSS.",
-        highlight=False,
     )

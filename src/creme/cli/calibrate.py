@@ -23,8 +23,11 @@ def calibrate(
         int, typer.Option(min=1, help="shuffled contexts of each locus of an experiment file")
     ] = 1,
 ) -> None:
-    """Make a panel: effects of a model where nothing is expected, to compare others with."""
-    from creme.cli.terminal import err, failure_lines, out, progress
+    """Measure effects where nothing is expected: a panel.
+
+    The effects of experiments and studies are compared with it."""
+    from creme.cli.choices import add_values
+    from creme.cli.terminal import out, progress, say_failures
     from creme.results.calibrated import panel_of
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.calibrate import measure_panel
@@ -44,24 +47,22 @@ def calibrate(
     else:
         experiment = Experiment.from_file(source)
         panel, report = measure_panel(experiment, contexts, progress=progress)
-        for line in failure_lines(report.failures):
-            err.print(line, style="red")
+        say_failures(report.failures)
         if report.interrupted:
             out.print("Stopped before the end; run it again to go on.")
             raise typer.Exit(130)
     if panel is None:
         raise ConfigError(f"{source}: there are no effects to make a panel of")
     panel.write(to)
+    add_values(panel=to)
     for one in panel.tests:
         n = sum(null.n for null in one.distributions.values())
         out.print(
             f"{one.test}: {n} effects; the smallest p is {panel.smallest_p(one.test):.2g}",
-            highlight=False,
         )
     for track, floor in panel.floors.items():
         out.print(
             f"floor of {track}: {floor['activity']:.4g} (quantile {floor['quantile']:g} of "
             f"{floor['n']} activities in shuffled contexts)",
-            highlight=False,
         )
-    out.print(f'Wrote {to}; [calibration] panel = "{to}" compares with it', highlight=False)
+    out.print(f'Wrote {to}; [calibration] panel = "{to}" compares with it')

@@ -36,7 +36,9 @@ def compare(
     resamples: Annotated[int, typer.Option(min=1, help="of the bootstrap over loci")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
-    """Compare the same loci under two models or settings: effects, classes, greedy orders."""
+    """Compare the same loci under two models or settings.
+
+    Effects, classes and greedy orders are compared."""
     from creme.analysis.agreement import NothingInCommonError
     from creme.cli.terminal import out
     from creme.study.view import open_results
@@ -63,7 +65,7 @@ def compare(
         raise ConfigError("there are no paired effects to export: only greedy orders are compared")
     if export is not None:
         _write(export, agreement.paired)
-        out.print(f"Wrote the paired effects to {export}", highlight=False)
+        out.print(f"Wrote the paired effects to {export}")
 
 
 _SIGNS = "signs of values of at least 0.05 in A or B, and the strongest of each locus"
@@ -120,9 +122,11 @@ class _AgreementTables:
         if reason := why_not_paired(a, b, measures):
             self.left_out.append(f"{title} ({reason})")
             return
+        pairs = paired_tracks(a, b, *tracks)
+        self._add_classes(title, shown[0].test, (a, b), pairs, views)
         # The rest, such as raw activities of replicates, is not needed.
         a, b = (each[[measures[0]]].load() for each in (a, b))
-        self._add_values(labels, views, a, b, paired_tracks(a, b, *tracks))
+        self._add_values(labels, views, a, b, pairs)
 
     def _add_values(
         self,
@@ -152,7 +156,6 @@ class _AgreementTables:
             self.effects.append([name, _track(of_a, of_b), loci, n, *correlations])
         if shown.neutral == shown.neutral:
             self._add_signs(name, sign_and_rank(table, shown.neutral))
-        self._add_classes(title, shown.test, table, views)
 
     def _add_signs(self, name: str, agreed: pd.DataFrame) -> None:
         for row in _records(agreed):
@@ -167,12 +170,36 @@ class _AgreementTables:
             )
 
     def _add_classes(
-        self, title: str, test: str, table: pd.DataFrame, views: tuple[ResultsView, ResultsView]
+        self,
+        title: str,
+        test: str,
+        datasets: tuple[Any, Any],
+        pairs: Any,
+        views: tuple[ResultsView, ResultsView],
     ) -> None:
-        """Compare classes, each by the thresholds of its own results."""
+        """Compare classes, each by the thresholds of its own results.
+
+        Thresholds are shares of the wild type's activity: effects on another scale have no class,
+        nor have those whose wild type is below the least activity.
+        """
+        from creme.analysis.agreement import paired_effects
         from creme.analysis.class_agreement import class_agreement, classes_of
+        from creme.analysis.normalise import class_effect
         from creme.seeds import derive
 
+        if not classes_of(test, [0.0])[1]:
+            return
+        scales = [each.attrs.get("effect_scale", "relative") for each in datasets]
+        if set(scales) != {"relative"}:
+            self.notes.append(
+                f"{title}: no classes, whose thresholds are shares of the wild type's activity: "
+                f"the effects of A are {scales[0]!r} and those of B {scales[1]!r}."
+            )
+            return
+        a, b = (class_effect(each).to_dataset(name="effect").load() for each in datasets)
+        table, _ = paired_effects(a, b, pairs, "effect")
+        if table.empty:
+            return
         for (of_a, of_b), part in table.groupby(["track_a", "track_b"], sort=False):
             (in_a, names), (in_b, others) = (
                 classes_of(test, part[side], **_thresholds(test, view))
@@ -222,32 +249,32 @@ class _AgreementTables:
 
     def show(self) -> None:
         """Print all tables and notes."""
-        from creme.cli.terminal import out, table
+        from creme.cli.terminal import out, show_table
 
         intervals = "with 95 % intervals of a bootstrap over loci"
         if self.effects:
             columns = ["test", "track", "loci", "values", "Pearson", "Spearman"]
-            out.print(table(columns, self.effects, title=f"effects, {intervals}"))
+            show_table("effects", columns, self.effects, f"effects, {intervals}")
         if self.signs:
             columns = ["test", "track", "values", "same sign", "mean |A - B|", "loci"]
             columns += ["same strongest", "rank of A's strongest in B"]
-            out.print(table(columns, self.signs, title=_SIGNS))
+            show_table("signs", columns, self.signs, _SIGNS)
         if self.classes:
             columns = ["test", "track", "values", "same class", "Cohen's kappa"]
-            out.print(table(columns, self.classes, title=f"classes, {intervals}"))
+            show_table("classes", columns, self.classes, f"classes, {intervals}")
         for title, counts in self.counts:
             # Classes that neither has are left out.
             names = [n for n in counts.index if counts.loc[n].any() or counts[n].any()]
             body = [[name, *counts.loc[name, names].tolist()] for name in names]
-            out.print(table(["A \\ B", *names], body, title=title))
+            show_table(title, ["A \\ B", *names], body, title)
         if self.orders:
             columns = ["test", "search", "track", "loci", "rounds"]
             columns += ["rank-biased overlap", "by chance", "same first tile"]
-            out.print(table(columns, self.orders, title=f"greedy orders, {intervals}"))
+            show_table("orders", columns, self.orders, f"greedy orders, {intervals}")
         for note in self.notes:
-            out.print(note, highlight=False)
+            out.print(note)
         if self.left_out:
-            out.print(f"Not compared: {', '.join(self.left_out)}", highlight=False)
+            out.print(f"Not compared: {', '.join(self.left_out)}")
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
@@ -268,7 +295,7 @@ def _print_differences(views: tuple[ResultsView, ResultsView]) -> None:
 
     kinds = [view.kind for view in views]
     if kinds[0] != kinds[1]:
-        out.print(f"A is {_a(kinds[0])} and B is {_a(kinds[1])}.", highlight=False)
+        out.print(f"A is {_a(kinds[0])} and B is {_a(kinds[1])}.")
     else:
         one, other = (view.sections for view in views)
         differing = sorted(key for key in {*one, *other} if one.get(key) != other.get(key))
@@ -276,12 +303,11 @@ def _print_differences(views: tuple[ResultsView, ResultsView]) -> None:
             f"A and B differ in {listing(differing, 20)}."
             if differing
             else f"A and B are the same {kinds[0]}.",
-            highlight=False,
         )
     for name, view in zip("AB", views, strict=True):
         if view.state != "finished":
             run = "run" if view.kind == "experiment" else "study"
-            out.print(f"The {run} of {name} is {view.state}.", highlight=False)
+            out.print(f"The {run} of {name} is {view.state}.")
 
 
 def _a(kind: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from creme.cli.study import execute_study
-from creme.cli.terminal import out, table
+from creme.cli.terminal import out, show_table
 from creme.demo.genome import Element, write_genome
 from creme.files.durable import write_text
 
@@ -80,9 +80,9 @@ def run_demo(folder: Path, genes: int) -> int:
     contexts = {element.gene: element.context for element in genome.elements}
     _show_contexts(study.table("categories"), contexts)
     _show_elements(study.table("necessity"), genome.elements)
-    out.print(f"The truth: {genome.truth}", highlight=False)
+    out.print(f"The truth: {genome.truth}")
     page = write_report(output)
-    out.print(f"The report, to open in a browser: {page}", highlight=False)
+    out.print(f"The report, to open in a browser: {page}")
     out.print("What to do next:")
     for command, why in (
         (f"results {output}", "prints the strongest elements"),
@@ -113,7 +113,7 @@ def _show_contexts(categories: pd.DataFrame, planted: dict[str, str]) -> None:
         counts = [int((assigned == name).sum()) for name in names]
         rows.append([context, len(assigned), *counts, none])
     columns = ["planted context", "genes", *(f"found {name}" for name in names), "none"]
-    out.print(table(columns, rows, title="contexts: planted, and found by context dependence"))
+    show_table("contexts", columns, rows, "contexts: planted, and found by context dependence")
 
 
 def _show_elements(necessity: pd.DataFrame, elements: tuple[Element, ...]) -> None:
@@ -121,13 +121,12 @@ def _show_elements(necessity: pd.DataFrame, elements: tuple[Element, ...]) -> No
     compared = compare(tiles, elements)
     columns = ["gene", "context", "planted", "genome interval", "distance", "necessity", "found as"]
     title = f"the {min(SHOWN, len(compared))} strongest of {len(compared)} planted elements"
-    out.print(table(columns, compared[:SHOWN], title=title))
+    show_table("elements", columns, compared[:SHOWN], title)
     recovered = sum(row[2] == row[6] for row in compared)
     others, false = false_elements(tiles, elements)
     out.print(
         f"Necessity recovered {recovered} of {len(compared)} planted elements; of {others} tiles "
         f"without one, {false} look like one (motifs that chance or a shuffle made).",
-        highlight=False,
     )
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from creme.cli.terminal import err, failure_lines, out, progress, table
+import creme
+from creme.cli.choices import add_values, chosen
+from creme.cli.terminal import out, progress, say_aside, say_failures, say_more, show_table
 from creme.files.trusted import Trust
 from creme.runner.experiment import Experiment
 from creme.runner.run import Report, run_experiment
 from creme.runner.shards import Shard, run_shard
+from creme.runner.tables import build_model
 from creme.runner.tasks import Progress
 
 _ABOUT = {
@@ -24,6 +27,18 @@ _ABOUT = {
 }
 
 
+def _say_what_runs(experiment: Experiment) -> None:
+    """With --verbose, the version, the model and where predictions are kept."""
+    if not chosen.verbose:
+        return
+    model = build_model(experiment.model, experiment.folder)[0]
+    say_more(
+        f"creme {creme.__version__}, experiment {experiment.name!r}, seed {experiment.seed}; model "
+        f"{model.name} {model.version}, fingerprint {model.fingerprint[:12]}; store "
+        f"{experiment.store_path}; results {experiment.results_path}"
+    )
+
+
 def execute_shard(experiment: Experiment, shard: Shard, cluster: int | str | None = None) -> int:
     """Predict one part of an experiment into a store of its own; returns the exit status."""
     report, store = run_shard(experiment, shard, progress=progress, cluster=cluster)
@@ -36,15 +51,21 @@ def say_shard(report: Report, shard: Shard, store: Path) -> int:
     Units that failed do not fail the job: the run that makes the results says so once more.
     """
     counts = report.progress
+    add_values(
+        store=store,
+        units=counts.finished,
+        asked=counts.asked,
+        predicted=counts.predicted,
+        stored=counts.stored,
+        repeated=counts.repeated,
+    )
     out.print(
         f"Shard {shard}: {counts.finished} units, {counts.asked} sequences asked for, "
         f"{counts.predicted} predicted, {taken(counts)}, {counts.repeated} repeated.",
-        highlight=False,
     )
-    for line in failure_lines(report.failures):
-        err.print(line, style="red")
+    say_failures(report.failures)
     for note in report.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     if report.interrupted:
         out.print("Stopped before the end; the same command goes on from there")
         return 130
@@ -73,33 +94,41 @@ def execute(
     scheduler.
     """
     began = time.monotonic()
+    _say_what_runs(experiment)
     report, results = run_experiment(
         experiment, output, progress=progress, trust=trust, cluster=cluster
     )
     counts = report.progress
     seconds = time.monotonic() - began
+    add_values(
+        results=results.path,
+        asked=counts.asked,
+        predicted=counts.predicted,
+        stored=counts.stored,
+        repeated=counts.repeated,
+        seconds=seconds,
+    )
     out.print(
         f"{counts.asked} sequences asked for: {counts.predicted} predicted, "
         f"{taken(counts)}, {counts.repeated} repeated within this run; "
         f"{counts.stored + counts.repeated} predictions saved. {seconds:.1f} s.",
-        highlight=False,
     )
     if report.workers:
         each = ", ".join(f"{name}: {n}" for name, n in report.workers.items())
-        out.print(f"Predicted by {len(report.workers)} workers: {each}.", highlight=False)
-    if profile:
+        out.print(f"Predicted by {len(report.workers)} workers: {each}.")
+    if profile or chosen.verbose:
         rows = [
             [what, _ABOUT[what], spent, f"{100 * spent / seconds:.1f} %"]
             for what, spent in report.seconds.items()
         ]
-        out.print(table(["", "", "seconds", "of the run"], rows, title="where the time went"))
-    for line in failure_lines(report.failures):
-        err.print(line, style="red")
+        columns = ["part", "of", "seconds", "of the run"]
+        show_table("profile", columns, rows, "where the time went")
+    say_failures(report.failures)
     for note in report.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     for label, sentences in report.remarks.items():
         for sentence in sentences:
-            err.print(f"Note: {label}, {sentence}", style="yellow")
+            say_aside(f"Note: {label}, {sentence}")
     if report.interrupted:
         out.print(f"Stopped before the end. To continue: creme resume {results.path}")
         return 130

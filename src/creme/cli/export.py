@@ -17,12 +17,16 @@ def export(
     ] = None,
     tables_as: Annotated[str, typer.Option(help="csv or parquet")] = "csv",
 ) -> None:
-    """Write genome browser tracks, tidy tables of every replicate, and a notebook."""
+    """Write genome browser tracks, tables and a notebook.
+
+    The tables are tidy, and have every replicate."""
+    from creme.cli.choices import add_values
     from creme.cli.terminal import out
     from creme.export import PARTS
     from creme.export import export as write
 
     files = write(path, to, only or PARTS, tables_as)  # type: ignore[arg-type]
-    out.print(f"Wrote {len(files)} files to {to}", highlight=False)
+    add_values(to=to, files=list(map(str, files)))
+    out.print(f"Wrote {len(files)} files to {to}")
     for file in files:
-        out.print(f"  {file}", highlight=False)
+        out.print(f"  {file}")

@@ -11,22 +11,55 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creme.cli.commands import Commands
 from creme.errors import ConfigError, PluginError, listing, nearest
 
 if TYPE_CHECKING:
     from creme.files.fetch import Download
 
-models_app = typer.Typer(help="Models' published weights and tables.", no_args_is_help=True)
+models_app = Commands(help="Models: their tracks, published weights and tables.")
 
 Name = Annotated[str, typer.Argument(help="a model's plugin")]
 To = Annotated[Path | None, typer.Option(help="folder; one in the user's cache unless given")]
 
 
-@models_app.command("list")
+def tracks(
+    name: Name,
+    pattern: Annotated[
+        str | None,
+        typer.Argument(help="a name, or a regular expression in names and descriptions"),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE of a parameter of [model]; may be repeated"),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--from", help="an experiment or study file with [model]")
+    ] = None,
+) -> None:
+    """List the tracks of a model, to choose from."""
+    from creme.cli.asking import parameters_lacking, parameters_of
+    from creme.cli.plugins import maker
+    from creme.cli.terminal import out, show_table
+
+    with parameters_lacking(name):
+        table = maker("model", name, file, parameters_of(settings or []))().tracks
+    numbers = range(len(table)) if pattern is None else table.select([pattern])
+    chosen = [(number, table[number]) for number in numbers]
+    more = [key for key in ("assay", "cell_type") if any(getattr(one, key) for _, one in chosen)]
+    described = [key for key in ("description",) if any(one.description for _, one in chosen)]
+    columns = ["number", "name", "strand", *more, *described]
+    rows = [[number, *(getattr(one, key) for key in columns[1:])] for number, one in chosen]
+    title = f"{len(rows)} of {len(table)} tracks of {name}"
+    show_table("tracks", [column.replace("_", " ") for column in columns], rows, title)
+    if not table.strands_known:
+        out.print("Nobody said which strands the tracks are of.")
+
+
 def list_models() -> None:
-    """List the files that can be fetched for the installed models; asks no server."""
+    """List what can be fetched for models; asks no server."""
     from creme import registry
-    from creme.cli.terminal import err, out, table
+    from creme.cli.terminal import out, say_aside, show_table
     from creme.files.fetch import place
 
     rows, without_sets = [], []
@@ -34,7 +67,7 @@ def list_models() -> None:
         try:
             sets = plugin.load().downloads
         except PluginError as error:
-            err.print(f"Warning: {error}", style="yellow")
+            say_aside(f"Warning: {error}")
             continue
         if not sets:
             without_sets.append(name)
@@ -44,24 +77,25 @@ def list_models() -> None:
             fetched = "yes" if all(present) else "in part" if any(present) else "no"
             rows.append([name, part, "; ".join(file.about for file in files), fetched])
     if rows:
-        out.print(table(["model", "set", "contents", "fetched"], rows))
-        out.print("creme models fetch MODEL [SET ...]", highlight=False)
+        show_table("sets", ["model", "set", "contents", "fetched"], rows)
+        out.print("creme models fetch MODEL [SET ...]")
     if without_sets:
-        out.print(f"Nothing to fetch for {listing(without_sets, 20)}.", highlight=False)
+        out.print(f"Nothing to fetch for {listing(without_sets, 20)}.")
 
 
-@models_app.command("fetch")
 def fetch_model(
     name: Name,
     sets: Annotated[list[str] | None, typer.Argument(help="these sets; all unless given")] = None,
     to: To = None,
     yes: Annotated[bool, typer.Option("--yes", help="fetch without asking")] = False,
 ) -> None:
-    """Fetch the published files of a model; shows the size first, and resumes what broke off."""
+    """Fetch the published files of a model.
+
+    The size is shown first, and what broke off is resumed."""
     from rich.filesize import decimal
 
     from creme import registry
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.files.fetch import FetchError, ask, fetch, free_space, kept, noted_digest, place
 
     chosen = _chosen(name, registry.load("model", name).downloads, sets)
@@ -81,13 +115,12 @@ def fetch_model(
             status = "unknown" if size is None else decimal(size)
             status += f", {decimal(done)} of it here" if done else ""
         rows.append([part, file.file, file.about, status, file.url])
-    out.print(
-        table(["set", "file", "contents", "size", "from"], rows, title=f"{name}, into {folder}")
-    )
+    columns = ["set", "file", "contents", "size", "from"]
+    show_table("files", columns, rows, f"{name}, into {folder}")
     if needed or unknown:
         free = free_space(folder)
         amount = decimal(needed) + (" and files of unknown size" if unknown else "")
-        out.print(f"To fetch: {amount}; {decimal(free)} are free there.", highlight=False)
+        out.print(f"To fetch: {amount}; {decimal(free)} are free there.")
         if space > free:
             raise FetchError(
                 f"nothing was fetched: {decimal(space)} are needed, and {decimal(free)} are free "
@@ -102,11 +135,11 @@ def fetch_model(
         digest = noted_digest(file, folder / part)
         how = "as published" if file.sha256 else "as first fetched"
         checked = f"SHA-256 {digest}, {how}" if digest else "not checked: no digest is known"
-        out.print(f"{part}/{file.file}: {checked}", highlight=False)
+        out.print(f"{part}/{file.file}: {checked}")
     for part in dict.fromkeys(part for part, _ in chosen):
         unpacked = [file for at, file in chosen if at == part and file.unpack]
         where = place(unpacked[0], folder / part) if len(unpacked) == 1 else folder / part
-        out.print(f"{part}: {where}", highlight=False)
+        out.print(f"{part}: {where}")
 
 
 def _chosen(
@@ -136,8 +169,8 @@ def _confirm() -> None:
         raise ConfigError(
             "nothing was fetched: there is no terminal to ask on; --yes fetches without asking"
         )
-    if not typer.confirm("Fetch?"):
-        typer.echo("Nothing was fetched.")
+    if not typer.confirm("Fetch?", err=True):
+        typer.echo("Nothing was fetched.", err=True)
         raise typer.Exit(1)
 
 
@@ -147,11 +180,13 @@ def _progress_bars() -> Iterator[Callable[[str], Callable[[int, int | None], Non
     from rich.filesize import decimal
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-    from creme.cli.terminal import err
+    from creme.cli.terminal import display
 
     columns: tuple[Any, ...] = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    last_line = time.monotonic()
-    with Progress(*columns, TransferSpeedColumn(), console=err, disable=not err.is_terminal) as bar:
+    last_line, shown = time.monotonic(), display()
+    with Progress(
+        *columns, TransferSpeedColumn(), console=shown, disable=not shown.is_terminal
+    ) as bar:
 
         def begin(name: str) -> Callable[[int, int | None], None]:
             job = bar.add_task(name, total=None)
@@ -159,11 +194,42 @@ def _progress_bars() -> Iterator[Callable[[str], Callable[[int, int | None], Non
             def update(done: int, size: int | None) -> None:
                 nonlocal last_line
                 bar.update(job, completed=done, total=size)
-                if not err.is_terminal and time.monotonic() - last_line > 30.0:
+                if not shown.is_terminal and time.monotonic() - last_line > 30.0:
                     last_line = time.monotonic()
                     of_all = f" of {decimal(size)}" if size is not None else ""
-                    err.print(f"{name}: {decimal(done)}{of_all}", highlight=False)
+                    shown.print(f"{name}: {decimal(done)}{of_all}")
 
             return update
 
         yield begin
+
+
+models_app.add(
+    tracks,
+    """
+creme models tracks synthetic
+# those that a regular expression matches
+creme models tracks borzoi "CAGE.*K562" \\
+    --set targets=targets_human.txt
+# of the [model] of a file
+creme models tracks seqnn --from experiment.toml
+""",
+)
+models_app.add(
+    list_models,
+    """
+creme models list
+creme models list --json
+""",
+    "list",
+)
+models_app.add(
+    fetch_model,
+    """
+# all that is published for a model; asks first
+creme models fetch borzoi
+# two of its sets, without asking, into a folder
+creme models fetch borzoi targets --yes --to weights
+""",
+    "fetch",
+)

@@ -8,33 +8,82 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from creme.cli.asking import parameters_of
+from creme.cli.choices import add_table, chosen
+from creme.cli.commands import Commands
 from creme.errors import ConfigError, PluginError, listing, nearest
 
 if TYPE_CHECKING:
     from creme.testing import Check
 
-plugins_app = typer.Typer(help="Installed models, perturbations and tests.")
+plugins_app = Commands(help="Installed models, perturbations and tests.", no_args_is_help=False)
 
 
-@plugins_app.callback(invoke_without_command=True)
 def plugins(context: typer.Context) -> None:
-    """List the installed models, perturbations and tests, and what they lack; imports none."""
+    """List what is installed, and what it lacks.
+
+    Nothing is imported. creme plugins show has the parameters of one; --verbose also where each
+    comes from.
+    """
     if context.invoked_subcommand is not None:
         return
-    from creme import registry
+    import shutil
+    import textwrap
 
+    from creme import registry
+    from creme.cli.described import first_line
+
+    rows = []
+    width = min(100, shutil.get_terminal_size().columns)
     # Plain text: a library for tables takes as long to import as all of this.
     for kind in registry.KINDS:
-        typer.echo(f"{kind}s")
+        if not chosen.json:
+            typer.echo(f"{kind}s")
         for plugin in registry.plugins(kind).values():
-            missing = plugin.missing()
+            missing, about = plugin.missing(), first_line(plugin)
+            source = (plugin.distribution, plugin.version)
+            rows.append([kind, plugin.name, about, *source, plugin.target, missing])
+            if chosen.json:
+                continue
             lacks = f"  needs: pip install {' '.join(missing)}" if missing else ""
-            typer.echo(
-                f"  {plugin.name:24} {plugin.distribution} {plugin.version}  {plugin.target}{lacks}"
-            )
+            target = f"  {plugin.target}" if chosen.verbose else ""
+            typer.echo(f"  {plugin.name:24} {' '.join(source)}{target}{lacks}")
+            indent = " " * 4
+            for line in textwrap.wrap(
+                about, width, initial_indent=indent, subsequent_indent=indent
+            ):
+                typer.echo(line)
+    columns = ["kind", "name", "about", "distribution", "version", "target", "needs"]
+    add_table("plugins", columns, rows)
 
 
-@plugins_app.command("check")
+def show(
+    name: Annotated[str, typer.Argument(help="a model, perturbation or test")],
+    kind: Annotated[
+        str | None, typer.Option(help="model, perturbation or test, where a name is of several")
+    ] = None,
+) -> None:
+    """Describe a plugin and its parameters."""
+    from creme import registry
+    from creme.cli.choices import add_values
+    from creme.cli.described import parameter_rows, summary
+    from creme.cli.terminal import out, show_table
+
+    kind = _kind(name, kind, None)
+    plugin = registry.plugins(kind)[name]
+    cls = plugin.load()
+    about = summary(cls)
+    add_values(kind=kind, name=name, about=about, target=plugin.target)
+    out.print(f"{kind} {name}, of {plugin.distribution} {plugin.version}")
+    out.print(about)
+    columns = ["parameter", "type", "default", "meaning"]
+    rows = parameter_rows(cls)
+    if rows:
+        show_table("parameters", columns, rows)
+    else:
+        out.print("It has no parameters.")
+
+
 def check(
     name: Annotated[str, typer.Argument(help="a model, perturbation or test")],
     file: Annotated[
@@ -53,13 +102,15 @@ def check(
         typer.Option(help=".npz with a known 'sequence' (letters) and its 'expected' prediction"),
     ] = None,
 ) -> None:
-    """Run the toolkit's checks of a plugin: does it do what is expected of it?"""
+    """Check that a plugin does what is expected of it.
 
-    from creme.cli.terminal import err, out, table
+    The exit status is 1 where a check fails."""
+
+    from creme.cli.terminal import display, out, show_table
     from creme.testing.checks import outcomes
 
     kind = _kind(name, kind, file)
-    make = _maker(kind, name, file, _parameters(settings or []))
+    make = maker(kind, name, file, parameters_of(settings or []))
     described = make()
     checks = _checks(kind, described)
     if example is not None:
@@ -67,7 +118,7 @@ def check(
             raise ConfigError("--example is for models: others have no predictions")
         checks.append(_example(example))
     rows, failed = [], 0
-    with err.status("") as status:
+    with display().status("") as status:
         results = outcomes(checks, make)
         for number, each in enumerate(checks, start=1):
             status.update(f"{number} of {len(checks)}: {each}")
@@ -75,9 +126,9 @@ def check(
             failed += outcome.state == "failed"
             reason = f": {outcome.reason}" if outcome.reason else ""
             rows.append([str(each), each.about, f"{outcome.state}{reason}"])
-    out.print(table(["check", "what has to hold", "result"], rows, title=repr(described)))
+    show_table("checks", ["check", "what has to hold", "result"], rows, repr(described))
     if failed:
-        out.print(f"{failed} of {len(checks)} checks failed.", highlight=False)
+        out.print(f"{failed} of {len(checks)} checks failed.")
         raise typer.Exit(1)
 
 
@@ -111,23 +162,7 @@ def _read(file: Path) -> dict[str, Any]:
     return parse_toml(read_text(file), str(file))
 
 
-def _parameters(settings: list[str]) -> dict[str, Any]:
-    """Parameters as written on the command line: TOML values, or else text."""
-    from creme.files.small import parse_toml
-
-    parameters: dict[str, Any] = {}
-    for text in settings:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set {text!r}: give KEY=VALUE")
-        try:
-            parameters[key.strip()] = parse_toml(f"value = {value}", key)["value"]
-        except ConfigError:
-            parameters[key.strip()] = value
-    return parameters
-
-
-def _maker(kind: str, name: str, file: Path | None, changes: dict[str, Any]) -> Callable[[], Any]:
+def maker(kind: str, name: str, file: Path | None, changes: dict[str, Any]) -> Callable[[], Any]:
     """A function that makes the plugin anew, from the tables of a file and changes to them."""
     from creme import file_plugins, registry
     from creme.runner.experiment import build_model
@@ -199,3 +234,28 @@ def _example(path: Path) -> Check:
         check_example(make, sequence, expected)
 
     return Check(example)
+
+
+plugins_app.add_itself(
+    plugins,
+    """
+creme plugins
+creme plugins --json
+""",
+)
+plugins_app.add(
+    show,
+    """
+creme plugins show necessity
+creme plugins show synthetic --json
+""",
+)
+plugins_app.add(
+    check,
+    """
+creme plugins check necessity
+creme plugins check mask --set start=10 --set end=20
+# with the parameters of a file
+creme plugins check seqnn --from experiment.toml
+""",
+)

@@ -17,12 +17,16 @@ def report(
         Path | None, typer.Option(help="another study or results directory, to compare with")
     ] = None,
 ) -> None:
-    """Write the report of a study, or of an experiment, as one HTML file that needs no network."""
+    """Write the report of results as one HTML file.
+
+    Of a study or of an experiment; it needs no network."""
+    from creme.cli.choices import add_values
     from creme.cli.terminal import out
 
     path = write_report(folder, output, compare)
     size = path.stat().st_size
-    out.print(f"Report: {path} ({size / 1e6:.1f} MB)", highlight=False)
+    add_values(report=path, bytes=size)
+    out.print(f"Report: {path} ({size / 1e6:.1f} MB)")
 
 
 def write_report(folder: Path, output: Path | None = None, compare: Path | None = None) -> Path:

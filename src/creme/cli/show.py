@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creme.cli.choices import add_values, chosen
+from creme.cli.places import interval_text, one_place
+from creme.cli.strongest import first_rows, strongest
 from creme.cli.tables import of_batches, write_table
-from creme.cli.terminal import err, out, table
+from creme.cli.terminal import out, say_aside, show_table
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
-    import pandas as pd
     import xarray as xr
 
     from creme.results.progress import RunProgress
@@ -42,7 +44,7 @@ def show_status(directory: Path) -> None:
     if state.get("error"):
         rows.append(["error", state["error"]])
     rows += [["failure", f"{test} on {unit}: {why}"] for test, unit, why in view.failures]
-    out.print(table(["", ""], rows, title=str(directory)))
+    show_table("status", ["of", "value"], rows, str(directory))
     if view.state not in ("finished", "running"):
         out.print(f"To continue: {view.further}")
 
@@ -66,7 +68,6 @@ def _progress_rows(progress: RunProgress) -> list[list[str]]:
 def show_results(directory: Path, test: str | None, top: int) -> None:
     """The loci with the TSS that was used, and the strongest values of each test."""
     from creme.results.calibrated import calibrated, calibration_sentences
-    from creme.results.words import site_word
     from creme.study.view import open_results
 
     view = open_results(directory)
@@ -76,24 +77,23 @@ def show_results(directory: Path, test: str | None, top: int) -> None:
         return
     warn_if_outdated(view)
     for note in view.notes:
-        out.print(note[:1].upper() + note[1:], highlight=False)
+        out.print(note[:1].upper() + note[1:])
     counts = view.progress.tests
     for place, label in enumerate(labels):
         dataset, shown = view.open(label), view.presentation(label)
         dataset = calibrated(dataset, shown, view.panel)
         if place == 0 and view.kind == "experiment":
-            title = f"loci ({site_word(dataset.attrs)} and window 0-based)"
-            out.print(table(*_loci(dataset), title=title))
+            show_table("loci", *_loci(dataset), "loci, by places as in genome browsers (1-based)")
         _show_test(label, dataset, shown, top)
         for sentence in calibration_sentences(dataset, shown, view.panel):
-            out.print(f"{label}: {sentence}", highlight=False)
+            if "_percentile:" in sentence and not chosen.verbose:
+                continue  # nor is the column shown
+            out.print(f"{label}: {sentence}")
         for sentence in view.remarks(label):
-            out.print(f"{label}, {sentence}", highlight=False)
+            out.print(f"{label}, {sentence}")
         units = counts.get(label)
         if units is not None and units.of is not None and units.finished < units.of:
-            out.print(
-                f"{label}: {units.finished} of {units.of} units are finished.", highlight=False
-            )
+            out.print(f"{label}: {units.finished} of {units.of} units are finished.")
 
 
 def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -> None:
@@ -101,18 +101,20 @@ def _show_test(label: str, dataset: xr.Dataset, shown: Presentation, top: int) -
     from creme.results.gaps import gap_sentence
 
     title = shown.title if label == shown.test else f"{shown.title} ({label})"
-    out.print(f"{title}: {shown.summary}" if shown.summary else title, highlight=False)
-    columns, rows = strongest(dataset, shown, top)
+    out.print(f"{title}: {shown.summary}" if shown.summary else title)
+    columns, rows = strongest(dataset, shown, top, whole=chosen.verbose or chosen.json)
     in_order = np.isnan(shown.neutral) or not shown.measure
     title = f"{label}: {'in order' if in_order else 'strongest first'}"
+    if "track" not in columns and dataset.sizes.get("track") == 1:
+        title += f", {dataset['track'].values[0]}"
     if "q" in columns:
         place = columns.index("q")
-        out.print(table(columns, rows, title, grey=lambda row: row[place] > Q))
-        out.print(f"Grey: within noise (q above {Q:g}).", highlight=False)
+        show_table(label, columns, rows, title, grey=lambda row: row[place] > Q)
+        out.print(f"Grey: within noise (q above {Q:g}).")
     else:
-        out.print(table(columns, rows, title))
+        show_table(label, columns, rows, title)
     if sentence := gap_sentence(dataset):
-        out.print(f"{label}: {sentence}.", highlight=False)
+        out.print(f"{label}: {sentence}.")
     _show_backgrounds(label, dataset, top)
 
 
@@ -125,15 +127,16 @@ def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
     if frame is None or frame.empty:
         return
     columns = [name for name in _OF_BACKGROUNDS if frame[name].notna().any()]
+    if not (chosen.verbose or chosen.json):
+        single = dataset.sizes.get("track") == 1
+        columns = [name for name in columns if name not in {"gc", "n", "track" if single else ""}]
     if not frame["outliers"].any():
         columns.remove("outlier_backgrounds")
     rows = in_order_of_doubt(frame)[columns].fillna("")
-    out.print(table(columns, _first(rows, top), f"{label}: activities of its backgrounds"))
+    title = f"{label}: activities of its backgrounds"
+    show_table(f"{label} backgrounds", columns, first_rows(rows, top), title)
     if number := int((frame["outliers"] > 0).sum()):
-        out.print(
-            f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.",
-            highlight=False,
-        )
+        out.print(f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.")
 
 
 def warn_if_outdated(view: ResultsView) -> None:
@@ -142,109 +145,38 @@ def warn_if_outdated(view: ResultsView) -> None:
     reasons = [state["error"] for state in states if state["state"] == "outdated"]
     if not reasons:
         return
-    err.print(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
+    say_aside(f"These results are outdated: {listing(reasons)}. To continue: {view.further}")
 
 
 def _loci(dataset: xr.Dataset) -> tuple[list[str], list[list[object]]]:
-    from creme.results.tidy import tidy_columns
+    """The loci: gene, and TSS and window as one pastes them into a genome browser."""
+    from creme.results.words import site_word
 
-    names = [
-        name
-        for name in tidy_columns(dataset)
-        if dataset[name].dims == ("locus",) and not name.startswith("padding")
-    ]
-    columns = [dataset[name].values.tolist() for name in names]
-    rows = [list(row) for row in zip(*columns, strict=True)]
-    return names, rows
-
-
-def strongest(
-    dataset: xr.Dataset, shown: Presentation, top: int
-) -> tuple[list[str], list[list[Any]]]:
-    """The rows of a test's measure that are furthest from its neutral value.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    shown : Presentation
-        Of the test.
-    top : int
-        How many rows.
-
-    Returns
-    -------
-    list of str
-        Columns: what tells the rows apart, the wild type, the measure, its spread, and its q
-        (`creme.analysis.noise`).
-    list of rows
-        In the order of the Dataset where no neutral value is known; those of a test without a
-        measure have all its values.
-    """
-    from creme.analysis.noise import q_values
-    from creme.results.calibrated import ENDINGS
-    from creme.results.tidy import tidy
-
-    if not shown.measure:
-        frame = tidy(dataset)
-        return [str(name) for name in frame], _first(frame, top)
-    measure = shown.measure
-    spread = [f"{measure}_std_{of}" for of in ("members", "positions")]
-    names = dict.fromkeys(["wild_type", measure, f"{measure}_std", f"{measure}_se", *spread])
-    names |= dict.fromkeys(f"{measure}_{ending}" for ending in ENDINGS)
-    part = dataset[[name for name in names if name in dataset.data_vars]].load()
-    if measure == "effect" and (q := q_values(dataset)) is not None:
-        names["q"] = None
-        part = part.assign(q=q)
-    frame = tidy(part).dropna(subset=[measure])
-    if not np.isnan(shown.neutral):
-        away = (frame[measure] - shown.neutral).abs()
-        frame = frame.reindex(away.sort_values(ascending=False, kind="stable").index)
-    columns = [name for name in _telling(part, measure, frame) if name not in names]
-    columns += [name for name in names if name in frame]
-    return columns, _first(frame[columns], top)
+    values = {
+        name: dataset[name].values.tolist()
+        for name in ("locus", "gene", "transcript", "contig", "tss_position", "strand", *_WINDOW)
+        if name in dataset.variables and dataset[name].dims == ("locus",)
+    }
+    columns: dict[str, list[object]] = {
+        n: values[n] for n in ("locus", "gene", "transcript") if n in values
+    }
+    if {"contig", "tss_position"} <= set(values):
+        places = zip(values["contig"], values["tss_position"], strict=True)
+        columns[site_word(dataset.attrs)] = [one_place(*place) for place in places]
+    if "strand" in values:
+        columns["strand"] = values["strand"]
+    if {"contig", *_WINDOW} <= set(values):
+        windows = zip(values["contig"], *(values[n] for n in _WINDOW), strict=True)
+        columns["window"] = [interval_text(*window) for window in windows]
+    return list(columns), [list(row) for row in zip(*columns.values(), strict=True)]
 
 
-def _first(frame: pd.DataFrame, top: int) -> list[list[Any]]:
-    rows: list[list[Any]] = frame.head(top).to_numpy(dtype=object).tolist()
-    return rows
-
-
-def _telling(part: xr.Dataset, measure: str, frame: pd.DataFrame) -> list[str]:
-    """Columns that tell rows apart: without what the table of the loci has, and without numbers
-    where another column says the same more plainly."""
-    from creme.results.tidy import tidy_columns
-
-    dims = {str(dim) for dim in part[measure].dims}
-    further = dims - {"locus", "track"}
-    own = [str(n) for n, values in part.coords.items() if further & set(map(str, values.dims))]
-    ordered = dict.fromkeys([*tidy_columns(part), *sorted(own), *sorted(dims)])
-    hidden = {*_ABOUT_THE_LOCUS}
-    for number, plain in _PLAINER.items():
-        if plain in frame:
-            hidden.add(number)
-    if any(f"{dim}_start" in frame for dim in further):
-        hidden |= {"genomic_start", "genomic_end"}
-    return [name for name in ordered if name in frame and name not in hidden]
-
+_WINDOW = ("start", "end")
 
 _OF_BACKGROUNDS = (
     *("locus", "track", "backgrounds", "wild_type", "median", "std", "lowest", "highest"),
     *("outlier_backgrounds", "gc", "n"),
 )
-
-_PLAINER = {
-    **{"tile": "tile_start", "copy": "copies", "position": "position_start"},
-    **dict.fromkeys(
-        ("neighbour", "neighbour_transcript", "neighbour_position", "neighbour_strand"),
-        "neighbour_distance",
-    ),
-}
-"""Numbers along dimensions, and what says the same more plainly."""
-
-_ABOUT_THE_LOCUS = {
-    *("gene", "transcript", "contig", "tss_position", "strand", "start", "end"),
-    *("padding_left", "padding_right", "source", "target", "selected", "kept"),
-}
 
 
 def export_results(directory: Path, test: str | None, path: Path, replicates: bool) -> None:
@@ -275,4 +207,5 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
             ) from None
     else:
         raise ConfigError(f"{path}: the ending says the format; give .csv, .tsv or .parquet")
+    add_values(file=path, rows=len(frame))
     out.print(f"Wrote {len(frame)} rows to {path}")

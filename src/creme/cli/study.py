@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.choices import add_table, add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
@@ -47,7 +48,9 @@ def study(
     dask: Scheduler = None,
     shard: ShardOption = None,
 ) -> None:
-    """Run a managed study: from a genome and an annotation to every test's tables."""
+    """Run a study: from a genome to every test's tables.
+
+    A study that was begun goes on from where it was left."""
     if plan and status:
         raise ConfigError("--plan and --status: give one of them")
     of_plan = {
@@ -83,7 +86,7 @@ def execute_study(
     cluster: int | str | None = None,
 ) -> int:
     """Run a study; returns the exit status."""
-    from creme.cli.terminal import err, out, progress
+    from creme.cli.terminal import err, out, progress, say_aside
     from creme.study.run import run_study
 
     failures = 0
@@ -93,9 +96,9 @@ def execute_study(
         nonlocal failures, interrupted
         interrupted = state["state"] == "interrupted"
         if state["state"] == "finished":
-            out.print(_line(stage, state, ran), highlight=False)
+            out.print(_line(stage, state, ran))
         for sentence in state.get("remarks", []):
-            err.print(f"Note: {stage}, {sentence}", style="yellow")
+            say_aside(f"Note: {stage}, {sentence}")
         for unit, message in state.get("failures", []):
             err.print(f"Failed: stage {stage!r} on {unit!r}: {message}", style="red")
         failures += len(state.get("failures", []))
@@ -117,7 +120,7 @@ def execute_study(
         out.print(f"Stopped before the end. To continue: {further}")
         return 130
     for note in done.notes:
-        err.print(f"Note: {note}", style="yellow")
+        say_aside(f"Note: {note}")
     if failures:
         err.print(f"To try what failed once more: {further}")
     entries = done.stages.items()
@@ -128,6 +131,8 @@ def execute_study(
             f"{listing(outdated, 20)} {are} outdated: 'creme study {done.path}' makes them anew, "
             f"from the store where it can"
         )
+    add_values(study=done.path, tables=done.path / "tables")
+    add_table("stages", _COLUMNS, [_row(*entry) for entry in entries])
     out.print(f"Study: {done.path}; its tables are in {done.path / 'tables'}")
     return 1 if failures else 0
 
@@ -158,6 +163,11 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
         return f"{stage}: nothing to do: {state['note']}."
     if not ran:
         return f"{stage}: finished before, {state['units']} units."
+    if state.get("from_results"):
+        return (
+            f"{stage}: tables made anew from the results of {state['units']} units; nothing was "
+            f"asked for; {state['seconds']:.1f} s."
+        )
     return (
         f"{stage}: {state['units']} units, {state['asked']} sequences asked for, "
         f"{state['predicted']} predicted, {state['stored']} taken from the store, "
@@ -167,7 +177,7 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
 
 def show_study(path: Path, output: Path | None, stages: list[str] | None) -> None:
     """State of each stage, or of those given, and the funnel."""
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.runner.toml_file import read_text
     from creme.study.config import StudyFile
     from creme.study.folder import STUDY
@@ -183,20 +193,26 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
             raise ConfigError(
                 f"{folder.path} has no stage {stage!r}: it has {listing(entries, 20)}"
             )
-    columns = ["stage", "state", "units", "asked", "predicted", "stored", "repeated", "seconds", ""]
-    rows = [
-        [stage, *(entry.get(name, "") for name in columns[1:-1]), _remark(entry)]
-        for stage, entry in entries.items()
-        if not stages or stage in stages
-    ]
+    rows = [_row(*entry) for entry in entries.items() if not stages or entry[0] in stages]
     title = f"{folder.path} (updated {state['updated']}; store {state['store']})"
-    out.print(table(columns, rows, title=title))
+    shown = [
+        place
+        for place, name in enumerate(_COLUMNS)
+        if chosen.json
+        or (
+            (name != "note" or any(row[place] for row in rows))
+            and (name != "repeated" or chosen.verbose)
+        )
+    ]
+    columns = [_COLUMNS[place] for place in shown]
+    show_table("stages", columns, [[row[place] for place in shown] for row in rows], title)
     if state.get("funnel"):
         steps = [[row["step"], row["left"], row["removed"], row["why"]] for row in state["funnel"]]
-        out.print(table(["step", "left", "removed", "why"], steps, title="selection of TSSs"))
+        show_table("selection", ["step", "left", "removed", "why"], steps, "selection of TSSs")
     for name in ("categories", "classes"):
         if state.get(name):
-            out.print(f"{name}: {state[name]}", highlight=False)
+            add_values(**{name: state[name]})
+            out.print(f"{name}: {_counted(state[name])}")
     for file in folder.changed_files():
         out.print(f"{file} is no longer the file that this study was made from.")
     kept = folder.path / STUDY
@@ -209,6 +225,32 @@ def show_study(path: Path, output: Path | None, stages: list[str] | None) -> Non
         states != {"finished"} or any(entry.get("failures") for entry in entries.values())
     ):
         out.print(f"To continue: creme study {folder.path}")
+
+
+_COLUMNS = (
+    "stage",
+    "state",
+    "units",
+    "asked",
+    "predicted",
+    "stored",
+    "repeated",
+    "seconds",
+    "note",
+)
+
+
+def _row(stage: str, entry: dict[str, Any]) -> list[Any]:
+    return [stage, *(entry.get(name, "") for name in _COLUMNS[1:-1]), _remark(entry)]
+
+
+def _counted(counts: dict[str, Any]) -> str:
+    """Numbers by name, or by two names, in words."""
+    words = []
+    for name, count in counts.items():
+        several = isinstance(count, dict)
+        words.append(f"{name}: {_counted(count)}" if several else f"{count} {name}")
+    return ("; " if any(isinstance(each, dict) for each in counts.values()) else ", ").join(words)
 
 
 def _remark(state: dict[str, Any]) -> str:
@@ -227,7 +269,7 @@ def show_plan(
     workers: int | None = None,
 ) -> None:
     """The cost of a study, before anything runs."""
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import out, show_table
     from creme.study.forecast.cost import forecast
     from creme.study.forecast.speed import seconds_per_prediction
     from creme.study.run import prepare
@@ -251,10 +293,10 @@ def show_plan(
     rows.append([*last, f"{mark}{duration(took / n)}", *_cost(took, price)])
     title = f"{prepared.study.name}: {seconds:.3g} s a prediction, {how}"
     title += f"; {n} workers, each as fast" if n > 1 else ""
-    out.print(table(columns, rows, title=title))
+    show_table("plan", columns, rows, title)
     for note in dict.fromkeys(note for one in planned for note in one.notes):
         with_note = [one.stage for one in planned if note in one.notes]
-        out.print(f"- {note} ({listing(with_note, 20)})", highlight=False)
+        out.print(f"- {note} ({listing(with_note, 20)})")
 
 
 def _planned(one: Forecast, seconds: float, price: float | None, workers: int) -> list[Any]:

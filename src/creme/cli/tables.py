@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError
 
@@ -44,3 +45,13 @@ def with_interval(value: float, low: float, high: float) -> str:
     if value != value:
         return "undefined"
     return f"{value:.3f}" + (f" ({low:.3f} to {high:.3f})" if low == low else " (no interval)")
+
+
+def toml_value(value: Any) -> str:
+    """A value on one line of TOML."""
+    if isinstance(value, dict):
+        pairs = (f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items() if v is not None)
+        return "{ " + ", ".join(pairs) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

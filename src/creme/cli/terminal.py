@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -9,9 +10,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from creme.cli.choices import add_table, chosen
+from creme.cli.layout import fitted
 from creme.errors import CremeWarning, legible, listing
 from creme.results import ALL_UNITS
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:  # the runner takes a second to import, and most commands do w
     from creme.runner.tasks import Progress
 
 MESSAGES = 5
-"""Messages of one test that are printed at a run's end."""
+"""Messages of one test that are printed at a run's end; --verbose prints all."""
 
 # The letters that command a terminal, or turn its writing around; halves of letters too, which
 # cannot be printed. Tabs and new lines are none.
@@ -48,39 +50,68 @@ class PlainConsole(Console):
         """A text as it is printed; all that is printed comes by here."""
         return super().render_str(printable(text), *args, **options)
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; sentences of a command that prints JSON go to standard error."""
+        if not chosen.json or self.stderr:
+            super().print(*objects, **options)
+        elif not chosen.quiet:
+            notes.print(*objects, **options)
+
 
 out = PlainConsole()
-if not out.is_terminal:
+"""For results, and what came of a command."""
+if not out.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
     out.width = 180  # a file or a pipe has no edge to wrap at
 err = PlainConsole(stderr=True)
+"""For errors and questions."""
+notes = PlainConsole(stderr=True)
+"""For progress, notes and warnings, which --quiet leaves out."""
 
 
 def show_warning(message: Any, category: type[Warning], *_rest: Any, **_more: Any) -> None:
     """Print the toolkit's warnings as sentences, and others as they are called."""
     prefix = "Warning" if issubclass(category, CremeWarning) else category.__name__
-    err.print(f"{prefix}: {legible(str(message))}", style="yellow")
+    say_aside(f"{prefix}: {legible(str(message))}")
 
 
-def table(
-    columns: list[str],
-    rows: list[list[Any]],
+def say_aside(text: str) -> None:
+    """Print a note or a warning, which --quiet leaves out."""
+    if not chosen.quiet:
+        notes.print(text, style="yellow")
+
+
+def say_more(text: str) -> None:
+    """Print what only --verbose says."""
+    if chosen.verbose and not chosen.quiet:
+        notes.print(text)
+
+
+def display() -> Console:
+    """Where progress is shown: nowhere with --quiet."""
+    return Console(quiet=True) if chosen.quiet else notes
+
+
+def show_table(
+    name: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
     title: str | None = None,
-    grey: Callable[[list[Any]], bool] = lambda row: False,
-) -> Table:
-    """A table of values, numbers to the right, everything shown as text; some rows in grey."""
-    made = Table(title=title, title_justify="left", header_style="bold")
-    for place, column in enumerate(columns):
-        numeric = all(isinstance(row[place], (int, float)) for row in rows)
-        made.add_column(column, justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        texts = [f"{v:.3f}" if isinstance(v, float) else _cell(v) for v in row]
-        made.add_row(*texts, style="bright_black" if grey(row) else None)
-    return made
+    grey: Callable[[Sequence[Any]], bool] = lambda row: False,
+) -> None:
+    """Print a table so that it fits the screen; with --json it goes into the document.
 
-
-def _cell(value: Any) -> str:
-    """A value in a line of a table, which it stays in."""
-    return legible(str(value)).replace("\n", "\\n")
+    Parameters
+    ----------
+    name : str
+        Its key in the document.
+    columns, rows, title, grey
+        As of `creme.cli.layout.table`.
+    """
+    if chosen.json:
+        add_table(name, columns, rows)
+        return
+    for part in fitted(columns, rows, out.width, title, grey):
+        out.print(part)
 
 
 def failure_lines(failures: Sequence[tuple[str, str, str]]) -> list[str]:
@@ -97,15 +128,24 @@ def failure_lines(failures: Sequence[tuple[str, str, str]]) -> list[str]:
     lines = []
     for test, by_message in units.items():
         often = sorted(by_message, key=lambda message: -len(by_message[message]))
-        for message in often[:MESSAGES]:
+        shown = len(often) if chosen.verbose else MESSAGES
+        for message in often[:shown]:
             lines.append(f"Failed: test {test!r} on {_units(by_message[message])}: {message}")
-        rest = often[MESSAGES:]
+        rest = often[shown:]
         if rest:
             number = sum(len(by_message[message]) for message in rest)
             lines.append(
                 f"Failed: test {test!r} on {number} more loci, with {len(rest)} other messages"
             )
     return lines
+
+
+def say_failures(failures: Sequence[tuple[str, str, str]]) -> None:
+    """Print what failed, in few lines; the document has all of it."""
+    for line in failure_lines(failures):
+        err.print(line, style="red")
+    if chosen.json and failures:
+        add_table("failures", ["test", "unit", "message"], failures)
 
 
 def _units(names: list[str]) -> str:
@@ -124,5 +164,7 @@ def progress(
     """
     from creme.runner.progress_bar import ConsoleDisplay, shown
 
-    with shown(ConsoleDisplay(plan, err), err.print, (signal.SIGINT, signal.SIGTERM)) as calls:
+    with shown(
+        ConsoleDisplay(plan, display()), err.print, (signal.SIGINT, signal.SIGTERM)
+    ) as calls:
         yield calls

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.cli.tables import check_ending, with_interval, write_table
+from creme.cli.commands import Commands
+from creme.cli.tables import check_ending, toml_value, with_interval, write_table
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
@@ -18,10 +19,9 @@ if TYPE_CHECKING:
     from creme.analysis.crispri_table import Pairs
     from creme.results.view import ResultsView
 
-validate_app = typer.Typer(help="Compare effects with measurements.", no_args_is_help=True)
+validate_app = Commands(help="Compare effects with measurements.")
 
 
-@validate_app.command()
 def crispri(
     table: Annotated[Path, typer.Argument(help="element-gene pairs: .tsv, .csv, or gzipped")],
     results: Annotated[Path, typer.Argument(help="an experiment or a study with a necessity test")],
@@ -50,7 +50,7 @@ def crispri(
     resamples: Annotated[int, typer.Option(min=1, help="of the bootstrap")] = 2000,
     seed: Annotated[int, typer.Option(min=0, help="of the bootstrap")] = 0,
 ) -> None:
-    """Rank CRISPRi-regulated elements by their necessity, against distance alone."""
+    """Rank CRISPRi elements by necessity and by distance."""
     from creme.analysis.crispri import (
         check_build,
         element_tiles,
@@ -92,10 +92,8 @@ def crispri(
             _print_scores(whole, f"{name}, missing pairs of these loci scored lowest", by)
         few = few or bool(scored["few"].any())
     if few:
-        out.print(
-            f"Warning: intervals over fewer than {FEW} {by}s are too narrow.", highlight=False
-        )
-    out.print(f"Wrote the pairs, joined and missing, to {export}", highlight=False)
+        out.print(f"Warning: intervals over fewer than {FEW} {by}s are too narrow.")
+    out.print(f"Wrote the pairs, joined and missing, to {export}")
 
 
 def _edges(text: str) -> list[int]:
@@ -149,7 +147,6 @@ def _print_matches(
     out.print(
         f"{len(pairs.table)} pairs of {pairs.source}, {int(pairs.table['regulated'].sum())} "
         f"regulated; genome build: {pairs.build or 'not stated (--build says it)'}.",
-        highlight=False,
     )
     contigs = {str(name) for name in datasets[0]["contig"].values}
     in_table = set(placed.loc[placed["element_start"].notna(), "contig"])
@@ -158,7 +155,6 @@ def _print_matches(
         out.print(
             f"Contigs are matched with and without 'chr': {one!r} of the table is not called so in "
             f"the results.",
-            highlight=False,
         )
     if compared:
         out.print(f"{far} of {compared} genes have their TSS more than {gap} bp from the table's.")
@@ -170,7 +166,7 @@ def _print_missing(joined: dict[str, pd.DataFrame]) -> None:
     """Print one table for all tracks with the same pairs missing: an effect may be undefined in a
     few tracks only."""
     from creme.analysis.crispri import missing_counts
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import show_table
 
     tracks_by_missing: dict[tuple[str, ...], list[str]] = {}
     for name, part in joined.items():
@@ -182,12 +178,12 @@ def _print_missing(joined: dict[str, pd.DataFrame]) -> None:
         rows += [[reason, *counts] for reason, counts in missing_counts(part).items()]
         of_tracks = f" ({listing(tracks)})" if len(tracks_by_missing) > 1 else ""
         title = f"pairs, and why they are missing{of_tracks}"
-        out.print(table(["pairs", "n", "regulated"], rows, title=title))
+        show_table("pairs" + of_tracks, ["pairs", "n", "regulated"], rows, title)
 
 
 def _print_scores(scored: pd.DataFrame, track: str, by: str) -> None:
     from creme.analysis.crispri import BASELINE
-    from creme.cli.terminal import out, table
+    from creme.cli.terminal import show_table
 
     rows = []
     for (distances, metric), part in scored.groupby(["distances", "metric"], sort=False):
@@ -206,7 +202,8 @@ def _print_scores(scored: pd.DataFrame, track: str, by: str) -> None:
             ]
         )
     columns = ["distance, bp", "pairs", "regulated", "genes", "", "necessity", BASELINE, "gain"]
-    out.print(table(columns, rows, title=f"{track}: with 95 % intervals of a bootstrap over {by}s"))
+    title = f"{track}: with 95 % intervals of a bootstrap over {by}s"
+    show_table(f"scores of {track}", columns, rows, title)
 
 
 def _write_pairs(path: Path, parts: list[pd.DataFrame]) -> None:
@@ -234,25 +231,25 @@ def _write_elements(
     lines = ["# The elements of a CRISPRi table as tiles; those that overlap stand in other tests."]
     for number, layer in enumerate(layers, start=1):
         lines += ["", "[[tests]]", 'name = "necessity"', f'label = "elements_{number}"']
-        lines += [f"{key} = {_toml(value)}" for key, value in kept.items()]
+        lines += [f"{key} = {toml_value(value)}" for key, value in kept.items()]
         lines.append("[tests.tiles]")
         for locus, tiles in layer.items():
-            lines.append(f"{_toml(locus)} = {_toml(tiles)}")
+            lines.append(f"{toml_value(locus)} = {toml_value(tiles)}")
     write_text(path, "\n".join(lines) + "\n")
     count = sum(len(tiles) for layer in layers for tiles in layer.values())
     out.print(
         f"Wrote {count} elements in {len(layers)} tests to {path}: add them to the experiment file "
         f"under another name, run it, and validate with "
         + " ".join(f"--test elements_{number}" for number in range(1, len(layers) + 1)),
-        highlight=False,
     )
 
 
-def _toml(value: Any) -> str:
-    """A value on one line of TOML."""
-    if isinstance(value, dict):
-        pairs = (f"{json.dumps(k)} = {_toml(v)}" for k, v in value.items() if v is not None)
-        return "{ " + ", ".join(pairs) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(part) for part in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+validate_app.add(
+    crispri,
+    """
+creme validate crispri pairs.tsv.gz k562.results
+# a test whose tiles are the elements, to run next
+creme validate crispri pairs.tsv.gz k562.results \\
+    --elements elements.toml
+""",
+)

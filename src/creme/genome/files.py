@@ -47,7 +47,10 @@ def compression(path: Path) -> Compression:
             handle.seek(max(0, size - len(_BGZF_END)))
             tail = handle.read()
     except FileNotFoundError:
-        raise GenomeError(f"{path} does not exist") from None
+        raise GenomeError(
+            f"{path} does not exist: a relative path starts at the folder of the file that names "
+            f"it, and 'creme doctor FILE' says which of its inputs are there"
+        ) from None
     except IsADirectoryError:
         raise GenomeError(f"{path} is a folder, not a file") from None
     except OSError as error:

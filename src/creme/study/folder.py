@@ -31,7 +31,8 @@ Reading needs no lock.
     categories              {enhancing, neutral, silencing, none: number of loci}
     classes                 {category: {CRE class: number of tiles}}
     stages                  {STAGE: {state, units, asked, predicted, stored, repeated, seconds,
-                            began, ended, note, error, failures, remarks, made_from; and of a
+                            began, ended, note, error, failures, remarks, made_from,
+                            from_results; and of a
                             stage that the file adds: test, needs, takes}}
     notes                   sentences that a reader of all values has to know
     versions, pid, host, updated
@@ -41,7 +42,8 @@ Reading needs no lock.
 run that finished (or stopped) the stage, and the counts are that run's: a stage that is run again
 finds its predictions ``stored``. ``failures`` is a list of [unit, message]; a stage that has any is
 run again by the next ``creme study``. ``remarks`` are sentences on its values that their reader has
-to know. ``made_from`` has the digest of what each earlier stage
+to know. ``from_results`` says that its tables were made anew from results that were there: the
+counts are then of the run that measured. ``made_from`` has the digest of what each earlier stage
 passed on when this one began (`creme.study.lineage`). A finished stage is called outdated once an
 earlier one passes on something else: it is made anew by the next run, and until then none of its
 tables, Datasets and counts is given out.
@@ -291,7 +293,7 @@ class Folder(StateFolder):
         counts = dict.fromkeys(("asked", "predicted", "stored", "repeated", "seconds"), 0)
         texts = {"began": now(), "ended": "", "note": "", "error": ""}
         lists: dict[str, list[Any]] = {"failures": [], "remarks": []}
-        running = {"state": "running", "made_from": sources}
+        running = {"state": "running", "made_from": sources, "from_results": False}
         self.update_stage(stage, {**running, **counts, **texts, **lists})
 
     def _forget(self, stage: Stage) -> None:

@@ -36,7 +36,7 @@ from creme.study.lineage import stage_inputs
 from creme.study.location import Location
 from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy
-from creme.study.selection import chosen, select, table
+from creme.study.selection import chosen, select, table, why_nothing_is_selected
 from creme.study.stage_counts import counts_of, finished, refuse_all_failed
 from creme.study.stage_work import experiment_text, folder_work
 from creme.study.stages.grouping import category_by_locus
@@ -313,7 +313,13 @@ class _Runner:
         results.update({"state": "finished", "counts": counts_of(progress), "failures": labelled})
         files = {ALL_SITES: frame, SELECTED: chosen(frame)}
         self._write(stage, stage.make_tables(self._data(stage, measured)), files)
-        return {"state": "finished", "units": units, **counts_of(progress), "failures": failures}
+        ended = {"state": "finished", "units": units, **counts_of(progress), "failures": failures}
+        if not funnel.selected.size:
+            why = why_nothing_is_selected(
+                candidates, deciding, funnel, selection, plan.model.bin_size
+            )
+            ended["remarks"] = [why]
+        return ended
 
     def _on_loci(self, stage: Stage) -> dict[str, Any]:
         """A stage whose test is run on selected loci, or on CREs."""
@@ -334,6 +340,7 @@ class _Runner:
         keep_distributions(ExperimentResults(results.path))
         measured["remarks"] = json.loads(loaded.attrs.get(REMARKS, "[]"))
         made = stage.make_tables(self._data(stage, loaded, categories, classes))
+        measured["remarks"] += stage.remarks(made)
         if stage.from_store is not None:
             more, taken = stage.from_store(prepared, own(loaded), work.loci, self.store)
             made |= more
@@ -356,7 +363,7 @@ class _Runner:
         state = results.state()
         whole = state["state"] == "finished" and not state["failures"]
         if whole and label in results.labels():
-            return finished(work, state["counts"], state["failures"])
+            return finished(work, state["counts"], state["failures"]) | {"from_results": True}
         write_text(listed, csv_text(table_of_loci(work), "\t"))
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):

@@ -167,6 +167,48 @@ def _past(
     return left_out
 
 
+def why_nothing_is_selected(
+    candidates: Candidates,
+    measured: DecidingActivity,
+    funnel: Funnel,
+    selection: LocusSelection,
+    bin_size: int,
+) -> str:
+    """A sentence for a study without loci: the highest activity, and the settings to change."""
+    rows = [row for row in funnel.rows if row["removed"] and row["step"] != "duplicate"]
+    if not np.isfinite(measured.activity).any():
+        return f"no TSS is selected: {rows[-1]['why']}" if rows else "no TSS is selected"
+    best = int(np.nanargmax(measured.activity))
+    highest = float(measured.activity[best])
+    sentence = (
+        f"no TSS is selected: the highest activity of {len(candidates)} is {highest:.3g}, of "
+        f"{gene_name(candidates.sites[best])}"
+    )
+    if highest < selection.activity:
+        within = np.abs(measured.summit_distance) <= selection.within * bin_size
+        fitting = within if selection.summit == "tss" else np.ones(len(candidates), dtype=bool)
+        activities = measured.activity[fitting & (funnel.steps == "activity")]
+        usual = float(np.nanquantile(activities, 0.75)) if activities.size else highest
+        threshold = _rounded_down(usual if usual > 0 else highest)
+        number = int((measured.activity >= threshold).sum())
+        return (
+            f"{sentence}; [selection] activity = {selection.activity:g} is above it. It is on the "
+            f"model's own scale: activity = {threshold:g} would keep the most active quarter "
+            f"({number} TSSs before the further steps)"
+        )
+    last = rows[-1]
+    further = " ([selection] summit = 'any' does without)" if last["step"] == "summit" else ""
+    return f"{sentence}; {last['removed']} were left out last, because {last['why']}{further}"
+
+
+def _rounded_down(value: float) -> float:
+    """To two digits, and not above the value."""
+    if value <= 0:
+        return 0.0
+    digits = 1 - int(np.floor(np.log10(value)))
+    return float(np.floor(value * 10.0**digits) / 10.0**digits)
+
+
 def table(candidates: Candidates, measured: DecidingActivity, funnel: Funnel) -> pd.DataFrame:
     """``loci.tsv``; see `creme.study.folder`."""
     import pandas as pd

@@ -43,8 +43,17 @@ def assumed_loci(prepared: PreparedStudy, assume: int | None) -> tuple[int, str]
 
 def assumed_categories(prepared: PreparedStudy, loci: int) -> tuple[dict[str, int], str]:
     """How many loci each category will have, and a note."""
-    most = prepared.study.categories.at_most
+    limits = prepared.study.categories
+    most = limits.at_most
     sizes = {c: math.ceil(loci * share) for c, share in CATEGORY_SHARES.items()}
+    if limits.enhancing == limits.neutral == -limits.silencing and limits.q_below is None:
+        # Without gaps between the thresholds every locus has a category.
+        left, total = loci, sum(CATEGORY_SHARES.values())
+        for category, share in CATEGORY_SHARES.items():
+            sizes[category] = min(left, math.ceil(loci * share / total))
+            left -= sizes[category]
+        shown = ", ".join(f"{n} {c}" for c, n in sizes.items() if n)
+        return sizes, f"assumed: {shown} contexts, as 152, 40 and 11 in the paper"
     sizes = {c: n if most is None else min(n, most) for c, n in sizes.items()}
     shown = ", ".join(f"{n} {c}" for c, n in sizes.items())
     return sizes, f"assumed: {shown} contexts, as 152, 40 and 11 of 4,527 in the paper"

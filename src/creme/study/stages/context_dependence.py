@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from creme.analysis.categories import CONTEXTS
+from creme.errors import listing
 from creme.genome import Locus
 from creme.runner.tasks import Progress
 from creme.store import Store
@@ -53,6 +54,20 @@ def _counts(tables: dict[str, pd.DataFrame]) -> dict[str, int]:
     return {names[key]: int(counted.get(key, 0)) for key in (*CONTEXTS, "")}
 
 
+def _between(tables: dict[str, pd.DataFrame]) -> list[str]:
+    """The loci without a category, whose effects lie between the thresholds."""
+    frame = tables["categories"]
+    without = frame[(frame["category"] == "") & frame["effect"].notna()]
+    if without.empty:
+        return []
+    names = [f"{row.locus} ({row.effect:.2f})" for row in without.itertuples()]
+    are = "locus is" if len(without) == 1 else "loci are"
+    return [
+        f"{len(without)} of {len(frame)} {are} of no category of [categories], and in none of the "
+        f"stages that go by category: {listing(names, 20)}"
+    ]
+
+
 def _coverage(
     prepared: PreparedStudy, dataset: xr.Dataset, loci: SequenceOf[Locus], store: Store
 ) -> tuple[dict[str, pd.DataFrame], Progress]:
@@ -71,5 +86,6 @@ CONTEXT_DEPENDENCE = Stage(
     from_store=_coverage,
     passes_on=PassedOn("tables/categories.csv", ("locus", "category", "taken")),
     outcome=StageOutcome("categories", {}, _counts),
+    remarks=_between,
     thresholds=lambda study: {"categories": study.categories.identity()},
 )

@@ -171,6 +171,8 @@ class Stage:
         Files that it writes into the study's folder beside its tables.
     passes_on : PassedOn, optional
     outcome : StageOutcome, optional
+    remarks : callable
+        From the stage's tables to sentences that a reader has to know.
     thresholds : callable
         From the study to those of its thresholds that the tables depend on, by section.
     defaults : callable
@@ -202,6 +204,7 @@ class Stage:
     files: tuple[str, ...] = ()
     passes_on: PassedOn | None = None
     outcome: StageOutcome | None = None
+    remarks: Callable[[Tables], list[str]] = lambda tables: []
     thresholds: Callable[[StudyFile], dict[str, Any]] = _nothing
     defaults: Callable[[SequenceOf[str]], dict[str, Any]] = lambda classes: {}
     searches: SearchForecast | None = None

@@ -1,0 +1,100 @@
+"""The store that a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creme.errors import StoreError
+
+if TYPE_CHECKING:
+    from creme.store import Source, Store
+
+Counted = Callable[[int, int], None]
+
+
+def place_of(path: Path) -> tuple[Path, str | None]:
+    """A store's directory, and the URL of its index; the path may be an experiment file."""
+    from creme.results.kind import Kind, kind_of, mistaken
+    from creme.runner.experiment import Experiment
+
+    if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
+        raise StoreError(str(mistaken(path, "a store or an experiment file")))
+    if path.is_file():
+        experiment = Experiment.from_file(path)
+        return experiment.store_path, experiment.index
+    return path, None
+
+
+def check_is_there(path: Path) -> None:
+    if not path.is_dir():
+        raise StoreError(
+            f"there is no store {path}: a run makes it, and 'creme cache info FILE' finds that of "
+            f"an experiment file"
+        )
+
+
+@contextmanager
+def writing_store(path: Path) -> Iterator[Store]:
+    """A store that is there, to change it."""
+    from creme.store import Store
+
+    path, url = place_of(path)
+    check_is_there(path)
+    with Store(path, index_url=url) as store:
+        yield store
+
+
+@contextmanager
+def reading_store(path: Path) -> Iterator[Store]:
+    """A store that is there; one that is sealed, or on a server, without writing to it."""
+    from creme.store import Store
+
+    path, url = place_of(path)
+    check_is_there(path)
+    try:
+        store = Store(path, index_url=url, read_only=True)
+    except StoreError:
+        store = Store(path, index_url=url)
+    with store:
+        yield store
+
+
+@contextmanager
+def shown_progress(done: str) -> Iterator[Counted]:
+    """How far it is, on a terminal."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from creme.cli.terminal import display
+
+    columns = (
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} {task.description}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=display(), transient=True, disable=not display().is_terminal
+    ) as bar:
+        task = bar.add_task(done, total=0)
+        yield lambda n, of: bar.update(task, completed=n, total=of)
+
+
+def one_source(store: Store, model: str | None) -> Source:
+    """The source of a model; the only one unless a model is named."""
+    from creme.store.prune import sources_of_model
+
+    sources = sources_of_model(store, model)
+    if len(sources) == 1:
+        return sources[0]
+    if not sources:
+        raise StoreError(f"store {store.path} holds nothing")
+    names = ", ".join(
+        f"{each.fingerprint[:12]} ({each.description.get('model', '?')}, "
+        f"{each.shape[0]} x {each.shape[1]})"
+        for each in sources
+    )
+    raise StoreError(
+        f"store {store.path} has several of that: {names}; say how the fingerprint begins: --model"
+    )
