@@ -165,6 +165,8 @@ def _locus(
         data["bases"] = tiles.shares
     if results.neighbours is not None and tiles.span is not None:
         data |= results.neighbours.of_page(record, tiles.span)
+    if tiles.span is not None and results.lanes:
+        data["lanes"] = [[one.name, one.of_page(record, tiles.span)] for one in results.lanes]
     for track, parts in by_track.items():
         measured = _measured(parts, tiles)
         for one in measured.get("copies", []):

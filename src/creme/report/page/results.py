@@ -10,8 +10,11 @@ import xarray as xr
 
 from creme import registry
 from creme.analysis.evidence import evidence
-from creme.errors import PluginError, ResultsError
+from creme.errors import GenomeError, PluginError, ResultsError
+from creme.report.page.gene_models import GeneModels
 from creme.report.page.genes import Neighbours
+from creme.report.page.lanes import Lane
+from creme.results.annotate import Annotate
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.results.words import site_word
@@ -46,16 +49,28 @@ class PageResults:
     view : ResultsView
     labels : mapping of str to str, optional
         The label by test; the first one of each test unless given.
+    annotate : Annotate, optional
+        What is laid beside the results; that of their file unless given.
 
     Attributes
     ----------
     view : ResultsView
+    annotate : Annotate
     labels : dict of str to str
         For each test of `WITH_FIGURES` that has results, its label.
+    notes : list of str
+        Sentences on what could not be read beside the results.
     """
 
-    def __init__(self, view: ResultsView, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        view: ResultsView,
+        labels: Mapping[str, str] | None = None,
+        annotate: Annotate | None = None,
+    ) -> None:
         self.view = view
+        self.annotate = Annotate.of(view) if annotate is None else annotate
+        self.notes: list[str] = []
         if labels is None:
             labels = {}
             for label, test in self._each():
@@ -85,7 +100,9 @@ class PageResults:
 
     def with_label(self, test: str, label: str) -> PageResults:
         """The same, with another label for a test."""
-        return PageResults(self.view, {**self.labels, test: label})
+        other = PageResults(self.view, {**self.labels, test: label}, self.annotate)
+        other.__dict__["neighbours"] = self.neighbours  # which takes time to read
+        return other
 
     def open(self, test: str, without: Collection[str] = ()) -> xr.Dataset:
         """The Dataset of one of `labels`, of the loci's own TSSs, read when it is used."""
@@ -114,12 +131,40 @@ class PageResults:
         return next((word for word in words if word != "TSS"), "TSS")
 
     @cached_property
-    def neighbours(self) -> Neighbours | None:
+    def neighbours(self) -> Neighbours | GeneModels | None:
+        """The genes around: those of the annotation if it is there, else the TSSs that a study
+        keeps; None without either, which `notes` say."""
+        models = self.annotate.genes
+        if models is not None and (models.is_file() or self.annotate.genes_named):
+            try:
+                return GeneModels(models)
+            except GenomeError as error:
+                self.notes.append(f"Genes have no bodies here: {error}.")
+        elif models is not None:
+            self.notes.append(
+                f"Genes have no bodies here: their annotation, {models.name}, is not where it was; "
+                "'creme report DIR --annotate genes=FILE' takes another."
+            )
+        return self._used
+
+    @cached_property
+    def _used(self) -> Neighbours | None:
         """The TSSs of a study's annotation; None for an experiment, whose results have none."""
         view = self.view
         if not isinstance(view, StudyResults) or not (view.path / LOCI).is_file():
             return None
         return Neighbours(view.folder.kept.content(LOCI))
+
+    @cached_property
+    def lanes(self) -> list[Lane]:
+        """The reader's own intervals; `notes` say which cannot be read."""
+        found = []
+        for label, path in self.annotate.lanes.items():
+            try:
+                found.append(Lane(label, path))
+            except GenomeError as error:
+                self.notes.append(f"The lane {label} is missing: {error}.")
+        return found
 
 
 def title_of(view: ResultsView, label: str) -> str:
