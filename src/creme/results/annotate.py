@@ -18,6 +18,8 @@ from creme.results.view import ResultsView
 ASSEMBLY, GENES, MOTIFS = "assembly", "genes", "meme"
 """Keys of ``[annotate]`` that have a meaning of their own; any other is the name of a lane."""
 
+_UCSC = {"GRCh38": "hg38", "GRCh37": "hg19", "GRCm39": "mm39", "GRCm38": "mm10"}
+
 DESCRIPTION = (
     "what reports and exports lay beside the results: assembly, its name, such as hg38; genes, a "
     "GTF; meme, a file of motifs; and BED files by any other name, such as ccre"
@@ -47,6 +49,11 @@ class Annotate:
     genes_named: bool = False
     meme: Path | None = None
     lanes: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def ucsc(self) -> str:
+        """UCSC's name of the assembly."""
+        return _UCSC.get(self.assembly, self.assembly)
 
     @classmethod
     def of(cls, view: ResultsView, more: Mapping[str, str] | None = None) -> Annotate:

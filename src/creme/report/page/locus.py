@@ -172,7 +172,8 @@ def _locus(
         for one in measured.get("copies", []):
             one.update(fits.of(name, one["start"], one["search"], track))
         more = {**swaps.of(name, track), **measures.of(name, track)}
-        data["tracks"].append({"track": track, **measured, **more})
+        described = results.view.descriptions.get(track, "")
+        data["tracks"].append({"track": track, "about": described, **measured, **more})
     return PageLocus(_row(record, data), data)
 
 

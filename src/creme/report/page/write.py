@@ -39,16 +39,8 @@ ENSEMBL = {
     "GRCm39": ("www", "Mus_musculus"),
 }
 """Ensembl's site and species of the assemblies that it shows today."""
-UCSC = {"GRCh38": "hg38", "GRCh37": "hg19", "GRCm39": "mm39", "GRCm38": "mm10"}
-"""UCSC's names of assemblies that have another one too."""
 _SCRIPTS = (
-    "base.js",
-    "save.js",
-    "table.js",
-    "map.js",
-    "charts.js",
-    "measure.js",
-    "locus.js",
+    *("base.js", "save.js", "table.js", "map.js", "charts.js", "measure.js", "locus.js"),
     "start.js",
 )
 
@@ -129,7 +121,7 @@ def render(
         "kind": view.kind,
         "site": text(results.site),
         "scale": text(_scale(results)),
-        "assembly": text(UCSC.get(assembly, assembly)),
+        "assembly": text(results.annotate.ucsc),
         "ensembl": text(as_json(ENSEMBL.get(assembly))),
         "caveat": text(sections.CAVEAT),
         "navigation": _navigation(
@@ -186,7 +178,8 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
     sentences: list[object] = []
     tracks = results.view.tracks
     if len(tracks) > 1:
-        sentences += ["The table and the figures are those of ", tag("bdi", tracks[0]), ". "]
+        sentences += ["The table and the figures are those of "]
+        sentences += [settings.described(results.view, tracks[0]), ". "]
     if len(tracks) > MOST_TRACKS:
         sentences.append(f"Loci show {MOST_TRACKS} of {len(tracks)} activities. ")
     further = [label for label, _ in results.further]

@@ -25,6 +25,7 @@ function locusSection(locus, { previous, next, close }) {
       ...(locus.span ? [["window", placeOf(locus.contig, ...windowOf())]] : []),
       ["context", locus.category || "no category"],
     ];
+    if (known.about) rows.push(["track", named(known.about)]);
     if (known.activity !== undefined) rows.push(["activity", number(known.activity)]);
     if (known.context) {
       const { mean, values } = known.context;
@@ -313,7 +314,7 @@ function locusSection(locus, { previous, next, close }) {
 
   let choice = null;
   if (locus.tracks.length > 1) {
-    const options = locus.tracks.map((one, k) => make("option", { value: k }, one.track));
+    const options = locus.tracks.map((one, k) => make("option", { value: k }, one.about ? `${one.track}: ${one.about}` : one.track));
     choice = make("label", {}, "Activity ", make("select", { on: { change: (event) => { track = Number(event.target.value); render(); } } }, options));
   }
   render();
