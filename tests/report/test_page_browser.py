@@ -93,7 +93,7 @@ def test_it_filters(report, visit):
     page.fill("#search", "gene5")
     assert column(page, "gene") == ["GENE5"]
     assert page.locator("#found").inner_text() == "1 of 6 loci"
-    page.fill("#search", "24,575 mini1")
+    page.fill("#search", "24,576 mini1")
     assert column(page, "gene") == ["GENE2"]
     page.fill("#search", "")
     page.select_option("#category", "silencing")

@@ -18,6 +18,7 @@ MOST = 25
 """Rows of the table."""
 TESTS = ("necessity", "sufficiency")
 CONFIDENCE = 0.95
+MOTIFS = "motifs in what is left"
 LEAST_STEP = 0.05
 """A tile that a search has chosen, and that changes the activity by less, gets no number in it."""
 _FROM_PYTHON_TO_URI = "!~*'()"  # as encodeURIComponent, by which the script makes addresses
@@ -68,7 +69,13 @@ class Elements:
             self._scales[test] = of["scale"]
             self._q |= "q" in of
         others = _others(first)
-        self._lanes = self._lanes or [label for label, _ in locus.get("lanes", [])]
+        motifs = {
+            cre["tile"]: {MOTIFS: [hit[0] for hit in cre["motifs"]]}
+            for cre in first.get("fine", [])
+            if "motifs" in cre
+        }
+        found = [label for label, _ in locus.get("lanes", [])] + ([MOTIFS] if motifs else [])
+        self._lanes = list(dict.fromkeys([*self._lanes, *found]))
         for tile, (_, _, distance, low, high) in enumerate(locus["tiles"]):
             sizes = [abs(of["mean"][tile]) for of in tests.values() if _clear(of, tile)]
             if not sizes:
@@ -83,7 +90,7 @@ class Elements:
                 "place": region(locus["contig"], low, high),
                 "distance": distance,
                 "class": (first.get("classes") or [""] * (tile + 1))[tile],
-                "lanes": under(locus, tile),
+                "lanes": {**under(locus, tile), **motifs.get(tile, {})},
                 "others": others.get(tile, []),
                 **{test: _effect(of, tile) for test, of in tests.items()},
             }
@@ -105,7 +112,7 @@ class Elements:
             columns += [joined([test, tag("small", scale)]), *(["q"] if self._q else [])]
             kinds += "n" + ("n" if self._q else "")
         more = f", of {count(self._seen)}" if self._seen > len(rows) else ""
-        caption = f"{count(len(rows))} elements{more}, the strongest first"
+        caption = f"{_elements(len(rows))}{more}, the strongest first"
         whole = table(
             (*columns, "class", *map(name, self._lanes), "also measured"),
             rows,
@@ -136,8 +143,9 @@ class Elements:
     def _row(self, one: Data) -> list[Child]:
         at = f"#locus={quote(one['locus'], safe=_FROM_PYTHON_TO_URI)}"
         link = f"{at}&tile={one['place'].rpartition(':')[2]}"
+        where = f"{one['gene']}, {one['place']}"
         row: list[Child] = [
-            tag("a", name(one["gene"]), href=link),
+            tag("a", name(one["gene"]), href=link, aria_label=where),
             joined([name(one["place"]), " ", copy_button(one["place"])]),
             _distance(one["distance"]),
         ]
@@ -151,7 +159,10 @@ class Elements:
         links = [
             part
             for part, words in one["others"]
-            for part in (", ", tag("a", words, href=f"{link}&part={part}"))
+            for part in (
+                ", ",
+                tag("a", words, href=f"{link}&part={part}", aria_label=f"{words}: {where}"),
+            )
         ][1:]
         lanes = [_names(one["lanes"].get(lane, [])) for lane in self._lanes]
         return [*row, one["class"], *lanes, joined(links)]
@@ -232,6 +243,10 @@ def _note(
         return
     parts = found.setdefault(tile, {})
     parts[part] = f"{parts[part]} and {words}" if and_ and part in parts else words
+
+
+def _elements(n: int) -> str:
+    return f"{count(n)} {'element' if n == 1 else 'elements'}"
 
 
 def _names(names: list[str]) -> Child:

@@ -14,7 +14,8 @@ from creme.errors import GenomeError, PluginError, ResultsError
 from creme.report.page.gene_models import GeneModels
 from creme.report.page.genes import Neighbours
 from creme.report.page.lanes import Lane
-from creme.results.annotate import Annotate
+from creme.report.page.motifs import Motifs
+from creme.results.annotate import Annotate, fasta_of
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.results.words import site_word
@@ -154,6 +155,23 @@ class PageResults:
         if not isinstance(view, StudyResults) or not (view.path / LOCI).is_file():
             return None
         return Neighbours(view.folder.kept.content(LOCI))
+
+    @cached_property
+    def motifs(self) -> Motifs | None:
+        """Motifs in what is left of fine tiles; None without a file of them, or where `notes` say
+        why they cannot be found."""
+        if self.annotate.meme is None or "fine_tile" not in self.labels:
+            return None
+        names = ("sub_genomic_start", "sub_genomic_end")
+        part = self.open("fine_tile")[list(names)].load()
+        starts, ends, contigs = xr.broadcast(*(part[name] for name in names), part["contig"])
+        rows = zip(contigs.values.flat, starts.values.flat, ends.values.flat, strict=True)
+        intervals = [(str(c), int(s), int(e)) for c, s, e in rows if s == s and e == e]
+        try:
+            return Motifs(self.annotate.meme, fasta_of(self.view), intervals)
+        except ResultsError as error:
+            self.notes.append(f"Motifs are missing: {error}.")
+            return None
 
     @cached_property
     def lanes(self) -> list[Lane]:

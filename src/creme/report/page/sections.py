@@ -179,7 +179,7 @@ def funnel(view: ResultsView) -> Html | None:
         )
         for row in view.funnel
     ]
-    columns = ("step", "left", "", "left out", "why")
+    columns = ("step", "left", "share", "left out", "why")
     return table(columns, rows, caption="Selection of TSSs, step by step", numeric=" n n ")
 
 

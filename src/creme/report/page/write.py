@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -21,6 +22,7 @@ from creme.report.page.gene_models import GeneModels
 from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.measure_section import measure_sections
+from creme.report.page.motifs import P
 from creme.report.page.results import PageResults
 from creme.report.page.windows import Windows
 from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
@@ -122,7 +124,7 @@ def render(
         "site": text(results.site),
         "scale": text(_scale(results)),
         "assembly": text(results.annotate.ucsc),
-        "ensembl": text(as_json(ENSEMBL.get(assembly))),
+        "ensembl": text(json.dumps(ENSEMBL.get(assembly))),
         "caveat": text(sections.CAVEAT),
         "navigation": _navigation(
             elements=strongest is not None,
@@ -190,6 +192,9 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
             f"{'stands' if len(further) == 1 else 'stand'} below the map of each locus. "
         )
     sentences += [f"{note} " for note in (*measures.notes, *results.notes)]
+    if results.motifs is not None:
+        source = name(results.motifs.meme.name)
+        sentences += ["Motifs are matches by FIMO of those in ", source, f" with p below {P:g}. "]
     if isinstance(results.neighbours, GeneModels):
         sentences += [
             "Genes and their exons are those of ",

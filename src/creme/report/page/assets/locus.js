@@ -174,7 +174,10 @@ function locusSection(locus, { previous, next, close }) {
   function fineText(cre) {
     const parts = cre.parts.map(([, , low, high]) => interval(locus.contig, low, high));
     return make("p", {}, `Fine-tile search: ${parts.length ? "what is left, " : "nothing is left"}`, named(parts.join(", ")),
-      `, has ${number(cre.final)} of the tile's effect.`);
+      `, has ${number(cre.final)} of the tile's effect.`,
+      ...((cre.motifs || []).length ? [" Motifs: ", ...cre.motifs.slice(0, 12).flatMap(([name, low, high, strand, p], k) =>
+        [k ? "; " : "", named(name), ` at ${interval(locus.contig, low, high)}, strand ${strand === "-" ? MINUS : strand}, p ${number(p, 2)}`]),
+      cre.motifs.length > 12 ? ` and ${cre.motifs.length - 12} more.` : "."] : []));
   }
 
   function greedyParts() {
@@ -290,7 +293,7 @@ function locusSection(locus, { previous, next, close }) {
       named(at.map((bp) => `${locus.contig}:${locus.tss + way * bp + 1}`).join(", ")), own ? "this locus" : "",
     ]);
     return [make("details", {}, make("summary", {}, "Genes around as a table"),
-      grid("Genes around", ["gene", "strand", "TSSs, from this one", "on the genome (1-based)", ""], rows))];
+      grid("Genes around", ["gene", "strand", "TSSs, from this one", "on the genome (1-based)", "whose"], rows))];
   }
 
   function render() {

@@ -90,6 +90,7 @@ function locusMap(locus, measured, selected) {
 
   for (const [label] of locus.lanes || []) lanes.push(`own ${label}`);
 
+  const heightOf = (lane) => (lane === "fine tile" && measured.fine.some((cre) => (cre.motifs || []).length) ? 34 : 20);
   const lost = (test, k) => Boolean(measured[test] && (measured[test].lost || []).includes(k));
   // Tiles that a search has chosen, and that change the activity: one that does not is no member
   // of a set. Of two searches that chose it, it belongs to that in which it changes more.
@@ -159,7 +160,7 @@ function locusMap(locus, measured, selected) {
     // The height is that of the whole sequence, so that nothing jumps while it is zoomed.
     const geneRows = placed(scale(whole[0], whole[1], LEFT, width - RIGHT), whole, MOST_GENE_ROWS).rows;
     const around = placed(x, view, geneRows);
-    const height = 8 + geneRows * GENE_ROW + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + FOOT + 2;
+    const height = 8 + geneRows * GENE_ROW + lanes.reduce((sum, lane) => sum + heightOf(lane), 0) + panels.reduce((sum, panel) => sum + panel.height, 0) + FOOT + 2;
     const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height })), hatching("map-hatch")];
     const inside = draw("g", { "clip-path": "url(#map-clip)" });
     const foot = height - FOOT;
@@ -180,7 +181,7 @@ function locusMap(locus, measured, selected) {
     for (const lane of lanes) {
       parts.push(draw("text", { class: "lane", x: LEFT - 6, y: top + 14, "text-anchor": "end" }, short(lane.replace(/^own /, ""), 9)));
       drawLane(lane, inside, shownTiles, x, top);
-      top += 20;
+      top += heightOf(lane);
     }
     for (const panel of panels) {
       const y = scale(panel.ends[0], panel.ends[1], top + panel.height - 8, top + 10);
@@ -258,6 +259,7 @@ function locusMap(locus, measured, selected) {
           const width = Math.max(2, x(end - origin) - x(start - origin));
           inside.append(draw("rect", { class: "left-over", x: x(start - origin), y: top + 5, width, height: 10 }));
         }
+        drawMotifs(cre, inside, x, top);
       }
       return;
     }
@@ -279,6 +281,19 @@ function locusMap(locus, measured, selected) {
           inside.append(draw("circle", { class: "rank-mark", cx: middle, cy: top + 10, r: 3 }));
         }
       }
+    }
+  }
+
+  // Names of the best motifs below what is left of a tile, as far as there is room.
+  function drawMotifs(cre, inside, x, top) {
+    let free = -Infinity;
+    const best = [...new Map((cre.motifs || []).map((hit) => [hit[0], hit])).values()].slice(0, 6);
+    for (const [name, low, high] of best.sort((a, b) => way * (a[1] - b[1]))) {
+      const at = x(way * ((low + high - 1) / 2 - locus.tss));
+      const half = LETTERS.measureText(short(name, 12)).width / 2 + 3;
+      if (at - half < free) continue;
+      free = at + half;
+      inside.append(draw("text", { class: "motif", x: at, y: top + 27, "text-anchor": "middle" }, short(name, 12)));
     }
   }
 
