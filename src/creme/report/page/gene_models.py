@@ -9,7 +9,7 @@ from typing import Any
 from creme.errors import GenomeError
 from creme.genome import TSS, Annotation
 from creme.genome.exons import ExonTable, merged
-from creme.report.page.genes import MOST
+from creme.report.page.genes import MOST, Neighbours
 
 _REACH = 500_000
 """bp beyond a window in which the TSSs of genes that reach into it are looked for."""
@@ -21,6 +21,9 @@ class GeneModels:
     Parameters
     ----------
     path : Path
+    beside : Neighbours, optional
+        TSSs that a study has used, which are shown as they are: they may be from an annotation
+        that was another one then, or be moved.
 
     Attributes
     ----------
@@ -32,8 +35,9 @@ class GeneModels:
         If the file cannot be read, or is no GTF. One without exons has bodies alone.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, beside: Neighbours | None = None) -> None:
         self.path = path
+        self._beside = beside
         self._annotation = Annotation.from_gtf(path)
         self._exons: ExonTable | None
         try:
@@ -74,14 +78,21 @@ class GeneModels:
             exons = self._exons_of(gene_id, contig)
             inside = sorted(away(*one) for one in exons if one[0] < high and one[1] > low)
             found.append([name, strand, int(own), at, away(start, end), inside])
+        more = 0
+        if self._beside is not None:
+            others = self._beside.of_page(record, span)
+            more = others.get("genes_more", 0)
+            found = _together(others.get("genes", []), found)
         if not found:
             return {}
         found.sort(key=lambda one: (-one[2], _nearest(one), one[0]))
-        taken = sorted(found[:MOST], key=lambda one: (one[4], one[0]))
-        return {"genes": taken, "genes_more": len(found) - len(taken)}
+        taken = sorted(found[:MOST], key=lambda one: (one[3] or one[4], one[0]))
+        return {"genes": taken, "genes_more": len(found) - len(taken) + more}
 
     def of_map(self, contig: str, start: int, end: int) -> list[TSS]:
-        """The TSSs in [start, end) as `creme.report.tile_map` takes them, with their spans."""
+        """The TSSs in [start, end) as `creme.report.tile_map` takes them."""
+        if self._beside is not None:
+            return self._beside.of_map(contig, start, end)
         return self._annotation.within(contig, start, end)
 
     def _exons_of(self, gene_id: str, contig: str) -> list[tuple[int, int]]:
@@ -99,6 +110,15 @@ def _body(site: TSS) -> tuple[int, int]:
     if site.strand == "-":
         return site.position - span + 1, site.position + 1
     return site.position, site.position + span
+
+
+def _together(used: list[list[Any]], annotated: list[list[Any]]) -> list[list[Any]]:
+    """Genes with the TSSs that a study has used, and bodies and exons from an annotation."""
+    models = {(one[0], one[1]): one for one in annotated}
+    names = {(one[0], one[1]) for one in used}
+    with_models = [[*one[:4], *models.get((one[0], one[1]), [])[4:]] for one in used]
+    # Without a TSS in the window: genes that reach into it.
+    return [*with_models, *(one for key, one in models.items() if key not in names)]
 
 
 def _nearest(gene: list[Any]) -> int:

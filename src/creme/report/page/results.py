@@ -135,10 +135,11 @@ class PageResults:
     def neighbours(self) -> Neighbours | GeneModels | None:
         """The genes around: those of the annotation if it is there, else the TSSs that a study
         keeps; None without either, which `notes` say."""
+        used = self._used
         models = self.annotate.genes
         if models is not None and (models.is_file() or self.annotate.genes_named):
             try:
-                return GeneModels(models)
+                return GeneModels(models, used)
             except GenomeError as error:
                 self.notes.append(f"Genes have no bodies here: {error}.")
         elif models is not None:
@@ -146,7 +147,7 @@ class PageResults:
                 f"Genes have no bodies here: their annotation, {models.name}, is not where it was; "
                 "'creme report DIR --annotate genes=FILE' takes another."
             )
-        return self._used
+        return used
 
     @cached_property
     def _used(self) -> Neighbours | None:

@@ -191,7 +191,7 @@ function locusMap(locus, measured, selected) {
         parts.push(draw("text", { class: "tick", x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, number(value, 3)));
       }
       [panel.test, panel.scale || (panel.kind === "lines" ? "fold change" : "")].forEach((words, line) => parts.push(draw("text", {
-        class: "axis", transform: `translate(${11 + 12 * line} ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
+        class: "axis", transform: `translate(${11 + 14 * line} ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
       }, words)));
       if (panel.kind === "bars") {
         for (const tile of shownTiles.filter((one) => lost(panel.test, one.k))) {
@@ -382,7 +382,7 @@ function locusMap(locus, measured, selected) {
       make("b", {}, named(name)),
       `strand ${strand === "-" ? MINUS : strand}, ${own ? "the gene of this locus" : along ? "read as this locus is" : "read against this locus"}`,
       ...(at.length ? [`${at.length > 1 ? "TSSs" : "TSS"} at ${places}${at.length > 6 ? ` and ${at.length - 6} more` : ""}`] : []),
-      ...(body ? [`from ${offset(body[0])} to ${offset(body[1])}, ${exons.length} ${exons.length === 1 ? "exon" : "exons"}`] : []),
+      ...(body ? [`from ${offset(body[0])} to ${offset(body[1])}${exons.length ? `, ${exons.length} ${exons.length === 1 ? "exon" : "exons"} in the window` : ""}`] : []),
     ];
   }
 
