@@ -318,14 +318,15 @@ def test_genes_by_keyboard(among, visit):
     page = visit(among, anchor="#locus=GENE1")
     page.wait_for_selector(".map g.gene")
     page.locator(".map").focus()
+    own = "GENE1: strand +, the gene of this locus; TSS at 0 bp; from 0 bp to +900 bp."
     for key, place, words in (
         ("g", 1, "against: strand \u2212, read against this locus; TSS at \u22123 kb."),
-        ("g", 2, "GENE1: strand +, the gene of this locus; TSS at 0 bp; from 0 bp to +900 bp."),
+        ("g", 2, own),
         ("g", 3, "near: strand +, read as this locus is; TSSs at +1.5 kb, +2.5 kb."),
         (
             "Shift+G",
             2,
-            "GENE1: strand +, the gene of this locus; TSS at 0 bp; from 0 bp to +900 bp.",
+            own,
         ),
     ):
         page.keyboard.press(key)

@@ -95,8 +95,10 @@ def test_elements_are_the_largest_effects(finished):
     results = page_results(finished.path)
     datasets = {t: finished.dataset(t).isel(track=0) for t in ("necessity", "sufficiency")}
     elements = Elements()
-    for k, locus in enumerate(each_locus(results, LocusMeasures(results, []), Windows(results))):
-        elements.add(k, locus.data)
+    for number, locus in enumerate(
+        each_locus(results, LocusMeasures(results, []), Windows(results))
+    ):
+        elements.add(number, locus.data)
     rows = [data for *_, data in sorted(elements._strongest, reverse=True, key=lambda e: e[:3])]
     sizes = np.maximum(*(abs(d["effect"].values) for d in datasets.values()))
     expected = np.sort(sizes[np.isfinite(sizes) & (sizes > 0)])[::-1]
@@ -108,7 +110,7 @@ def test_elements_are_the_largest_effects(finished):
     for row in rows:
         one = datasets["necessity"].sel(locus=row["locus"])
         start, end = (int(v) for v in row["place"].rpartition(":")[2].split("-"))
-        (k,) = np.flatnonzero(one["genomic_start"].values == start - 1)
+        (k,) = np.flatnonzero(one["genomic_start"].values == start - 1).tolist()
         assert end == int(one["genomic_end"].values[k])
         assert row["place"].startswith(f"{one['contig'].item()}:")
         assert row["distance"] == int(one["distance"].values[k])

@@ -93,8 +93,11 @@ def test_a_place_is_copied_by_keyboard(report, visit):
     assert page.evaluate("window.taken") == [place]
     assert button.evaluate("one => document.activeElement === one")
     page.evaluate("navigator.clipboard.writeText = async (words) => window.taken.push(words)")
+    button = page.locator(".elements button.copy").nth(1)
+    place = button.get_attribute("data-copy")
+    button.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("window.taken.length === 2")
+    expect(page.locator(".said")).to_have_text(f"{place} is copied.")
     assert page.evaluate("window.taken[1]") == place
 
 

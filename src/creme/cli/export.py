@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from creme.cli.report import Annotations, annotations
+from creme.cli.report import Annotations, annotated
 
 
 def export(
@@ -36,7 +36,7 @@ def export(
     from creme.export import PARTS
     from creme.export import export as write
 
-    files = write(path, to, only or PARTS, tables_as, annotations(annotate), sizes)  # type: ignore[arg-type]
+    files = write(path, to, only or PARTS, tables_as, annotated(annotate), sizes)  # type: ignore[arg-type]
     out.print(f"Wrote {len(files)} files to {to}", highlight=False)
     for file in files:
         out.print(f"  {file}", highlight=False)

@@ -19,7 +19,7 @@ Annotations = Annotated[
 ]
 
 
-def annotations(values: list[str] | None) -> dict[str, str]:
+def annotated(values: list[str] | None) -> dict[str, str]:
     """The values of ``--annotate`` by their keys.
 
     Raises
@@ -47,7 +47,7 @@ def report(
     """Write the report of a study, or of an experiment, as one HTML file that needs no network."""
     from creme.cli.terminal import out
 
-    path = write_report(folder, output, compare, annotations(annotate))
+    path = write_report(folder, output, compare, annotated(annotate))
     size = path.stat().st_size
     out.print(f"Report: {path} ({size / 1e6:.1f} MB)", highlight=False)
 

@@ -66,9 +66,10 @@ def _button(words: str, kind: str, prefix: str, file: str, title: str) -> Html:
 
 def _shortened(frame: pd.DataFrame) -> pd.DataFrame:
     """Floats with the digits that predictions have."""
-    floats = frame.select_dtypes("float").columns
-    short = {name: [None if v != v else float(_DIGITS % v) for v in frame[name]] for name in floats}
-    return frame.assign(**short)
+    short = frame.copy()
+    for name in frame.select_dtypes("float").columns:
+        short[name] = [None if v != v else float(_DIGITS % v) for v in frame[name]]
+    return short
 
 
 def file_name(words: str) -> str:

@@ -185,17 +185,17 @@ def _clear(of: Data, tile: int) -> bool:
     """Whether a tile has an effect, and it is not within noise as far as is known."""
     if not of["mean"][tile]:  # none, or none at all
         return False
-    q = (of.get("q") or {}) and of["q"][tile]
-    return not isinstance(q, float | int) or q <= Q
+    q = of["q"][tile] if "q" in of else None
+    return q is None or q <= Q
 
 
 def _effect(of: Data, tile: int) -> Data:
-    values = (of.get("values") or {}) and of["values"][tile]
-    n = sum(value is not None for value in values or [])
+    values = of["values"][tile] if "values" in of else []
+    n = sum(value is not None for value in values)
     return {
         "mean": of["mean"][tile],
-        "margin": margin((of.get("se") or {}) and of["se"][tile], n),
-        "q": (of.get("q") or None) and of["q"][tile],
+        "margin": margin(of["se"][tile] if "se" in of else None, n),
+        "q": of["q"][tile] if "q" in of else None,
         "noise": not _clear(of, tile),
     }
 
@@ -231,8 +231,8 @@ def step_of(search: Data, place: int) -> float:
         return 0.0
     change = means[place + 1] - means[place]
     change = -change if search["search"] == "enhancers" else change
-    error = (search.get("se") or {}) and search["se"][place]
-    least = max(LEAST_STEP, 2 * error if isinstance(error, float | int) else 0.0)
+    error = search["se"][place] if "se" in search else None
+    least = LEAST_STEP if error is None else max(LEAST_STEP, 2 * error)
     return float(change) if change >= least else 0.0
 
 

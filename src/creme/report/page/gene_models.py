@@ -67,7 +67,7 @@ class GeneModels:
             """An interval of the genome in gene orientation, from the TSS base, half-open."""
             return [start - tss, end - tss] if sign > 0 else [tss - end + 1, tss - start + 1]
 
-        found = []
+        found: list[list[Any]] = []
         for (gene_id, name, strand), sites in genes.items():
             bodies = [_body(site) for site in sites]
             start, end = min(body[0] for body in bodies), max(body[1] for body in bodies)
