@@ -332,13 +332,9 @@ class ResultsView(ABC):
         kept = self._attribute("track_descriptions")
         if not isinstance(kept, dict):
             return {}
-        found = {}
-        for label in self.tracks:
-            # An activity is called after its track, with the readout's name before it.
-            of = [name for name in kept if label == name or label.endswith(f":{name}")]
-            if of:
-                found[label] = str(kept[max(of, key=len)])
-        return found
+        # An activity is called after its track, with the readout's name before it.
+        ends = {label: [n for n in kept if f":{label}".endswith(f":{n}")] for label in self.tracks}
+        return {label: str(kept[max(of, key=len)]) for label, of in ends.items() if of}
 
     @property
     def readouts(self) -> list[dict[str, Any]]:
