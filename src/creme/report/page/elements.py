@@ -74,8 +74,8 @@ class Elements:
             for cre in first.get("fine", [])
             if "motifs" in cre
         }
-        found = [label for label, _ in locus.get("lanes", [])] + ([MOTIFS] if motifs else [])
-        self._lanes = list(dict.fromkeys([*self._lanes, *found]))
+        lanes = [label for label, _ in locus.get("lanes", [])] + ([MOTIFS] if motifs else [])
+        self._lanes = list(dict.fromkeys([*self._lanes, *lanes]))
         for tile, (_, _, distance, low, high) in enumerate(locus["tiles"]):
             sizes = [abs(of["mean"][tile]) for of in tests.values() if _clear(of, tile)]
             if not sizes:
@@ -202,19 +202,19 @@ def _effect(of: Data, tile: int) -> Data:
 
 def _others(first: Data) -> dict[int, list[tuple[str, str]]]:
     """What else was measured with each tile: a part of the locus's section, and words for it."""
-    found: dict[int, dict[str, str]] = {}
+    by_tile: dict[int, dict[str, str]] = {}
     for cre in first.get("distance", []):
-        _note(found, cre["tile"], "map", f"moved to {len(cre['positions'])} places")
+        _note(by_tile, cre["tile"], "map", f"moved to {len(cre['positions'])} places")
     for search in first.get("greedy", []):
         for place, tile in enumerate(search["tiles"]):
             if not step_of(search, place):
                 continue
-            _note(found, tile, "sets", f"no. {place + 1} of the {search['search']}", and_=True)
+            _note(by_tile, tile, "sets", f"no. {place + 1} of the {search['search']}", and_=True)
     for cre in first.get("copies", []):
-        _note(found, cre["tile"], "copies", f"up to {max(cre['copies'], default=0)} copies")
+        _note(by_tile, cre["tile"], "copies", f"up to {max(cre['copies'], default=0)} copies")
     for cre in first.get("fine", []):
-        _note(found, cre["tile"], "fine", "fine tiles")
-    return {tile: list(parts.items()) for tile, parts in found.items()}
+        _note(by_tile, cre["tile"], "fine", "fine tiles")
+    return {tile: list(parts.items()) for tile, parts in by_tile.items()}
 
 
 def step_of(search: Data, place: int) -> float:
@@ -237,11 +237,16 @@ def step_of(search: Data, place: int) -> float:
 
 
 def _note(
-    found: dict[int, dict[str, str]], tile: int | None, part: str, words: str, *, and_: bool = False
+    by_tile: dict[int, dict[str, str]],
+    tile: int | None,
+    part: str,
+    words: str,
+    *,
+    and_: bool = False,
 ) -> None:
     if tile is None:
         return
-    parts = found.setdefault(tile, {})
+    parts = by_tile.setdefault(tile, {})
     parts[part] = f"{parts[part]} and {words}" if and_ and part in parts else words
 
 

@@ -93,8 +93,8 @@ def _contexts(results: PageResults) -> Iterator[PageFigure]:
 
 _EFFECT = ("effect", "effect_std", "effect_se")
 _SWAP = {
-    "effect": f"effect = (swapped {MINUS} WT) / WT; swapped: the TSS in the other locus's context",
-    "dinuc_effect": f"effect = (swapped {MINUS} in shuffled context) / WT",
+    "effect": f"effect = (mutant {MINUS} unperturbed) / WT",
+    "dinuc_effect": f"effect = (mutant {MINUS} dinuc) / WT; dinuc: that context, shuffled",
 }
 
 

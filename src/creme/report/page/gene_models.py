@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from creme.errors import GenomeError
+from creme.errors import CremeWarning, GenomeError
 from creme.genome import TSS, Annotation
 from creme.genome.exons import ExonTable, merged
 from creme.report.page.genes import MOST, Neighbours
@@ -38,7 +39,10 @@ class GeneModels:
     def __init__(self, path: Path, beside: Neighbours | None = None) -> None:
         self.path = path
         self._beside = beside
-        self._annotation = Annotation.from_gtf(path)
+        with warnings.catch_warnings():
+            # Of names that are read otherwise than they stand: the run has said so.
+            warnings.simplefilter("ignore", CremeWarning)
+            self._annotation = Annotation.from_gtf(path)
         self._exons: ExonTable | None
         try:
             self._exons = ExonTable.read(path)
@@ -67,7 +71,7 @@ class GeneModels:
             """An interval of the genome in gene orientation, from the TSS base, half-open."""
             return [start - tss, end - tss] if sign > 0 else [tss - end + 1, tss - start + 1]
 
-        found: list[list[Any]] = []
+        genes_here: list[list[Any]] = []
         for (gene_id, name, strand), sites in genes.items():
             bodies = [_body(site) for site in sites]
             start, end = min(body[0] for body in bodies), max(body[1] for body in bodies)
@@ -77,17 +81,17 @@ class GeneModels:
             at = sorted({sign * (s.position - tss) for s in sites if low <= s.position < high})
             exons = self._exons_of(gene_id, contig)
             inside = sorted(away(*one) for one in exons if one[0] < high and one[1] > low)
-            found.append([name, strand, int(own), at, away(start, end), inside])
+            genes_here.append([name, strand, int(own), at, away(start, end), inside])
         more = 0
         if self._beside is not None:
             others = self._beside.of_page(record, span)
             more = others.get("genes_more", 0)
-            found = _together(others.get("genes", []), found)
-        if not found:
+            genes_here = _together(others.get("genes", []), genes_here)
+        if not genes_here:
             return {}
-        found.sort(key=lambda one: (-one[2], _nearest(one), one[0]))
-        taken = sorted(found[:MOST], key=lambda one: (one[3] or one[4], one[0]))
-        return {"genes": taken, "genes_more": len(found) - len(taken) + more}
+        genes_here.sort(key=lambda one: (-one[2], _nearest(one), one[0]))
+        taken = sorted(genes_here[:MOST], key=lambda one: (one[3] or one[4], one[0]))
+        return {"genes": taken, "genes_more": len(genes_here) - len(taken) + more}
 
     def of_map(self, contig: str, start: int, end: int) -> list[TSS]:
         """The TSSs in [start, end) as `creme.report.tile_map` takes them."""

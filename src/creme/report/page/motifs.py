@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from creme.errors import CremeError, ResultsError
+from creme.errors import CremeError, CremeWarning, ResultsError
 from creme.genome import Genome
 from creme.sequence import Codes
 
@@ -62,18 +63,20 @@ class Motifs:
         if not wanted:
             return
         try:
-            genome = Genome(fasta)
-            sequences = [genome.codes(*one) for one in wanted]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", CremeWarning)  # the run has said so
+                genome = Genome(fasta)
+                sequences = [genome.codes(*one) for one in wanted]
         except CremeError as error:
             raise ResultsError(f"motifs need the genome: {error}") from None
         try:
-            found = fimo(str(meme), _one_hot(sequences), threshold=P)
+            frames = fimo(str(meme), _one_hot(sequences), threshold=P)
         except Exception as error:  # whatever a file that is no MEME raises in there
             raise ResultsError(
                 f"{meme} cannot be read as motifs in the MEME format: {error}"
             ) from None
         columns = ["motif_name", "sequence_name", "start", "end", "strand", "p-value"]
-        for frame in found:
+        for frame in frames:
             for motif, place, start, end, strand, p in frame[columns].itertuples(index=False):
                 interval = wanted[int(place)]
                 low, high = interval[1:]

@@ -177,13 +177,13 @@ class PageResults:
     @cached_property
     def lanes(self) -> list[Lane]:
         """The reader's own intervals; `notes` say which cannot be read."""
-        found = []
+        read = []
         for label, path in self.annotate.lanes.items():
             try:
-                found.append(Lane(label, path))
+                read.append(Lane(label, path))
             except GenomeError as error:
                 self.notes.append(f"The lane {label} is missing: {error}.")
-        return found
+        return read
 
 
 def title_of(view: ResultsView, label: str) -> str:
