@@ -366,7 +366,7 @@ def test_many_genes_are_thinned_out_and_zooming_shows_more(among, visit):
     page.locator(".map").focus()
     for _ in range(4):
         page.keyboard.press("+")
-    expect(page.locator(".map text.genes").first).to_have_text("TSSs")
+    expect(page.locator(".map text.genes").first).to_have_text("genes")
     expect(page.locator(".map text.genes")).to_have_count(1)
     low, high = view(page)
     inside = [k for k in range(60) if low <= 170 * (k - 29) <= high]
