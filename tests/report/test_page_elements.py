@@ -30,6 +30,8 @@ from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.windows import Windows
 from creme.report.style import axes_of
 from creme.results.annotate import Annotate
+from creme.runner.experiment import parse
+from creme.runner.run import run_experiment
 
 AP1 = """MEME version 4
 
@@ -303,3 +305,22 @@ def test_intervals_of_a_lane(tmp_path):
     bed.write_text("chr1\t5\n")
     with pytest.raises(GenomeError, match="line 1: BED has contig, start and end"):
         Lane("a", bed)
+
+
+def test_an_experiment_has_genes_from_its_annotation(tmp_path):
+    mini.write(tmp_path)
+    text = (
+        'name = "two"\nseed = 7\n[model]\nplugin = "synthetic"\nlength = 12288\ndecay = 6000.0\n'
+        'tracks = ["alpha"]\n[loci]\nfasta = "genome.fa"\ngtf = "annotation.gtf"\n'
+        'genes = ["GENE4"]\n[[tests]]\nname = "necessity"\ntile = 1000\nreplicates = 2\n'
+    )
+    results = run_experiment(parse(text, "two", tmp_path))[1]
+    page = Page(write_report(results.path))
+    (locus,) = page.loci()
+    (gene,) = locus["genes"]
+    assert gene == ["GENE4", "-", 1, [0], [0, 900], []]
+    assert "Genes and their exons are those of annotation.gtf" in page.words
+    (tmp_path / "annotation.gtf").unlink()
+    page = Page(write_report(results.path))
+    assert "genes" not in page.loci()[0]
+    assert "annotation.gtf, is not where it was" in page.words
