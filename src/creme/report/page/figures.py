@@ -32,6 +32,7 @@ from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 from creme.results.calibrated import compared
 from creme.results.gaps import without_bases
+from creme.results.tidy import tidy
 from creme.results.words import site_word
 
 
@@ -265,7 +266,7 @@ def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         f"{site_word(sufficiency.attrs)}.",
         report.distance_bars(histogram.assign_attrs(sufficiency.attrs), track=results.view.track),
         "number of tiles of each kind in a bin of distances",
-        histogram.to_dataframe().reset_index(),
+        tidy(histogram),
     )
 
 
@@ -290,9 +291,7 @@ def _distances(results: PageResults) -> Iterator[PageFigure]:
         "the TSS averaged. The band is the standard deviation of the mean over loci.",
         report.distance_curves(curves, track=results.view.track),
         _MOVED,
-        pd.concat(
-            [curve.to_dataframe().reset_index().assign(cres=kind) for kind, curve in curves.items()]
-        ),
+        pd.concat([tidy(curve).assign(cres=kind) for kind, curve in curves.items()]),
     )
     yield PageFigure(
         "Distance",

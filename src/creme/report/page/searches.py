@@ -18,6 +18,7 @@ from creme.report.marks import loci
 from creme.report.page.figure import FEW, PageFigure, labels_of, values_of, width_of
 from creme.report.page.results import HEAVY, PageResults
 from creme.report.select import MINUS
+from creme.results.tidy import tidy
 
 _SHUFFLED = "fold change = activity with the tiles shuffled / wild type"
 _KEPT = "score = effect of the bases that are left / effect of the whole tile"
@@ -26,7 +27,7 @@ _FOLD = ("fold_change", "fold_change_std", "fold_change_se")
 
 def _rows(dataset: xr.Dataset) -> pd.DataFrame:
     """A table of what has numbers, a row for each value that is drawn."""
-    frame = dataset.to_dataframe().reset_index()
+    frame = tidy(dataset)
     return frame.dropna(subset=[str(name) for name in dataset.data_vars], how="all")
 
 
