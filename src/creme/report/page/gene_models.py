@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,16 +83,14 @@ class GeneModels:
             exons = self._exons_of(gene_id, contig)
             inside = sorted(away(*one) for one in exons if one[0] < high and one[1] > low)
             genes_here.append([name, strand, int(own), at, away(start, end), inside])
-        more = 0
         if self._beside is not None:
-            others = self._beside.of_page(record, span)
-            more = others.get("genes_more", 0)
-            genes_here = _together(others.get("genes", []), genes_here)
+            used = self._beside.of_page(record, span, sys.maxsize)
+            genes_here = _together(used.get("genes", []), genes_here)
         if not genes_here:
             return {}
         genes_here.sort(key=lambda one: (-one[2], _nearest(one), one[0]))
         taken = sorted(genes_here[:MOST], key=lambda one: (one[3] or one[4], one[0]))
-        return {"genes": taken, "genes_more": len(genes_here) - len(taken) + more}
+        return {"genes": taken, "genes_more": len(genes_here) - len(taken)}
 
     def of_map(self, contig: str, start: int, end: int) -> list[TSS]:
         """The TSSs in [start, end) as `creme.report.tile_map` takes them."""
