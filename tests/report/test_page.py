@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections import Counter
 from pathlib import Path
+from urllib.parse import unquote
 
 import many_loci
 import numpy as np
@@ -341,7 +342,10 @@ def test_ids_are_unique_and_all_references_known(page):
         for key, value in attributes.items():
             for wanted in re.findall(r"url\(#([^)]+)\)", value or ""):
                 assert wanted in ids
-            if key in ("href", "xlink:href", "aria-labelledby") and value:
+            if key == "href" and (value or "").startswith("#locus="):
+                locus = unquote(str(value).removeprefix("#locus=").partition("&")[0])
+                assert locus in page.rows.get("locus", page.rows["gene"])
+            elif key in ("href", "xlink:href", "aria-labelledby") and value:
                 assert value.removeprefix("#") in ids
 
 

@@ -90,20 +90,22 @@ def test_genes_of_the_page_are_in_the_orientation_of_the_locus(path, undrawn):
     page = Page(write_report(path))
     first, second = page.locus(0), page.locus(1)
     assert (first["strand"], second["strand"]) == ("+", "-")
-    assert first["genes"] == [
+    assert [gene[:4] for gene in first["genes"]] == [
         ["edge", "+", 0, [-6144]],
         ["against", "-", 0, [-3000]],
         ["GENE1", "+", 1, [0]],
         ["near", "+", 0, [1500, 2500]],
     ]
-    assert second["genes"] == [
+    assert [gene[:4] for gene in second["genes"]] == [
         ["same", "-", 0, [-6144]],
         ["GENE2", "+", 0, [-600]],
         ["GENE2", "-", 1, [0, 600]],
         ["below", "+", 0, [2000]],
     ]
     assert first["genes_more"] == 0
-    assert page.locus(2)["genes"] == [["GENE3", "+", 1, [0]]]
+    # Those of the annotation have a body too, along the gene.
+    assert page.locus(2)["genes"] == [["GENE3", "+", 1, [0], [0, 900], []]]
+    assert second["genes"][2][4:] == [[0, 900], []]
 
 
 def test_the_map_among_the_figures_has_them(path, finished):
@@ -129,11 +131,11 @@ def test_too_many_are_counted(finished, tmp_path, undrawn):
     locus = page.locus(0)
     assert len(locus["genes"]) == MOST
     assert locus["genes_more"] == len(genes) + 1 - MOST
-    assert sum(own for _, _, own, _ in locus["genes"]) == 1
+    assert sum(own for _, _, own, *_ in locus["genes"]) == 1
     # Those that are left out lie further away than any that is there.
-    reach = max(min(map(abs, at)) for _, _, _, at in locus["genes"])
+    reach = max(min(map(abs, at)) for _, _, _, at, *_ in locus["genes"])
     inside = [name for name, _, _, away in genes if abs(away) < reach]
-    assert set(inside) <= {name for name, _, _, _ in locus["genes"]}
+    assert set(inside) <= {name for name, *_ in locus["genes"]}
 
 
 def test_hostile_names_are_text(finished, tmp_path):
@@ -143,7 +145,7 @@ def test_hostile_names_are_text(finished, tmp_path):
     page = Page(write_report(among_genes(finished, tmp_path, genes)))
     assert {tag for tag, _ in page.elements} <= {tag for tag, _ in plain.elements}
     assert not [key for _, a in page.elements for key in a if key.startswith("on")]
-    assert {name for name, _, _, _ in page.locus(0)["genes"]} == {*HOSTILE, "GENE1"}
+    assert {name for name, *_ in page.locus(0)["genes"]} == {*HOSTILE, "GENE1"}
     assert len([a for a in page.named("script") if "type" not in a]) == 1
 
 
@@ -154,6 +156,7 @@ def test_results_directories_and_studies_without_the_file_have_none(
     assert "genes" not in page.locus(0)
     (path / "loci.tsv").rename(path / "hidden.tsv")
     try:
-        assert "genes" not in Page(write_report(path, tmp_path / "two.html")).locus(0)
+        genes = Page(write_report(path, tmp_path / "two.html")).locus(0)["genes"]
+        assert [gene[0] for gene in genes] == ["GENE1"]  # of the GTF alone
     finally:
         (path / "hidden.tsv").rename(path / "loci.tsv")

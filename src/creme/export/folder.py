@@ -5,26 +5,38 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from pathlib import Path
 from typing import Any
 
 from creme.errors import ConfigError, ResultsError, listing
+from creme.export.big import BigTracks, sizes_of
+from creme.export.browsers import write_hub, write_session
 from creme.export.notebook import notebook
 from creme.export.tables import Kind, write_tables
 from creme.export.tracks import write_tracks
 from creme.files.durable import put_in_place, sync, write_text
+from creme.results.annotate import Annotate
 from creme.results.directory import now
 from creme.results.view import ResultsView
 from creme.study.view import open_results
 
 PARTS = ("tracks", "tables", "notebook")
+"""The parts that are written unless others are named."""
+BROWSERS = ("hub", "igv")
+"""Parts that need pybigtools, and the assembly or the FASTA."""
 ABOUT = "export.json"
 NOTEBOOK = "notebook.ipynb"
 
 
 def export(
-    path: str | Path, to: str | Path, parts: SequenceOf[str] = PARTS, kind: Kind = "csv"
+    path: str | Path,
+    to: str | Path,
+    parts: SequenceOf[str] = PARTS,
+    kind: Kind = "csv",
+    annotate: Mapping[str, str] | None = None,
+    sizes: str | Path | None = None,
 ) -> list[str]:
     """Write the results of a study or an experiment, as far as there are any, into a new folder.
 
@@ -34,6 +46,9 @@ def export(
         tracks/             BED and bedGraph; see `creme.export.tracks.write_tracks`
         tables/             CSV or Parquet; see `creme.export.tables.write_tables`
         notebook.ipynb      opens the same results
+        big/                bigWig and bigBed, for hub and igv
+        hub/                a UCSC track hub; see `creme.export.browsers.write_hub`
+        igv.xml             a session of IGV
 
     Parameters
     ----------
@@ -42,9 +57,13 @@ def export(
     to : str or Path
         A new folder, or an earlier export, which is replaced as a whole.
     parts : sequence of str
-        Of `PARTS`.
+        Of `PARTS` and `BROWSERS`.
     kind : {'csv', 'parquet'}
         Of tables.
+    annotate : mapping of str to str, optional
+        As of ``[annotate]``, and before it: ``assembly`` is what a hub needs.
+    sizes : str or Path, optional
+        Lengths of contigs, for bigWig; those of the FASTA unless given.
 
     Returns
     -------
@@ -54,13 +73,15 @@ def export(
     Raises
     ------
     ConfigError
-        For an unknown part or kind, or a folder that holds something else; nothing is changed then.
+        For an unknown part or kind, a folder that holds something else, or a hub of an unknown
+        assembly; nothing is changed then.
     ResultsError
         If there is nothing to export.
     """
     to = Path(to)
-    if unknown := [part for part in parts if part not in PARTS]:
-        raise ConfigError(f"nothing is called {unknown[0]!r}: choose of {listing(PARTS)}")
+    every = (*PARTS, *BROWSERS)
+    if unknown := [part for part in parts if part not in every]:
+        raise ConfigError(f"nothing is called {unknown[0]!r}: choose of {listing(every)}")
     if kind not in ("csv", "parquet"):
         raise ConfigError(f"tables as {kind!r}: choose csv or parquet")
     view = open_results(path)
@@ -76,6 +97,9 @@ def export(
         new = temporary / "new"
         new.mkdir()
         files = _fill(new, view, to, parts, kind)
+        if set(parts) & set(BROWSERS):
+            files += _browsers(new, view, parts, Annotate.of(view, annotate), sizes)
+        _finish(new, view, parts, files)
         put_in_place(new, to, temporary / "old")
         sync(to.parent)
     finally:
@@ -94,6 +118,30 @@ def _fill(new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: 
     if "notebook" in parts:
         write_text(new / NOTEBOOK, notebook(view, to))
         files.append(NOTEBOOK)
+    return files
+
+
+def _browsers(
+    new: Path,
+    view: ResultsView,
+    parts: SequenceOf[str],
+    annotate: Annotate,
+    sizes: str | Path | None,
+) -> list[str]:
+    """bigWig and bigBed files, and what shows them."""
+    tracks = BigTracks(sizes_of(view, None if sizes is None else Path(sizes)))
+    (new / "big").mkdir()
+    files = [f"big/{name}" for name in write_tracks(view, new / "big", tracks)]
+    if not files:
+        return []
+    if "hub" in parts:
+        files += write_hub(view, new, annotate.ucsc, tracks.written)
+    if "igv" in parts:
+        files.append(write_session(view, new, annotate, tracks.written))
+    return files
+
+
+def _finish(new: Path, view: ResultsView, parts: SequenceOf[str], files: list[str]) -> None:
     if not files:
         raise ResultsError(
             f"{view.path} has nothing for {listing(parts)}: its results are of "
@@ -109,7 +157,6 @@ def _fill(new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: 
     write_text(new / ABOUT, json.dumps(about, indent=1))
     for file in files:
         sync(new / file)
-    return files
 
 
 def _about(view: ResultsView) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 
@@ -18,20 +19,20 @@ from creme.results.view import ResultsView
 from creme.test import Presentation
 
 # Okabe and Ito's vermilion, blue and grey, as in the figures, with paler ones of the first two.
-_STRONG_UP, _WEAK_UP = "213,94,0", "238,170,128"
-_STRONG_DOWN, _WEAK_DOWN = "0,114,178", "128,185,217"
+STRONG_UP, _WEAK_UP = "213,94,0", "238,170,128"
+STRONG_DOWN, _WEAK_DOWN = "0,114,178", "128,185,217"
 _GREY = "140,140,140"
 
 COLOURS = {
-    "strong enhancer": _STRONG_UP,
+    "strong enhancer": STRONG_UP,
     "weak enhancer": _WEAK_UP,
-    "strong silencer": _STRONG_DOWN,
+    "strong silencer": STRONG_DOWN,
     "weak silencer": _WEAK_DOWN,
-    "enhancing": _STRONG_UP,
+    "enhancing": STRONG_UP,
     "neutral": _GREY,
-    "silencing": _STRONG_DOWN,
-    "activating": _STRONG_UP,
-    "repressing": _STRONG_DOWN,
+    "silencing": STRONG_DOWN,
+    "activating": STRONG_UP,
+    "repressing": STRONG_DOWN,
 }
 """Colour (red,green,blue) of a class, a category, or a sign; grey for others."""
 
@@ -41,7 +42,7 @@ _OWN_GROUPS = ("sufficiency", "context_dependence", "fine_tile")
 """Tests whose measure the classes are made of, or belong to."""
 
 
-def write_tracks(view: ResultsView, folder: Path) -> list[str]:
+def write_tracks(view: ResultsView, folder: Path, files: Files | None = None) -> list[str]:
     """Write the tracks of all tests that have places on the genome, and of the CRE classes.
 
     ``TEST.bed`` has what overlaps side by side; ``TEST.bedgraph`` has the values, and where the
@@ -55,6 +56,8 @@ def write_tracks(view: ResultsView, folder: Path) -> list[str]:
     view : ResultsView
     folder : Path
         Where they go; it has to exist.
+    files : Files, optional
+        How they are written; as BED and bedGraph unless given.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def write_tracks(view: ResultsView, folder: Path) -> list[str]:
             stem = f"{label}{part_name}"
             for track, suffix in zip(tracks, suffixes(tracks), strict=True):
                 part = rows[rows["track"] == track]
-                writer = _Writer(folder, track, suffix, written)
+                writer = _Writer(folder, track, suffix, files or TextFiles(), written)
                 if place.end or place.of_tss:
                     writer.bed(stem, title, named(part, shown))
                 if shown.test == "sufficiency":
@@ -235,6 +238,33 @@ def header(name: str, about: str, options: str, kind: str = "") -> str:
     return f'track {kind}name="{short}" description="{long}" {options}\n'
 
 
+class Files(Protocol):
+    """Tracks as files of some kind: each method writes one, and gives its name, or None."""
+
+    def bed(self, path: Path, name: str, about: str, part: pd.DataFrame) -> str | None:
+        """Intervals with names and colours, of `named`; the path's ending is its own."""
+
+    def graph(self, path: Path, name: str, about: str, part: pd.DataFrame) -> str | None:
+        """Values, of which none overlap."""
+
+
+class TextFiles:
+    """Tracks as BED and bedGraph."""
+
+    def bed(self, path: Path, name: str, about: str, part: pd.DataFrame) -> str:
+        file = path.with_name(f"{path.name}.bed")
+        first = header(name, about, 'itemRgb="On" visibility=pack')
+        write_text(file, first + "".join(bed(part)))
+        return file.name
+
+    def graph(self, path: Path, name: str, about: str, part: pd.DataFrame) -> str:
+        file = path.with_name(f"{path.name}.bedgraph")
+        options = f"autoScale=on visibility=full color={STRONG_UP} altColor={STRONG_DOWN}"
+        first = header(name, about, options, kind="type=bedGraph ")
+        write_text(file, first + "".join(bedgraph(part)))
+        return file.name
+
+
 @dataclass(frozen=True)
 class _Writer:
     """Files of one track of the model."""
@@ -242,24 +272,24 @@ class _Writer:
     folder: Path
     track: str
     suffix: str
+    files: Files
     written: list[str]
 
     def bed(self, stem: str, title: str, part: pd.DataFrame) -> None:
-        first = header(*self._title(title), 'itemRgb="On" visibility=pack')
-        self._write(f"{stem}{self.suffix}.bed", first, bed(part))
+        path = self.folder / f"{stem}{self.suffix}"
+        self._note(self.files.bed(path, *self._title(title), part))
 
     def graphs(self, stem: str, title: str, part: pd.DataFrame) -> None:
-        options = f"autoScale=on visibility=full color={_STRONG_UP} altColor={_STRONG_DOWN}"
         for number, layer in enumerate(layers(part) or [part], start=1):
-            name, about = self._title(f"{title} ({number})" if number > 1 else title)
-            first = header(name, about, options, kind="type=bedGraph ")
             again = f".{number}" if number > 1 else ""
-            self._write(f"{stem}{self.suffix}{again}.bedgraph", first, bedgraph(layer))
+            path = self.folder / f"{stem}{self.suffix}{again}"
+            names = self._title(f"{title} ({number})" if number > 1 else title)
+            self._note(self.files.graph(path, *names, layer))
 
     def _title(self, title: str) -> tuple[str, str]:
         whole = f"{title}, {self.track}" if self.track else title
         return whole if self.suffix else title, whole
 
-    def _write(self, name: str, first: str, lines: Iterator[str]) -> None:
-        write_text(self.folder / name, first + "".join(lines))
-        self.written.append(name)
+    def _note(self, name: str | None) -> None:
+        if name is not None:
+            self.written.append(name)

@@ -323,6 +323,19 @@ class ResultsView(ABC):
         attribute = self._attribute("model")
         return attribute if isinstance(attribute, dict) else {}
 
+    @cached_property
+    def descriptions(self) -> dict[str, str]:
+        """What the model's table says of the track of each activity, where it says something.
+
+        An activity that is of several tracks, or of results of an earlier version, has none.
+        """
+        kept = self._attribute("track_descriptions")
+        if not isinstance(kept, dict):
+            return {}
+        # An activity is called after its track, with the readout's name before it.
+        ends = {label: [n for n in kept if f":{label}".endswith(f":{n}")] for label in self.tracks}
+        return {label: str(kept[max(of, key=len)]) for label, of in ends.items() if of}
+
     @property
     def readouts(self) -> list[dict[str, Any]]:
         """How activities are read from predictions."""

@@ -22,6 +22,8 @@ def attributes_of(plan: Plan, label: str) -> dict[str, Any]:
     }
     shown = vars(test.presentation())
     members = [member.model.fingerprint for member in plan.by_member()]
+    kept = [plan.model.tracks[index] for index in plan.selection.tracks]
+    described = {track.name: track.description for track in kept if track.description}
     return {
         # JSON has no NaN, which says that there is no neutral value.
         **{name: value for name, value in shown.items() if value == value},
@@ -30,6 +32,7 @@ def attributes_of(plan: Plan, label: str) -> dict[str, Any]:
         "readouts": json.dumps([readout.configuration() for readout in plan.readouts]),
         "readings": json.dumps(plan.readings()),
         **({"members": json.dumps(members)} if members else {}),
+        **({"track_descriptions": json.dumps(described)} if described else {}),
         "seed": str(test.seed),
         "creme_version": creme.__version__,
     }

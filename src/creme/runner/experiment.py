@@ -14,6 +14,7 @@ from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.results import ALL_UNITS
+from creme.results.annotate import DESCRIPTION
 from creme.results.directory import EXPERIMENT, Results
 from creme.runner.other_stores import READ_FROM, ReadFrom, places
 from creme.runner.spread import Spread
@@ -82,6 +83,7 @@ class Experiment(TomlFile):
     cluster: ClusterTable | None = Field(
         None, description="workers that are started for a run; see docs/clusters.md"
     )
+    annotate: dict[str, str] = Field({}, description=DESCRIPTION)
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod

@@ -16,6 +16,7 @@ from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
+from creme.results.annotate import DESCRIPTION
 from creme.runner.experiment import BatchSize, FolderName
 from creme.runner.other_stores import READ_FROM, ReadFrom
 from creme.runner.spread import Spread
@@ -77,6 +78,7 @@ class StudyFile(StageTables):
     classes: Classes = Classes()
     calibration: Calibration = Calibration()
     spread: Spread = Spread()
+    annotate: dict[str, str] = Field({}, description=DESCRIPTION)
     common: Common = Common()
 
     @classmethod

@@ -43,8 +43,9 @@ def backgrounds(results: PageResults) -> Html | None:
         dataset = results.view.open(label, ("shuffled", "moved", "placed", "whole"))
         frame = background_table(dataset)
         if frame is not None and not frame.empty:
-            parts.append(tag("h3", title_of(results.view, label)))
-            parts += _of_test(frame[frame["track"] == results.view.track], dataset)
+            title = title_of(results.view, label)
+            parts.append(tag("h3", title))
+            parts += _of_test(title, frame[frame["track"] == results.view.track], dataset)
     choices = list(_choices(results))
     if not parts and not choices:
         return None
@@ -65,7 +66,7 @@ def backgrounds(results: PageResults) -> Html | None:
     )
 
 
-def _of_test(frame: pd.DataFrame, dataset: xr.Dataset) -> Iterator[Html]:
+def _of_test(title: str, frame: pd.DataFrame, dataset: xr.Dataset) -> Iterator[Html]:
     off = int((frame["outliers"] > 0).sum())
     has = "has" if off == 1 else "have"
     yield tag(
@@ -94,7 +95,7 @@ def _of_test(frame: pd.DataFrame, dataset: xr.Dataset) -> Iterator[Html]:
         *("highest", "outliers (activity)", "mean", "without outliers"),
         *("GC", "GC of backgrounds", "N"),
     )
-    caption = f"Activities of backgrounds{more}"
+    caption = f"Activities of backgrounds, {title}{more}"
     yield tag(
         "details",
         tag("summary", f"Backgrounds of {loci_of(len(frame))}"),

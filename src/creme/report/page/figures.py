@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from creme import report
@@ -17,13 +18,21 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
+from creme.report.page.figure import (
+    FEW,
+    PageFigure,
+    formula_of,
+    labels_of,
+    values_of,
+    width_of,
+)
 from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
 from creme.report.style import PALETTE
 from creme.results.calibrated import compared
 from creme.results.gaps import without_bases
+from creme.results.tidy import tidy
 from creme.results.words import site_word
 
 
@@ -49,6 +58,7 @@ def figures(results: PageResults) -> Iterator[PageFigure]:
 def _contexts(results: PageResults) -> Iterator[PageFigure]:
     limits = results.view.limits[0]
     beyond = "" if limits.q_below is None else f"; the outer two with q below {limits.q_below:g}"
+    deciding = results.deciding("context_dependence")
     yield PageFigure(
         "Contexts",
         "Context dependence",
@@ -64,6 +74,8 @@ def _contexts(results: PageResults) -> Iterator[PageFigure]:
             track=results.view.track,
             **limits.of_loci(),
         ),
+        formula_of("context_dependence", deciding.attrs),
+        values_of(deciding, *_EFFECT, labels=labels_of(results, deciding)),
     )
     drawing = coverage(results)
     if drawing is not None:
@@ -75,7 +87,16 @@ def _contexts(results: PageResults) -> Iterator[PageFigure]:
             "orientation, as it is and with its context shuffled (mean over replicates; the band "
             "is their standard deviation).",
             drawing,
+            "coverage = prediction of each bin",
+            results.table("coverage"),
         )
+
+
+_EFFECT = ("effect", "effect_std", "effect_se")
+_SWAP = {
+    "effect": f"effect = (mutant {MINUS} unperturbed) / WT",
+    "dinuc_effect": f"effect = (mutant {MINUS} dinuc) / WT; dinuc: that context, shuffled",
+}
 
 
 def _swaps(results: PageResults) -> Iterator[PageFigure]:
@@ -92,7 +113,15 @@ def _swaps(results: PageResults) -> Iterator[PageFigure]:
         figure, axes = report.panels(1, len(sources), width=width_of(len(sources)), height=55)
         for one, ax in zip(sources, axes[0], strict=True):
             report.swap_boxes(dataset, source=one, measure=measure, track=results.view.track, ax=ax)
-        yield PageFigure("Contexts", title, paper, caption, figure)
+        yield PageFigure(
+            "Contexts",
+            title,
+            paper,
+            f"{caption} A point is a pair of loci where there are few, a box holds half of many.",
+            figure,
+            _SWAP[measure],
+            values_of(dataset, measure),
+        )
 
 
 def _tiles(
@@ -110,6 +139,8 @@ def _tiles(
             paper,
             words,
             report.tile_effects(dataset, labels, track=results.view.track),
+            formula_of(test, dataset.attrs),
+            values_of(dataset, *_EFFECT, labels=labels),
         )
         if test == "sufficiency":
             yield from _bars(results, dataset)
@@ -141,6 +172,11 @@ def _against(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigu
         "A point is a tile. Necessity does not imply sufficiency. Spearman's correlation has its "
         "interval over loci.",
         figure,
+        "; ".join(
+            f"{test}: {formula_of(test, table.attrs.get(test, {}))}"
+            for test in ("necessity", "sufficiency")
+        ),
+        table,
     )
 
 
@@ -185,6 +221,16 @@ def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         f"errors over replicates. {arrows}{grey}{hatched}Every locus has such a map below, to zoom "
         "into.",
         figure,
+        "; ".join(
+            f"{test}: {formula_of(test, part.attrs)}"
+            for test, part in (("necessity", necessity), ("sufficiency", sufficiency))
+        ),
+        pd.concat(
+            [
+                values_of(part.sel(locus=chosen), *_EFFECT, "q").assign(test=test)
+                for test, part in (("necessity", necessity), ("sufficiency", sufficiency))
+            ]
+        ),
     )
 
 
@@ -219,7 +265,12 @@ def _bars(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
         f"{MINUS}{limits.silencers[0]:g}{by_control}){beyond}, by their distance from the "
         f"{site_word(sufficiency.attrs)}.",
         report.distance_bars(histogram.assign_attrs(sufficiency.attrs), track=results.view.track),
+        "number of tiles of each kind in a bin of distances",
+        tidy(histogram),
     )
+
+
+_MOVED = "fold change = activity with the CRE moved / activity with it at its own place"
 
 
 def _distances(results: PageResults) -> Iterator[PageFigure]:
@@ -239,6 +290,8 @@ def _distances(results: PageResults) -> Iterator[PageFigure]:
         "Activity with the CRE moved, over that with the CRE at its own position; both sides of "
         "the TSS averaged. The band is the standard deviation of the mean over loci.",
         report.distance_curves(curves, track=results.view.track),
+        _MOVED,
+        pd.concat([tidy(curve).assign(cres=kind) for kind, curve in curves.items()]),
     )
     yield PageFigure(
         "Distance",
@@ -246,6 +299,8 @@ def _distances(results: PageResults) -> Iterator[PageFigure]:
         "",
         "The first CREs one by one, each with its own position marked.",
         report.distance_profiles(dataset, track=results.view.track, most=5),
+        _MOVED,
+        values_of(dataset, "fold_change", "fold_change_std", "fold_change_se"),
     )
 
 

@@ -84,7 +84,9 @@ class Neighbours:
             for position in gene.positions
         ]
 
-    def of_page(self, record: Mapping[Any, Any], span: list[int]) -> dict[str, Any]:
+    def of_page(
+        self, record: Mapping[Any, Any], span: list[int], most: int = MOST
+    ) -> dict[str, Any]:
         """The genes of the page's map of a locus, ``genes``, and how many more there are.
 
         Parameters
@@ -93,6 +95,8 @@ class Neighbours:
             Of the locus: ``gene``, ``contig``, ``tss_position``, ``strand``.
         span : list of int
             Ends of its window, bp from the TSS in gene orientation.
+        most : int
+            Genes that are taken: those nearest to the TSS.
 
         Returns
         -------
@@ -111,5 +115,5 @@ class Neighbours:
         if not genes:
             return {}
         genes.sort(key=lambda one: (-one[2], min(map(abs, one[3])), one[0]))
-        taken = sorted(genes[:MOST], key=lambda one: (one[3], one[0]))
+        taken = sorted(genes[:most], key=lambda one: (one[3], one[0]))
         return {"genes": [list(one) for one in taken], "genes_more": len(genes) - len(taken)}

@@ -165,12 +165,19 @@ def _locus(
         data["bases"] = tiles.shares
     if results.neighbours is not None and tiles.span is not None:
         data |= results.neighbours.of_page(record, tiles.span)
+    if tiles.span is not None and results.lanes:
+        data["lanes"] = [[one.name, one.of_page(record, tiles.span)] for one in results.lanes]
     for track, parts in by_track.items():
         measured = _measured(parts, tiles)
+        if results.motifs is not None:
+            for cre in measured.get("fine", []):
+                places = [(data["contig"], low, high) for _, _, low, high in cre["parts"]]
+                cre["motifs"] = [list(hit) for one in places for hit in results.motifs.of(*one)]
         for one in measured.get("copies", []):
             one.update(fits.of(name, one["start"], one["search"], track))
         more = {**swaps.of(name, track), **measures.of(name, track)}
-        data["tracks"].append({"track": track, **measured, **more})
+        described = results.view.descriptions.get(track, "")
+        data["tracks"].append({"track": track, "about": described, **measured, **more})
     return PageLocus(_row(record, data), data)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,6 +34,8 @@ MOST_LOCI = 4
 """Loci that have a panel of their own: those with the values furthest from neutral."""
 MOST_BEHIND = 50
 """Loci that are drawn as thin lines behind their mean."""
+MOST_DRAWN = 1_000_000
+"""Values of a test above which none of its figures offers them."""
 MOST_ROWS = 20
 """Rows of the table: a locus each."""
 
@@ -68,8 +72,27 @@ def _section(results: PageResults, label: str, title: str) -> PageSection:
     grid = read_grid(results, label, results.view.track)
     text = [presentation.summary] if presentation.summary else []
     text.append(_about(grid))
-    figures = list(_figures(grid, title))
+    values = _values(grid) if grid.values.size <= MOST_DRAWN else None
+    figures = [replace(figure, data=values) for figure in _figures(grid, title)]
     return PageSection(title, text, figures, _table(grid))
+
+
+def _values(grid: MeasureGrid) -> pd.DataFrame:
+    """All values of a grid, a row each."""
+    places, rows, positions = np.nonzero(np.isfinite(grid.values))
+    columns: dict[str, object] = {"locus": [grid.loci[k] for k in places]}
+    if grid.row_dim:
+        columns[grid.row_dim] = [grid.rows[k] for k in rows]
+    columns[grid.across or "x"] = grid.x[places, rows, positions]
+    if grid.names:
+        columns["name"] = [grid.names[k] for k in positions]
+    if grid.intervals is not None:
+        for end, name in enumerate(("genomic_start", "genomic_end")):
+            columns[name] = grid.intervals[places, positions, end]
+    columns["value"] = grid.values[places, rows, positions]
+    if grid.spread is not None:
+        columns[grid.spread_name] = grid.spread[places, rows, positions]
+    return pd.DataFrame(columns)
 
 
 def _about(grid: MeasureGrid) -> str:

@@ -10,8 +10,12 @@ import xarray as xr
 
 from creme import registry
 from creme.analysis.evidence import evidence
-from creme.errors import PluginError, ResultsError
+from creme.errors import GenomeError, PluginError, ResultsError
+from creme.report.page.gene_models import GeneModels
 from creme.report.page.genes import Neighbours
+from creme.report.page.lanes import Lane
+from creme.report.page.motifs import Motifs
+from creme.results.annotate import Annotate, fasta_of
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 from creme.results.words import site_word
@@ -46,16 +50,28 @@ class PageResults:
     view : ResultsView
     labels : mapping of str to str, optional
         The label by test; the first one of each test unless given.
+    annotate : Annotate, optional
+        What is laid beside the results; that of their file unless given.
 
     Attributes
     ----------
     view : ResultsView
+    annotate : Annotate
     labels : dict of str to str
         For each test of `WITH_FIGURES` that has results, its label.
+    notes : list of str
+        Sentences on what could not be read beside the results.
     """
 
-    def __init__(self, view: ResultsView, labels: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        view: ResultsView,
+        labels: Mapping[str, str] | None = None,
+        annotate: Annotate | None = None,
+    ) -> None:
         self.view = view
+        self.annotate = Annotate.of(view) if annotate is None else annotate
+        self.notes: list[str] = []
         if labels is None:
             labels = {}
             for label, test in self._each():
@@ -85,7 +101,9 @@ class PageResults:
 
     def with_label(self, test: str, label: str) -> PageResults:
         """The same, with another label for a test."""
-        return PageResults(self.view, {**self.labels, test: label})
+        other = PageResults(self.view, {**self.labels, test: label}, self.annotate)
+        other.__dict__["neighbours"] = self.neighbours  # which takes time to read
+        return other
 
     def open(self, test: str, without: Collection[str] = ()) -> xr.Dataset:
         """The Dataset of one of `labels`, of the loci's own TSSs, read when it is used."""
@@ -114,12 +132,58 @@ class PageResults:
         return next((word for word in words if word != "TSS"), "TSS")
 
     @cached_property
-    def neighbours(self) -> Neighbours | None:
+    def neighbours(self) -> Neighbours | GeneModels | None:
+        """The genes around: those of the annotation if it is there, else the TSSs that a study
+        keeps; None without either, which `notes` say."""
+        used = self._used
+        models = self.annotate.genes
+        if models is not None and (models.is_file() or self.annotate.genes_named):
+            try:
+                return GeneModels(models, used)
+            except GenomeError as error:
+                self.notes.append(f"Genes have no bodies here: {error}.")
+        elif models is not None:
+            self.notes.append(
+                f"Genes have no bodies here: their annotation, {models.name}, is not where it was; "
+                "'creme report DIR --annotate genes=FILE' takes another."
+            )
+        return used
+
+    @cached_property
+    def _used(self) -> Neighbours | None:
         """The TSSs of a study's annotation; None for an experiment, whose results have none."""
         view = self.view
         if not isinstance(view, StudyResults) or not (view.path / LOCI).is_file():
             return None
         return Neighbours(view.folder.kept.content(LOCI))
+
+    @cached_property
+    def motifs(self) -> Motifs | None:
+        """Motifs in what is left of fine tiles; None without a file of them, or where `notes` say
+        why they cannot be found."""
+        if self.annotate.meme is None or "fine_tile" not in self.labels:
+            return None
+        names = ("sub_genomic_start", "sub_genomic_end")
+        part = self.open("fine_tile")[list(names)].load()
+        starts, ends, contigs = xr.broadcast(*(part[name] for name in names), part["contig"])
+        rows = zip(contigs.values.flat, starts.values.flat, ends.values.flat, strict=True)
+        intervals = [(str(c), int(s), int(e)) for c, s, e in rows if s == s and e == e]
+        try:
+            return Motifs(self.annotate.meme, fasta_of(self.view), intervals)
+        except ResultsError as error:
+            self.notes.append(f"Motifs are missing: {error}.")
+            return None
+
+    @cached_property
+    def lanes(self) -> list[Lane]:
+        """The reader's own intervals; `notes` say which cannot be read."""
+        read = []
+        for label, path in self.annotate.lanes.items():
+            try:
+                read.append(Lane(label, path))
+            except GenomeError as error:
+                self.notes.append(f"The lane {label} is missing: {error}.")
+        return read
 
 
 def title_of(view: ResultsView, label: str) -> str:

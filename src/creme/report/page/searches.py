@@ -15,8 +15,20 @@ from creme.analysis.categories import texts
 from creme.analysis.set_sufficiency import SHARE, mean_activity, needed_by_class, tiles_needed
 from creme.analysis.traces import mean_traces
 from creme.report.marks import loci
-from creme.report.page.figure import FEW, PageFigure, labels_of, width_of
+from creme.report.page.figure import FEW, PageFigure, labels_of, values_of, width_of
 from creme.report.page.results import HEAVY, PageResults
+from creme.report.select import MINUS
+from creme.results.tidy import tidy
+
+_SHUFFLED = "fold change = activity with the tiles shuffled / wild type"
+_KEPT = "score = effect of the bases that are left / effect of the whole tile"
+_FOLD = ("fold_change", "fold_change_std", "fold_change_se")
+
+
+def _rows(dataset: xr.Dataset) -> pd.DataFrame:
+    """A table of what has numbers, a row for each value that is drawn."""
+    frame = tidy(dataset)
+    return frame.dropna(subset=[str(name) for name in dataset.data_vars], how="all")
 
 
 def searches(results: PageResults) -> Iterator[PageFigure]:
@@ -35,6 +47,8 @@ def searches(results: PageResults) -> Iterator[PageFigure]:
             f"Activity over the wild type as ever more tiles are shuffled, those first that leave "
             f"{less} of it. The band is the standard deviation of the mean over loci.",
             report.greedy_traces(means, search=search, track=results.view.track),
+            _SHUFFLED,
+            _rows(means.sel(search=search)),
         )
     yield from _one_search(results, dataset, additive, searches)
     for search in searches:
@@ -66,6 +80,8 @@ def _additive(
         f"The observed trace of the search, and the sum of what its tiles do by themselves; "
         f"{whose}, and those of each class by themselves.{more}",
         figure,
+        f"{_SHUFFLED}; additive = 1 {MINUS} sum of (1 {MINUS} fold change of each tile alone)",
+        _rows(additive.sel(search=search)),
     )
 
 
@@ -92,6 +108,8 @@ def _one_search(
         f"Search of {search}: above, the two traces; below, what each tile does by itself, in the "
         "order in which the search chose them.",
         figure,
+        _SHUFFLED,
+        _rows(additive.sel(search=search, locus=locus)),
     )
 
 
@@ -126,6 +144,8 @@ def enough(results: PageResults) -> Iterator[PageFigure]:
         report.set_curves(
             mean_activity(dataset, labels, **FEW), share=SHARE, track=results.view.track
         ),
+        "fold change = activity with the tiles in random context / wild type",
+        values_of(dataset, *_FOLD, labels=labels),
     )
 
 
@@ -141,6 +161,8 @@ def copies(results: PageResults) -> Iterator[PageFigure]:
             report.saturation_curves(
                 dataset, _fitted(results, search), search=search, track=results.view.track
             ),
+            "fold change = activity with so many copies / activity with the CRE at its own place",
+            values_of(dataset.sel(search=search), *_FOLD),
         )
 
 
@@ -164,6 +186,8 @@ def fine(results: PageResults) -> Iterator[PageFigure]:
         "Share of a tile's effect that is kept, against the bases that are left; the first tiles. "
         "A star is what is left, rebuilt and measured once more.",
         report.fine_tile_search(dataset, track=results.view.track, most=5),
+        _KEPT,
+        values_of(dataset, "score", "kept_bp", "window"),
     )
     yield PageFigure(
         "Parts of tiles",
@@ -171,4 +195,6 @@ def fine(results: PageResults) -> Iterator[PageFigure]:
         "",
         "Bases that keep the effect, in gene orientation; the first tiles.",
         report.fine_tile_map(dataset, track=results.view.track),
+        _KEPT,
+        values_of(dataset, "final_score"),
     )

@@ -8,6 +8,7 @@ from itertools import groupby
 from creme.analysis.categories import CRE_CLASSES
 from creme.report.marks import loci, number
 from creme.report.page.coverage import why_not
+from creme.report.page.downloads import figure_html
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import (
@@ -17,7 +18,6 @@ from creme.report.page.results import (
     PageResults,
     title_of,
 )
-from creme.report.page.svg import inline
 from creme.report.page.table import count, table
 from creme.results.view import Failure, ResultsView
 from creme.results.words import duration
@@ -179,7 +179,7 @@ def funnel(view: ResultsView) -> Html | None:
         )
         for row in view.funnel
     ]
-    columns = ("step", "left", "", "left out", "why")
+    columns = ("step", "left", "share", "left out", "why")
     return table(columns, rows, caption="Selection of TSSs, step by step", numeric=" n n ")
 
 
@@ -200,7 +200,7 @@ def figures_section(
     view = results.view
     numbered = enumerate(figures)
     for title, group in groupby(numbered, key=lambda item: item[1].section):
-        shown = [_figure(one, f"f{k}") for k, one in group]
+        shown = [figure_html(one, f"f{k}") for k, one in group]
         parts.append(tag("h3", title))
         parts.append(tag("div", *shown, class_="figures"))
     if (why := why_not(results)) is not None:
@@ -209,7 +209,8 @@ def figures_section(
         parts.append(tag("h3", section.title))
         parts += [tag("p", text) for text in section.text]
         shown = [
-            _figure(one, f"m{k}-{n}", of_the_paper=False) for n, one in enumerate(section.figures)
+            figure_html(one, f"m{k}-{n}", of_the_paper=False)
+            for n, one in enumerate(section.figures)
         ]
         parts.append(tag("div", *shown, class_="figures"))
         if section.table is not None:
@@ -221,15 +222,6 @@ def figures_section(
         names = ", ".join(title_of(view, stage) for stage in stages)
         parts.append(tag("p", f"Without results, and so without figures: {names}."))
     return joined(parts)
-
-
-def _figure(one: PageFigure, prefix: str, *, of_the_paper: bool = True) -> Html:
-    paper = None
-    if of_the_paper:
-        paper = tag("i", f"{one.paper} of the paper. " if one.paper else "Not in the paper. ")
-    caption = tag("figcaption", tag("b", one.title), ". ", paper, one.caption)
-    picture, width = inline(one.drawing, prefix, f"{one.title}. {one.caption}")
-    return tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
 
 
 def stages(view: ResultsView) -> Html:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from creme.report.grid import words_of
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.table import count
 from creme.results.view import ResultsView
@@ -22,11 +23,11 @@ def settings(view: ResultsView) -> Html:
         ("model", name(model.get("name", "unknown"))),
         ("model's version", model.get("version", "unknown")),
         ("fingerprint", tag("code", model.get("fingerprint", "unknown"))),
-        ("configuration", tag("code", _short(model.get("configuration", {})))),
+        ("configuration", _readable(model.get("configuration", {}))),
         ("kept bins", f"{ranges(model.get('bins') or [])}, of {model.get('bin_size', '?')} bp"),
         ("kept tracks", joined(_names(tracks))),
-        ("activities", tag("code", _short(view.readouts))),
-        ("deciding activity", name(view.tracks[0] if view.tracks else "unknown")),
+        ("activities", _activities(view)),
+        ("deciding activity", described(view, view.tracks[0]) if view.tracks else "unknown"),
         ("seed", "unknown" if view.seed is None else view.seed),
         ("versions", ", ".join(f"{k} {v}" for k, v in view.versions.items())),
         ("store", tag("code", view.raw.get("store", "unknown"))),
@@ -40,15 +41,58 @@ def settings(view: ResultsView) -> Html:
     return joined(
         [
             tag("dl", *rows, class_="settings"),
+            tag(
+                "details",
+                tag("summary", "Model and activities as JSON"),
+                tag("pre", tag("code", _json(model, view.readouts)), tabindex="0", dir="ltr"),
+            ),
             tag("h3", f"{file}, as it was run"),
             tag("pre", tag("code", view.configuration), tabindex="0", dir="ltr"),
         ]
     )
 
 
-def _short(value: object, limit: int = 2000) -> str:
-    plain = json.dumps(value, ensure_ascii=False)
-    return plain if len(plain) <= limit else plain[:limit] + "\N{HORIZONTAL ELLIPSIS}"
+_LONGEST = 20_000
+
+
+def _json(model: object, readouts: object) -> str:
+    plain = json.dumps({"model": model, "readouts": readouts}, ensure_ascii=False, indent=1)
+    return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def described(view: ResultsView, track: str) -> Html:
+    """An activity by its label, with what the model's table says of its track."""
+    words = view.descriptions.get(track)
+    return joined([name(track), ": ", name(words)] if words else [name(track)])
+
+
+def _activities(view: ResultsView) -> Html:
+    """How each activity is read, a sentence each."""
+    if not view.readouts:
+        return tag("span", "the bin of the TSS, of each kept track")
+    return joined(tag("div", _readable(readout)) for readout in view.readouts)
+
+
+def _readable(value: object) -> Html:
+    """Settings as ``key value; key value``; long lists of numbers as ranges."""
+    if isinstance(value, dict):
+        pairs = [(words_of(str(key)), _readable(one)) for key, one in value.items()]
+        there = [joined([key, " ", one]) for key, one in pairs if str(one) != "none"]
+        return _divided("; ", there)
+    if isinstance(value, list):
+        if value and all(type(one) is int for one in value):
+            return Html(ranges(value))
+        return _divided(", ", [_readable(one) for one in value])
+    if isinstance(value, bool):
+        return Html("yes" if value else "no")
+    if isinstance(value, float):
+        return Html(f"{value:g}")
+    return Html("none") if value is None or value == "" else name(value)
+
+
+def _divided(mark: str, parts: list[Html]) -> Html:
+    """Parts with a mark between them; ``none`` of none."""
+    return joined([p for one in parts for p in (mark, one)][1:]) if parts else Html("none")
 
 
 def _names(names: list[str], most: int = 24) -> list[Child]:

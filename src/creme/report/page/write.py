@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -14,24 +15,43 @@ from creme.report.page import sections, settings
 from creme.report.page.backgrounds import backgrounds
 from creme.report.page.certainty import certainty
 from creme.report.page.compare import comparison
-from creme.report.page.encode import Data, Html, as_json, digest, joined, packed, tag, text
+from creme.report.page.elements import Elements
+from creme.report.page.encode import Data, Html, as_json, digest, joined, name, packed, tag, text
 from creme.report.page.figures import figures
+from creme.report.page.gene_models import GeneModels
 from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.measure_section import measure_sections
+from creme.report.page.motifs import P
 from creme.report.page.results import PageResults
 from creme.report.page.windows import Windows
 from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
+from creme.results.annotate import Annotate
 from creme.results.view import ResultsView
 from creme.study.view import open_results
 
 NAME = "report.html"
 _OF_CRES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
-_SCRIPTS = ("base.js", "table.js", "map.js", "charts.js", "measure.js", "locus.js", "start.js")
+ENSEMBL = {
+    "hg38": ("www", "Homo_sapiens"),
+    "GRCh38": ("www", "Homo_sapiens"),
+    "hg19": ("grch37", "Homo_sapiens"),
+    "GRCh37": ("grch37", "Homo_sapiens"),
+    "mm39": ("www", "Mus_musculus"),
+    "GRCm39": ("www", "Mus_musculus"),
+}
+"""Ensembl's site and species of the assemblies that it shows today."""
+_SCRIPTS = (
+    *("base.js", "save.js", "table.js", "map.js", "charts.js", "measure.js", "locus.js"),
+    "start.js",
+)
 
 
 def write_report(
-    source: str | Path, output: str | Path | None = None, compare: str | Path | None = None
+    source: str | Path,
+    output: str | Path | None = None,
+    compare: str | Path | None = None,
+    annotate: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report of a study, or of an experiment's results, as one HTML file.
 
@@ -45,6 +65,9 @@ def write_report(
         The file; ``report.html`` in the folder unless given. It stands whole or not at all.
     compare : str or Path, optional
         Another study or results directory, to compare with in a section of its own.
+    annotate : mapping of str to str, optional
+        What is laid beside the results, before that of their file; see
+        `creme.results.annotate.Annotate`.
 
     Returns
     -------
@@ -56,7 +79,8 @@ def write_report(
     ResultsError
         If `source` or `compare` is neither a study's folder nor a results directory.
     ConfigError
-        If there is no folder for the file, or the two have nothing that can be compared.
+        If there is no folder for the file, the two have nothing that can be compared, or a file
+        of `annotate` is missing.
     PluginError
         If matplotlib is missing.
     """
@@ -67,22 +91,28 @@ def write_report(
     if not path.parent.is_dir():
         raise ConfigError(f"there is no folder {path.parent}: make it first")
     other = open_results(compare) if compare is not None else None
-    write_text(path, render(view, other))
+    write_text(path, render(view, other, Annotate.of(view, annotate)))
     return path
 
 
-def render(view: ResultsView, other: ResultsView | None = None) -> str:
+def render(
+    view: ResultsView, other: ResultsView | None = None, annotate: Annotate | None = None
+) -> str:
     """The page as text."""
-    results = PageResults(view)
+    results = PageResults(view, annotate=annotate)
     rows: list[Data] = []
     blocks: list[Html] = []
     measures = LocusMeasures(results, view.tracks[:MOST_TRACKS])
     windows = Windows(results)
+    elements = Elements()
+    assembly = results.annotate.assembly
     for k, locus in enumerate(each_locus(results, measures, windows)):
         rows.append(locus.row)
+        elements.add(k, locus.data)
         blocks.append(tag("script", packed(locus.data), type="text/plain", id=f"d{k}"))
     shown = sections.figures_section(figures(results), measure_sections(results), results)
     contexts = backgrounds(results)
+    strongest = elements.section(results.site)
     compared = comparison(results, PageResults(other)) if other is not None else None
     script, style = _script(), _style()
     parts = {
@@ -93,9 +123,17 @@ def render(view: ResultsView, other: ResultsView | None = None) -> str:
         "kind": view.kind,
         "site": text(results.site),
         "scale": text(_scale(results)),
+        "assembly": text(results.annotate.ucsc),
+        "ensembl": text(json.dumps(ENSEMBL.get(assembly))),
         "caveat": text(sections.CAVEAT),
-        "navigation": _navigation(compared is not None, bool(rows), contexts is not None),
+        "navigation": _navigation(
+            elements=strongest is not None,
+            backgrounds=contexts is not None,
+            loci=bool(rows),
+            comparison=compared is not None,
+        ),
         "summary": joined([sections.summary(view, len(rows)), windows.summary()]),
+        "elements": strongest or "",
         "funnel": sections.funnel(view) or "",
         "tracks": _notes(results, measures),
         "figures": joined([shown, certainty(results)]),
@@ -142,7 +180,8 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
     sentences: list[object] = []
     tracks = results.view.tracks
     if len(tracks) > 1:
-        sentences += ["The table and the figures are those of ", tag("bdi", tracks[0]), ". "]
+        sentences += ["The table and the figures are those of "]
+        sentences += [settings.described(results.view, tracks[0]), ". "]
     if len(tracks) > MOST_TRACKS:
         sentences.append(f"Loci show {MOST_TRACKS} of {len(tracks)} activities. ")
     further = [label for label, _ in results.further]
@@ -152,17 +191,37 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
             f"The table and the maps are those of {', '.join(first)}; {', '.join(further)} "
             f"{'stands' if len(further) == 1 else 'stand'} below the map of each locus. "
         )
-    sentences += [f"{note} " for note in measures.notes]
+    sentences += [f"{note} " for note in (*measures.notes, *results.notes)]
+    if results.motifs is not None:
+        source = name(results.motifs.meme.name)
+        sentences += ["Motifs are matches by FIMO of those in ", source, f" with p below {P:g}. "]
+    if isinstance(results.neighbours, GeneModels):
+        sentences += [
+            "Genes and their exons are those of ",
+            name(results.neighbours.path.name),
+            ".",
+        ]
     return tag("p", *sentences) if sentences else Html("")
 
 
-def _navigation(compared: bool, loci: bool, backgrounds: bool) -> Html:
-    links = [("summary", "Summary"), ("figures", "Figures")]
-    links += [("backgrounds", "Backgrounds")] if backgrounds else []
-    links += [("loci", "Loci")] if loci else []
-    links += [("comparison", "Comparison")] if compared else []
-    links += [("stages", "Predictions"), ("settings", "Settings"), ("cite", "How to cite")]
-    return joined(tag("a", words, href=f"#{where}") for where, words in links)
+def _navigation(**there: bool) -> Html:
+    """Links to the sections, without those of the names that are not there."""
+    links = {
+        "summary": "Summary",
+        "elements": "Strongest elements",
+        "figures": "Figures",
+        "backgrounds": "Backgrounds",
+        "loci": "Loci",
+        "comparison": "Comparison",
+        "stages": "Predictions",
+        "settings": "Settings",
+        "cite": "How to cite",
+    }
+    return joined(
+        tag("a", words, href=f"#{where}")
+        for where, words in links.items()
+        if there.get(where, True)
+    )
 
 
 def _policy(script: str, style: str) -> Html:

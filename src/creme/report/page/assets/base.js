@@ -81,11 +81,22 @@ function noBases(locus, k) {
   return `not measured${share === null || share === undefined ? "" : `, ${number(100 * share, 3)} % of the tile is bases`}`;
 }
 
-const interval = (contig, start, end) => `${contig}:${grouped(start)}\u2013${grouped(end)}`;
+// A place as genome browsers take it: 1-based, both ends included; given 0-based, half-open.
+const interval = (contig, start, end) => `${contig}:${Math.max(0, start) + 1}${end - start === 1 ? "" : `-${end}`}`;
 
-// The section of a locus is packed by itself, and unpacked when it is opened.
-async function unpack(k) {
-  const packed = atob(at(`d${k}`).textContent);
+// Genome browsers that show a place, where the results name their assembly.
+const ASSEMBLY = document.documentElement.dataset.assembly;
+const ENSEMBL = JSON.parse(document.documentElement.dataset.ensembl);
+function browsersOf(place) {
+  if (!ASSEMBLY) return [];
+  const found = [["UCSC", `https://genome.ucsc.edu/cgi-bin/hgTracks?db=${encodeURIComponent(ASSEMBLY)}&position=${encodeURIComponent(place)}`]];
+  if (ENSEMBL) found.push(["Ensembl", `https://${ENSEMBL[0]}.ensembl.org/${ENSEMBL[1]}/Location/View?r=${encodeURIComponent(place.replace(/^chr/, ""))}`]);
+  return found;
+}
+
+// The section of a locus, and the values of a figure, are packed, and unpacked when they are wanted.
+async function unpack(id) {
+  const packed = atob(at(id).textContent);
   const bytes = Uint8Array.from(packed, (character) => character.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return JSON.parse(await new Response(stream).text());

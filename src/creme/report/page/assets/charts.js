@@ -1,6 +1,6 @@
 // Small charts beside the map: lines with points that say what they are, and go to their tile.
 
-function chart({ title, across, up, lines, always, whole = true, pick, width = 330, labels = null, based = true }) {
+function chart({ title, across, up, lines, always, whole = true, pick, width = 330, labels = null, based = true, formula = null }) {
   const height = 210;
   const points = lines.flatMap((line) => line.points);
   const lows = points.flatMap((point) => [point.y, point.low ?? point.y, point.high ?? point.y]);
@@ -55,5 +55,13 @@ function chart({ title, across, up, lines, always, whole = true, pick, width = 3
     picture.append(group);
   }
   const legend = make("ul", { class: "legend" }, lines.filter((line) => line.name).map((line) => make("li", { class: line.tone || "" }, named(line.name))));
-  return make("figure", { class: width > 330 ? "chart broad" : "chart" }, make("figcaption", {}, title), picture, legend);
+  // The values that are drawn, a row a point.
+  const rows = () => {
+    const most = Math.max(0, ...points.map((point) => (point.values || []).length));
+    const heads = ["line", across, up, "low", "high", ...Array.from({ length: most }, (_, k) => `replicate ${k + 1}`)];
+    return [heads, ...lines.flatMap((line) => line.points.map((point) =>
+      [line.name || "", labels ? labels[point.x] : point.x, point.y, point.low, point.high, ...(point.values || [])]))];
+  };
+  return make("figure", { class: width > 330 ? "chart broad" : "chart" }, make("figcaption", {}, title),
+    formula ? make("p", { class: "keys" }, formula) : null, picture, legend, saveButtons(title, picture, rows));
 }

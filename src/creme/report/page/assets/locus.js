@@ -21,9 +21,11 @@ function locusSection(locus, { previous, next, close }) {
     const rows = [
       ["gene", named(locus.gene)],
       ...(locus.transcript ? [["transcript", named(locus.transcript)]] : []),
-      [SITE, [named(locus.contig), `:${grouped(locus.tss)} (0-based), strand ${locus.strand === "-" ? MINUS : locus.strand}`]],
+      [SITE, [placeOf(locus.contig, locus.tss, locus.tss + 1), `, strand ${locus.strand === "-" ? MINUS : locus.strand}`]],
+      ...(locus.span ? [["window", placeOf(locus.contig, ...windowOf())]] : []),
       ["context", locus.category || "no category"],
     ];
+    if (known.about) rows.push(["track", named(known.about)]);
     if (known.activity !== undefined) rows.push(["activity", number(known.activity)]);
     if (known.context) {
       const { mean, values } = known.context;
@@ -32,6 +34,12 @@ function locusSection(locus, { previous, next, close }) {
     }
     rows.push(...windowFacts());
     return make("dl", { class: "settings facts-of" }, rows.map(([key, value]) => make("div", {}, make("dt", {}, key), make("dd", {}, value))));
+  }
+
+  // The window on the genome, 0-based, half-open.
+  function windowOf() {
+    const [from, to] = locus.span;
+    return locus.strand === "-" ? [locus.tss - to + 1, locus.tss - from + 1] : [locus.tss + from, locus.tss + to];
   }
 
   // What of the window is no bases.
@@ -75,6 +83,16 @@ function locusSection(locus, { previous, next, close }) {
     }
   }
 
+  // Goes to the tile at a place of the genome, START-END, and to a part of this section.
+  function choose(place, name) {
+    const k = locus.tiles.findIndex(([, , , low, high]) => interval("", low, high) === `:${place}`);
+    if (k < 0 || !map) return;
+    go(k);
+    const wanted = name && name !== "map" ? body.querySelector(`[data-part="${CSS.escape(name)}"]`) : null;
+    if (wanted) wanted.scrollIntoView({ block: "start" });
+    else map.frame.focus({ preventScroll: true });
+  }
+
   const go = (k) => {
     pick(k);
     if (map) map.frame.scrollIntoView({ block: "nearest" });
@@ -104,34 +122,62 @@ function locusSection(locus, { previous, next, close }) {
     }
     const known = measured();
     const [start, end, distance, low, high] = locus.tiles[tile];
-    const rows = [];
+    // Effects and fold changes have a table each: they are no values of one kind.
+    const effects = [];
+    const folds = [];
     for (const test of ["necessity", "sufficiency"]) {
-      if (known[test] && known[test].mean[tile] !== null) rows.push([test, ...statistics(known[test], tile)]);
+      const of = known[test];
+      if (of && of.mean[tile] !== null) effects.push([test, of.scale, ...statistics(of, tile), of.q && of.q[tile] !== null ? number(of.q[tile], 2) : ""]);
     }
     for (const search of known.greedy || []) {
       const round = search.tiles.indexOf(tile);
-      if (round >= 0) rows.push([`set of ${search.search}, no. ${round + 1}`, ...statistics(search, round)]);
+      if (round >= 0) folds.push([`shuffled with ${round} ${round === 1 ? "other" : "others"}: no. ${round + 1} of the ${search.search}`, "wild type", ...statistics(search, round)]);
     }
     for (const cre of (known.distance || []).filter((one) => one.tile === tile)) {
-      cre.positions.forEach((place, k) => rows.push([`moved to ${offset(place)}`, ...statistics(cre, k)]));
+      cre.positions.forEach((place, k) => folds.push([`moved to ${offset(place)}`, "CRE at its own place", ...statistics(cre, k)]));
     }
     for (const cre of (known.copies || []).filter((one) => one.tile === tile)) {
-      cre.copies.forEach((n, k) => rows.push([`${n} ${n === 1 ? "copy" : "copies"} (${cre.search})`, ...statistics(cre, k)]));
+      cre.copies.forEach((n, k) => folds.push([`${n} ${n === 1 ? "copy" : "copies"} (${cre.search})`, "CRE at its own place", ...statistics(cre, k)]));
     }
     const name = (known.classes || [])[tile];
-    detail.replaceChildren(
+    detail.replaceChildren(...[
       make("h4", {}, `Tile at ${offset(distance)}`),
-      make("p", {}, named(interval(locus.contig, low, high)), ` on the genome, ${grouped(start)}\u2013${grouped(end)} in the locus sequence`, name ? `; ${name}` : "", "."),
-      rows.length
-        ? grid("What was measured with this tile", ["test", "mean", "sd", "se", "replicates"], rows, " nnn")
+      make("p", {}, placeOf(locus.contig, low, high), ` on the genome, bases ${grouped(start + 1)} to ${grouped(end)} of the locus sequence`, name ? `; ${name}` : "", "."),
+      ...laneText(tile),
+      effects.length ? grid("Effects of this tile", ["test", "unit", "effect", "sd", "se", "replicates", "q"], effects, "  nnn n") : null,
+      folds.length ? grid("Fold changes with this tile (1: no change)", ["test", "over", "fold change", "sd", "se", "replicates"], folds, "  nnn") : null,
+      effects.length + folds.length
+        ? null
         : make("p", {}, `Nothing was measured with this tile${lostTests(tile).length ? `: too few of its bases are known (N: a gap of the assembly, or past the contig's end)` : ""}.`),
-      ...(known.fine || []).filter((one) => one.tile === tile).map(fineText));
+      ...(known.fine || []).filter((one) => one.tile === tile).map(fineText),
+    ].filter(Boolean));
+  }
+
+  // A place with a button that copies it, and links where the assembly is known.
+  function placeOf(contig, low, high) {
+    const place = interval(contig, low, high);
+    return make("span", { class: "place" }, named(place), " ", copyButton(place),
+      browsersOf(place).flatMap(([words, href]) => [" ", make("a", { href, target: "_blank", rel: "noopener noreferrer" }, words)]));
+  }
+
+  // The intervals of the user's own lanes that a tile overlaps.
+  function laneText(k) {
+    const { from, to } = map.tiles[k];
+    return (locus.lanes || []).flatMap(([label, intervals]) => {
+      const under = intervals.filter(([a, b]) => b > from && a < to).map(([, , name]) => name || "unnamed");
+      if (!under.length) return [];
+      const more = under.length > 12 ? ` and ${under.length - 12} more` : "";
+      return [make("p", {}, named(label), ": ", named(under.slice(0, 12).join(", ")), more, ".")];
+    });
   }
 
   function fineText(cre) {
     const parts = cre.parts.map(([, , low, high]) => interval(locus.contig, low, high));
     return make("p", {}, `Fine-tile search: ${parts.length ? "what is left, " : "nothing is left"}`, named(parts.join(", ")),
-      `, has ${number(cre.final)} of the tile's effect.`);
+      `, has ${number(cre.final)} of the tile's effect.`,
+      ...((cre.motifs || []).length ? [" Motifs: ", ...cre.motifs.slice(0, 12).flatMap(([name, low, high, strand, p], k) =>
+        [k ? "; " : "", named(name), ` at ${interval(locus.contig, low, high)}, strand ${strand === "-" ? MINUS : strand}, p ${number(p, 2)}`]),
+      cre.motifs.length > 12 ? ` and ${cre.motifs.length - 12} more.` : "."] : []));
   }
 
   function greedyParts() {
@@ -148,8 +194,9 @@ function locusSection(locus, { previous, next, close }) {
         x: k + 1, y, tile: search.tiles[k], lines: [`${k + 1}. ${place(k)}`, `additive ${number(y)}`, `this tile alone ${number(search.alone[k])}`],
       }));
       const what = search.interaction ? `: ${search.interaction}` : "";
-      return part(
+      return part("sets",
         chart({
+          formula: "Fold change = activity with the tiles shuffled / wild type. Whiskers: standard error over shuffles.",
           title: `Set of ${search.search}${what}`, across: "tiles shuffled", up: "fold change over WT", always: 1, pick: go,
           lines: [{ name: "observed", points: [start, ...observed] }, { name: "additive", tone: "tone-additive", points: [start, ...additive] }],
         }),
@@ -179,8 +226,8 @@ function locusSection(locus, { previous, next, close }) {
       tileButton(cre.tile, cre.at), cre.search, ...[cre.mean.map((y) => number(y)).join(", "), cre.placed.map((p) => (p === null ? "" : offset(p))).join(", ")],
       cre.saturates ? number(cre.plateau) : "", cre.saturates ? number(cre.half) : "",
     ]);
-    return part(
-      chart({ title: "Copies of CREs", across: "copies", up: "fold change over control", always: 1, lines, pick: go }),
+    return part("copies",
+      chart({ formula: "Fold change = activity with so many copies / activity with the CRE at its own place. Whiskers: standard error over backgrounds.", title: "Copies of CREs", across: "copies", up: "fold change over control", always: 1, lines, pick: go }),
       grid("Copies of CREs", ["CRE", "placed as", "fold change with 1, 2, ... copies", "where", "plateau", "half at"], rows, "    nn"),
     );
   }
@@ -196,13 +243,13 @@ function locusSection(locus, { previous, next, close }) {
       tileButton(cre.tile, cre.at), cre.bp.map(grouped).join(" \u2192 "), cre.score.map((value) => number(value, 3)).join(", "), number(cre.final),
       named(cre.parts.map(([, , low, high]) => interval(locus.contig, low, high)).join(", ")),
     ]);
-    return part(
-      chart({ title: "Fine-tile searches", across: "bases left (bp)", up: "share of the effect", always: 1, lines, pick: go, whole: false }),
+    return part("fine",
+      chart({ formula: "Share = effect of what is left of the tile / effect of the whole tile.", title: "Fine-tile searches", across: "bases left (bp)", up: "share of the effect", always: 1, lines, pick: go, whole: false }),
       grid("Fine-tile searches", ["CRE", "bases left", "score", "in the end", "what is left"], rows, "   n"),
     );
   }
 
-  const part = (...children) => make("div", { class: "part" }, children);
+  const part = (name, ...children) => make("div", { class: "part", "data-part": name }, children);
 
   // A colour for each CRE of the locus, the same in all charts.
   function tone(cre) {
@@ -214,7 +261,7 @@ function locusSection(locus, { previous, next, close }) {
     const known = measured().swap || [];
     if (!known.length) return [];
     const rows = known.map((one) => [one.category, grouped(one.n), number(one.effect), number(one.dinuc_effect)]);
-    return part(grid("This TSS in the contexts of other loci, on average", ["context", "loci", "effect", "in shuffled contexts"], rows, " nnn"));
+    return part("swap", grid("This TSS in the contexts of other loci, on average", ["context", "loci", "effect", "in shuffled contexts"], rows, " nnn"));
   }
 
   function allTiles() {
@@ -225,7 +272,7 @@ function locusSection(locus, { previous, next, close }) {
     // Made when it is looked at: it is long.
     box.addEventListener("toggle", () => {
       if (!box.open || box.children.length > 1) return;
-      const heads = ["tile", "on the genome", ...(known.classes ? ["class"] : []), ...tests.flatMap((test) => [test, "sd", "se", "replicates"])];
+      const heads = ["tile", "on the genome", ...(known.classes ? ["class"] : []), ...tests.flatMap((test) => [known[test].scale ? `${test} (${known[test].scale})` : test, "sd", "se", "replicates"])];
       const rows = locus.tiles.map(([, , , low, high], k) => [
         tileButton(k), named(interval(locus.contig, low, high)), ...(known.classes ? [known.classes[k]] : []),
         ...tests.flatMap((test) => (known[test].mean[k] === null ? [lostTests(k).includes(test) ? "no bases" : "", "", "", ""] : statistics(known[test], k))),
@@ -243,10 +290,10 @@ function locusSection(locus, { previous, next, close }) {
     const way = locus.strand === "-" ? -1 : 1;
     const rows = known.map(([name, strand, own, at]) => [
       named(name), strand === "-" ? MINUS : strand, at.map(offset).join(", "),
-      named(at.map((bp) => `${locus.contig}:${grouped(locus.tss + way * bp)}`).join(", ")), own ? "this locus" : "",
+      named(at.map((bp) => `${locus.contig}:${locus.tss + way * bp + 1}`).join(", ")), own ? "this locus" : "",
     ]);
     return [make("details", {}, make("summary", {}, "Genes around as a table"),
-      grid("Genes around", ["gene", "strand", "TSSs, from this one", "on the genome (0-based)", ""], rows))];
+      grid("Genes around", ["gene", "strand", "TSSs, from this one", "on the genome (1-based)", "whose"], rows))];
   }
 
   function render() {
@@ -270,11 +317,11 @@ function locusSection(locus, { previous, next, close }) {
 
   let choice = null;
   if (locus.tracks.length > 1) {
-    const options = locus.tracks.map((one, k) => make("option", { value: k }, one.track));
+    const options = locus.tracks.map((one, k) => make("option", { value: k }, one.about ? `${one.track}: ${one.about}` : one.track));
     choice = make("label", {}, "Activity ", make("select", { on: { change: (event) => { track = Number(event.target.value); render(); } } }, options));
   }
   render();
   const section = make("section", { class: "locus", "aria-labelledby": "locus-name" },
     make("div", { class: "head" }, heading, tools), choice, body);
-  return { section, heading };
+  return { section, heading, choose };
 }

@@ -1,7 +1,8 @@
 // The map of a locus: tiles along the sequence, necessity above sufficiency above moved CREs.
 
-const LEFT = 58;
+const LEFT = 66;
 const RIGHT = 12;
+const FOOT = 78;
 const GENE_ROW = 16;
 const MOST_GENE_ROWS = 4;
 const LETTERS = document.createElement("canvas").getContext("2d");
@@ -13,6 +14,23 @@ function short(name, limit = 20) {
   return letters.length <= limit ? letters.join("") : `${letters.slice(0, limit - 1 - half).join("")}\u2026${letters.slice(-half).join("")}`;
 }
 
+// The places of a gene in view, bp: its TSSs, and the ends of its body, cut where the view ends.
+function within(gene, [low, high]) {
+  const shown = gene.at.filter((bp) => bp >= low && bp <= high);
+  if (gene.body && gene.body[1] > low && gene.body[0] < high) shown.push(Math.max(low, gene.body[0]), Math.min(high, gene.body[1]));
+  return shown;
+}
+
+// How far a round of a search changes the activity (share of the wild type), in the direction of
+// the search; 0 where that is within two standard errors, or below 0.05.
+const LEAST_STEP = 0.05;
+function stepOf(search, round) {
+  const before = round ? search.mean[round - 1] : 1;
+  const change = (search.mean[round] - before) * (search.search === "enhancers" ? -1 : 1);
+  const error = search.se && search.se[round] !== null ? 2 * search.se[round] : 0;
+  return change >= Math.max(LEAST_STEP, error) ? change : 0;
+}
+
 function locusMap(locus, measured, selected) {
   const tiles = locus.tiles.map(([start, end, distance, low, high], k) => {
     const half = (end - start) / 2;
@@ -21,13 +39,14 @@ function locusMap(locus, measured, selected) {
   const reach = tiles.flatMap((tile) => [tile.from, tile.to]);
   for (const cre of measured.distance || []) reach.push(...cre.positions);
   const whole = reach.length ? [Math.min(...reach), Math.max(...reach)] : locus.span || [-1000, 1000];
+  const way = locus.strand === "-" ? -1 : 1;
   let view = [...whole];
   let hovered = null;
   const genes = (locus.genes || [])
-    .map(([name, strand, own, at]) => ({ name, strand, own, at, label: short(name), along: strand === locus.strand }))
-    .filter((gene) => gene.at.some((bp) => bp >= whole[0] && bp <= whole[1]));
+    .map(([name, strand, own, at, body, exons]) => ({ name, strand, own, at, body: body || null, exons: exons || [], label: short(name), along: strand === locus.strand }))
+    .filter((gene) => within(gene, whole).length);
   genes.forEach((gene) => {
-    const shown = gene.at.filter((bp) => bp >= whole[0] && bp <= whole[1]);
+    const shown = within(gene, whole);
     gene.away = Math.min(...shown.map(Math.abs));
     gene.nearest = shown.find((bp) => Math.abs(bp) === gene.away);
   });
@@ -69,11 +88,21 @@ function locusMap(locus, measured, selected) {
   if ((measured.greedy || []).length) lanes.push("greedy");
   if ((measured.fine || []).some((cre) => cre.parts.length)) lanes.push("fine tile");
 
+  for (const [label] of locus.lanes || []) lanes.push(`own ${label}`);
+
+  const heightOf = (lane) => (lane === "fine tile" && measured.fine.some((cre) => (cre.motifs || []).length) ? 34 : 20);
   const lost = (test, k) => Boolean(measured[test] && (measured[test].lost || []).includes(k));
+  // Tiles that a search has chosen, and that change the activity: one that does not is no member
+  // of a set. Of two searches that chose it, it belongs to that in which it changes more.
   const ranks = tiles.map(() => []);
+  const changes = new Map();
   for (const search of measured.greedy || []) {
     search.tiles.forEach((tile, round) => {
-      if (tile !== null) ranks[tile].push([search.search, round + 1]);
+      const step = stepOf(search, round);
+      if (tile === null || !step) return;
+      if (ranks[tile].length && changes.get(tile) >= step) return;
+      changes.set(tile, step);
+      ranks[tile] = [[search.search, round + 1]];
     });
   }
   const origin = locus.tiles.length ? (locus.tiles[0][0] + locus.tiles[0][1]) / 2 - locus.tiles[0][2] : 0;
@@ -86,7 +115,7 @@ function locusMap(locus, measured, selected) {
     const found = [];
     let rest = 0;
     for (const k of genes.map((_, k) => k).sort((a, b) => rank(a) - rank(b))) {
-      const seen = genes[k].at.filter((bp) => bp >= low && bp <= high).map(x);
+      const seen = within(genes[k], [low, high]).map(x);
       if (!seen.length) continue;
       const long = LETTERS.measureText(genes[k].label).width * (genes[k].own ? 1.1 : 1) + 4;
       let [from, to] = [Math.min(...seen) - 8, Math.max(...seen) + 8];
@@ -106,15 +135,18 @@ function locusMap(locus, measured, selected) {
     return { found, rest, rows: rows.length };
   }
 
-  function drawGenes({ found }, inside, top) {
+  function drawGenes({ found }, inside, top, x) {
     for (const { k, row, from, to, seen, text, before } of found) {
       const gene = genes[k];
       const middle = top + row * GENE_ROW + GENE_ROW / 2;
       const group = draw("g", { class: `gene${gene.own ? " own" : ""}${k === chosenGene || k === hoveredGene ? " marked" : ""}`, "data-gene": k });
       group.append(draw("rect", { class: "hit", x: from, y: middle - GENE_ROW / 2, width: to - from, height: GENE_ROW }));
       if (seen.length > 1) group.append(draw("line", { x1: Math.min(...seen), x2: Math.max(...seen), y1: middle, y2: middle }));
+      for (const [a, b] of gene.exons) {
+        if (b > view[0] && a < view[1]) group.append(draw("rect", { class: "exon", x: x(a), y: middle - 3.5, width: Math.max(1, x(b) - x(a)), height: 7 }));
+      }
       const way = gene.along ? 1 : -1;
-      for (const at of seen) {
+      for (const at of gene.at.filter((bp) => bp >= view[0] && bp <= view[1]).map(x)) {
         group.append(draw("path", { d: `M${at.toFixed(1)},${middle - 4.5}l${way * 7},4.5l${-way * 7},4.5z` }));
       }
       group.append(draw("text", { x: before ? text - 2 : text + 2, y: middle + 4, "text-anchor": before ? "end" : "start" }, gene.label));
@@ -128,10 +160,10 @@ function locusMap(locus, measured, selected) {
     // The height is that of the whole sequence, so that nothing jumps while it is zoomed.
     const geneRows = placed(scale(whole[0], whole[1], LEFT, width - RIGHT), whole, MOST_GENE_ROWS).rows;
     const around = placed(x, view, geneRows);
-    const height = 8 + geneRows * GENE_ROW + lanes.length * 20 + panels.reduce((sum, panel) => sum + panel.height, 0) + 40;
+    const height = 8 + geneRows * GENE_ROW + lanes.reduce((sum, lane) => sum + heightOf(lane), 0) + panels.reduce((sum, panel) => sum + panel.height, 0) + FOOT + 2;
     const parts = [draw("clipPath", { id: "map-clip" }, draw("rect", { x: LEFT, y: 0, width: width - LEFT - RIGHT, height })), hatching("map-hatch")];
     const inside = draw("g", { "clip-path": "url(#map-clip)" });
-    const foot = height - 38;
+    const foot = height - FOOT;
     const shownTiles = tiles.filter((tile) => tile.to > view[0] && tile.from < view[1]);
     const column = (tile, className) =>
       draw("rect", { class: className, x: x(tile.from), y: 0, width: Math.max(2, x(tile.to) - x(tile.from)), height: foot });
@@ -141,15 +173,15 @@ function locusMap(locus, measured, selected) {
     let top = 4;
     if (geneRows) {
       const said = around.rest ? [`${grouped(around.rest)} more`] : [];
-      if (!said.length || geneRows > 1) said.unshift("TSSs");
+      if (!said.length || geneRows > 1) said.unshift(genes.some((gene) => gene.body) ? "genes" : "TSSs");
       said.forEach((text, k) => parts.push(draw("text", { class: "lane genes", x: LEFT - 6, y: top + 12 + k * GENE_ROW, "text-anchor": "end" }, text)));
-      drawGenes(around, inside, top);
+      drawGenes(around, inside, top, x);
       top += geneRows * GENE_ROW;
     }
     for (const lane of lanes) {
-      parts.push(draw("text", { class: "lane", x: LEFT - 6, y: top + 14, "text-anchor": "end" }, lane));
+      parts.push(draw("text", { class: "lane", x: LEFT - 6, y: top + 14, "text-anchor": "end" }, short(lane.replace(/^own /, ""), 9)));
       drawLane(lane, inside, shownTiles, x, top);
-      top += 20;
+      top += heightOf(lane);
     }
     for (const panel of panels) {
       const y = scale(panel.ends[0], panel.ends[1], top + panel.height - 8, top + 10);
@@ -158,9 +190,9 @@ function locusMap(locus, measured, selected) {
         parts.push(draw("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: y(value), y2: y(value) }));
         parts.push(draw("text", { class: "tick", x: LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, number(value, 3)));
       }
-      parts.push(draw("text", {
-        class: "axis", transform: `translate(12 ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
-      }, panel.scale ? `${panel.test} (${panel.scale})` : panel.test));
+      [panel.test, panel.scale || (panel.kind === "lines" ? "fold change" : "")].forEach((words, line) => parts.push(draw("text", {
+        class: "axis", transform: `translate(${11 + 14 * line} ${top + panel.height / 2}) rotate(-90)`, "text-anchor": "middle",
+      }, words)));
       if (panel.kind === "bars") {
         for (const tile of shownTiles.filter((one) => lost(panel.test, one.k))) {
           inside.append(draw("rect", {
@@ -182,20 +214,52 @@ function locusMap(locus, measured, selected) {
       parts.push(draw("text", { class: "tick", x: x(bp), y: foot + 15, "text-anchor": "middle" }, bp === 0 ? "0" : offset(bp)));
     }
     parts.push(draw("line", { class: "mark", x1: LEFT, x2: width - RIGHT, y1: foot, y2: foot }));
-    parts.push(draw("text", { class: "axis", x: width - RIGHT, y: foot + 34, "text-anchor": "end" }, `distance from the ${SITE}, downstream \u2192`));
+    parts.push(draw("text", { class: "axis", x: width - RIGHT, y: foot + 28, "text-anchor": "end" }, width > 460 ? `distance from the ${SITE}, downstream \u2192` : "downstream \u2192"));
+    drawGenome(parts, x, width, foot + 40);
     picture.setAttribute("width", width);
     picture.setAttribute("height", height);
     picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     picture.replaceChildren(...parts, inside);
   }
 
+  // The same axis as places on the genome, 1-based; of a minus-strand gene they fall to the right.
+  function drawGenome(parts, x, width, y) {
+    const placeAt = (bp) => locus.tss + way * bp + 1;
+    const ends = [placeAt(view[0]), placeAt(view[1])].sort((a, b) => a - b);
+    parts.push(draw("line", { class: "mark", x1: LEFT, x2: width - RIGHT, y1: y, y2: y }));
+    for (const place of ticks(ends[0], ends[1], Math.max(1, Math.floor(width / 150)))) {
+      if (place < 1 || !Number.isInteger(place)) continue;
+      const at = x(way * (place - 1 - locus.tss));
+      const text = grouped(place);
+      const half = LETTERS.measureText(text).width / 2;
+      parts.push(draw("line", { class: "mark", x1: at, x2: at, y1: y, y2: y + 4 }));
+      if (at - half < LEFT - 20 || at + half > width) continue;
+      parts.push(draw("text", { class: "tick genomic", x: at, y: y + 15, "text-anchor": "middle", "data-place": place }, text));
+    }
+    const direction = way < 0 ? "\u2190 higher, minus strand" : "higher \u2192";
+    const shown = width > 460 ? `${short(locus.contig, 24)}, 1-based, ${direction}` : `${short(locus.contig, 12)}, ${direction}`;
+    parts.push(draw("text", { class: "axis genome", x: width - RIGHT, y: y + 29, "text-anchor": "end" }, shown));
+  }
+
   function drawLane(lane, inside, shownTiles, x, top) {
+    if (lane.startsWith("own ")) {
+      for (const [from, to, name] of locus.lanes.find(([label]) => `own ${label}` === lane)[1]) {
+        if (to < view[0] || from > view[1]) continue;
+        const wide = Math.max(1.5, x(to) - x(from));
+        inside.append(draw("rect", { class: "own-lane", x: x(from), y: top + 4, width: wide, height: 11 }, draw("title", {}, name)));
+        if (name && LETTERS.measureText(name).width + 6 < wide) {
+          inside.append(draw("text", { class: "own-name", x: x(from) + wide / 2, y: top + 13, "text-anchor": "middle" }, name));
+        }
+      }
+      return;
+    }
     if (lane === "fine tile") {
       for (const cre of measured.fine) {
         for (const [start, end] of cre.parts) {
           const width = Math.max(2, x(end - origin) - x(start - origin));
           inside.append(draw("rect", { class: "left-over", x: x(start - origin), y: top + 5, width, height: 10 }));
         }
+        drawMotifs(cre, inside, x, top);
       }
       return;
     }
@@ -217,6 +281,19 @@ function locusMap(locus, measured, selected) {
           inside.append(draw("circle", { class: "rank-mark", cx: middle, cy: top + 10, r: 3 }));
         }
       }
+    }
+  }
+
+  // Names of the best motifs below what is left of a tile, as far as there is room.
+  function drawMotifs(cre, inside, x, top) {
+    let free = -Infinity;
+    const best = [...new Map((cre.motifs || []).map((hit) => [hit[0], hit])).values()].slice(0, 6);
+    for (const [name, low, high] of best.sort((a, b) => way * (a[1] - b[1]))) {
+      const at = x(way * ((low + high - 1) / 2 - locus.tss));
+      const half = LETTERS.measureText(short(name, 12)).width / 2 + 3;
+      if (at - half < free) continue;
+      free = at + half;
+      inside.append(draw("text", { class: "motif", x: at, y: top + 27, "text-anchor": "middle" }, short(name, 12)));
     }
   }
 
@@ -299,12 +376,13 @@ function locusMap(locus, measured, selected) {
   }
 
   function geneLines(k) {
-    const { name, strand, own, at, along } = genes[k];
+    const { name, strand, own, at, along, body, exons } = genes[k];
     const places = at.slice(0, 6).map(offset).join(", ");
     return [
       make("b", {}, named(name)),
       `strand ${strand === "-" ? MINUS : strand}, ${own ? "the gene of this locus" : along ? "read as this locus is" : "read against this locus"}`,
-      `${at.length > 1 ? "TSSs" : "TSS"} at ${places}${at.length > 6 ? ` and ${at.length - 6} more` : ""}`,
+      ...(at.length ? [`${at.length > 1 ? "TSSs" : "TSS"} at ${places}${at.length > 6 ? ` and ${at.length - 6} more` : ""}`] : []),
+      ...(body ? [`from ${offset(body[0])} to ${offset(body[1])}${exons.length ? `, ${exons.length} ${exons.length === 1 ? "exon" : "exons"} in the window` : ""}`] : []),
     ];
   }
 
@@ -442,11 +520,25 @@ function locusMap(locus, measured, selected) {
     button("whole", "show the whole sequence", reset));
   const keys = make("p", { id: "map-keys", class: "keys" },
     "Click the map or go to it with Tab: arrow keys go from tile to tile, + and \u2212 zoom, Shift and arrow keys move, ",
-    "0 shows all, ", genes.length ? "G goes from gene to gene (Shift and G back), " : "", "Escape lets go. The wheel zooms while the map has the focus. Points are replicates, whiskers standard errors",
+    "0 shows all, ", genes.length ? "G goes from gene to gene (Shift and G back), " : "", "Escape lets go. The wheel zooms while the map has the focus. Points are replicates; whiskers are one standard error over them, which is about the choice of shuffles alone",
     (measured.distance || []).length ? "; lines below are CREs moved to other places, diamonds their own." : ".",
     panels.some((panel) => panel.of && panel.of.mean.some((_, k) => noisy(panel.of, k))) ? ` Grey bars are within noise (q above ${NOISE}).` : "",
     panels.some((panel) => (panel.of && panel.of.lost) || false) ? " Hatched tiles were not measured, for lack of bases." : "",
+    locus.strand === "-" ? " The gene is on the minus strand: left is upstream of it, where places on the genome are higher." : "",
+    (measured.greedy || []).length ? ` E and S: tiles in the order in which the searches chose them as enhancers and as silencers, where that changed the activity by more than ${LEAST_STEP} of the wild type and by two standard errors.` : "",
     locus.genes_more ? ` ${grouped(locus.genes_more)} more genes, further from the TSS, are left out of this page.` : "");
   set(whole[0], whole[1] - whole[0]);
-  return { element: make("div", {}, buttons, frame, chosen, keys), frame, chosen, tiles, lines, reveal, redraw: schedule };
+  const rows = () => {
+    const tests = ["necessity", "sufficiency"].filter((test) => measured[test]);
+    const most = (test) => Math.max(0, ...(measured[test].values || []).map((values) => values.length));
+    const heads = ["contig", "start (1-based)", "end", "distance", "class",
+      ...tests.flatMap((test) => [test, `${test} sd`, `${test} se`, `${test} q`, ...Array.from({ length: most(test) }, (_, k) => `${test} replicate ${k + 1}`)])];
+    return [heads, ...tiles.map(({ k, low, high, distance }) => [locus.contig, Math.max(0, low) + 1, high, distance, (measured.classes || [])[k],
+      ...tests.flatMap((test) => {
+        const of = measured[test];
+        return [of.mean[k], ...["sd", "se", "q"].map((key) => (of[key] ? of[key][k] : null)), ...(of.values ? of.values[k] : [])];
+      })])];
+  };
+  const saves = saveButtons(`Map of ${locus.name}`, picture, rows);
+  return { element: make("div", {}, buttons, frame, saves, chosen, keys), frame, chosen, tiles, lines, reveal, redraw: schedule };
 }

@@ -6,7 +6,7 @@ const COLUMNS = {
   gene: ["gene", "text", `gene of the ${SITE}`],
   locus: ["locus", "text", "name of the locus in all results"],
   contig: ["contig", "text", ""],
-  tss: [SITE, "place", `0-based position of the ${SITE} as it was used`],
+  tss: [SITE, "place", `1-based position of the ${SITE} as it was used`],
   strand: ["strand", "text", ""],
   activity: ["activity", "number", "predicted activity of the wild type"],
   category: ["context", "text", "category of the context"],
@@ -24,7 +24,8 @@ function lociTable(columns, open) {
   const names = columns.locus || columns.gene;
   const words = keys.filter((key) => ["gene", "locus", "contig", "tss", "strand"].includes(key));
   const haystack = Array.from({ length: size }, (_, k) =>
-    words.map((key) => String(columns[key][k])).join("\n").toLowerCase(),
+    // Positions as they are shown, 1-based, and as tables of results have them.
+    words.map((key) => (key === "tss" ? `${columns.tss[k] + 1}\n${columns.tss[k]}` : String(columns[key][k]))).join("\n").toLowerCase(),
   );
   let sorted = { key: null, down: false };
   let order = Array.from({ length: size }, (_, k) => k);
@@ -57,6 +58,7 @@ function lociTable(columns, open) {
     const kind = COLUMNS[key][1];
     if (value === null || value === "") return make("td", { class: "none" }, "");
     if (kind === "number") return make("td", { class: "n" }, number(value));
+    if (kind === "place") return make("td", { class: "n" }, grouped(value + 1));
     if (kind !== "text") return make("td", { class: "n" }, grouped(value));
     if (key === "strand") return make("td", {}, value === "-" ? MINUS : value);
     return make("td", { class: key === "category" ? `of-${value}` : "t" }, named(value));

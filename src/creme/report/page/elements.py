@@ -1,0 +1,277 @@
+"""The strongest elements of all loci: the table that the report begins with."""
+
+from __future__ import annotations
+
+import heapq
+from urllib.parse import quote
+
+import numpy as np
+from scipy.stats import t as student
+
+from creme.analysis.noise import Q
+from creme.report.marks import number, offset
+from creme.report.page.encode import Child, Data, Html, joined, name, tag
+from creme.report.page.lanes import under
+from creme.report.page.table import count, table
+
+MOST = 25
+"""Rows of the table."""
+TESTS = ("necessity", "sufficiency")
+CONFIDENCE = 0.95
+MOTIFS = "motifs in what is left"
+LEAST_STEP = 0.05
+"""A tile that a search has chosen, and that changes the activity by less, gets no number in it."""
+_FROM_PYTHON_TO_URI = "!~*'()"  # as encodeURIComponent, by which the script makes addresses
+
+
+def region(contig: str, start: int, end: int) -> str:
+    """A place as genome browsers take it: 1-based, both ends included.
+
+    Parameters
+    ----------
+    contig : str
+    start, end : int
+        0-based, half-open. What lies before the contig's first base is cut off.
+    """
+    first = f"{contig}:{max(0, start) + 1}"
+    return first if end - start == 1 else f"{first}-{end}"
+
+
+def margin(se: float | None, n: int) -> float | None:
+    """Half of the 95 % interval of a mean of `n` replicates, by Student's t; None without any."""
+    if se is None or n < 2:
+        return None
+    return float(se * student.ppf(0.5 + CONFIDENCE / 2, n - 1))
+
+
+class Elements:
+    """The tiles with the largest effects, collected while the loci go by.
+
+    An element is a tile whose effect by necessity or by sufficiency is not within noise (q above
+    0.05). Without q (a single replicate) every tile counts. It is as strong as the larger of those
+    effects of its that are not within noise.
+    """
+
+    def __init__(self) -> None:
+        self._strongest: list[tuple[float, int, int, Data]] = []
+        self._seen = 0
+        self._scales: dict[str, str] = {}
+        self._lanes: list[str] = []
+        self._q = False
+
+    def add(self, k: int, locus: Data) -> None:
+        """The tiles of a locus, the `k`-th of the page, by its deciding activity."""
+        if not locus["tracks"]:
+            return
+        first = locus["tracks"][0]
+        tests = {test: first[test] for test in TESTS if test in first}
+        for test, of in tests.items():
+            self._scales[test] = of["scale"]
+            self._q |= "q" in of
+        others = _others(first)
+        motifs = {
+            cre["tile"]: {MOTIFS: [hit[0] for hit in cre["motifs"]]}
+            for cre in first.get("fine", [])
+            if "motifs" in cre
+        }
+        lanes = [label for label, _ in locus.get("lanes", [])] + ([MOTIFS] if motifs else [])
+        self._lanes = list(dict.fromkeys([*self._lanes, *lanes]))
+        for tile, (_, _, distance, low, high) in enumerate(locus["tiles"]):
+            sizes = [abs(of["mean"][tile]) for of in tests.values() if _clear(of, tile)]
+            if not sizes:
+                continue
+            self._seen += 1
+            entry = (max(sizes), -k, -tile)
+            if len(self._strongest) == MOST and entry <= self._strongest[0][:3]:
+                continue
+            data: Data = {
+                "locus": locus["name"],
+                "gene": locus["gene"] or locus["name"],
+                "place": region(locus["contig"], low, high),
+                "distance": distance,
+                "class": (first.get("classes") or [""] * (tile + 1))[tile],
+                "lanes": {**under(locus, tile), **motifs.get(tile, {})},
+                "others": others.get(tile, []),
+                **{test: _effect(of, tile) for test, of in tests.items()},
+            }
+            push = heapq.heappushpop if len(self._strongest) == MOST else heapq.heappush
+            push(self._strongest, (*entry, data))
+
+    def section(self, site: str) -> Html | None:
+        """The table; None where no tile has an effect."""
+        if not self._scales:
+            return None
+        heading = tag("h2", "Strongest elements", id="elements")
+        if not self._strongest:
+            words = f"No tile has an effect that is not within noise (q at most {Q:g})."
+            return tag("section", heading, tag("p", words), aria_labelledby="elements")
+        rows = [self._row(one) for *_, one in sorted(self._strongest, reverse=True, key=_order)]
+        columns: list[Child] = ["gene", "on the genome", f"from the {site}"]
+        kinds = "  n"
+        for test, scale in self._scales.items():
+            columns += [joined([test, tag("small", scale)]), *(["q"] if self._q else [])]
+            kinds += "n" + ("n" if self._q else "")
+        more = f", of {count(self._seen)}" if self._seen > len(rows) else ""
+        caption = f"{_elements(len(rows))}{more}, the strongest first"
+        whole = table(
+            (*columns, "class", *map(name, self._lanes), "also measured"),
+            rows,
+            caption=caption,
+            numeric=kinds,
+        )
+        return tag(
+            "section",
+            heading,
+            *(tag("p", sentence) for sentence in self._sentences(site)),
+            tag("div", whole, class_="elements"),
+            aria_labelledby="elements",
+        )
+
+    def _sentences(self, site: str) -> list[str]:
+        noise = f" that is not within noise (q at most {Q:g})" if self._q else ""
+        return [
+            f"Tiles with an effect{noise}, by the larger of their effects. Places are 1-based with "
+            "both ends, as genome browsers take them. Distances are from the "
+            f"{site} to the tile's middle, along the gene: negative is upstream. Necessity is "
+            "positive where shuffling the tile lowers the activity, sufficiency where the tile by "
+            "itself raises it; grey values are within noise. Below each stands its 95 % interval, "
+            "mean \N{PLUS-MINUS SIGN} t \N{MULTIPLICATION SIGN} "
+            "standard error over the replicates: it is about the choice of shuffles, and about no "
+            "other kind of error."
+        ]
+
+    def _row(self, one: Data) -> list[Child]:
+        at = f"#locus={quote(one['locus'], safe=_FROM_PYTHON_TO_URI)}"
+        link = f"{at}&tile={one['place'].rpartition(':')[2]}"
+        where = f"{one['gene']}, {one['place']}"
+        row: list[Child] = [
+            tag("a", name(one["gene"]), href=link, aria_label=where),
+            joined([name(one["place"]), " ", copy_button(one["place"])]),
+            _distance(one["distance"]),
+        ]
+        for test in self._scales:
+            effect = one.get(test) or {"mean": None, "margin": None, "q": None, "noise": False}
+            class_ = "within" if effect["noise"] else None
+            interval = tag("small", _interval(effect["mean"], effect["margin"]))
+            row.append(tag("span", _value(effect["mean"]), interval, class_=class_))
+            if self._q:
+                row.append("" if effect["q"] is None else number(effect["q"], ".2g"))
+        links = [
+            part
+            for part, words in one["others"]
+            for part in (
+                ", ",
+                tag("a", words, href=f"{link}&part={part}", aria_label=f"{words}: {where}"),
+            )
+        ][1:]
+        lanes = [_names(one["lanes"].get(lane, [])) for lane in self._lanes]
+        return [*row, one["class"], *lanes, joined(links)]
+
+
+def copy_button(words: str) -> Html:
+    """A button that copies text; the script shows it."""
+    label = f"copy {words}"
+    return tag(
+        "button", "copy", type="button", class_="copy", data_copy=words, aria_label=label,
+        hidden=True,
+    )  # fmt: skip
+
+
+def _order(entry: tuple[float, int, int, Data]) -> tuple[float, int, int]:
+    return entry[:3]
+
+
+def _clear(of: Data, tile: int) -> bool:
+    """Whether a tile has an effect, and it is not within noise as far as is known."""
+    if not of["mean"][tile]:  # none, or none at all
+        return False
+    q = of["q"][tile] if "q" in of else None
+    return q is None or q <= Q
+
+
+def _effect(of: Data, tile: int) -> Data:
+    values = of["values"][tile] if "values" in of else []
+    n = sum(value is not None for value in values)
+    return {
+        "mean": of["mean"][tile],
+        "margin": margin(of["se"][tile] if "se" in of else None, n),
+        "q": of["q"][tile] if "q" in of else None,
+        "noise": not _clear(of, tile),
+    }
+
+
+def _others(first: Data) -> dict[int, list[tuple[str, str]]]:
+    """What else was measured with each tile: a part of the locus's section, and words for it."""
+    by_tile: dict[int, dict[str, str]] = {}
+    for cre in first.get("distance", []):
+        _note(by_tile, cre["tile"], "map", f"moved to {len(cre['positions'])} places")
+    for search in first.get("greedy", []):
+        for place, tile in enumerate(search["tiles"]):
+            if not step_of(search, place):
+                continue
+            _note(by_tile, tile, "sets", f"no. {place + 1} of the {search['search']}", and_=True)
+    for cre in first.get("copies", []):
+        _note(by_tile, cre["tile"], "copies", f"up to {max(cre['copies'], default=0)} copies")
+    for cre in first.get("fine", []):
+        _note(by_tile, cre["tile"], "fine", "fine tiles")
+    return {tile: list(parts.items()) for tile, parts in by_tile.items()}
+
+
+def step_of(search: Data, place: int) -> float:
+    """How far a round of a search changes the activity, in the search's own direction.
+
+    Returns
+    -------
+    float
+        Share of the wild type; 0 where it is below `LEAST_STEP`, or within two standard errors of
+        the round's fold change. The script of the map has the same rule.
+    """
+    means = [1.0, *search["mean"]]
+    if means[place] is None or means[place + 1] is None:
+        return 0.0
+    change = means[place + 1] - means[place]
+    change = -change if search["search"] == "enhancers" else change
+    error = search["se"][place] if "se" in search else None
+    least = LEAST_STEP if error is None else max(LEAST_STEP, 2 * error)
+    return float(change) if change >= least else 0.0
+
+
+def _note(
+    by_tile: dict[int, dict[str, str]],
+    tile: int | None,
+    part: str,
+    words: str,
+    *,
+    and_: bool = False,
+) -> None:
+    if tile is None:
+        return
+    parts = by_tile.setdefault(tile, {})
+    parts[part] = f"{parts[part]} and {words}" if and_ and part in parts else words
+
+
+def _elements(n: int) -> str:
+    return f"{count(n)} {'element' if n == 1 else 'elements'}"
+
+
+def _names(names: list[str]) -> Child:
+    """The first names of a lane, and how many more there are."""
+    first = list(dict.fromkeys(names))
+    more = f" and {len(first) - 3} more" if len(first) > 3 else ""
+    return joined([name(", ".join(first[:3])), more]) if first else ""
+
+
+def _distance(bp: int) -> str:
+    if abs(bp) >= 1000:
+        return offset(bp)
+    return "0" if bp == 0 else f"{number(bp, '+d')} bp"
+
+
+def _value(value: float | None) -> str:
+    return "" if value is None else number(value, ".3g")
+
+
+def _interval(mean: float | None, half: float | None) -> str:
+    if mean is None or half is None or not np.isfinite(half):
+        return ""
+    return f"{number(mean - half, '.3g')} to {number(mean + half, '.3g')}"
