@@ -165,6 +165,7 @@ ATTRIBUTES: dict[str, str] = {
     "predictions_note": "a sentence on predictions that were made in another environment",
     "compared_with_store": "JSON: comparison of new predictions with stored ones",
     "failures": "JSON: loci that failed, with the error",
+    "track_descriptions": "JSON: what the model's table says of each track, by name",
     "remarks": "JSON: sentences on the values, with the loci",
     "effect_scale": "scale of the effect where it is not a share of the wild type",
     "site": "'site' where the loci need not be TSSs",

@@ -94,7 +94,7 @@ def with_common(function: Callable[..., Any]) -> Callable[..., Any]:
     ]
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {each.name: each.annotation for each in parameters}
-    del command.__wrapped__  # type: ignore[attr-defined]  # its annotations would be read instead
+    del command.__wrapped__  # its annotations would be read instead
     return command
 
 

@@ -29,8 +29,9 @@ def export(
 ) -> None:
     """Write genome browser tracks, tables and a notebook.
 
-    The tables are tidy, and have every replicate. A track hub of UCSC (--only hub) needs the name of
-    the assembly, --annotate assembly=hg38; it and a session of IGV (--only igv) need pybigtools."""
+    The tables are tidy, and have every replicate. A track hub of UCSC (--only hub) needs the name
+    of the assembly, --annotate assembly=hg38; it and a session of IGV (--only igv) need pybigtools.
+    """
     from creme.cli.choices import add_values
     from creme.cli.terminal import out
     from creme.export import PARTS

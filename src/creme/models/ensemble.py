@@ -293,7 +293,7 @@ class SplitEnsemble(Ensemble, SplitModel):
     Its trunk is all trunks side by side, one for each variant, and `decode` takes them apart again.
     """
 
-    takes_codes = Ensemble.takes_codes  # type: ignore[assignment]
+    takes_codes = Ensemble.takes_codes
 
     @property
     def _members(self) -> tuple[SplitModel, ...]:
