@@ -17,6 +17,9 @@ from services.postgres import Missing, Postgres, server
 # interrupted here: what ignores a signal hands that on, what handles it does not.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Workers of pytest-xdist are given the width of a terminal; tables are those of a pipe.
+os.environ.pop("COLUMNS", None)
+
 # No example fails by the time that it takes: another program may have the machine.
 settings.register_profile("any-pace", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any-pace")

@@ -21,7 +21,9 @@ def test_the_code_of_the_page_prints_what_the_page_says(tmp_path, monkeypatch, c
     for code, expected in blocks:
         exec(compile(code, "readouts.md", "exec"), names)
         printed = capsys.readouterr()
-        assert printed.out == expected, code
+        # pandas pads a header with blanks, which no page keeps at the end of a line.
+        lines = [line.rstrip() for line in printed.out.splitlines()]
+        assert lines == [line.rstrip() for line in expected.splitlines()], code
         assert not printed.err, code
 
 

@@ -19,7 +19,7 @@ from creme.report.page import write, write_report
 from creme.report.page.coverage import REACH, coverage, why_not
 from creme.report.page.results import PageResults
 from creme.study import StudyResults
-from states import write_state
+from states import change_table, write_state
 
 STARTS = "Predicted coverage (Figure 2b) is not drawn: "
 
@@ -79,7 +79,7 @@ def test_the_page_has_it_and_gives_no_reason_for_its_absence(finished, tmp_path)
 
 def change(path, edit):
     table = pd.read_csv(path / "tables" / "coverage.csv")
-    edit(table).to_csv(path / "tables" / "coverage.csv", index=False)
+    change_table(path, "tables/coverage.csv", edit(table).to_csv(index=False))
     return page_results(path)
 
 

@@ -32,6 +32,7 @@ from creme.report.style import axes_of
 from creme.results.annotate import Annotate
 from creme.runner.experiment import parse
 from creme.runner.run import run_experiment
+from states import change_table
 
 AP1 = """MEME version 4
 
@@ -278,7 +279,7 @@ def test_the_file_of_a_study_says_what_lies_beside(finished, beside, tmp_path):
     table = (
         f'\n[annotate]\nassembly = "sacCer3"\nccre = "{beside / "ccres.bed"}"\nlost = "no.bed"\n'
     )
-    file.write_text(file.read_text() + table)
+    change_table(path, "study.toml", file.read_text() + table)
     results = page_results(path)
     assert results.annotate.assembly == "sacCer3"
     assert [lane.name for lane in results.lanes] == ["ccre"]

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from creme.errors import ConfigError, ResultsError
 from creme.files.small import parse_toml
-from creme.results.view import ResultsView
+
+if TYPE_CHECKING:  # xarray takes a while, and who reads an experiment needs only the description
+    from creme.results.view import ResultsView
 
 ASSEMBLY, GENES, MOTIFS = "assembly", "genes", "meme"
 """Keys of ``[annotate]`` that have a meaning of their own; any other is the name of a lane."""
