@@ -44,6 +44,14 @@ def names(code: str) -> Iterator[str]:
             yield node.name
 
 
+def docstrings(code: str) -> Iterator[str]:
+    """The docstrings of a module, of its classes and functions, and those behind its values."""
+    for node in ast.walk(ast.parse(code)):
+        for statement in getattr(node, "body", ()) if not isinstance(node, ast.Lambda) else ():
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                yield str(statement.value.value)
+
+
 def sources(place: str) -> list[Path]:
     path = ROOT / place
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
@@ -78,3 +86,15 @@ def test_one_class_to_a_name():
     shared = {name: where for name, where in places.items() if len(where) > 1}
     assert {name: where for name, where in shared.items() if name not in SHARED} == {}
     assert set(shared) >= SHARED, "names that are one class's by now leave the list"
+
+
+@pytest.mark.parametrize("place", PLAIN)
+def test_no_docstring_begins_as_a_question(place):
+    """Such a sentence says at its end what it is about."""
+    questions = {
+        (path.relative_to(ROOT).as_posix(), text.split("\n")[0])
+        for path in sources(place)
+        for text in docstrings(path.read_text(encoding="utf-8"))
+        if text.startswith(("What ", "Which "))
+    }
+    assert questions == set()

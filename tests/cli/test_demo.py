@@ -63,7 +63,7 @@ def test_again_nothing_is_predicted(shown):
 
 def test_the_commands_that_it_ends_with_work(shown, tmp_path):
     folder, text, _ = shown
-    commands = re.findall(r"^  creme (.+)$", text.partition("What to do next:")[2], re.MULTILINE)
+    commands = re.findall(r"^  creme (.+)$", text.partition("Next steps:")[2], re.MULTILINE)
     assert [command.split()[0] for command in commands] == ["results", "export", "demo", "init"]
     assert commands[2].split() == ["demo", str(folder), "--genes", "6"]  # run above
     for command in (commands[0], commands[1], commands[3]):

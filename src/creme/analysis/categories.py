@@ -151,7 +151,7 @@ def cre_classes(
 
 
 def _by_control(dataset: xr.Dataset) -> xr.DataArray:
-    """What a tile changes as a share of TSS-CONTROL: of means over the replicates of both."""
+    """A tile's change as a share of TSS-CONTROL: of means over the replicates of both."""
     mutant, control = (dataset[name].astype(np.float64) for name in ("mutant", "control"))
     if "replicate" in mutant.dims:
         used = mutant.notnull()

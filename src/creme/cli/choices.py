@@ -1,4 +1,4 @@
-"""What the user chose about the output, and the document of ``--json``.
+"""The user's choices about the output, and the document of ``--json``.
 
 Nothing heavy is imported here: every command comes by.
 """

@@ -83,7 +83,7 @@ def run_demo(folder: Path, genes: int) -> int:
     out.print(f"The truth: {genome.truth}")
     page = write_report(output)
     out.print(f"The report, to open in a browser: {page}")
-    out.print("What to do next:")
+    out.print("Next steps:")
     for command, why in (
         (f"results {output}", "prints the strongest elements"),
         (f"export {output} --to {folder / 'export'}", "tracks for a genome browser, tables"),

@@ -1,4 +1,4 @@
-"""What a plugin is and which parameters it has."""
+"""The description of a plugin and of its parameters."""
 
 from __future__ import annotations
 

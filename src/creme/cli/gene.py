@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from creme.model import Model
 
 STAGES = ("loci", "context_dependence", "necessity", "sufficiency")
-"""What is run unless more is asked for."""
+"""Stages that are run unless more are asked for."""
 FURTHER = ("distance", "higher_order", "set_sufficiency", "multiplicity", "fine_tile")
-"""What --all adds; a context swap needs a second gene."""
+"""Stages that --all adds; a context swap needs a second gene."""
 
 FEW_TRACKS = 2
 """A model of more tracks has to be asked for some of them."""

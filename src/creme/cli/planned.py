@@ -1,4 +1,4 @@
-"""What a run of an experiment will take."""
+"""The predictions and the time that a run of an experiment will take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands print on: results on standard output, all else on standard error."""
+"""The consoles of the commands: results on standard output, all else on standard error."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def show_table(
 
 
 def failure_lines(failures: Sequence[tuple[str, str, str]]) -> list[str]:
-    """What failed, in few lines: of each test, the units of one message together.
+    """Failures in few lines: of each test, the units of one message together.
 
     Parameters
     ----------

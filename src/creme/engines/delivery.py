@@ -184,7 +184,7 @@ class Delivery:
         return predicted
 
     async def _answer(self, job: Job) -> WorkerAnswer:
-        """What a worker has to say to a batch, once it has the model and the bases."""
+        """A worker's answer to a batch, once it has the model and the bases."""
         slot = job.slot
         while True:
             rows = packed([row.sequence for row in job.rows], slot.bases.lacks)

@@ -23,7 +23,7 @@ _LONGEST_LINE = 16 << 20
 """Bytes; a line of an annotation has thousands."""
 
 _LARGEST_SMALL, _LARGEST_RATIO = 1 << 28, 250
-"""What is decompressed may be that many bytes, or that many times the file's: genomes are 3 to 5
+"""Decompressed data may be that many bytes, or that many times the file's: genomes are 3 to 5
 times as large as their gzip file, annotations 30 times, and one that was made to fill a disk over
 1,000 times."""
 

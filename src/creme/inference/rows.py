@@ -48,7 +48,7 @@ class Buffer:
         return len(self._holds)
 
     def arranged(self, sequences: SequenceOf[Sequenceable]) -> list[int]:
-        """Which sequence to write into each of the first rows: one of the base that it holds."""
+        """The sequence to write into each of the first rows: one of the base that it holds."""
         waiting: dict[int, list[int]] = {}
         for place in reversed(range(len(sequences))):
             waiting.setdefault(id(sequences[place].base), []).append(place)

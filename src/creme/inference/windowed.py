@@ -211,7 +211,7 @@ class Windowed:
         return part, bases.tobytes()
 
     def _computed(self, wave: list[_Planned]) -> dict[_Bases, Features]:
-        """What the trunk makes of the windows that no remembered sequence has."""
+        """The trunk's features of the windows that no remembered sequence has."""
         needed: dict[_Bases, Codes] = {}
         for planned in wave:
             for part, source in zip(planned.parts, planned.sources, strict=True):
@@ -248,7 +248,7 @@ class Windowed:
         return groups
 
     def _cut(self, features: Features, row: int, window: Window, start: int) -> Features:
-        """What is kept of a window, from features that begin at a position."""
+        """The kept part of a window, from features that begin at a position."""
         first, last = window.first - start, window.last - start
         return tuple(
             array[row : row + 1, self._at(k, first) : self._at(k, last)]

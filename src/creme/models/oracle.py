@@ -67,7 +67,7 @@ class OracleModel(Model):
 
     @cached_property
     def oracle(self) -> Oracle:
-        """What evaluates it."""
+        """Its evaluation."""
         # numba takes half a second to import: only who predicts pays.
         from creme.demo.oracle import Oracle
 

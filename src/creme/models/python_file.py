@@ -167,7 +167,7 @@ class PythonModel(DescribedModel):
         return built.to(device).eval(), device
 
     def _build(self) -> Any:
-        """What the file builds, once; a module's values are those that it has then."""
+        """The object that the file builds, once; a module's values are those that it has then."""
         with self._building:
             if self._built is None:
                 built = self._call_builder()

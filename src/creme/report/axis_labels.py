@@ -11,7 +11,7 @@ from creme.report.select import MINUS
 from creme.results.words import site_word
 
 SCALES = {"relative": "share of WT", "difference": "difference", "log_ratio": "log2 ratio"}
-"""What an effect is, by the attribute ``effect_scale`` of its Dataset."""
+"""The meaning of an effect, by the attribute ``effect_scale`` of its Dataset."""
 
 _NAMES = {
     "necessity": "shuffle effect",

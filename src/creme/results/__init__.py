@@ -1,4 +1,4 @@
 """A directory of results: its life, the labels of its Datasets, and tidy tables."""
 
 ALL_UNITS = "all units"
-"""What a failure of a whole test has in place of a unit's name."""
+"""Stands in place of a unit's name in a failure of a whole test."""

@@ -1,4 +1,4 @@
-"""What a reader lays beside results: genes, intervals of BED files, motifs, and the assembly.
+"""Annotations beside results: genes, intervals of BED files, motifs, and the assembly.
 
 Nothing of it changes a number: it is no part of an experiment's identity, and may be given when a
 report or an export is written.

@@ -346,7 +346,7 @@ def _empty(shape: tuple[int, ...], dtype: np.dtype[Any], fill: Any) -> np.ndarra
 
 @cache
 def filled(dtype: np.dtype[Any]) -> tuple[np.dtype[Any], Any]:
-    """What a type becomes where values are missing, and the missing value, as xarray has it."""
+    """The type that has missing values in place of a type, and the missing value, as in xarray."""
     one = xr.Dataset({"v": ("x", np.zeros(1, dtype))}, {"x": [0]}).reindex(x=[0, 1])["v"]
     return one.dtype, one.values[1]
 

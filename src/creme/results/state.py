@@ -55,7 +55,7 @@ class StateFolder:
     """Names that a run which was killed while it began may have left, too."""
 
     kind: ClassVar[str]
-    """What it is in an error: ``"a results directory"``."""
+    """Its name in an error: ``"a results directory"``."""
 
     made_by: ClassVar[str]
     """The command that makes one."""

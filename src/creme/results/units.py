@@ -1,4 +1,4 @@
-"""What a run has of each test's units so far: a log that grows by a record when a unit ends.
+"""The units of each test that have ended so far: a log that grows by a record when a unit ends.
 
 The log is for showing results while a run goes on, and for joining them at its end. A run never
 continues from it, and begins it anew: predictions come from the store.

@@ -325,7 +325,7 @@ class ResultsView(ABC):
 
     @cached_property
     def descriptions(self) -> dict[str, str]:
-        """What the model's table says of the track of each activity, where it says something.
+        """Descriptions of the track of each activity in the model's table, where it has one.
 
         An activity that is of several tracks, or of results of an earlier version, has none.
         """

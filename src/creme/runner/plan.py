@@ -336,7 +336,7 @@ class Plan:
         return {locus.genome.path for locus in self.loci if locus.genome is not None}
 
     def identity(self) -> dict[str, Any]:
-        """What makes this experiment: JSON values by section."""
+        """The values that make this experiment, JSON by section."""
         described = {
             "seed": self.seed,
             "model": source_fingerprint(self.model, self.selection),

@@ -1,4 +1,4 @@
-"""What a run will ask for, and how much of it is stored already; nothing is predicted."""
+"""The sequences that a run will ask for, and how many are stored; nothing is predicted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COUNTED = 5000
 
 @dataclass(frozen=True)
 class PlannedTest:
-    """What one test will ask for.
+    """The sequences that one test will ask for.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ class Remarks:
         ]
 
     def attributes(self) -> dict[str, str]:
-        """What the joined Dataset says of them: a JSON list; nothing where there are none."""
+        """The attribute of the joined Dataset: a JSON list; nothing where there are none."""
         return {REMARKS: json.dumps(self.sentences())} if self._remarks else {}
 
 

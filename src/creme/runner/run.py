@@ -47,7 +47,7 @@ STATE_EVERY = 3.0
 
 @dataclass
 class Report:
-    """What a run came to.
+    """The outcome of a run.
 
     Attributes
     ----------
@@ -307,7 +307,7 @@ class _Run:
         self._report.failures.append((label, unit, what + reason(error)))
 
     def _state(self) -> dict[str, Any]:
-        """What ``run.json`` says of how far the run is."""
+        """The part of ``run.json`` that says how far the run is."""
         progress = self._report.progress
         left = self._pace.seconds_left
         return {

@@ -238,7 +238,7 @@ class SameModel:
         return self._predicted + self.repeats + self.trials
 
     def summary(self) -> dict[str, Any]:
-        """What was compared, as JSON values; empty where nothing was there to compare with."""
+        """The comparison as JSON values; empty where nothing was there to compare with."""
         if not self._adds or not (self._holds_any or self.compared):
             return {}
         if not self.on:

@@ -28,7 +28,7 @@ from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sour
 from creme.sequence import Sequenceable
 
 PROFILED = ("perturb", "hash", "look-up", "one-hot", "model", "wait", "write", "tests")
-"""What time is spent on. All but ``model`` is the driver's thread, which works beside the model's:
+"""Kinds of work that take time. All but ``model`` is the driver's thread, beside the model's:
 ``wait`` is where it had nothing to do, so a GPU was busy for ``model`` of the whole time.
 """
 

@@ -69,7 +69,7 @@ class NarrowerSource:
 
 
 def narrower_sources(store: Store, model: Model, selection: Selection) -> list[NarrowerSource]:
-    """What the store holds of a model and a selection cannot use; empty if there is some it can.
+    """Sources of a model in the store that a selection cannot use; empty if there is one it can.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the tables of an experiment file become: a model, what is kept of it, and tests."""
+"""The tables of an experiment file, made into a model, a selection of it, and tests."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
 
 
 def _listed(kept: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What is kept, with the tracks of a file in the place of its name."""
+    """The table of kept tracks, those of a file in the place of its name."""
     file = kept.pop("tracks_file", None)
     if file is None:
         return kept

@@ -94,7 +94,7 @@ class UnitReadout:
 
 @dataclass
 class Remarkable:
-    """What there is to say of a locus besides its activities.
+    """Facts about a locus besides its activities.
 
     Attributes
     ----------

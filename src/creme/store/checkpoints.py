@@ -62,5 +62,5 @@ class Checkpoints:
 
 
 def write_back(connection: sa.Connection) -> None:
-    """What is committed, from SQLite's log into its file, durably; nobody waits for it."""
+    """Write committed pages from SQLite's log into its file, durably; nobody waits for it."""
     connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")

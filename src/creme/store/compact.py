@@ -56,7 +56,7 @@ _CHUNKS_A_STEP = 200
 
 @dataclass
 class Compaction:
-    """What a compaction did.
+    """The outcome of a compaction.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ def _half(seconds: float | None) -> float:
 
 
 def compact_at_the_end(store: Store, seconds: float = 10.0) -> None:
-    """What a run has written into many files, as it ends, for some seconds.
+    """Compact the many files of a run as it ends, for some seconds.
 
     Warns
     -----

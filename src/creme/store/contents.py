@@ -1,4 +1,4 @@
-"""What a store holds, counted."""
+"""The contents of a store, counted."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class SourceInfo:
 
 
 def info(store: Store) -> list[SourceInfo]:
-    """What is stored, source by source."""
+    """The contents, source by source."""
 
     def count(connection: sa.Connection) -> dict[int, int]:
         chunks: dict[int, int] = {}

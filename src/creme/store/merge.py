@@ -28,7 +28,7 @@ NAMED = 20
 
 @dataclass
 class MergedSource:
-    """What a merge did with a source of a store.
+    """The outcome of a merge for a source of a store.
 
     Attributes
     ----------

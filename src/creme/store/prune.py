@@ -46,7 +46,7 @@ class Choice:
 
 @dataclass
 class PrunedSource:
-    """What of a source is chosen, or was pruned.
+    """The part of a source that is chosen, or was pruned.
 
     Attributes
     ----------

@@ -325,13 +325,13 @@ class Store:
         self.index.write(lambda connection: connection.execute(new))
 
     def batches(self, source: Source) -> dict[int, float]:
-        """What `record_batch` has kept, by size."""
+        """Differences that `record_batch` has kept, by size."""
         query = sa.select(batches).where(batches.c.source_id == source.id)
         lines = self.index.read(lambda connection: connection.execute(query).all())
         return {line.size: line.difference for line in lines}
 
     def info(self) -> list[SourceInfo]:
-        """What is stored, source by source."""
+        """The contents, source by source."""
         return info(self)
 
     @property

@@ -29,7 +29,7 @@ _TEMPORARY = (".*.partial", "*.partial", ".store.id.*", ".index.sqlite.lock.*")
 
 @dataclass
 class Findings:
-    """What was found in a store; with repair, what was removed.
+    """Faults that were met in a store; with repair, those that were removed.
 
     Attributes
     ----------

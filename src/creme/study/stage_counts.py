@@ -1,4 +1,4 @@
-"""What a stage's entry in ``study.json`` says of its units."""
+"""Counts of units in a stage's entry of ``study.json``."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ FRESH = 10
 
 @dataclass(frozen=True)
 class Verdict:
-    """What fresh shuffles say of a set.
+    """The verdict of fresh shuffles on a set.
 
     Attributes
     ----------

@@ -214,7 +214,7 @@ def input_views(make: Make) -> None:
 
 
 def output_not_reused(make: Make) -> None:
-    """What was returned does not change with the next prediction."""
+    """Returned values do not change with the next prediction."""
     model = make()
     first = model.predict(sequences(model, 1, seed=1))
     kept = first.copy()

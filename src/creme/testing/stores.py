@@ -108,7 +108,7 @@ def ensure_holds(store: Store, source: Source, numbers: Iterable[int], beside: i
 
 
 def check_read_back(make: Callable[[], OpenStore]) -> None:
-    """What was written is read bit for bit, also when the store is opened again."""
+    """Written values are read bit for bit, also when the store is opened again."""
     opened = make()
     with opened() as store:
         source = fill(store, range(2500), 600)
@@ -293,7 +293,7 @@ def check_merge(make: Callable[[], OpenStore]) -> None:
 
 
 def check_prune(make: Callable[[], OpenStore]) -> None:
-    """What is chosen goes, the rest stays; without `delete` nothing goes."""
+    """Chosen rows go, the rest stay; without `delete` nothing goes."""
     from creme.store.compact import compact
     from creme.store.prune import Choice, prune
 

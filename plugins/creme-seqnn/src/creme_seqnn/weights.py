@@ -19,7 +19,7 @@ from creme.errors import ModelError, listing
 Shapes = Mapping[str, tuple[int, ...]]
 
 _DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError)
-"""What h5py makes of bytes that are none of HDF5; it has no error of its own."""
+"""Errors that h5py raises for bytes that are none of HDF5; it has none of its own."""
 
 
 class WeightFile:

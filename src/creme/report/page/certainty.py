@@ -23,7 +23,7 @@ SPREADS = {
 """Standard deviations of a measure, and what each is between."""
 
 OF_TILES = ("percentile", "panel_p", "std_members", "std_positions")
-"""What a locus's map says of each effect, beside its q."""
+"""Values that a locus's map gives for each effect, beside its q."""
 
 _QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 

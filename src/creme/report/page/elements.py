@@ -201,7 +201,7 @@ def _effect(of: Data, tile: int) -> Data:
 
 
 def _others(first: Data) -> dict[int, list[tuple[str, str]]]:
-    """What else was measured with each tile: a part of the locus's section, and words for it."""
+    """Other measurements of each tile: a part of the locus's section, and words for it."""
     by_tile: dict[int, dict[str, str]] = {}
     for cre in first.get("distance", []):
         _note(by_tile, cre["tile"], "map", f"moved to {len(cre['positions'])} places")

@@ -127,7 +127,7 @@ class PageResults:
 
     @cached_property
     def site(self) -> str:
-        """What loci are about: TSSs, or sites if any test says that they need not be TSSs."""
+        """The word for loci: TSSs, or sites if any test says that they need not be TSSs."""
         words = [site_word(self.view.open(label).attrs) for label, _ in self._each()]
         return next((word for word in words if word != "TSS"), "TSS")
 

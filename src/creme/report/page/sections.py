@@ -75,7 +75,7 @@ def _not_positive(view: ResultsView) -> Html | None:
 
 
 def _remarks(view: ResultsView) -> Html | None:
-    """What a reader of the values has to know, as the run said it."""
+    """Notes that a reader of the values has to know, as the run gave them."""
     items = [tag("li", note[:1].upper() + note[1:], ".") for note in view.notes]
     for label in view.tests:
         items += [

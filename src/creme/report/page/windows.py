@@ -130,7 +130,7 @@ class Windows:
         return {"window": {**data, "n": window.n, "of_tiles": self._of_tiles}}
 
     def summary(self) -> Html | None:
-        """What is no bases, over all loci; None where everything is."""
+        """The parts of windows that are no bases, over all loci; None where all are."""
         some = {locus: one for locus, one in self._windows.items() if not one.whole}
         if not some:
             return None

@@ -43,7 +43,7 @@ def higher_order(test: HigherOrder, locus: Locus, tracks: int, shared: bool) -> 
 
 
 def _tested(test: HigherOrder, rounds: int, tiles: int, paths: int) -> int:
-    """What is measured again at most: winners, tiles of accepted sets, and single tiles."""
+    """Measurements that are repeated at most: winners, tiles of accepted sets, single tiles."""
     fresh = max(test.replicates, FRESH)
     groups, rest = divmod(rounds, test.patience)
     sizes = [test.patience] * groups + [rest] * (rest > 0)
