@@ -47,7 +47,8 @@ def names(code: str) -> Iterator[str]:
 def docstrings(code: str) -> Iterator[str]:
     """The docstrings of a module, of its classes and functions, and those behind its values."""
     for node in ast.walk(ast.parse(code)):
-        for statement in getattr(node, "body", ()) if not isinstance(node, ast.Lambda) else ():
+        body = getattr(node, "body", ())
+        for statement in body if isinstance(body, list) else ():
             if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
                 yield str(statement.value.value)
 
