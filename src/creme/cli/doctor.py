@@ -29,6 +29,8 @@ _EXTRAS = {
     "bgzip": ("biopython",),
     "dask": ("distributed", "dask-jobqueue"),
     "postgres": ("psycopg",),
+    "bigwig": ("pybigtools",),
+    "motifs": ("memelite",),
 }
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "onnxruntime", "jax")
 PATIENCE = 120.0
