@@ -80,7 +80,7 @@ def test_from_disk_as_from_memory(make, analysis, tmp_path):
     results = Results(tmp_path)
     results.save("made", make())
     stored = results.load("made")
-    assert stored["gene"].dtype != make()["gene"].dtype
+    # Text has another type than in memory, but with the oldest versions of xarray.
     xr.testing.assert_equal(analysis(stored), analysis(make()))
 
 
