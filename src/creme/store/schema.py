@@ -192,9 +192,13 @@ def find_predictions(
     if connection.dialect.name == "sqlite":
         # One parameter and few Python objects: three times as many a second as with IN.
         find = _FIND if tagged else _FIND.replace("tag", "NULL")
-        places = connection.exec_driver_sql(
-            find, (b"".join(digests), DIGEST_BYTES, len(digests), source_id)
-        )
+        values = {
+            "digests": b"".join(digests),
+            "size": DIGEST_BYTES,
+            "number": len(digests),
+            "source": source_id,
+        }
+        places = connection.exec_driver_sql(find, values)
         return [Line(digests[k], row, chunk_id, tag) for k, row, chunk_id, tag in places]
     table = predictions.c
     query = sa.select(
@@ -204,9 +208,9 @@ def find_predictions(
 
 
 _FIND = """
-WITH RECURSIVE place(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM place WHERE k + 1 < ?3)
+WITH RECURSIVE place(k) AS (SELECT 0 UNION ALL SELECT k + 1 FROM place WHERE k + 1 < :number)
 SELECT k, "row", chunk_id, tag FROM place CROSS JOIN predictions
-WHERE source_id = ?4 AND digest = substr(?1, k * ?2 + 1, ?2)
+WHERE source_id = :source AND digest = substr(:digests, k * :size + 1, :size)
 """
 
 
