@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,7 +140,6 @@ def write_genome(
                 )
             )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "genome.fa": "".join(fasta_text(name, codes) for name, codes in contigs.items()),
         "annotation.gtf": "".join(gtf_text(*site, others=varied) for site in sites),
@@ -148,11 +147,7 @@ def write_genome(
         "truth.tsv": "gene\tcontext\tkind\tcontig\tstart\tend\tstrand\tdistance\tinstances\n"
         + "".join("\t".join(map(str, vars(element).values())) + "\n" for element in elements),
     }
-    for name, text in texts.items():
-        path = folder / name
-        # An equal file is left as it is, and so is any index that was made from it.
-        if not path.exists() or path.read_text() != text:
-            write_text(path, text)
+    write_texts(folder, texts)
     return SyntheticGenome(
         fasta=folder / "genome.fa",
         gtf=folder / "annotation.gtf",
@@ -161,6 +156,15 @@ def write_genome(
         genes=tuple(site[0] for site in sites),
         elements=tuple(elements),
     )
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write files by their names; an equal one stays, and so do indexes that were made from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            write_text(path, text)
 
 
 def plant(

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.demo.genome import fasta_text, gtf_text
+from creme.demo.genome import fasta_text, gtf_text, write_texts
 from creme.demo.oracle import Oracle
 from creme.demo.rules import Grammar
 from creme.demo.truth import LocusTruth, TrueElement
 from creme.demo.windows import random_window
-from creme.files.durable import write_text
 from creme.sequence import Codes, complement
 
 _GENES_A_CONTIG = 8
@@ -118,7 +117,6 @@ def write_loci(
             cells += [locus.strand, distance, one.sites, int(one.planted)]
             rows.append("\t".join([*map(str, cells), *(f"{x:.6g}" for x in one.effect)]))
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     texts = {
         "genome.fa": "".join(
             fasta_text(name, np.concatenate(parts)) for name, parts in contigs.items()
@@ -128,11 +126,7 @@ def write_loci(
         ),
         "truth.tsv": "\n".join(rows) + "\n",
     }
-    for name, text in texts.items():
-        path = folder / name
-        # An equal file is left as it is, and so is any index that was made from it.
-        if not path.exists() or path.read_text() != text:
-            write_text(path, text)
+    write_texts(folder, texts)
     return GrammarGenome(
         folder / "genome.fa", folder / "annotation.gtf", folder / "truth.tsv", loci
     )
