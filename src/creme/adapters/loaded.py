@@ -89,17 +89,7 @@ class LoadedModel(Model):
 
     def check_shape(self, onehot: NDArray[Any]) -> None:
         """Raise `ModelError` where a batch is none of the model's inputs."""
-        if self.takes_codes and onehot.dtype == np.uint8:
-            if onehot.shape[1:] == (self.input_length,):
-                return
-            shape = f"(B, {self.input_length}) of codes"
-        elif onehot.ndim == 3 and onehot.shape[1:] == (self.input_length, 4):
-            return
-        else:
-            shape = f"(B, {self.input_length}, 4)"
-        raise ModelError(
-            f"model {self.name}: the input has shape {onehot.shape}, and {shape} is needed"
-        )
+        check_input(self, onehot)
 
     def environment(self) -> dict[str, Any]:
         """The device and the frameworks' versions, once the network is loaded."""
@@ -124,3 +114,24 @@ def _version(module: str) -> str:
         with contextlib.suppress(PackageNotFoundError):
             number = version(module)
     return str(number or "")
+
+
+def check_input(model: Model, onehot: NDArray[Any]) -> None:
+    """Raise `ModelError` where a batch is none of a model's inputs, one-hot or (if taken) codes.
+
+    Parameters
+    ----------
+    model : Model
+    onehot : array of float32, (B, input_length, 4), or of uint8, (B, input_length)
+    """
+    if model.takes_codes and onehot.dtype == np.uint8:
+        if onehot.shape[1:] == (model.input_length,):
+            return
+        shape = f"(B, {model.input_length}) of codes"
+    elif onehot.ndim == 3 and onehot.shape[1:] == (model.input_length, 4):
+        return
+    else:
+        shape = f"(B, {model.input_length}, 4)"
+    raise ModelError(
+        f"model {model.name}: the input has shape {onehot.shape}, and {shape} is needed"
+    )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from creme.errors import ModelError
+from creme.adapters.loaded import check_input
 from creme.model import Model, Track, TrackTable
 
 if TYPE_CHECKING:
@@ -98,11 +98,7 @@ class OracleModel(Model):
         """
         from creme.demo.grammar import codes_of
 
-        if onehot.shape[1:] != ((self.length,) if onehot.dtype == np.uint8 else (self.length, 4)):
-            raise ModelError(
-                f"model oracle: the input has shape {onehot.shape}, and (B, {self.length}, 4), or "
-                f"(B, {self.length}) of codes, is needed"
-            )
+        check_input(self, onehot)
         out = np.empty((len(onehot), self.n_bins, len(self.tracks)), dtype=np.float32)
         for row, sequence in zip(out, onehot, strict=True):
             sites = self.oracle.sites(sequence if sequence.ndim == 1 else codes_of(sequence))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from creme.errors import ModelError
+from creme.adapters.loaded import check_input
 from creme.model import Model, Track, TrackTable
 
 _BIN = 128
@@ -82,11 +82,7 @@ class SyntheticModel(Model):
         ModelError
             If the input has another shape than (B, length, 4), or of codes (B, length).
         """
-        if onehot.shape[1:] != ((self.length,) if onehot.dtype == np.uint8 else (self.length, 4)):
-            raise ModelError(
-                f"model synthetic: the input has shape {onehot.shape}, and (B, {self.length}, 4), "
-                f"or (B, {self.length}) of codes, is needed"
-            )
+        check_input(self, onehot)
         out = np.empty((len(onehot), self.n_bins, len(_CELL_TYPES)), dtype=np.float32)
         for row, sequence in zip(out, onehot, strict=True):
             self._one(sequence, row)
