@@ -59,19 +59,20 @@ class Oracle:
         """The sites of all motifs in (length,) codes."""
         return self._scanner.sites(codes)
 
-    def promoters(self, sites: Sites) -> Iterator[ActivePromoter]:
-        """Every promoter and its activities, by place."""
+    def promoters(self, sites: Sites, start: int | None = None) -> Iterator[ActivePromoter]:
+        """Every promoter and its activities, by place; or those whose site starts at `start`."""
         is_promoter = sites.owner >= self._n_factors
+        chosen = is_promoter if start is None else is_promoter & (sites.start == start)
         bound = sites[~is_promoter]
         sums = _Bound(bound, self)
-        for place in np.flatnonzero(is_promoter):
+        for place in np.flatnonzero(chosen):
             name, promoter = self._promoters[sites.owner[place] - self._n_factors]
-            start, width = int(sites.start[place]), int(sites.width[place])
+            first, width = int(sites.start[place]), int(sites.width[place])
             minus = bool(sites.minus[place])
-            centre = start + width / 2
+            centre = first + width / 2
             yield ActivePromoter(
                 name,
-                start + width - 1 if minus else start,
+                first + width - 1 if minus else first,
                 minus,
                 sites.affinity[place] * self._activities(promoter, sums.at(centre)),
             )

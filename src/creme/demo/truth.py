@@ -104,7 +104,7 @@ class LocusTruth:
 
     def _activity(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
         sites: Sites = self.sites[kept]
-        for promoter in self.oracle.promoters(sites):
-            if promoter.tss == self.tss and not promoter.minus:
+        for promoter in self.oracle.promoters(sites, self.tss):
+            if not promoter.minus:
                 return promoter.activities
         raise AssertionError("the gene's promoter is always kept")
