@@ -25,7 +25,12 @@ class Parameters(BaseModel):
     """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, protected_namespaces=()
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        protected_namespaces=(),
+        # An infinity in a table of any values would become None otherwise.
+        ser_json_inf_nan="constants",
     )
 
     def __init__(self, **values: Any) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import tomllib
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,9 @@ def test_an_object_made_in_python_is_that_of_the_file(experiment, genome):
     path = Experiment(name="p", model={"plugin": "onnx", "file": Path("a") / "b"}, tests=tests,
                       loci=loci)  # fmt: skip
     assert parse(path.to_toml()).model["file"] == "a/b"
+    wide = Experiment(name="wide", model={"plugin": "p", "limits": [float("-inf"), float("inf")]},
+                      tests=tests, loci=loci)  # fmt: skip
+    assert parse(wide.to_toml()).model == wide.model == {"plugin": "p", "limits": [-inf, inf]}
     odd = Experiment(name="odd", model={"plugin": object()}, tests=tests, loci=loci)
     with pytest.raises(ConfigError, match="experiment 'odd' cannot be written to a file"):
         odd.to_toml()

@@ -145,7 +145,7 @@ class TomlFile(Parameters):
                     if part not in ({}, []) or (key in fields and fields[key].is_required())
                 }
             )
-        except TypeError as error:  # a NaN, which is no value in JSON
+        except TypeError as error:  # None in a list, which TOML cannot say
             raise ConfigError(f"{self.title} cannot be written to a file: {error}") from None
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
