@@ -18,7 +18,7 @@ INTRODUCTION = {
     "same seeds in one process. The bound is the share of bases that go through the trunk.",
     "End to end": "A gene, a real network and the store; the reference package drives the same "
     "weights in TensorFlow, as one compiled graph.",
-    "The toolkit's own time": "What remains when the model's time is taken away.",
+    "The toolkit's own time": "The time that remains when the model's is taken away.",
     "A finished experiment again": "All is in the store.",
     "Store": "Rows of 2 bins x 12 tracks under random digests; 10,000 rows or look-ups each.",
     "First calls": "Start-up in a new process.",

@@ -1,8 +1,9 @@
-"""The words of names: plain ones where a room is done, and one class to a name."""
+"""The words of names and of pages: plain ones, and one class to a name."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,3 +100,33 @@ def test_no_docstring_begins_as_a_question(place):
         if text.startswith(("What ", "Which "))
     }
     assert questions == set()
+
+
+PAGES = sorted(
+    path
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("plugins/*/README.md")]
+    if "_build" not in path.parts and path.name not in ("CHANGELOG.md", "changelog.md")
+)
+
+_CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+_QUESTION = re.compile(r"(?:\A|\n\n|[.:] |- |\*\* )((?:What|Which)\s(?:[^.?|\n]|\.\w)*[.:])")
+
+
+def questions_in(text: str) -> list[str]:
+    """Sentences of a page that begin as questions and are none."""
+    plain = re.sub(r"(?<!\n)\n(?!\n|- |#)", " ", _CODE.sub("", text))
+    return _QUESTION.findall(plain)
+
+
+def test_no_sentence_of_a_page_begins_as_a_question():
+    questions = {
+        path.relative_to(ROOT).as_posix(): questions_in(path.read_text(encoding="utf-8"))
+        for path in PAGES
+    }
+    assert {page: sentences for page, sentences in questions.items() if sentences} == {}
+
+
+def test_sentences_that_begin_as_questions_are_seen():
+    text = "A line. What is\nread counts. Which one? This.\n\nWhat comes: two.\n- Which file it is.\n"
+    assert [len(each.split()) for each in questions_in(text)] == [4, 3, 4]
+    assert questions_in("```\nWhat runs.\n```\nWhich one? That one.") == []

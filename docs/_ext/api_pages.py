@@ -58,7 +58,7 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         ("benchmark/*",),
     ),
     "store": ("The store", "Predictions and their index.", ("store/store",)),
-    "testing": ("Checks for plugins", "What a plugin's own tests call.", ("testing/*",)),
+    "testing": ("Checks for plugins", "Functions that a plugin's own tests call.", ("testing/*",)),
 }  # fmt: skip
 """By file: title, a sentence, and modules."""
 

@@ -268,7 +268,7 @@ def test_summary_funnel_stages_and_settings(page, finished):
     assert "seed 7" in words
     assert f"numpy {np.__version__}" in words
     assert (finished.path / "study.toml").read_text() in "".join(page.within("code"))
-    assert "hypothesis about biology, and not a measurement" in words
+    assert "hypotheses about biology, and no measurements" in words
     assert "Toneyan and Peter K Koo" in words
     assert "What is missing" not in words
 

@@ -99,7 +99,7 @@ def run(
 ) -> None:
     """Run an experiment, from where it was left.
 
-    What was predicted before comes from the store."""
+    Stored predictions are not made again."""
     from creme.cli.execute import execute, execute_shard
     from creme.cli.planned import show_planned_run
     from creme.results.kind import Kind, kind_of, mistaken

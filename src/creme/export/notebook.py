@@ -60,7 +60,7 @@ def _first(view: ResultsView, relative: str) -> list[dict[str, Any]]:
             "It opens the results where they are; the path is relative to this notebook. It needs",
             '`pip install "creme-toolkit[report]" jupyter`.',
             "",
-            "What a model shows is a hypothesis about biology, and not a measurement.",
+            "A model's results are hypotheses about biology, and no measurements.",
         ),
         _code(
             "%matplotlib inline",

@@ -31,7 +31,7 @@ def region(contig: str, start: int, end: int) -> str:
     ----------
     contig : str
     start, end : int
-        0-based, half-open. What lies before the contig's first base is cut off.
+        0-based, half-open. The part before the contig's first base is cut off.
     """
     first = f"{contig}:{max(0, start) + 1}"
     return first if end - start == 1 else f"{first}-{end}"

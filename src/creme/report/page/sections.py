@@ -23,7 +23,7 @@ from creme.results.view import Failure, ResultsView
 from creme.results.words import duration
 
 CAVEAT = (
-    "What a model shows is a hypothesis about biology, and not a measurement. Effects are "
+    "A model's results are hypotheses about biology, and no measurements. Effects are "
     "differences of predictions: they say what this model has learned, errors and all."
 )
 
