@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from properties import any_text, changed, examples, right_or_error, written
@@ -40,6 +40,7 @@ trees = st.recursive(
 
 @examples
 @given(tree=trees, asked=st.dictionaries(names, shapes, max_size=2))
+@example(tree={"conv1d": {"conv1d": ""}}, asked={"conv1d": ()})
 def test_files_of_weights(tmp_path: Path, tree, asked):
     import h5py
 

@@ -128,6 +128,11 @@ class WeightFile:
                     f"{self.path}: the layer {layer!r} has {_describe(have)} where the network"
                     f" expects {_describe(shapes)}. Do the parameters and the head belong to it?"
                 )
+            odd = [name for name, dataset in datasets.items() if dataset.dtype.kind not in "biuf"]
+            if odd:
+                raise ModelError(
+                    f"{self.path}: {listing(odd)} of the layer {layer!r} has no numbers in it."
+                )
             return {name: dataset[()].astype(np.float64) for name, dataset in datasets.items()}
         except _DAMAGE as error:
             raise ModelError(
