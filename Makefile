@@ -71,7 +71,8 @@ test-faults: $(VENV)/dev
 	  tests/faults \
 	  tests/results/test_checksums.py tests/study/test_study_killed.py; \
 	  code=$$?; $(BIN)/python tests/fault_table.py .faults docs/reliability.md && exit $$code
-	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q -n 2 tests/hostile tests/files \
+	CREME_HOSTILE_CASES=2000 CREME_EXAMPLES=1000 \
+	  $(BIN)/python -m pytest -q -n 2 --timeout 1500 tests/hostile tests/files \
 	  tests/store/test_both_indexes.py tests/cli/test_trust_command.py
 	CREME_HOSTILE_CASES=2000 $(BIN)/python -m pytest -q \
 	  -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests/test_broken_files.py
