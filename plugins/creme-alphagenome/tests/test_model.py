@@ -86,7 +86,7 @@ def test_the_service_gets_letters_and_what_was_asked_for(service):
 
 
 def test_the_same_numbers_as_the_sdks_own_client(service):
-    from alphagenome.models import dna_client
+    from alphagenome.models.v1 import dna_client
 
     client = dna_client.create(KEY, address=os.environ["ALPHAGENOME_ADDRESS"], timeout=10)
     for output, dtype in (("cage", BFLOAT16), ("chip_tf", np.dtype(np.float32))):
@@ -109,7 +109,7 @@ def test_the_same_numbers_as_the_sdks_own_client(service):
 
 
 def test_the_sdks_lengths_are_allowed_and_others_are_not(service):
-    from alphagenome.models import dna_client
+    from alphagenome.models.v1 import dna_client
 
     for length in dna_client.SUPPORTED_SEQUENCE_LENGTHS.values():
         model = made(length=length, output="chip_tf")
@@ -396,6 +396,33 @@ def test_the_plugin_is_registered_and_its_import_is_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_nothing_is_used_that_version_2_of_the_sdk_drops(service):
+    """It has no `alphagenome.models.NAME` any more, of which those of 0.10 are copies."""
+    code = f"""
+import sys
+from pathlib import Path
+import alphagenome.models, alphagenome.protos
+class Dropped:
+    def find_spec(self, name, path=None, target=None):
+        for package in (alphagenome.models, alphagenome.protos):
+            folder = Path(package.__path__[0])
+            new = {{file.name for file in (folder / "v1").glob("*.py")}} - {{"__init__.py"}}
+            if name in [f"{{package.__name__}}.{{Path(file).stem}}" for file in new]:
+                raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Dropped())
+try:
+    import alphagenome.models.dna_client
+except ModuleNotFoundError:
+    print("dropped")
+from creme.testing import sequences
+from creme_alphagenome import AlphaGenome
+model = AlphaGenome(output="cage", ontology_terms=[{K562!r}], length={SHORT})
+print(model.predict(sequences(model, 1)).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["dropped", "(1, 128, 2)"], done.stderr
 
 
 def test_without_the_sdk(monkeypatch, address):
