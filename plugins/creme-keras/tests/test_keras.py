@@ -1,8 +1,10 @@
-"""Keras networks: small ones made here, and Xpresso."""
+"""Keras networks: small ones made here, and Xpresso; on the backend in KERAS_BACKEND."""
 
 from __future__ import annotations
 
 import os
+import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,12 @@ from creme.genome import Annotation, select_loci
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.testing import check_fingerprints, model_checks, sequences
 
-from creme_keras.model import KerasModel
+from creme_keras.model import KerasModel as AnyKerasModel
 
-os.environ["KERAS_BACKEND"] = "torch"
+BACKEND = os.environ.setdefault("KERAS_BACKEND", "torch")
 keras = pytest.importorskip("keras")
+OTHER = "tensorflow" if BACKEND == "torch" else "torch"
+KerasModel = partial(AnyKerasModel, backend=BACKEND)
 
 DESCRIPTION = """
 input_length = 512
@@ -122,7 +126,7 @@ def test_promoters_score_above_their_shuffles(xpresso, data):
 
 def test_fingerprints(xpresso):
     check_fingerprints(
-        xpresso(), xpresso(constants={"halflife": [1.0] * 6}), xpresso(backend="tensorflow")
+        xpresso(), xpresso(constants={"halflife": [1.0] * 6}), xpresso(backend=OTHER)
     )
 
 
@@ -133,7 +137,7 @@ def test_errors_say_what_is_wrong(xpresso, tmp_path):
         ({"sequence_input": "dna"}, "no input 'dna': it has promoter, halflife"),
         ({"constants": {}}, r"needed for \['halflife'\], and given for none"),
         ({"constants": {"halflife": [0.0]}}, r"halflife has the shape \(6,\), and \(1,\) is given"),
-        ({"backend": "jax"}, "already running on torch"),
+        ({"backend": OTHER}, f"already running on {BACKEND}"),
     ):
         with pytest.raises(ModelError, match=message):
             xpresso(**changes).predict(onehot)
@@ -158,7 +162,7 @@ def test_one_of_several_outputs_is_read(tmp_path):
     (tmp_path / "heads.toml").write_text("input_length = 64\n")
     file = tmp_path / "heads.keras"
     onehot = sequences(KerasModel(file=file), 3)
-    expected = [np.asarray(each.detach())[:, :, None] for each in network(onehot)]
+    expected = [keras.ops.convert_to_numpy(each)[:, :, None] for each in network(onehot)]
     for name, values in zip(network.output_names, expected, strict=True):
         got = KerasModel(file=file, output=name).predict(onehot)
         np.testing.assert_allclose(got, values, rtol=1e-5)
@@ -177,7 +181,7 @@ def test_a_sequential_network(tmp_path):
     network.save(file)
     (tmp_path / "sequential.toml").write_text("input_length = 64\n")
     onehot = sequences(KerasModel(file=file), 3)
-    expected = np.asarray(network(onehot).detach())[:, :, None]
+    expected = keras.ops.convert_to_numpy(network(onehot))[:, :, None]
     for output in (None, "last"):
         got = KerasModel(file=file, output=output).predict(onehot)
         np.testing.assert_allclose(got, expected, rtol=1e-5)
@@ -185,6 +189,7 @@ def test_a_sequential_network(tmp_path):
         KerasModel(file=file, output="other").predict(onehot)
 
 
+@pytest.mark.skipif(BACKEND != "torch", reason="devices have other names elsewhere")
 def test_the_device_that_is_used_is_said(tmp_path):
     import torch
 
@@ -200,6 +205,65 @@ def test_the_device_that_is_used_is_said(tmp_path):
     if not gpu:
         with pytest.raises(ModelError, match=r"small\.keras cannot be loaded: .*"):
             KerasModel(file=file, device="cuda").predict(sequences(model, 1))
+
+
+@pytest.mark.parametrize("inputs", [1, 2, "named"])
+def test_no_word_of_keras_on_the_structure_of_inputs(inputs, tmp_path):
+    keras.utils.set_random_seed(1)
+    dna, dose = keras.Input((64, 4), name="dna"), keras.Input((3,), name="dose")
+    flat = keras.layers.Flatten()(dna)
+    if inputs == 1:
+        places, settings = [dna], {}
+    else:
+        flat = keras.layers.Concatenate()([flat, dose])
+        places = {"dose": dose, "dna": dna} if inputs == "named" else [dna, dose]
+        settings = {"sequence_input": "dna", "constants": {"dose": [1.0, 2.0, 3.0]}}
+    file = tmp_path / "network.keras"
+    network = keras.Model(places, keras.layers.Dense(1)(flat))
+    network.save(file)
+    (tmp_path / "network.toml").write_text("input_length = 64\n")
+    model = KerasModel(file=file, **settings)
+    onehot = sequences(model, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        values = model.predict(onehot)
+    doses = np.tile(np.float32([1, 2, 3]), (3, 1))
+    fed = {1: [onehot], 2: [onehot, doses], "named": {"dna": onehot, "dose": doses}}[inputs]
+    expected = keras.ops.convert_to_numpy(network(fed, training=False))
+    np.testing.assert_allclose(values[:, :, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_batches_of_any_size_are_one_graph(tmp_path):
+    model = KerasModel(file=small(tmp_path / "small.keras"))
+    traced = []
+    network = model.network
+    call = type(network).call
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            type(network), "call", lambda *a, **more: (traced.append(1), call(*a, **more))[1]
+        )
+        for size in (2, 3, 1, 2, 3):
+            model.predict(sequences(model, size))
+    # PyTorch computes layer by layer each time, TensorFlow once, JAX once for each size.
+    assert len(traced) == {"torch": 5, "tensorflow": 1, "jax": 3}[BACKEND]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_layers_that_keras_does_not_know_lead_to_a_python_file(suffix, tmp_path):
+    class Doubled(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    path = small(tmp_path / f"small{suffix}", layers=[Doubled()])
+    with pytest.raises(ModelError, match=r'Doubled.*layers of its own.*plugin = "python"'):
+        KerasModel(file=path).predict(np.zeros((1, 512, 4), np.float32))
+    bad = tmp_path / f"bad{suffix}"
+    bad.write_bytes(b"not a network")
+    bad.with_suffix(".toml").write_text(DESCRIPTION)
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        KerasModel(file=bad).predict(np.zeros((1, 512, 4), np.float32))
+    assert "python" not in str(caught.value)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,7 +13,17 @@ import numpy as np
 from creme.adapters import FileModel, arithmetic, digest
 from creme.errors import ModelError
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, PrivateAttr
+
+from creme_keras.compiled import Call, function_of
+
+_UNKNOWN = re.compile(r"(?i)could not locate|unknown \w+: ")
+"""How Keras says that a file names a class which it does not know."""
+
+_PYTHON = (
+    ". A network with layers of its own is built by a function in a Python file, which defines "
+    'them and loads the weights: plugin = "python", object = "FILE.py:FUNCTION"'
+)
 
 
 class KerasModel(FileModel):
@@ -48,6 +59,8 @@ class KerasModel(FileModel):
         "torch", description="what Keras computes with"
     )
 
+    _call: Call | None = PrivateAttr(default=None)
+
     def identity(self) -> dict[str, Any]:
         """Digest of the file, what its inputs get, the layouts, and the backend."""
         return {
@@ -62,20 +75,23 @@ class KerasModel(FileModel):
     def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
         """The network's output, as it predicts (without dropout)."""
         network = self.network
-        inputs = []
-        for place in network.inputs:
-            if place.name == self._sequence_name(network):
-                inputs.append(batch)
-            else:
-                values = np.asarray(self.constants[place.name], dtype=np.float32)
-                inputs.append(np.broadcast_to(values, (len(batch), *values.shape)).copy())
-        import keras
-
+        inputs = [
+            batch if values is None else np.broadcast_to(values, (len(batch), *values.shape))
+            for values in self._fed(network)
+        ]
         with self._placed(), self._inference():
-            output = network(inputs if len(inputs) > 1 else inputs[0], training=False)
-            place = 0 if self.output is None else self._output_names(network).index(self.output)
-            output = keras.tree.flatten(output)[place]
-            return np.asarray(keras.ops.convert_to_numpy(output))
+            assert self._call is not None  # made with the network
+            return self._call(inputs)
+
+    def _fed(self, network: Any) -> list[NDArray[np.float32] | None]:
+        """The value of each input: None for the sequence, and the constants for the others."""
+        sequence = self._sequence_name(network)
+        return [
+            None
+            if place.name == sequence
+            else np.asarray(self.constants[place.name], dtype=np.float32)
+            for place in network.inputs
+        ]
 
     def _placed(self) -> Any:
         import keras
@@ -102,8 +118,14 @@ class KerasModel(FileModel):
             with self._placed():
                 network = keras.models.load_model(self.file, compile=False)
         except Exception as error:
-            raise ModelError(f"{self.file} cannot be loaded: {error}") from None
+            advice = _PYTHON if _UNKNOWN.search(str(error)) else ""
+            raise ModelError(f"{self.file} cannot be loaded: {error}{advice}") from None
         self._check(network)
+        length = (self.input_length, 4)
+        sequence = length if self.described.input_layout == "L4" else length[::-1]
+        shapes = [sequence if fed is None else fed.shape for fed in self._fed(network)]
+        output = 0 if self.output is None else self._output_names(network).index(self.output)
+        self._call = function_of(network, output, shapes)
         return network
 
     def device_used(self) -> str:

@@ -1,0 +1,131 @@
+"""SpliceAI by examples/spliceai.toml, on the networks that PyPI's package spliceai brings.
+
+They are read where that package is installed, as are the exons; nothing of it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from creme import Genome
+from creme.results.directory import Results
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "spliceai.toml"
+CONTIG, START = "chr20_hg19_1000000_2000000", 1_000_000
+AROUND = 5_100
+
+if os.environ.get("KERAS_BACKEND") != "tensorflow":
+    pytest.skip(
+        "the example runs on TensorFlow; see test_other_backends.py", allow_module_level=True
+    )
+keras = pytest.importorskip("keras")
+
+
+@pytest.fixture(scope="module")
+def package() -> Path:
+    spec = find_spec("spliceai")
+    if spec is None or not EXAMPLE.is_file():
+        pytest.skip("pip install --no-deps spliceai==1.3.1; and the example")
+    return Path(spec.submodule_search_locations[0])
+
+
+@pytest.fixture(scope="module")
+def data() -> Path:
+    folder = Path(os.environ.get("CREME_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "sequence" / "chr20_hg19_1Mb.fa.gz").is_file():
+        pytest.skip(f"no sequence at {folder}; set CREME_TEST_DATA")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sites(package) -> dict[str, tuple[int, str]]:
+    """Place and strand of a donor of the one strand and an acceptor of the other."""
+    found = {}
+    for line in (package / "annotations" / "grch37.txt").read_text().splitlines():
+        name, contig, strand, *_, ends = line.split("\t")
+        if contig == "20" and name in ("PSMF1", "FKBP1A"):
+            order = 1 if strand == "+" else -2
+            end = int(ends.split(",")[:-1][order]) - START
+            # The last base of an exon that is read to the right, the first of the other one.
+            kind = "donor" if strand == "+" else "acceptor"
+            found[f"{name}-{kind}"] = (end - 1, strand)
+    assert sorted(found) == ["FKBP1A-acceptor", "PSMF1-donor"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def results(package, data, sites, tmp_path_factory):
+    """The example's results, of 2 bp on either side of the sites."""
+    folder = tmp_path_factory.mktemp("spliceai")
+    lines = [f"{CONTIG}\t{at}\t{at + 1}\t{name}\t0\t{way}" for name, (at, way) in sites.items()]
+    (folder / "splice_sites.bed").write_text("\n".join(lines) + "\n")
+    network = EXAMPLE.with_name("spliceai_network.toml")
+    (folder / network.name).write_text(network.read_text())
+    text = EXAMPLE.read_text()
+    for old, new in (
+        ('"spliceai/models/', f'"{package}/models/'),
+        ('"hg19.fa"', f'"{data / "sequence" / "chr20_hg19_1Mb.fa.gz"}"'),
+        ("[[5080, 5121]]", f"[[{AROUND - 2}, {AROUND + 3}]]"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "spliceai.toml").write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", "from creme.cli import main; main()", "run", "spliceai.toml"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "structure of" not in done.stderr
+    return Results.existing(folder / "spliceai.results").load("saturation_mutagenesis")
+
+
+def test_every_base_of_gt_and_ag_is_needed(results, sites):
+    for name, (_, strand) in sites.items():
+        kind = name.partition("-")[2]
+        one = results.sel(locus=name, track=kind)
+        assert float(one.wild_type) > 0.5, (name, float(one.wild_type))
+        places = [1, 2] if kind == "donor" else [-2, -1]
+        at = one.position_distance.values
+        letters = "".join(one.reference.values[np.isin(at, places)])
+        assert letters == {"donor": "GT", "acceptor": "AG"}[kind], (name, strand)
+        changed = one.base.values[None, :] != one.reference.values[:, None]
+        effect = one.effect.transpose("position", "base").values
+        needed = effect[np.isin(at, places)][changed[np.isin(at, places)]]
+        assert needed.min() > 0.8, (name, needed)
+        others = np.abs(effect[~np.isin(at, places)][changed[~np.isin(at, places)]])
+        assert others.mean() < needed.mean() / 2
+
+
+def test_the_numbers_are_those_of_its_own_package(results, package, data, sites):
+    """As spliceai.utils computes them: one-hot turned around for the other strand, and a mean."""
+    networks = [
+        keras.models.load_model(package / "models" / f"spliceai{n}.h5", compile=False)
+        for n in range(1, 6)
+    ]
+    genome = Genome(data / "sequence" / "chr20_hg19_1Mb.fa.gz")
+    seconds = []
+    for name, (at, strand) in sites.items():
+        letters = str(genome.fetch(CONTIG, at - AROUND, at + AROUND))
+        x = np.stack([np.array(list(letters)) == base for base in "ACGT"], axis=1)
+        x = x.astype(np.float32)[None]
+        if strand == "-":
+            x = x[:, ::-1, ::-1]
+        before = time.perf_counter()
+        y = np.mean([network.predict(x, verbose=0) for network in networks], axis=0)
+        seconds.append(time.perf_counter() - before)
+        # The base in the middle: of an even length, another one on the other strand.
+        place = AROUND - 5_000 - (strand == "-")
+        got = results.sel(locus=name, track=["acceptor", "donor"]).wild_type.values
+        np.testing.assert_allclose(got, y[0, place, 1:], rtol=1e-5, atol=1e-7)
+    print(f"five networks, {2 * AROUND} bp: {min(seconds):.2f} s by their own predict")
