@@ -78,6 +78,7 @@ def test_a_model_in_twenty_lines(tmp_path, monkeypatch, capsys):
         ("creme-enformer", "creme_enformer.model:Enformer"),
         ("creme-enformer-torch", "creme_enformer_torch.model:EnformerTorch"),
         ("creme-borzoi", "creme_borzoi.model:Borzoi"),
+        ("creme-alphagenome-torch", "creme_alphagenome_torch.model:AlphaGenomeTorch"),
     ],
 )
 def test_what_plugins_offer_is_on_the_page(plugin, target):

@@ -41,7 +41,10 @@ __all__ = [
 
 OUR_MODELS = {
     name: f"creme-{name}"
-    for name in ("alphagenome", "borzoi", "enformer", "enformer-torch", "keras", "onnx", "seqnn")
+    for name in (
+        *("alphagenome", "alphagenome-torch", "borzoi", "enformer", "enformer-torch"),
+        *("keras", "onnx", "seqnn"),
+    )
 }
 """The models that are published with the toolkit, and the distributions that they are in."""
 

@@ -143,7 +143,7 @@ def test_two_tiles_of_psmf1_on_the_real_network(chr20):
     assert abs(necessity[0]) < 0.05
 
 
-@pytest.mark.parametrize("name", ["enformer_k562", "borzoi_k562"])
+@pytest.mark.parametrize("name", ["enformer_k562", "borzoi_k562", "alphagenome_torch_k562"])
 def test_examples_without_their_weights_are_valid(name):
     experiment = parse((EXAMPLES / f"{name}.toml").read_text(), name, EXAMPLES)
     assert list(build_tests(experiment.tests, experiment.seed)) == [

@@ -1,0 +1,1 @@
+"""AlphaGenome in PyTorch, for creme-toolkit."""
