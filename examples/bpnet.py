@@ -1,6 +1,6 @@
 """BPNet, and ChromBPNet without its bias, through bpnet-lite; see bpnet.toml beside it.
 
-What is given is the expected counts at each base: the profile's shares of the predicted total.
+It gives the expected counts at each base: the profile's shares of the predicted total.
 """
 
 import torch

@@ -20,9 +20,10 @@ def test_the_other_backends(backend):
     if find_spec(backend) is None:
         pytest.skip(f"pip install {backend}")
     files = ["test_keras.py", "test_spliceai.py"]
+    # The kit on two small networks says as much as on three.
+    options = ["-q", "-c", HERE.parent / "pyproject.toml", "-k", "not xpresso_conforms"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-c", HERE.parent / "pyproject.toml"]
-        + [HERE / file for file in files],
+        [sys.executable, "-m", "pytest", *options, *(HERE / file for file in files)],
         env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"},
         capture_output=True,
         text=True,

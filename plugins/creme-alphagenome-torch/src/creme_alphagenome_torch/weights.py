@@ -66,8 +66,14 @@ def weights_file(weights: Path | str, file: str | None) -> Path:
 
 def _downloaded(name: str) -> Path:
     """The folder of a name on the Hugging Face hub, from its client's cache alone."""
-    from huggingface_hub import constants, snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import (  # type: ignore[import-not-found]
+        constants,
+        snapshot_download,
+    )
+    from huggingface_hub.errors import (  # type: ignore[import-not-found]
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
         return Path(snapshot_download(name, local_files_only=True))
