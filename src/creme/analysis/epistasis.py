@@ -68,7 +68,7 @@ def contrast(
     return parts[0] - parts[1] - parts[2] + parts[3]
 
 
-def tested(values: ArrayLike, minimum: float, confidence: float = 0.95) -> dict[str, Floats]:
+def against_interval(values: ArrayLike, minimum: float) -> dict[str, Floats]:
     """Means over replicates against an interval around 0, with moderated variances.
 
     Shuffles that do nothing to the other tile's effect give a contrast of 0 in each replicate, so
@@ -80,13 +80,11 @@ def tested(values: ArrayLike, minimum: float, confidence: float = 0.95) -> dict[
     ----------
     values : array, (..., replicate)
     minimum : float
-    confidence : float
-        Of the intervals.
 
     Returns
     -------
     dict of str to array, (...)
-        ``mean``, ``low``, ``high``, ``p``, and ``q`` (Benjamini and Hochberg, over all). With a
+        ``mean``, ``low`` and ``high`` (0.95), ``p``, and ``q`` (Benjamini and Hochberg, over all). With a
         single replicate only the mean is defined.
 
     Notes
@@ -102,7 +100,7 @@ def tested(values: ArrayLike, minimum: float, confidence: float = 0.95) -> dict[
         prior = fit_prior(variances.ravel(), replicates - 1)
         df = min(prior.df + replicates - 1, 1e9)
         error = np.sqrt(prior.moderated(variances, replicates - 1) / replicates)
-        half = student.ppf((1 + confidence) / 2, df) * error
+        half = student.ppf(0.975, df) * error
         out["low"], out["high"] = mean - half, mean + half
         with np.errstate(divide="ignore", invalid="ignore"):
             p = student.sf((np.abs(mean) - minimum) / error, df)
@@ -175,8 +173,7 @@ def pair_table(
     Returns
     -------
     DataFrame
-        A row for each pair, locus and track: ``first_start``, ``first_end``, ``first_genomic_start``
-        and so on; ``first_change`` and ``second_change``, log2 fold changes by the loss of one;
+        A row for each pair, locus and track: ``first_start``, ``first_end`` and so on; ``first_change`` and ``second_change``, log2 fold changes by the loss of one;
         ``epistasis`` (log2) and ``additive_epistasis``, each with ``_low``, ``_high`` (0.95),
         ``_p`` and ``_q``, over all pairs of a track; ``kind``, empty for a single replicate.
 
@@ -196,13 +193,13 @@ def pair_table(
         frame = pd.concat([row.frame for row in rows], ignore_index=True)
         signs = {}
         for name, minimum in (("epistasis", minimum_log), ("additive_epistasis", minimum_share)):
-            results = tested(np.concatenate([row.of[name] for row in rows]), minimum)
+            results = against_interval(np.concatenate([row.of[name] for row in rows]), minimum)
             for key, values in results.items():
                 frame[name if key == "mean" else f"{name}_{key}"] = values
             signs[name] = np.sign(results["mean"]) * (results["q"] <= q_below)
         for name in ("first", "second"):
             changes = np.concatenate([row.of[name] for row in rows])
-            results = tested(changes, minimum_log)
+            results = against_interval(changes, minimum_log)
             frame[f"{name}_change"] = results["mean"]
             signs[name] = np.sign(results["mean"]) * (results["q"] <= q_below)
         within = [_within(frame, a, b) for a, b in (("first", "second"), ("second", "first"))]
