@@ -83,8 +83,6 @@ def planted(grammar: Grammar, kind: str, number: int) -> Planted:
     return Planted(locus, LocusTruth(oracle, codes, TSS), places, pair)
 
 
-
-
 def every(grammar: Grammar, kinds: Iterable[str], number: int) -> list[Planted]:
     """So many loci of each kind."""
     return [planted(grammar, kind, n) for kind in kinds for n in range(1, number + 1)]

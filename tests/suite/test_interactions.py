@@ -35,7 +35,7 @@ def mutant(test, locus, tiles, replicate):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    return run(create(sets="all"), LOCI, tmp_path_factory.mktemp("interactions"))
+    return run(create(combine="all"), LOCI, tmp_path_factory.mktemp("interactions"))
 
 
 def test_subsets_of_the_strongest_are_lost_together(measured):
@@ -77,7 +77,7 @@ def test_subsets_of_the_strongest_are_lost_together(measured):
                     atol=1e-4,
                 )
     np.testing.assert_allclose(got["epistasis"], got["epistasis_replicates"].mean("replicate"))
-    assert progress.asked == prepare([create(sets="all")], MODEL, LOCI).size()
+    assert progress.asked == prepare([create(combine="all")], MODEL, LOCI).size()
 
 
 def test_the_strongest_have_the_largest_effects(measured):
@@ -93,7 +93,7 @@ def test_the_strongest_have_the_largest_effects(measured):
 def test_eight_tiles_cost_36_shuffles_a_replicate_and_singles_are_necessitys(tmp_path):
     tiles = [(at, at + 100) for at in (0, 200, 400, 600, 1500, 1700, 1900, 2100)]
     pairs = create(tiles=tiles, tss_tile=200, strongest=8)
-    every = create(tiles=tiles, tss_tile=200, strongest=8, sets="all")
+    every = create(tiles=tiles, tss_tile=200, strongest=8, combine="all")
     assert pairs.size(LOCI[0]) == 36 * REPLICATES + 1
     assert every.size(LOCI[0]) == 255 * REPLICATES + 1
     necessity = Necessity(tile=200, replicates=REPLICATES, seed=2)
@@ -105,7 +105,7 @@ def test_eight_tiles_cost_36_shuffles_a_replicate_and_singles_are_necessitys(tmp
 
 
 def test_of_many_tiles_subsets_are_sampled(tmp_path):
-    test = create(strongest=9, sets="all", orders=2, replicates=2)
+    test = create(strongest=9, combine="all", orders=2, replicates=2)
     got, progress = run(test, LOCI[:1], tmp_path)
     assert progress.asked == test.size(LOCI[0])
     orders = got["order_of_loss"].isel(locus=0).values.astype(int)
@@ -129,11 +129,11 @@ def test_killed_and_resumed_it_gives_the_same(measured, tmp_path):
         if progress.predicted > 20:
             raise _Killed
 
-    plan = prepare([create(sets="all")], MODEL, LOCI)
+    plan = prepare([create(combine="all")], MODEL, LOCI)
     with Store(tmp_path / "store") as store, pytest.raises(_Killed):
         measure(plan, store, on_progress=kill)
     with Store(tmp_path / "store") as store:
-        again = measure(prepare([create(sets="all")], MODEL, LOCI), store)
+        again = measure(prepare([create(combine="all")], MODEL, LOCI), store)
     assert 0 < again.progress.predicted < plan.size()
     resumed = again.datasets["interactions"]
     resumed.attrs.pop("compared_with_store", None)

@@ -18,8 +18,8 @@ from creme.errors import ConfigError
 
 Floats = NDArray[np.float64]
 Scale = Literal["log", "additive"]
-MINIMUM_LOG = float(np.log2(1.25))
-"""log2: an epistasis on the log scale that is no larger than this is none."""
+MINIMUM_LOG = 0.32
+"""log2, a factor of 1.25: an epistasis on the log scale that is no larger than this is none."""
 MINIMUM_SHARE = 0.05
 """Of the wild type's activity: the same on the additive scale."""
 KINDS = (
@@ -84,8 +84,8 @@ def against_interval(values: ArrayLike, minimum: float) -> dict[str, Floats]:
     Returns
     -------
     dict of str to array, (...)
-        ``mean``, ``low`` and ``high`` (0.95), ``p``, and ``q`` (Benjamini and Hochberg, over all). With a
-        single replicate only the mean is defined.
+        ``mean``, ``low`` and ``high`` (0.95), ``p``, and ``q`` (Benjamini and Hochberg, over all).
+        With a single replicate only the mean is defined.
 
     Notes
     -----
@@ -173,8 +173,9 @@ def pair_table(
     Returns
     -------
     DataFrame
-        A row for each pair, locus and track: ``first_start``, ``first_end`` and so on; ``first_change`` and ``second_change``, log2 fold changes by the loss of one;
-        ``epistasis`` (log2) and ``additive_epistasis``, each with ``_low``, ``_high`` (0.95),
+        A row for each pair, locus and track: ``first_start``, ``first_end`` and so on;
+        ``first_change`` and ``second_change``, log2 fold changes by the loss of one; ``epistasis``
+        (log2) and ``additive_epistasis``, each with ``_low``, ``_high`` (0.95),
         ``_p`` and ``_q``, over all pairs of a track; ``kind``, empty for a single replicate.
 
     Raises
@@ -182,7 +183,7 @@ def pair_table(
     ConfigError
         If the Dataset is of another test.
     """
-    floor = _floor_of(dataset)
+    floor = floor_of(dataset)
     frames = []
     for track in dataset["track"].values:
         one = dataset.sel(track=track)
@@ -223,7 +224,7 @@ def pair_table(
 _PLACES = ("start", "end", "distance", "genomic_start", "genomic_end")
 _TESTED = ("", "_low", "_high", "_p", "_q")
 COLUMNS = (
-    *("locus", "track"),
+    *("locus", "track", "contig"),
     *(f"{name}_{place}" for name in ("first", "second") for place in _PLACES),
     *(f"{name}{key}" for name in ("epistasis", "additive_epistasis") for key in _TESTED),
     *("first_change", "second_change", "kind"),
@@ -237,7 +238,11 @@ class _Pairs:
     def __init__(self, one: xr.Dataset, there: NDArray[np.intp], floor: float) -> None:
         first = one["pair_first"].values[there].astype(int)
         second = one["pair_second"].values[there].astype(int)
-        frame: dict[str, object] = {"locus": [str(one["locus"].item())] * len(there)}
+        contig = str(one["contig"].item()) if "contig" in one.coords else ""
+        frame: dict[str, object] = {
+            "locus": [str(one["locus"].item())] * len(there),
+            "contig": [contig] * len(there),
+        }
         for name, members in (("first", first), ("second", second)):
             for place in _PLACES:
                 values = one[f"member_{place}"].values[members]
@@ -267,7 +272,8 @@ def _within(frame: pd.DataFrame, inner: str, outer: str) -> NDArray[np.bool_]:
     return (np.sign(a) == np.sign(b)) & (np.abs(a) < np.abs(b))
 
 
-def _floor_of(dataset: xr.Dataset) -> float:
+def floor_of(dataset: xr.Dataset) -> float:
+    """The floor of an interactions test; an error if the Dataset is of another one."""
     if dataset.attrs.get("test") != "interactions":
         raise ConfigError(
             f"epistasis is of the interactions test, and this is {dataset.attrs.get('test', '?')!r}"

@@ -96,9 +96,7 @@ def edges(
     return table.reset_index(drop=True)[list(EDGE_COLUMNS)]
 
 
-def _of_track(
-    one: xr.Dataset, found: xr.Dataset, along: str | None, apart: int
-) -> pd.DataFrame:
+def _of_track(one: xr.Dataset, found: xr.Dataset, along: str | None, apart: int) -> pd.DataFrame:
     """All effects of a locus and a track but those of tiles at their targets."""
     target = _targets(one, along)
     there = np.isfinite(one["genomic_start"].values.astype(np.float64))
@@ -219,7 +217,7 @@ def joined_pairs(pairs: pd.DataFrame, kinds: Iterable[str] = JOINED) -> pd.DataF
     chosen = pairs[pairs["kind"].isin(list(kinds))].reset_index(drop=True)
     # The insulator is the one whose loss raises the activity.
     turned = (chosen["kind"] == "insulating") & (chosen["second_change"] > chosen["first_change"])
-    out = chosen[["locus", "track", "kind"]].copy()
+    out = chosen[["locus", "track", "contig", "kind"]].copy()
     for name in ("start", "end"):
         first, second = (chosen[f"{one}_genomic_{name}"] for one in ("first", "second"))
         out[f"source_{name}"] = np.where(turned, second, first)

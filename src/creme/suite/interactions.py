@@ -64,7 +64,7 @@ class Interactions(TiledTest):
         description="tiles that are combined: all where there are as few, else those of the "
         "largest effects, significant ones (q at most 0.05 of any activity) before others",
     )
-    sets: Literal["pairs", "all"] = Field(
+    combine: Literal["pairs", "all"] = Field(
         "pairs",
         description="combine them in pairs, or in all subsets; of more than 8 tiles those that "
         "random orders of loss pass through",
@@ -72,8 +72,8 @@ class Interactions(TiledTest):
     orders: int = Field(
         10,
         ge=2,
-        description="random orders, each measured with its reverse, where sets = 'all' and there "
-        "are more than 8 tiles",
+        description="random orders, each measured with its reverse, where combine = 'all' and "
+        "there are more than 8 tiles",
     )
     floor: float = Field(
         0.01,
@@ -82,21 +82,18 @@ class Interactions(TiledTest):
         description="added to activities before their logarithm, as a share of the wild type's",
     )
 
-    def number(self, unit: Locus) -> int:
-        """How many tiles of a locus are combined."""
-        return min(self.strongest, len(self.measurable(unit)))
-
     def size(self, unit: Locus) -> int:
         """The wild type, each tile, and the combinations of the strongest."""
-        number = self.number(unit)
-        combined = sum(1 for mask in self.masks(unit, number) if mask.bit_count() > 1)
-        return 1 + (len(self.measurable(unit)) + combined) * self.replicates
+        tiles = len(self.tiling(unit))
+        masks = self.masks(unit, min(self.strongest, tiles))
+        combined = sum(1 for mask in masks if mask.bit_count() > 1)
+        return 1 + (tiles + combined) * self.replicates
 
     def masks(self, unit: Locus, number: int) -> list[int]:
         """The subsets that are measured, as bits of the members: by their size, then by members."""
         singles = {1 << one for one in range(number)}
         pairs = {1 << a | 1 << b for a, b in combinations(range(number), 2)}
-        if self.sets == "pairs":
+        if self.combine == "pairs":
             chosen = singles | pairs
         elif number <= FULL:
             chosen = set(range(1, 1 << number))
@@ -149,7 +146,7 @@ class Interactions(TiledTest):
             activities |= dict(zip(larger, split, strict=True))
         combined = np.stack([activities[mask] for mask in masks])
         dataset = self._result(wild_type, shuffled, combined, members, masks)
-        if self.sets == "all" and len(members) > FULL:
+        if self.combine == "all" and len(members) > FULL:
             orders = self.permutations(unit, len(members))
             dataset = dataset.assign(order_of_loss=(("order", "member"), orders.astype(float)))
         dataset = self.with_unchanged(dataset, tiles, unchanged)
