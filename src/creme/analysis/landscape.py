@@ -34,7 +34,7 @@ def members_of(values: ArrayLike) -> int:
 
 
 def moebius(values: ArrayLike) -> Floats:
-    """What each subset adds to all that its smaller subsets explain, (..., 2^k) float64.
+    """The part of each subset that its smaller subsets do not explain, (..., 2^k) float64.
 
     At m the sum over the subsets s of m of (-1)^(|m| - |s|) values[s].
     """

@@ -75,14 +75,14 @@ def edges(
         raise ConfigError(f"edges are shares of an activity, and these effects are on {scale!r}")
     if missing := {"genomic_start", "genomic_end", "contig", "strand"} - set(necessity.coords):
         raise ConfigError(f"edges need places: the results have no {sorted(missing)[0]!r}")
-    found = evidence(necessity)
+    tested = evidence(necessity)
     along = next((dim for dim in (NEIGHBOUR, TARGET) if dim in necessity.dims), None)
     frames = []
     for place, locus in enumerate(necessity["locus"].values):
         one = necessity.isel(locus=place)
         for number, track in enumerate(necessity["track"].values):
             frame = _of_track(
-                one.isel(track=number), found.isel(locus=place, track=number), along, apart
+                one.isel(track=number), tested.isel(locus=place, track=number), along, apart
             )
             frame.insert(0, "locus", str(locus))
             frame.insert(1, "track", str(track))
@@ -96,7 +96,7 @@ def edges(
     return table.reset_index(drop=True)[list(EDGE_COLUMNS)]
 
 
-def _of_track(one: xr.Dataset, found: xr.Dataset, along: str | None, apart: int) -> pd.DataFrame:
+def _of_track(one: xr.Dataset, tested: xr.Dataset, along: str | None, apart: int) -> pd.DataFrame:
     """All effects of a locus and a track but those of tiles at their targets."""
     target = _targets(one, along)
     there = np.isfinite(one["genomic_start"].values.astype(np.float64))
@@ -124,8 +124,8 @@ def _of_track(one: xr.Dataset, found: xr.Dataset, along: str | None, apart: int)
         target_activity=wild[columns],
         effect=effect,
         effect_se=matrix(one["effect_se"])[rows, columns],
-        t=matrix(found["t"])[rows, columns],
-        q=matrix(found["q"])[rows, columns],
+        t=matrix(tested["t"])[rows, columns],
+        q=matrix(tested["q"])[rows, columns],
         sign=np.where(effect > 0, "+", "-"),
     )
 
@@ -136,7 +136,7 @@ def _targets(one: xr.Dataset, along: str | None) -> pd.DataFrame:
         position = one["neighbour_position"].values.astype(np.float64)
         here = np.flatnonzero(np.isfinite(position))
         columns = {
-            f"target_{name}": one[f"neighbour_{name}"].values[here].astype(str)
+            f"target_{name}": [str(text) for text in one[f"neighbour_{name}"].values[here]]
             for name in ("gene", "transcript", "strand")
         }
         start, kind = position[here].astype(int), "tss"

@@ -146,7 +146,7 @@ class Classes(Parameters):
         return {**changed, "weak": self.weak, "strong": self.strong}
 
 
-class Network(Parameters):
+class Networks(Parameters):
     """Thresholds of the edges and pairs of local networks, and what is read for them."""
 
     name: ClassVar[str] = "[network]"

@@ -118,12 +118,13 @@ class Interactions(TiledTest):
         """Measure a locus.
 
         ``shuffled`` is (tile, replicate, track), as of the necessity test. The strongest are along
-        ``member``, with ``member_tile``, their places among the tiles, and ``member_start`` and so
-        on. ``combined``, (combination, replicate, track), has the activities with several members
-        lost: the bits of the coordinate ``combination`` say which, the first member being 1.
-        Along ``pair``, with ``pair_first`` and ``pair_second``, two members, are ``epistasis``, in
-        log2, and ``additive_epistasis``, by the wild type, each with its replicates. Where subsets
-        are sampled, ``order_of_loss``, (order, member), has the members in the random orders.
+        ``member``, with ``member_effect``, (WT - A) / WT, by track, ``member_tile``, their places
+        among the tiles, ``member_start`` and so on. ``combined``, (combination, replicate, track),
+        has the activities with members lost: the bits of the coordinate ``combination`` say which,
+        the first member being 1. Along ``pair``, with ``pair_first`` and ``pair_second``, two
+        members, are ``epistasis``, in log2, and ``additive_epistasis``, by the wild type, each with
+        its replicates. Where subsets are sampled, ``order_of_loss``, (order, member), has the
+        members in the random orders.
         """
         tiles, wild = self.measurable(unit), unit.sequence
         unchanged: Counter[Tile] = Counter()
@@ -220,6 +221,10 @@ class Interactions(TiledTest):
                 "wild_type": (("track",), wild_type),
                 "shuffled": (("tile", "replicate", "track"), shuffled),
                 "combined": (("combination", "replicate", "track"), combined),
+                "member_effect": (
+                    ("member", "track"),
+                    relative(wild_type - shuffled[members], wild_type).mean(axis=1),
+                ),
             },
             {
                 "combination": masks,

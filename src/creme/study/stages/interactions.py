@@ -25,12 +25,12 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     limits = data.study.network
     necessity = data.earlier("necessity")
     scale = "relative" if necessity is None else necessity.attrs.get("effect_scale", "relative")
-    found = pd.DataFrame(columns=list(EDGE_COLUMNS))
+    acting = pd.DataFrame(columns=list(EDGE_COLUMNS))
     if necessity is not None and scale == "relative":
-        found = edges(necessity, **limits.of_edges())
+        acting = edges(necessity, **limits.of_edges())
     return {
         "pairs": pair_table(data.dataset, **limits.of_pairs()),
-        "edges": found,
+        "edges": acting,
         "shapley": shapley_table(data.dataset),
         "orders": order_table(data.dataset),
     }
