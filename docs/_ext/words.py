@@ -288,6 +288,7 @@ FIELDS: dict[str, str] = {
     "StudyFile.selection": "the table [selection]",
     "StudyFile.categories": "the table [categories]",
     "StudyFile.classes": "the table [classes]",
+    "StudyFile.network": "the table [network]",
     "StudyFile.calibration": "the table [calibration]",
     "StudyFile.spread": "the table [spread]",
     "StudyFile.common": "the table [common]",
