@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from creme.analysis.epistasis import pair_table
 from creme.demo.oracle import Oracle
 from creme.demo.rules import Grammar
 from creme.demo.truth import LocusTruth
 from creme.genome import Locus
+from creme.model import Readout
+from creme.models.oracle import OracleModel
+from creme.runner.plan import prepare
+from creme.runner.run import measure
 from creme.sequence import Sequence
+from creme.store import Store
+from creme.suite.interactions import Interactions
 
 LENGTH, TILE = 8192, 400
 TSS = LENGTH // 2
@@ -24,6 +33,7 @@ PAIRS: dict[str, tuple[str, list[tuple[int, str]], int]] = {
     "additive": ("tissue", [(1, "TGACTCAGCAT"), (6, "TGACTCAGCAT")], 1),
     "insulator": ("common", [(0, "TGACTCAGCAT"), (2, "CCACTAGGGGGC")], 4),
     "nothing": ("common", [], 0),
+    "strong promoter": ("strong_promoter", [], 0),
     "alone": ("common", [(4, "TGACTCAGCAT")], 4),
 }
 """What is planted, by kind; tiles are numbered from 0 to 7, four on either side of the TSS."""
@@ -86,3 +96,28 @@ def planted(grammar: Grammar, kind: str, number: int) -> Planted:
 def every(grammar: Grammar, kinds: Iterable[str], number: int) -> list[Planted]:
     """So many loci of each kind."""
     return [planted(grammar, kind, n) for kind in kinds for n in range(1, number + 1)]
+
+
+def found_pairs(planted: list[Planted], rules: str, replicates: int, folder: Path) -> pd.DataFrame:
+    """The table of pairs of an interactions test on the oracle, with the truth beside it.
+
+    ``true_log`` and ``true_share`` are the true epistasis; ``planted`` is the kind of a planted
+    pair, empty for others.
+    """
+    test = Interactions(tile=TILE, replicates=replicates, seed=1, tiles=tiles())
+    model, loci = OracleModel(length=LENGTH, grammar=rules), [one.locus for one in planted]
+    readouts = [Readout(bins="tss", tracks=[0])]
+    with Store(folder / "store") as store:
+        report = measure(prepare([test], model, loci, readouts=readouts), store)
+    assert report.progress.predicted <= len(loci) * (36 * replicates + 1)
+    table = pair_table(report.datasets["interactions"])
+    by_name = {one.locus.name: one for one in planted}
+    starts = [start for start, _ in tiles()]
+    truth, kinds = [], []
+    for row in table.itertuples():
+        one = by_name[str(row.locus)]
+        numbers = starts.index(row.first_start), starts.index(row.second_start)
+        truth.append(one.contrast(*numbers))
+        kinds.append(str(row.locus).rpartition(" ")[0] if numbers == one.pair else "")
+    table[["true_log", "true_share"]] = truth
+    return table.assign(planted=kinds)

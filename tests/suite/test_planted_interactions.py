@@ -8,15 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from creme.analysis.epistasis import MINIMUM_LOG, MINIMUM_SHARE, pair_table
+from creme.analysis.epistasis import MINIMUM_LOG, MINIMUM_SHARE
 from creme.demo.rules import grammar
-from creme.model import Readout
-from creme.models.oracle import OracleModel
-from creme.runner.plan import prepare
-from creme.runner.run import measure
-from creme.store import Store
-from creme.suite.interactions import Interactions
-from planted_interactions import LENGTH, TILE, every, tiles
+from planted_interactions import every, found_pairs
 
 KINDS = {
     "AND": "cooperative",
@@ -30,24 +24,7 @@ KINDS = {
 def pairs(tmp_path_factory):
     """The table of pairs with the truth beside it."""
     planted = every(grammar("cis"), (*KINDS, "additive", "nothing"), 1)
-    model = OracleModel(length=LENGTH)
-    test = Interactions(tile=TILE, replicates=4, seed=1, tiles=tiles())
-    loci = [one.locus for one in planted]
-    readouts = [Readout(bins="tss", tracks=[0])]
-    with Store(tmp_path_factory.mktemp("planted")) as store:
-        report = measure(prepare([test], model, loci, readouts=readouts), store)
-    assert report.progress.predicted <= len(loci) * (36 * 4 + 1)
-    table = pair_table(report.datasets["interactions"])
-    by_name = {one.locus.name: one for one in planted}
-    starts = [start for start, _ in tiles()]
-    truth, kinds = [], []
-    for row in table.itertuples():
-        one = by_name[row.locus]
-        numbers = starts.index(row.first_start), starts.index(row.second_start)
-        truth.append(one.contrast(*numbers))
-        kinds.append(row.locus.split()[0] if numbers == one.pair else "")
-    table[["true_log", "true_share"]] = truth
-    return table.assign(planted=kinds)
+    return found_pairs(planted, "cis", 4, tmp_path_factory.mktemp("planted"))
 
 
 def test_planted_kinds_are_found(pairs):
@@ -75,6 +52,13 @@ def test_nothing_is_found_where_nothing_is_planted(pairs):
     empty = pairs[pairs["locus"].str.startswith("nothing")]
     assert len(empty) == 28
     assert (empty["kind"] == "none").all()
+
+
+def test_nothing_is_found_in_a_grammar_without_interactions(tmp_path):
+    planted = every(grammar("simple"), ["strong promoter"], 1)
+    table = found_pairs(planted, "simple", 3, tmp_path)
+    assert len(table) == 28
+    assert (table["kind"] == "none").all()
 
 
 def test_the_insulators_pair_says_who_insulates_whom(pairs):
