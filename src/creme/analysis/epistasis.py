@@ -139,7 +139,8 @@ def kind(
     """
     if not log and not additive:
         return "none"
-    if log < 0 and ((first > 0 and first_within) or (second > 0 and second_within)):
+    insulates = first > 0 >= second and first_within
+    if log < 0 and (insulates or (second > 0 >= first and second_within)):
         return "insulating"
     if not log:
         return "multiplicative"
