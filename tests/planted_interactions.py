@@ -114,10 +114,10 @@ def found_pairs(planted: list[Planted], rules: str, replicates: int, folder: Pat
     by_name = {one.locus.name: one for one in planted}
     starts = [start for start, _ in tiles()]
     truth, kinds = [], []
-    for row in table.itertuples():
-        one = by_name[str(row.locus)]
-        numbers = starts.index(row.first_start), starts.index(row.second_start)
+    for row in table.to_dict("records"):
+        one = by_name[row["locus"]]
+        numbers = starts.index(row["first_start"]), starts.index(row["second_start"])
         truth.append(one.contrast(*numbers))
-        kinds.append(str(row.locus).rpartition(" ")[0] if numbers == one.pair else "")
+        kinds.append(row["locus"].rpartition(" ")[0] if numbers == one.pair else "")
     table[["true_log", "true_share"]] = truth
     return table.assign(planted=kinds)

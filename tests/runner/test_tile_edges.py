@@ -75,12 +75,13 @@ def test_edges_go_to_every_tss_but_the_tiles_own(measured):
     at = necessity["neighbour_gene"].values.ravel().tolist().index("FAR")
     of_far = every[every["target_gene"] == "FAR"]
     assert len(of_far) == necessity.sizes["tile"] - 1
-    for row in of_far.itertuples():
-        tile = necessity["genomic_start"].values.tolist().index(row.source_start)
+    for row in of_far.to_dict("records"):
+        tile = necessity["genomic_start"].values.tolist().index(row["source_start"])
         np.testing.assert_allclose(
-            row.effect, necessity["effect"].isel(locus=0, tile=tile, neighbour=at, track=0)
+            row["effect"], necessity["effect"].isel(locus=0, tile=tile, neighbour=at, track=0)
         )
-        assert row.distance == (row.source_start + row.source_end) // 2 - row.target_start
+        middle = (row["source_start"] + row["source_end"]) // 2
+        assert row["distance"] == middle - row["target_start"]
     further = edges(necessity, all_pairs=True, apart=600)
     gaps = np.maximum(
         further["target_start"] - further["source_end"],

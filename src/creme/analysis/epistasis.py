@@ -185,11 +185,11 @@ def pair_table(
         If the Dataset is of another test.
     """
     floor = floor_of(dataset)
-    frames = []
+    frames: list[pd.DataFrame] = []
     for track in dataset["track"].values:
         one = dataset.sel(track=track)
-        rows = [_pairs_of(one.sel(locus=locus), floor) for locus in one["locus"].values]
-        rows = [row for row in rows if row is not None]
+        every = (_pairs_of(one.sel(locus=locus), floor) for locus in one["locus"].values)
+        rows = [row for row in every if row is not None]
         if not rows:
             continue
         frame = pd.concat([row.frame for row in rows], ignore_index=True)

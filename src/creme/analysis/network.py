@@ -7,6 +7,7 @@ tiles with tiles.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -132,21 +133,21 @@ def _of_track(one: xr.Dataset, tested: xr.Dataset, along: str | None, apart: int
 
 def _targets(one: xr.Dataset, along: str | None) -> pd.DataFrame:
     """The targets of a locus; their index is the place along the dimension of targets."""
+    columns: dict[str, Any]
     if along == NEIGHBOUR:
         position = one["neighbour_position"].values.astype(np.float64)
-        here = np.flatnonzero(np.isfinite(position))
+        here, kind = np.flatnonzero(np.isfinite(position)), "tss"
         columns = {
             f"target_{name}": [str(text) for text in one[f"neighbour_{name}"].values[here]]
             for name in ("gene", "transcript", "strand")
         }
-        start, kind = position[here].astype(int), "tss"
+        start = position[here].astype(int)
         end = start + 1
     elif along == TARGET:
         place = one["target_start"].values.astype(np.float64)
-        here = np.flatnonzero(np.isfinite(place))
+        here, kind = np.flatnonzero(np.isfinite(place)), "accessibility"
         start, end = (one[f"target_{at}"].values[here].astype(int) for at in ("start", "end"))
-        columns, kind = dict.fromkeys(("target_gene", "target_transcript"), ""), "accessibility"
-        columns["target_strand"] = "."
+        columns = {"target_gene": "", "target_transcript": "", "target_strand": "."}
     else:
         here, kind = np.array([0]), "tss"
         start = np.array([int(one["tss_position"].item())])

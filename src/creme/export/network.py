@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,8 @@ def network(view: ResultsView) -> pd.DataFrame:
         cooperative pairs have no direction, and stand once.
     """
     frames = []
-    tables = {name: view.table(name) for name in ("edges", "tile_edges") if name in view.tables}
+    named: list[str] = [name for name in ("edges", "tile_edges") if name in view.tables]
+    tables = {name: view.table(name) for name in named}
     if not tables:
         labels = [label for label in view.tests if _test(view, label) == "necessity"]
         tables = {label: edges(view.dataset(label)) for label in labels if _shares(view, label)}
@@ -131,8 +133,8 @@ def graph(table: pd.DataFrame) -> networkx.MultiDiGraph:
     return made
 
 
-def _add_tile(made: networkx.MultiDiGraph, row: dict[str, object], which: str) -> str:
-    start, end = int(str(row[f"{which}_start"])), int(str(row[f"{which}_end"]))
+def _add_tile(made: networkx.MultiDiGraph, row: Mapping[Any, Any], which: str) -> str:
+    start, end = int(row[f"{which}_start"]), int(row[f"{which}_end"])
     name = f"{row['contig']}:{start}-{end}"
     made.add_node(name, kind="tile", contig=str(row["contig"]), start=start, end=end, label=name)
     return name
