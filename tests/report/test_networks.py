@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from read_page import Page
 
 import mini_study as mini
 from creme.export import export
 from creme.export.network import COLUMNS, graph, interact
-from creme.report.page import write_report
+from creme.report.page import figures
+from creme.report.page.networks import networks
+from creme.report.page.results import PageResults
 from creme.study import run_study
 
 STAGES = ["loci", "context_dependence", "necessity", "interactions"]
@@ -20,7 +21,7 @@ SETTINGS = '\n[interactions]\nstrongest = 3\ncombine = "all"\n\n[network]\nminim
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("networks")
-    mini.write(folder)
+    mini.write(folder, genes=3)
     path = mini.study(folder)
     path.write_text(f"stages = {STAGES}\n".replace("'", '"') + path.read_text() + SETTINGS)
     return run_study(path, stages=STAGES)
@@ -63,11 +64,14 @@ def test_a_study_does_not_run_it_unless_it_is_named(study):
     assert "interactions" not in parse(text, "it").stages.run
 
 
-def test_its_part_of_the_report(study, tmp_path):
-    titles = Page(write_report(study.path, tmp_path / "report.html")).source
-    assert "Tiles and the TSSs that they act on" in titles
-    assert "Pairs of tiles" in titles
-    assert "All subsets of tiles" in titles
+def test_its_part_of_the_report(study):
+    (arcs, pairs, subsets) = networks(PageResults(study))
+    assert {figure.section for figure in (arcs, pairs, subsets)} == {"Local networks"}
+    assert arcs.data is not None
+    assert len(arcs.data) == len(study.table("edges"))
+    assert f"Of all {len(study.table('pairs'))} pairs" in pairs.caption
+    assert subsets.title == "All subsets of tiles"
+    assert figures._FIGURES_OF["interactions"] is networks
 
 
 ROWS = [
