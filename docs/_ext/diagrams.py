@@ -86,6 +86,16 @@ DIAGRAMS: dict[str, tuple[str, list[Row], str]] = {
         ],
         "score = (MUTANT - CONTROL) / (WHOLE - CONTROL)",
     ),
+    "interactions": (
+        "Interactions: the strongest tiles lost one by one, in pairs, or in all subsets",
+        [
+            Row("wild type", "..e..T..o..", "WT"),
+            Row("one tile lost", "..-..T..o..", "A"),
+            Row("the other one lost", "..e..T..-..", "B"),
+            Row("both lost", "..-..T..-..", "AB"),
+        ],
+        "epistasis = log2 WT - log2 A - log2 B + log2 AB",
+    ),
     "saturation_mutagenesis": (
         "Saturation mutagenesis: each base of a region changed to the three others",
         [

@@ -15,6 +15,7 @@ import creme
 from creme import report
 from creme.analysis.categories import context_categories, cre_classes, members, tiles_of
 from creme.analysis.distances import distance_curve
+from creme.analysis.epistasis import pair_table
 from creme.analysis.set_sufficiency import greedy_sets, mean_activity
 from creme.analysis.traces import mean_traces
 from creme.demo.genome import write_genome
@@ -54,6 +55,7 @@ def draw(folder: Path) -> None:
     greedy = measured("higher_order", rounds=4)
     sets = greedy_sets(greedy)
     swap = measured("context_swap", groups=members(categories), replicates=3)
+    acting = measured("interactions", strongest=6, combine="all")
     letters = measured("saturation_mutagenesis", regions={loci[0].name: [promoter(loci[0])]})
     motif = measured("motif_embedding", motifs=["TGACTCAGCAGTTC"],
                      positions=list(range(48_304, 150_000, 10_000)))  # fmt: skip
@@ -77,6 +79,7 @@ def draw(folder: Path) -> None:
     save("higher_order", 110, 65, report.greedy_traces, mean_traces(greedy), search="enhancers")
     together = measured("set_sufficiency", sets=sets)
     save("set_sufficiency", 110, 65, report.set_curves, mean_activity(together))
+    save("interactions", 110, 85, report.pair_matrix, pair_table(acting), locus="GENE1")
     copies = measured("multiplicity", tiles=few, copies=5, searches=["enhancers"])
     save("multiplicity", 110, 65, report.saturation_curves, copies)
     fine = measured("fine_tile", tiles=few)

@@ -179,14 +179,14 @@ def _base_fields(kind: str) -> list[str]:
 
 def study_file() -> str:
     """The page on keys of a study file."""
-    from creme.analysis.thresholds import Categories, Classes
+    from creme.analysis.thresholds import Categories, Classes, Networks
     from creme.study.config import StudyFile
-    from creme.study.sections import STAGES, Common, LocusSelection
+    from creme.study.sections import TESTS, Common, LocusSelection
     from creme.study.stage_tables import AddedStage, StageOptions
 
     shared = ("model", "loci", "readouts", "calibration", "spread", "cluster")
-    tables = (*shared, "selection", "categories", "classes", "common", *STAGES)
-    listed = ", ".join(f"`[{name}]`" for name in STAGES[1:])
+    tables = (*shared, "selection", "categories", "classes", "network", "common", *TESTS)
+    listed = ", ".join(f"`[{name}]`" for name in TESTS)
     return page(
         "Keys of a study file",
         "A study file is TOML; `creme init --study study.toml` writes a commented one. "
@@ -202,6 +202,8 @@ def study_file() -> str:
             fields_of(Categories),
             "## `[classes]`\n",
             fields_of(Classes),
+            "## `[network]`\n",
+            fields_of(Networks),
             "## `[common]`\n",
             fields_of(Common),
             "## Tables of stages\n",

@@ -27,11 +27,15 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
         "necessity": {"tile": 8, "tiles": [[7000, 7008]]}
     },
     '`accept = "tested"`': {"higher_order": {"rounds": 2}},
+    'subsets that are sampled (`combine = "all"`)': {
+        "interactions": {"strongest": 9, "combine": "all", "orders": 2}
+    },
     "a `confidence`": {"higher_order": {"rounds": 1, "confidence": 0.95, "accept": "all"}},
 }
 """Parameters that add variables to a test's Dataset, by what a reader would call them."""
 
 ALONE: dict[str, dict[str, Any]] = {
+    "interactions": {"strongest": 3, "combine": "all"},
     "saturation_mutagenesis": {"regions": [[6140, 6144]]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
 }

@@ -24,6 +24,9 @@ from creme import report
 from creme.analysis.additive import additive_comparison
 from creme.analysis.comparison import necessity_and_sufficiency
 from creme.analysis.distances import distance_curve, distance_histogram
+from creme.analysis.epistasis import pair_table
+from creme.analysis.landscape_tables import order_table
+from creme.analysis.network import edges
 from creme.analysis.saturation import saturation
 from creme.analysis.set_sufficiency import mean_activity
 from creme.analysis.traces import mean_traces
@@ -134,6 +137,20 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
     ),
     "fine_tile_search": lambda d, ax: report.fine_tile_search(d["fine_tile"], **ONE, ax=ax),
     "fine_tile_map": lambda d, ax: report.fine_tile_map(d["fine_tile"], **ONE, ax=ax),
+    "network_arcs": lambda d, ax: report.network_arcs(
+        edges(d["necessity"], q_below=1.0),
+        pair_table(d["interactions"]),
+        locus=_first(d),
+        **ONE,
+        ax=ax,
+    ),
+    "pair_matrix": lambda d, ax: report.pair_matrix(
+        pair_table(d["interactions"]), locus=_first(d), **ONE, ax=ax
+    ),
+    "landscape": lambda d, ax: report.landscape(d["interactions"], locus=_first(d), **ONE, ax=ax),
+    "variance_shares": lambda d, ax: report.variance_shares(
+        order_table(d["interactions"]), **ONE, ax=ax
+    ),
     "comparison_scatter": _scatter,
     "measure_curves": lambda d, ax: report.measure_curves(_grid(d, MotifEmbedding), ax=ax),
     "measure_curves of tiles": lambda d, ax: report.measure_curves(_grid(d, Necessity), ax=ax),
@@ -146,7 +163,7 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
 }
 
 every = pytest.mark.parametrize("name", FIGURES)
-NEEDS_A_LOCUS = ("tile_map", "individual_effects")
+NEEDS_A_LOCUS = ("tile_map", "individual_effects", "landscape")
 
 
 def without_values() -> Data:

@@ -15,6 +15,7 @@ from creme.suite.context_swap import ContextSwap
 from creme.suite.distance import Distance
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
+from creme.suite.interactions import Interactions
 from creme.suite.motif_embedding import MotifEmbedding
 from creme.suite.multiplicity import Multiplicity
 from creme.suite.necessity import Necessity
@@ -40,6 +41,7 @@ def results() -> dict[str, xr.Dataset]:
         Distance(**common, tiles=TWO),
         HigherOrder(**common, tiles=TILES, accept="all"),
         Multiplicity(**common, tiles=TWO, copies=4, positions=[0, 300, 700, 1400, 2000]),
+        Interactions(**common, strongest=3, combine="all"),
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
         SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),
         MotifEmbedding(**common, motifs=["TGACTCA", "GGGCGG"], positions=[100, 900, 1500]),

@@ -354,6 +354,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "higher_order": {"tiles": TILES},
     "multiplicity": {"tiles": TILES[:1], "positions": [0, 400, 1700], "copies": 2},
     "fine_tile": {"tiles": TILES[:1], "windows": [100], "shares": [0.9], "removed": [1]},
+    "interactions": {"tiles": TILES, "combine": "all"},
     "set_sufficiency": {"sets": {"A": [(0, 200), (400, 600)], "B": [(400, 600)]}},
     "saturation_mutagenesis": {"regions": [(1190, 1193)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [10, 1500]},

@@ -390,7 +390,7 @@ def test_parameters_may_have_a_table_of_their_own(tmp_path):
     nested = DOSE.replace("copies = 3", "parameters = { copies = 3 }")
     assert Study.from_file(added(tmp_path, nested)) == flat
     assert flat.test("dose").configuration()["copies"] == 3
-    assert list(flat.stage_records) == [*STAGES, "dose"]
+    assert list(flat.stage_records) == [*STAGES, "interactions", "dose"]
 
 
 FILE = """

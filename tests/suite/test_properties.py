@@ -39,6 +39,8 @@ SUITE: dict[str, dict[str, Any]] = {
 }
 if "set_sufficiency" in registry.plugins("test"):  # not yet in an older installation
     SUITE["set_sufficiency"] = {"sets": [TILES[1], TILES[0]]}
+if "interactions" in registry.plugins("test"):
+    SUITE["interactions"] = {"tiles": TILES}
 BY_NAME = st.sampled_from(sorted(SUITE))
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

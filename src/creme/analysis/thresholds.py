@@ -144,3 +144,48 @@ class Classes(Parameters):
             changed.pop("minimum_effect", None)
         changed.pop("additive", None)
         return {**changed, "weak": self.weak, "strong": self.strong}
+
+
+class Networks(Parameters):
+    """Thresholds of the edges and pairs of local networks, and what is read for them."""
+
+    name: ClassVar[str] = "[network]"
+
+    q_below: float = Field(
+        0.05, gt=0, le=1, description="edges have a q-value of at most, and pairs a kind"
+    )
+    minimum_effect: float = Field(
+        0.05, ge=0, description="and an effect of at least plus or minus this share of the target"
+    )
+    minimum_activity: float = Field(
+        0.0, description="activity below which a TSS or a tile is no target"
+    )
+    apart: int = Field(
+        0,
+        ge=0,
+        description="bp between a tile and its target at least: the model's receptive field, "
+        "within which a tile alters the bins beside it",
+    )
+    minimum_log: float = Field(
+        0.32,
+        ge=0,
+        description="epistasis of pairs in log2 that counts as none, plus or minus; 0.32 is a "
+        "factor of 1.25",
+    )
+    minimum_share: float = Field(
+        0.05, ge=0, description="the same on the additive scale, by the wild type"
+    )
+    accessibility: str | list[str | int] | None = Field(
+        None,
+        description="tracks of accessibility, among the kept ones, for edges between tiles; none "
+        "unless given; needs bins = 'all'",
+    )
+
+    def of_edges(self) -> dict[str, Any]:
+        """The fields that `creme.analysis.network.edges` takes."""
+        names = ("q_below", "minimum_effect", "minimum_activity", "apart")
+        return {name: getattr(self, name) for name in names}
+
+    def of_pairs(self) -> dict[str, Any]:
+        """The fields that `creme.analysis.epistasis.pair_table` takes."""
+        return {name: getattr(self, name) for name in ("q_below", "minimum_log", "minimum_share")}

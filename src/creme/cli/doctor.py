@@ -31,6 +31,7 @@ _EXTRAS = {
     "postgres": ("psycopg",),
     "bigwig": ("pybigtools",),
     "motifs": ("memelite",),
+    "network": ("networkx",),
 }
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "onnxruntime", "jax")
 PATIENCE = 120.0

@@ -17,7 +17,7 @@ def export(
         list[str] | None,
         typer.Option(
             help="tracks, tables or notebook, which are written unless one is named; hub or igv, "
-            "for genome browsers; may be repeated"
+            "for genome browsers; network, of tiles and genes; may be repeated"
         ),
     ] = None,
     tables_as: Annotated[str, typer.Option(help="csv or parquet")] = "csv",

@@ -13,6 +13,7 @@ from typing import Any
 from creme.errors import ConfigError, ResultsError, listing
 from creme.export.big import BigTracks, sizes_of
 from creme.export.browsers import write_hub, write_session
+from creme.export.network import write_network
 from creme.export.notebook import notebook
 from creme.export.tables import Kind, write_tables
 from creme.export.tracks import write_tracks
@@ -26,6 +27,8 @@ PARTS = ("tracks", "tables", "notebook")
 """The parts that are written unless others are named."""
 BROWSERS = ("hub", "igv")
 """Parts that need pybigtools, and the assembly or the FASTA."""
+NETWORK = "network"
+"""A part that needs networkx, and results of necessity or interactions."""
 ABOUT = "export.json"
 NOTEBOOK = "notebook.ipynb"
 
@@ -49,6 +52,7 @@ def export(
         big/                bigWig and bigBed, for hub and igv
         hub/                a UCSC track hub; see `creme.export.browsers.write_hub`
         igv.xml             a session of IGV
+        network/            local networks; see `creme.export.network.write_network`
 
     Parameters
     ----------
@@ -57,7 +61,7 @@ def export(
     to : str or Path
         A new folder, or an earlier export, which is replaced as a whole.
     parts : sequence of str
-        Of `PARTS` and `BROWSERS`.
+        Of `PARTS`, `BROWSERS` and `NETWORK`.
     kind : {'csv', 'parquet'}
         Of tables.
     annotate : mapping of str to str, optional
@@ -79,7 +83,7 @@ def export(
         If there is nothing to export.
     """
     to = Path(to)
-    every = (*PARTS, *BROWSERS)
+    every = (*PARTS, *BROWSERS, NETWORK)
     if unknown := [part for part in parts if part not in every]:
         raise ConfigError(f"nothing is called {unknown[0]!r}: choose of {listing(every)}")
     if kind not in ("csv", "parquet"):
@@ -115,6 +119,9 @@ def _fill(new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: 
     if "tables" in parts:
         (new / "tables").mkdir()
         files += [f"tables/{name}" for name in write_tables(view, new / "tables", kind)]
+    if NETWORK in parts:
+        (new / NETWORK).mkdir()
+        files += [f"{NETWORK}/{name}" for name in write_network(view, new / NETWORK)]
     if "notebook" in parts:
         write_text(new / NOTEBOOK, notebook(view, to))
         files.append(NOTEBOOK)

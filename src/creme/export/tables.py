@@ -126,7 +126,7 @@ Write = Callable[[Path, Iterator["pd.DataFrame"]], None]
 
 def _writer(kind: Kind) -> Write:
     if kind == "csv":
-        return _write_csv
+        return write_csv
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -136,7 +136,8 @@ def _writer(kind: Kind) -> Write:
     return _write_parquet
 
 
-def _write_csv(path: Path, parts: Iterator[pd.DataFrame]) -> None:
+def write_csv(path: Path, parts: Iterator[pd.DataFrame]) -> None:
+    """Write the parts of a table, one after another, with one head."""
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, part in enumerate(parts):
             file.write(csv_text(part, header=number == 0))

@@ -25,6 +25,7 @@ __all__ = [
     "fine_tile_search",
     "greedy_traces",
     "individual_effects",
+    "landscape",
     "mean_over_loci",
     "measure_by_locus",
     "measure_curves",
@@ -32,7 +33,9 @@ __all__ = [
     "measure_heat_map",
     "measure_letters",
     "necessity_sufficiency",
+    "network_arcs",
     "observed_and_additive",
+    "pair_matrix",
     "panels",
     "saturation_curves",
     "save",
@@ -40,6 +43,7 @@ __all__ = [
     "swap_boxes",
     "tile_effects",
     "tile_map",
+    "variance_shares",
 ]
 
 if TYPE_CHECKING:
@@ -50,6 +54,12 @@ if TYPE_CHECKING:
     from creme.report.grid import mean_over_loci
     from creme.report.grid_reading import measure_grid
     from creme.report.higher_order import greedy_traces, individual_effects, observed_and_additive
+    from creme.report.interactions import (
+        landscape,
+        network_arcs,
+        pair_matrix,
+        variance_shares,
+    )
     from creme.report.map import tile_map
     from creme.report.measure_figures import measure_by_locus, measure_curves
     from creme.report.measure_map import measure_heat_map, measure_letters
@@ -69,6 +79,7 @@ _HOMES = {
     "fine_tile_search": "creme.report.fine_tile",
     "greedy_traces": "creme.report.higher_order",
     "individual_effects": "creme.report.higher_order",
+    "landscape": "creme.report.interactions",
     "mean_over_loci": "creme.report.grid",
     "measure_by_locus": "creme.report.measure_figures",
     "measure_curves": "creme.report.measure_figures",
@@ -76,7 +87,9 @@ _HOMES = {
     "measure_heat_map": "creme.report.measure_map",
     "measure_letters": "creme.report.measure_map",
     "necessity_sufficiency": "creme.report.tiles",
+    "network_arcs": "creme.report.interactions",
     "observed_and_additive": "creme.report.higher_order",
+    "pair_matrix": "creme.report.interactions",
     "panels": "creme.report.style",
     "save": "creme.report.style",
     "saturation_curves": "creme.report.multiplicity",
@@ -84,6 +97,7 @@ _HOMES = {
     "swap_boxes": "creme.report.context",
     "tile_effects": "creme.report.tiles",
     "tile_map": "creme.report.map",
+    "variance_shares": "creme.report.interactions",
 }
 
 __getattr__, __dir__ = attach(__name__, _HOMES)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from creme import file_plugins, registry
 from creme.analysis.categories import CONTEXTS, CRE_CLASSES
-from creme.analysis.thresholds import Calibration, Categories, Classes
+from creme.analysis.thresholds import Calibration, Categories, Classes, Networks
 from creme.engines.table import ClusterTable
 from creme.errors import ConfigError, PluginError
 from creme.genome import LociConfig
@@ -76,6 +76,7 @@ class StudyFile(StageTables):
     selection: LocusSelection = LocusSelection()
     categories: Categories = Categories()
     classes: Classes = Classes()
+    network: Networks = Networks()
     calibration: Calibration = Calibration()
     spread: Spread = Spread()
     annotate: dict[str, str] = Field({}, description=DESCRIPTION)
@@ -251,6 +252,7 @@ _SECTIONS: dict[str, type[Parameters]] = {
     "selection": LocusSelection,
     "categories": Categories,
     "classes": Classes,
+    "network": Networks,
     "calibration": Calibration,
     "spread": Spread,
     "common": Common,

@@ -77,6 +77,14 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     tiles_needed.csv        category, track, loci, reached, median, low, high: how many tiles of a
                             set bring back 80 % of the activity
     saturation.csv          locus, category, tile_start, search, track, plateau, half, ...
+    pairs.csv               of the interactions stage, each pair of its tiles: see
+                            `creme.analysis.epistasis.pair_table`
+    edges.csv               tiles and the TSSs that they act on, tile_edges.csv tiles and the
+                            accessibility of others: see `creme.analysis.network.edges`
+    shapley.csv             shares of single tiles in what all of them do: see
+                            `creme.analysis.landscape_tables.shapley_table`
+    orders.csv              locus, track, scale, order, share: the variance over all subsets that
+                            single tiles, pairs, triples and so on make
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile
 

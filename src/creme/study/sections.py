@@ -11,11 +11,11 @@ from creme.parameters import Parameters
 from creme.runner.toml_file import TomlFile
 from creme.study.stages.order import BUILT_IN
 
-STAGES = tuple(BUILT_IN)
-"""Names of the toolkit's stages in their order."""
+STAGES = tuple(name for name, stage in BUILT_IN.items() if stage.by_default)
+"""Names of the stages that a study runs which names none, in their order."""
 
-TESTS = STAGES[1:]
-"""Those that have a table in the study file."""
+TESTS = tuple(BUILT_IN)[1:]
+"""Those that have a table in the study file; the first one has none."""
 
 
 MAX_N = 0.1

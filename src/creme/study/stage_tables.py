@@ -94,7 +94,9 @@ class Stages(Parameters):
     name: ClassVar[str] = "[stages]"
 
     run: list[str] = Field(
-        list(BUILT_IN), min_length=1, description="the toolkit's stages to run; all unless given"
+        [name for name, stage in BUILT_IN.items() if stage.by_default],
+        min_length=1,
+        description="the toolkit's stages to run; all but interactions unless given",
     )
     added: dict[FolderName, AddedStage] = Field({}, description="stages of the file's own, by name")
 

@@ -12,6 +12,7 @@ from creme.study.stages.context_swap import CONTEXT_SWAP
 from creme.study.stages.distance import DISTANCE
 from creme.study.stages.fine_tile import FINE_TILE
 from creme.study.stages.higher_order import HIGHER_ORDER
+from creme.study.stages.interactions import INTERACTIONS
 from creme.study.stages.loci import LOCI
 from creme.study.stages.multiplicity import MULTIPLICITY
 from creme.study.stages.necessity import NECESSITY
@@ -33,6 +34,7 @@ BUILT_IN: dict[str, Stage] = {
         SET_SUFFICIENCY,
         MULTIPLICITY,
         FINE_TILE,
+        INTERACTIONS,
     )
 }
 """The toolkit's stages by name, in their order."""

@@ -183,6 +183,8 @@ class Stage:
         For a test of pairs of loci.
     built_in : bool
         False for one that a study file adds.
+    by_default : bool
+        Whether a study runs it that names no stages.
     """
 
     name: str
@@ -210,6 +212,7 @@ class Stage:
     searches: SearchForecast | None = None
     pairs: PairForecast | None = None
     built_in: bool = True
+    by_default: bool = True
 
     @property
     def tables(self) -> tuple[str, ...]:
