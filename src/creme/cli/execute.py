@@ -14,6 +14,7 @@ from creme.runner.run import Report, run_experiment
 from creme.runner.shards import Shard, run_shard
 from creme.runner.tables import build_model
 from creme.runner.tasks import Progress
+from creme.store.place import Place
 
 _ABOUT = {
     "perturb": "making mutants",
@@ -35,7 +36,7 @@ def _say_what_runs(experiment: Experiment) -> None:
     say_more(
         f"creme {creme.__version__}, experiment {experiment.name!r}, seed {experiment.seed}; model "
         f"{model.name} {model.version}, fingerprint {model.fingerprint[:12]}; store "
-        f"{experiment.store_path}; results {experiment.results_path}"
+        f"{experiment.store_place}; results {experiment.results_path}"
     )
 
 
@@ -45,7 +46,7 @@ def execute_shard(experiment: Experiment, shard: Shard, cluster: int | str | Non
     return say_shard(report, shard, store)
 
 
-def say_shard(report: Report, shard: Shard, store: Path) -> int:
+def say_shard(report: Report, shard: Shard, store: Place) -> int:
     """Say what came of a shard; returns the exit status.
 
     Units that failed do not fail the job: the run that makes the results says so once more.

@@ -20,6 +20,7 @@ from creme.runner.plan import Plan
 from creme.runner.run import Report
 from creme.runner.shards import Shard, predict, shard_store
 from creme.store import Store
+from creme.store.place import Place
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.loci import Hooks, Watch, measure_sites
@@ -43,7 +44,7 @@ def run_study_shard(
     progress: Shown | None = None,
     trust: Trust = False,
     cluster: ClusterLike | Client | None = None,
-) -> tuple[Report, Path]:
+) -> tuple[Report, Place]:
     """Predict a shard of a stage into its own store; the study's folder is read alone.
 
     Parameters
@@ -65,7 +66,7 @@ def run_study_shard(
     -------
     Report
         Without Datasets. One without counts, and with a note, where the stage has nothing to do.
-    Path
+    Place
         The shard's store.
 
     Raises
@@ -81,14 +82,14 @@ def run_study_shard(
         require(name, folder)
         if folder.begun:
             folder.check(prepared.identity())
-        path = prepared.store_path
+        place = prepared.store_place
         of_file = (prepared.study.index, prepared.study.name, prepared.other_stores)
-        with shard_store(shard, path, *of_file) as store, opened(cluster) as workers:
+        with shard_store(shard, place, *of_file) as store, opened(cluster) as workers:
             if record.takes == "sites":
                 report = _sites(prepared, record, shard, store, progress, workers)
             else:
                 report = _loci(prepared, folder, record, shard, store, progress, workers)
-            return report, store.path
+            return report, store.place
 
 
 def _sites(
