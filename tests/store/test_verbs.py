@@ -200,7 +200,7 @@ def test_a_full_disk_does_not_fail_a_run(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("creme.store.packed.sync", refuse)
+        patched.setattr("creme.store.place.sync", refuse)
         with pytest.warns(CremeWarning, match="was not compacted: .*No space left"):
             compact_at_the_end(store)
     assert shards(store.path) == []
