@@ -92,6 +92,12 @@ class ObjectServer:
         return f"s3://{bucket}/predictions"
 
 
+def packages() -> str:
+    """The folder of what is installed beside the server's program, boto3 among it."""
+    (folder,) = Path(os.environ[VARIABLE]).parents[1].glob("lib/python*/site-packages")
+    return str(folder)
+
+
 @contextmanager
 def server() -> Iterator[ObjectServer]:
     """A server that runs within this context.

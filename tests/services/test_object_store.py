@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -120,6 +123,46 @@ def test_from_python(objects, postgres, genome):
     xr.testing.assert_equal(first, third)
     with Store(url, index_url=index, read_only=True) as opened:
         assert opened.count() == n
+
+
+WITH_A_PROFILE = """
+import sys
+
+sys.path.append(sys.argv[1])  # boto3 does not go with all that is installed
+from creme.store import Store
+from creme.testing.stores import ensure_holds, fill
+
+with Store(sys.argv[2], index_url=sys.argv[3]) as store:
+    ensure_holds(store, fill(store, range(20)), range(20))
+    print(store.arrays.root.store._store.store.credential_provider()["access_key_id"])
+"""
+
+
+def test_keys_may_be_those_of_a_profile(objects, postgres, tmp_path):
+    keys = f"aws_access_key_id = IDOFLAB\naws_secret_access_key = {s3.SECRET}\n"
+    (tmp_path / "credentials").write_text(f"[lab]\n{keys}")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment = {
+        **plain,
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "AWS_ENDPOINT_URL": objects.address,
+        "AWS_REGION": "us-east-1",
+    }
+
+    def run(profile: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", WITH_A_PROFILE, s3.packages(), objects.url(), postgres.url()],
+            env={**environment, "AWS_PROFILE": profile},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    assert run("lab").stdout == "IDOFLAB\n"
+    other = run("another")
+    assert other.returncode
+    assert "AWS's profile gives no credentials: The config profile (another)" in other.stderr
 
 
 def _work(url: str, index: str, k: int, enough=None) -> None:

@@ -5,7 +5,6 @@ A real S3-compatible server is in tests/services.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,34 +174,6 @@ def test_a_failed_write_is_a_sentence(tmp_path, postgres, files, monkeypatch):
                 fill(store, range(5, 9))
         fill(store, range(5, 9))
         assert held(store) == set(range(9))
-
-
-PROFILE = """
-[lab]
-aws_access_key_id = IDOFLAB
-aws_secret_access_key = SECRETOFLAB
-"""
-
-
-def test_credentials_are_those_of_the_profile(tmp_path, monkeypatch):
-    pytest.importorskip("boto3")
-    from creme.store.objects import _profile
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    (tmp_path / "credentials").write_text(PROFILE)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    monkeypatch.setenv("AWS_PROFILE", "lab")
-    provider = _profile()
-    assert provider()["access_key_id"] == "IDOFLAB"
-    place = ObjectPlace("s3://bucket/prefix")
-    assert "SECRETOFLAB" not in repr(vars(place)) + str(place)
-    monkeypatch.setenv("AWS_PROFILE", "another")
-    with pytest.raises(StoreError, match=r"profile gives no credentials: .*another"):
-        _profile()
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "IDOFTHEENVIRONMENT")
-    assert _profile() is None
 
 
 def test_without_boto3_a_profile_is_a_sentence(monkeypatch):

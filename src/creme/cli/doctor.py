@@ -29,6 +29,7 @@ _EXTRAS = {
     "bgzip": ("biopython",),
     "dask": ("distributed", "dask-jobqueue"),
     "postgres": ("psycopg",),
+    "objects": ("obstore",),
     "bigwig": ("pybigtools",),
     "motifs": ("memelite",),
 }

@@ -59,13 +59,13 @@ def _bucket_of_others(url: str) -> Bucket:
 
 
 def _profile() -> Any:
-    """What gives the keys of AWS's profile, where the environment has none but names one."""
+    """The giver of the keys of AWS's profile, where the environment has none itself."""
     if "AWS_ACCESS_KEY_ID" in os.environ or not _has_profile():
         return None
     if find_spec("boto3") is None:
         raise StoreError(
-            "AWS's profiles are read by boto3: pip install 'creme-toolkit[objects]', or set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            "AWS's profiles are read by boto3: pip install boto3, or set AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, as 'aws configure export-credentials --format env' says them"
         )
     from boto3.session import Session
     from botocore.exceptions import BotoCoreError
@@ -78,11 +78,8 @@ def _profile() -> Any:
 
 
 def _has_profile() -> bool:
-    files = (
-        os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
-        os.environ.get("AWS_CONFIG_FILE", "~/.aws/config"),
-    )
-    return "AWS_PROFILE" in os.environ or any(Path(one).expanduser().is_file() for one in files)
+    file = os.environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
+    return "AWS_PROFILE" in os.environ or Path(file).expanduser().is_file()
 
 
 SCHEMES: dict[str, Callable[[str], Bucket]] = {
@@ -253,14 +250,14 @@ class ObjectPlace(Place):
             return SCHEMES[self.url.partition("://")[0]](self.url)
 
     def _all(self, name: str, *, missing: bool = False) -> list[Any]:
-        """What is known of an object, or of all below a name."""
+        """The descriptions of an object, or of all below a name."""
         import obstore
 
         with _in_sentences():
-            found = [one for part in obstore.list(self._bucket, name) for one in part]
-            if not found and not missing:
-                found = [obstore.head(self._bucket, name)]
-        return found
+            described = [one for part in obstore.list(self._bucket, name) for one in part]
+            if not described and not missing:
+                described = [obstore.head(self._bucket, name)]
+        return described
 
 
 class _Objects(ObjectStore["Bucket"]):
