@@ -69,7 +69,7 @@ def test_shards_merged_are_the_run_of_one_process(experiment, tmp_path, creme):
         printed = creme("run", file, "--shard", f"{number}/3")
         assert f"Shard {number}/3: 3 units" in printed
         report, store = run_shard(Experiment.from_file(file), Shard(number, 3))
-        assert store == tmp_path / f"parts.shard-{number}-of-3"
+        assert store.path == tmp_path / f"parts.shard-{number}-of-3"
         assert report.progress.predicted == 0, "the same command goes on from where it was"
         with Store(store) as opened:
             predicted += opened.count()
@@ -96,6 +96,14 @@ def test_a_shard_makes_no_results_and_may_have_no_unit(experiment, creme):
             "run", file, "--shard", "1/5", *option, status=2
         )
     assert "Shard 5/5: 0 units" in creme("run", file, "--shard", "5/5")
+
+
+def test_a_shard_starts_the_workers_of_the_file(experiment, creme):
+    """Which it says by what is wrong with them; `test_cluster_commands` starts some."""
+    table = "[cluster]\nworkers = 1\noptions = { memory_limits = 1 }\n\n[model]\nplugin"
+    file = experiment(("[model]\nplugin", table))
+    printed = creme("run", file, "--shard", "1/2", status=2)
+    assert "'memory_limits' is no option of distributed.LocalCluster" in " ".join(printed.split())
 
 
 def test_what_a_spread_asks_for_is_in_the_parts(experiment, tmp_path, creme):

@@ -125,7 +125,7 @@ def run_shard(
     progress : callable, optional
         As for `creme.runner.run.run_experiment`.
     cluster : ClusterTable, mapping, int, str or Client; optional
-        Whose workers predict; that of the experiment, which each part would start, does not.
+        Whose workers predict, instead of the experiment's, which each part starts for itself.
 
     Returns
     -------
@@ -142,7 +142,8 @@ def run_shard(
     place = experiment.store_place
     plan = shard.part(Plan.of(experiment))
     of_file = (experiment.index, experiment.name, experiment.other_stores)
-    with shard_store(shard, place, *of_file) as store, opened(cluster) as workers:
+    workers_of = cluster or experiment.cluster
+    with shard_store(shard, place, *of_file) as store, opened(workers_of) as workers:
         return predict(plan, store, progress=progress, cluster=workers), store.place
 
 

@@ -60,7 +60,7 @@ def run_study_shard(
     trust : bool or callable
         As `creme.study.run.run_study`.
     cluster : ClusterTable, mapping, int, str or Client; optional
-        Whose workers predict; that of the study, which each part would start, does not.
+        Whose workers predict, instead of the study's, which each part starts for itself.
 
     Returns
     -------
@@ -84,7 +84,8 @@ def run_study_shard(
             folder.check(prepared.identity())
         place = prepared.store_place
         of_file = (prepared.study.index, prepared.study.name, prepared.other_stores)
-        with shard_store(shard, place, *of_file) as store, opened(cluster) as workers:
+        workers_of = cluster or prepared.study.cluster
+        with shard_store(shard, place, *of_file) as store, opened(workers_of) as workers:
             if record.takes == "sites":
                 report = _sites(prepared, record, shard, store, progress, workers)
             else:
