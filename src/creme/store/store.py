@@ -46,7 +46,7 @@ _MAX_CHUNK_ROWS = 256
 
 
 class Store:
-    """Predictions in a directory or an object store, append-only and written once:
+    """Predictions in a directory or an object store, append-only and written once.
 
     - A prediction's identity is its source (model fingerprint and kept output) and the SHA-256 of
       the sequence. A look-up answers from the one source that it names; whether another source's
