@@ -69,7 +69,7 @@ def test_shards_merged_are_the_run_of_one_process(experiment, tmp_path, creme):
         printed = creme("run", file, "--shard", f"{number}/3")
         assert f"Shard {number}/3: 3 units" in printed
         report, store = run_shard(Experiment.from_file(file), Shard(number, 3))
-        assert store.path == tmp_path / f"parts.shard-{number}-of-3"
+        assert store == tmp_path / f"parts.shard-{number}-of-3"
         assert report.progress.predicted == 0, "the same command goes on from where it was"
         with Store(store) as opened:
             predicted += opened.count()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import xarray as xr
@@ -103,7 +104,7 @@ def test_an_experiment_and_the_verbs_of_the_cache(
 def test_from_python(objects, postgres, genome):
     model = creme.load_model("synthetic", length=24_576)
     loci = creme.load_loci(model, fasta=genome.fasta, bed=genome.bed)
-    arguments = {"bins": "tss", "tile": 1000, "replicates": 3, "progress": False}
+    arguments: Any = {"bins": "tss", "tile": 1000, "replicates": 3, "progress": False}
     url, index = objects.url(), postgres.url()
     first = creme.measure("necessity", model, loci, store=url, index=index, **arguments)
     with Store(url, index_url=index) as opened:

@@ -14,7 +14,6 @@ from creme.runner.run import Report, run_experiment
 from creme.runner.shards import Shard, run_shard
 from creme.runner.tables import build_model
 from creme.runner.tasks import Progress
-from creme.store.place import Place
 
 _ABOUT = {
     "perturb": "making mutants",
@@ -46,7 +45,7 @@ def execute_shard(experiment: Experiment, shard: Shard, cluster: int | str | Non
     return say_shard(report, shard, store)
 
 
-def say_shard(report: Report, shard: Shard, store: Place) -> int:
+def say_shard(report: Report, shard: Shard, store: Path) -> int:
     """Say what came of a shard; returns the exit status.
 
     Units that failed do not fail the job: the run that makes the results says so once more.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from creme.engines.cluster import ClusterLike, OpenCluster, opened
@@ -115,7 +116,7 @@ def run_shard(
     *,
     progress: Callable[[Plan], Any] | None = None,
     cluster: ClusterLike | Client | None = None,
-) -> tuple[Report, Place]:
+) -> tuple[Report, Path]:
     """Predict a shard of an experiment into its own store; there is no results directory.
 
     Parameters
@@ -131,8 +132,8 @@ def run_shard(
     -------
     Report
         Without Datasets: those are made of all shards, when they are merged.
-    Place
-        The shard's store.
+    Path
+        The directory of the shard's store.
 
     Raises
     ------
@@ -144,7 +145,7 @@ def run_shard(
     of_file = (experiment.index, experiment.name, experiment.other_stores)
     workers_of = cluster or experiment.cluster
     with shard_store(shard, place, *of_file) as store, opened(workers_of) as workers:
-        return predict(plan, store, progress=progress, cluster=workers), store.place
+        return predict(plan, store, progress=progress, cluster=workers), store.path
 
 
 def predict(

@@ -20,7 +20,6 @@ from creme.runner.plan import Plan
 from creme.runner.run import Report
 from creme.runner.shards import Shard, predict, shard_store
 from creme.store import Store
-from creme.store.place import Place
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.loci import Hooks, Watch, measure_sites
@@ -44,7 +43,7 @@ def run_study_shard(
     progress: Shown | None = None,
     trust: Trust = False,
     cluster: ClusterLike | Client | None = None,
-) -> tuple[Report, Place]:
+) -> tuple[Report, Path]:
     """Predict a shard of a stage into its own store; the study's folder is read alone.
 
     Parameters
@@ -66,8 +65,8 @@ def run_study_shard(
     -------
     Report
         Without Datasets. One without counts, and with a note, where the stage has nothing to do.
-    Place
-        The shard's store.
+    Path
+        The directory of the shard's store.
 
     Raises
     ------
@@ -90,7 +89,7 @@ def run_study_shard(
                 report = _sites(prepared, record, shard, store, progress, workers)
             else:
                 report = _loci(prepared, folder, record, shard, store, progress, workers)
-            return report, store.place
+            return report, store.path
 
 
 def _sites(
