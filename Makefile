@@ -59,16 +59,22 @@ test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
 	for each in $(ON_GPU); do $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
 	  plugins/$$each/tests -k conform || exit 1; done
 
-# Against real servers, which it installs where it may: more rounds of kills and of cuts; job scripts
-# on a SLURM cluster of this machine, and by Snakemake.
-test-services: $(VENV)/dev $(VENV)-snakemake/done
+# Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
+# S3-compatible server; job scripts on a SLURM cluster of this machine, and by Snakemake.
+test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-snakemake/done
 	$(BIN)/python tests/services/postgres.py --install
 	$(BIN)/python tests/services/slurm.py --install
 	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 CREME_SNAKEMAKE=$(VENV)-snakemake/bin/snakemake \
+	  CREME_S3_SERVER=$(CURDIR)/$(VENV)-s3/bin/moto_server \
 	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py \
 	  tests/services
 
-# What it needs does not go together with what the toolkit does.
+# What these need does not go together with what the toolkit does.
+$(VENV)-s3/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-s3
+	$(VENV)-s3/bin/python -m pip install -q "moto[s3,server]==5.2.5"
+	@touch $@
+
 $(VENV)-snakemake/done: $(VENV)/python
 	$(PYTHON) -m venv $(VENV)-snakemake
 	$(VENV)-snakemake/bin/python -m pip install -q snakemake==9.27.1
@@ -145,7 +151,7 @@ $(VENV)-oldest/done: $(VENV)-uv/done pyproject.toml
 	rm -rf $(VENV)-oldest
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python \
-	  --resolution lowest-direct -e ".[parquet,bgzip,dask,postgres,report]"
+	  --resolution lowest-direct -e ".[parquet,bgzip,dask,objects,postgres,report]"
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python $(TOOLS) \
 	  -e tests/example_plugin -e plugins/template
 	@touch $@

@@ -26,8 +26,9 @@ from creme.runner.spread import Spread
 from creme.runner.tables import KEPT, build_test, check_label, make_model
 from creme.store import Store
 from creme.store.compact import compact_at_the_end
-from creme.store.location import directory
-from creme.store.others import Place, open_store
+from creme.store.location import place_at
+from creme.store.others import NamedPlace, open_store
+from creme.store.place import Place
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -207,7 +208,8 @@ def measure(
     store : str, Path or Store, optional
         The directory of predictions, which may be the one of experiment files: what is in it is
         not predicted again. Without one, predictions are kept in a temporary directory until the
-        call returns. A `Store` object is left open.
+        call returns. A `Store` object is left open. ``s3://bucket/prefix`` is one in an object
+        store, whose ``index`` is in PostgreSQL.
     index : str, optional
         SQLAlchemy URL of the store's index, where it is not in the directory.
     read_from : list of str or Path, optional
@@ -258,9 +260,8 @@ def measure(
     >>> creme.measure("necessity", model, loci, tile=5000)                     # doctest: +SKIP
     """
     labelled, single = _labelled(tests, seed, parameters)
-    if isinstance(store, str | Path):
-        # Before anything of the model, which may change the current directory, is called.
-        store = directory(store)
+    # Before anything of the model, which may change the current directory, is called.
+    place = place_at(store) if isinstance(store, str | Path) else store
     others = places([read_from] if isinstance(read_from, str | Path) else read_from, Path())
     plan = prepare(
         labelled,
@@ -275,7 +276,7 @@ def measure(
         spread=Spread(**(spread or {})),
     )
     with (
-        _opened(store, index, others) as predictions,
+        _opened(place, index, others) as predictions,
         opened(cluster) as workers,
         shown_in_python(plan, progress) as (on_progress, on_start),
     ):
@@ -283,7 +284,7 @@ def measure(
             plan, predictions, on_progress=on_progress, on_start=on_start, cluster=workers
         )
         if report.interrupted:
-            lost = "lost, since no store was given" if store is None else f"in {predictions.path}"
+            lost = "lost, since no store was given" if store is None else f"in {predictions.place}"
             raise KeyboardInterrupt(f"stopped before the end; what was predicted is {lost}")
     datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])
@@ -359,7 +360,7 @@ def _readouts(chosen: Readout | SequenceOf[Readout] | None) -> list[Readout]:
 
 @contextmanager
 def _opened(
-    store: str | Path | Store | None, index: str | None, others: SequenceOf[Place]
+    store: Place | Store | None, index: str | None, others: SequenceOf[NamedPlace]
 ) -> Iterator[Store]:
     """A store: the one given, that of a directory, or one that goes with the call."""
     if isinstance(store, Store):

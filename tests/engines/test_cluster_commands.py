@@ -222,7 +222,7 @@ def test_the_options_and_the_table(slow, tmp_path, monkeypatch, capsys):
 
 
 def test_a_shard_on_workers(slow, tmp_path, monkeypatch, capsys):
-    """Into its own store, which a run of the whole predicts no more from."""
+    """On those of its file, into its own store, which a run of the whole predicts no more from."""
     run = caller(monkeypatch, capsys)
     monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))
     (tmp_path / "slow").unlink()
@@ -230,7 +230,10 @@ def test_a_shard_on_workers(slow, tmp_path, monkeypatch, capsys):
     here = {digest for _, digest in noted(tmp_path)}
     assert {pid for pid, _ in noted(tmp_path)} == {os.getpid()}
     (tmp_path / "predicted").unlink()
-    run("run", slow, "--shard", "1/2", "--workers", 1)
+    text = slow.read_text()
+    slow.write_text(f"{text}\n[cluster]\nworkers = 1\n")
+    run("run", slow, "--shard", "1/2")
+    slow.write_text(text)
     by_worker = noted(tmp_path)
     assert len({pid for pid, _ in by_worker} - {os.getpid()}) == 1
     with Store(tmp_path / "predictions.shard-1-of-2") as store:

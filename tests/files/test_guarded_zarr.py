@@ -18,6 +18,7 @@ from creme.errors import CremeError, ResultsError, StoreError
 from creme.files.guarded_zarr import GuardedStore, refuse_codecs
 from creme.results.directory import Results
 from creme.store.arrays import Arrays, Source
+from creme.store.place import LocalPlace
 
 
 class Bomb:
@@ -55,8 +56,8 @@ def test_a_pickle_in_results_is_not_read(tmp_path, monkeypatch):
 
 def test_a_store_with_another_codec_is_not_read(tmp_path):
     source = Source(1, "f" * 64, (1, 2), 4, {})
-    Arrays(tmp_path).write(source, 0, np.ones((2, 1, 2), dtype=np.float32))
-    read = Arrays(tmp_path).read(source, 0, 2)
+    Arrays(LocalPlace(tmp_path)).write(source, 0, np.ones((2, 1, 2), dtype=np.float32))
+    read = Arrays(LocalPlace(tmp_path)).read(source, 0, 2)
     assert read is not None
     assert read.tolist() == [[[1.0, 1.0]], [[1.0, 1.0]]]
     file = tmp_path / "predictions.zarr" / source.array / "zarr.json"
@@ -64,7 +65,7 @@ def test_a_store_with_another_codec_is_not_read(tmp_path):
     metadata["codecs"].insert(0, {"name": "numcodecs.pickle", "configuration": {}})
     file.write_text(json.dumps(metadata))
     with pytest.raises(StoreError, match=r"zarr\.json names the codec 'numcodecs\.pickle'"):
-        Arrays(tmp_path).read(source, 0, 2)
+        Arrays(LocalPlace(tmp_path)).read(source, 0, 2)
     # Nor by metadata of the array that the group has.
     group = tmp_path / "predictions.zarr"
     (group / "zarr.json").write_text(
@@ -82,7 +83,7 @@ def test_a_store_with_another_codec_is_not_read(tmp_path):
         )
     )
     with pytest.raises(StoreError, match="names the codec"):
-        Arrays(tmp_path)
+        Arrays(LocalPlace(tmp_path))
 
 
 @pytest.mark.parametrize(

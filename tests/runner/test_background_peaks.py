@@ -60,7 +60,7 @@ def test_kept_bins_at_the_tss_alone_are_not_enough(experiment):
     made = Experiment.from_file(experiment())
     run_experiment(made)
     with (
-        Store(made.store_path) as store,
+        Store(made.store_place) as store,
         pytest.raises(ConfigError, match=r"bins = 'all'"),
     ):
         background_peaks(Plan.of(made), store)

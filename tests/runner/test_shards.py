@@ -98,6 +98,14 @@ def test_a_shard_makes_no_results_and_may_have_no_unit(experiment, creme):
     assert "Shard 5/5: 0 units" in creme("run", file, "--shard", "5/5")
 
 
+def test_a_shard_starts_the_workers_of_the_file(experiment, creme):
+    """Which it says by what is wrong with them; `test_cluster_commands` starts some."""
+    table = "[cluster]\nworkers = 1\noptions = { memory_limits = 1 }\n\n[model]\nplugin"
+    file = experiment(("[model]\nplugin", table))
+    printed = creme("run", file, "--shard", "1/2", status=2)
+    assert "'memory_limits' is no option of distributed.LocalCluster" in " ".join(printed.split())
+
+
 def test_what_a_spread_asks_for_is_in_the_parts(experiment, tmp_path, creme):
     """Each unit with every member of an ensemble, and with the TSS elsewhere in the window."""
     ensemble = "[model.ensemble]\nreplicates.decay = [5000.0, 9000.0]"

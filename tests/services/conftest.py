@@ -1,4 +1,4 @@
-"""A SLURM cluster, and the results that jobs on it have to come to."""
+"""A SLURM cluster, an object store, and the results that jobs on it have to come to."""
 
 from __future__ import annotations
 
@@ -8,9 +8,23 @@ from collections.abc import Iterator
 
 import pytest
 
-from services import commands
+from services import commands, s3
 from services.postgres import Missing
 from services.slurm import Slurm, cluster
+
+
+@pytest.fixture(scope="session")
+def objects() -> Iterator[s3.ObjectServer]:
+    """An S3-compatible server, whose address and keys are in the environment."""
+    try:
+        with s3.server() as running, pytest.MonkeyPatch.context() as patched:
+            for name, value in running.environment.items():
+                patched.setenv(name, value)
+            yield running
+    except Missing as error:
+        if os.environ.get("CREME_TEST_SERVICES") == "required":
+            raise
+        pytest.skip(f"{error}")
 
 
 @pytest.fixture(scope="session")

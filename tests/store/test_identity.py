@@ -14,7 +14,7 @@ import pytest
 
 from creme.errors import CremeWarning, StoreError
 from creme.store import Store
-from creme.store.identity import IDENTITY_FILE
+from creme.store.place import IDENTITY_FILE
 
 SHAPE = (1, 1)
 FINGERPRINT = "ab" * 32

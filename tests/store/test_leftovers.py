@@ -125,7 +125,7 @@ def test_a_chunk_that_could_not_be_written_leaves_nothing(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with Store(path) as store:
-        monkeypatch.setattr("creme.store.arrays.sync", full)
+        monkeypatch.setattr("creme.store.place.sync", full)
         with pytest.raises(StoreError, match="No space left on device; what was stored"):
             fill(store, range(10, 20))
         assert len(list(path.glob("predictions.zarr/source-*/c/*"))) == 1

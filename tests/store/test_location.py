@@ -17,6 +17,7 @@ from creme.models.synthetic import SyntheticModel
 from creme.runner.experiment import Experiment
 from creme.store import Store
 from creme.store.location import index_url
+from creme.store.place import LocalPlace
 
 NAMES = [
     "que?stion",
@@ -100,14 +101,14 @@ def test_homes_are_expanded(tmp_path, monkeypatch):
 def test_the_home_of_a_user_who_is_not_here_is_refused_in_a_file(experiment):
     path = experiment(("seed = 7", 'store = "~nobody-here"'))
     with pytest.raises(StoreError, match="no home folder"):
-        _ = Experiment.from_file(path).store_path
+        _ = Experiment.from_file(path).store_place
 
 
 def test_a_variable_of_the_environment_stands_for_itself(monkeypatch):
     monkeypatch.setenv("CREME_TEST_PART", "a/b@c:d %")
-    url = index_url(Path("/x"), "postgresql://me:${CREME_TEST_PART}@host/db")
+    url = index_url(LocalPlace(Path("/x")), "postgresql://me:${CREME_TEST_PART}@host/db")
     assert (url.password, url.host, url.database) == ("a/b@c:d %", "host", "db")
-    url = index_url(Path("/x"), "sqlite:////data/${CREME_TEST_PART}/i.sqlite")
+    url = index_url(LocalPlace(Path("/x")), "sqlite:////data/${CREME_TEST_PART}/i.sqlite")
     assert url.database == "/data/a/b@c:d %/i.sqlite"
 
 

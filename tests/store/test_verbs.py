@@ -200,7 +200,7 @@ def test_a_full_disk_does_not_fail_a_run(store, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("creme.store.packed.sync", refuse)
+        patched.setattr("creme.store.place.sync", refuse)
         with pytest.warns(CremeWarning, match="was not compacted: .*No space left"):
             compact_at_the_end(store)
     assert shards(store.path) == []
@@ -337,15 +337,16 @@ def test_nothing_to_prune_and_a_model_that_is_not_there(store):
 
 def test_what_killed_writers_leave_is_found_and_deleted(store):
     source = fill(store, range(20))
-    arrays = store.path / "predictions.zarr"
     with store._engine.begin() as connection:  # of a writer that was killed before its commit
         connection.exec_driver_sql("INSERT INTO chunks (source_id) VALUES (1)")
     orphans = [store.arrays.folder(source.fingerprint, number) for number in (4, 77)]
     for orphan in orphans:
-        shutil.copytree(store.arrays.folder(source.fingerprint, 1), orphan)
-    temporary = [store.path / ".store.id.abc", arrays / "c.1.0.abcd.partial"]
-    for file in temporary:
-        file.touch()
+        shutil.copytree(
+            store.path / store.arrays.folder(source.fingerprint, 1), store.path / orphan
+        )
+    temporary = [".store.id.abc", "predictions.zarr/c.1.0.abcd.partial"]
+    for name in temporary:
+        (store.path / name).touch()
     young = verify(store)
     assert young.orphans == young.temporary == []
     findings = verify(store, grace=0)
@@ -353,7 +354,7 @@ def test_what_killed_writers_leave_is_found_and_deleted(store):
     assert findings.temporary == temporary
     assert not findings.damage
     verify(store, repair=True, grace=0)
-    assert not any(path.exists() for path in [*orphans, *temporary])
+    assert not any((store.path / name).exists() for name in [*orphans, *temporary])
     ensure_holds(store, source, range(20))
 
 

@@ -38,6 +38,11 @@ def test_stages_in_parts_are_the_study_of_one_process(tmp_path, creme):
     printed = creme("study", file, "--stage", "necessity", "--shard", "1/2", status=2)
     assert "needs loci and context_dependence first" in printed
     assert "with one --stage" in creme("study", file, "--shard", "1/2", status=2)
+    text = file.read_text()
+    file.write_text(f"{text}\n[cluster]\nworkers = 1\noptions = {{ memory_limits = 1 }}\n")
+    printed = creme("study", file, "--stage", "loci", "--shard", "1/2", status=2)
+    assert "'memory_limits' is no option of distributed.LocalCluster" in " ".join(printed.split())
+    file.write_text(text)
     for stage in STAGES:
         before = _content(folder)
         for number in (1, 2):

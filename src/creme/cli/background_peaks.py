@@ -30,10 +30,10 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
         if test not in plan.tests:
             raise ConfigError(f"{directory} has no test {test!r}: it has {listing(plan.tests)}")
         plan = replace(plan, tests={test: plan.tests[test]})
-    if not experiment.store_path.is_dir():
-        raise StoreError(f"there is no store {experiment.store_path}")
+    if not experiment.store_place.is_there():
+        raise StoreError(f"there is no store {experiment.store_place}")
     with open_store(
-        experiment.store_path, index_url=experiment.index, read_from=experiment.other_stores
+        experiment.store_place, index_url=experiment.index, read_from=experiment.other_stores
     ) as store:
         frame = background_peaks(plan, store)
     if export is not None:

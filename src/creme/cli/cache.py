@@ -28,13 +28,13 @@ Counted = Callable[[int, int], None]
 
 cache_app = Commands(help="The store of predictions.")
 
-StorePath = Annotated[Path, typer.Argument(help="a store's directory, or an experiment file")]
+StoreName = Annotated[str, typer.Argument(help="a store's directory, or an experiment file")]
 Grace = Annotated[
     float, typer.Option("--grace", min=0, help="minutes for which replaced files stay")
 ]
 
 
-def info(store: StorePath) -> None:
+def info(store: StoreName) -> None:
     """Say what a store holds."""
     from creme.cli.tables import of_batches
     from creme.cli.terminal import show_table
@@ -55,12 +55,12 @@ def info(store: StorePath) -> None:
         ]
         columns = ["model", "fingerprint", "bins x tracks", "predictions", "chunks", "files", "MiB"]
         columns.append("batch against alone")
-        title = f"{opened.path} (schema version {opened.schema_version})"
+        title = f"{opened.place} (schema version {opened.schema_version})"
         show_table("sources", columns, rows, title)
 
 
 def verify(
-    store: StorePath,
+    store: StoreName,
     repair: Annotated[
         bool, typer.Option("--repair", help="take out what is damaged, delete what nobody needs")
     ] = False,
@@ -105,7 +105,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def compact(store: StorePath, grace: Grace = 10.0) -> None:
+def compact(store: StoreName, grace: Grace = 10.0) -> None:
     """Make few large files of many small ones.
 
     Runs do so as they end."""
@@ -127,8 +127,8 @@ def compact(store: StorePath, grace: Grace = 10.0) -> None:
 
 
 def merge(
-    stores: Annotated[list[Path], typer.Argument(help="stores, or experiment files")],
-    into: Annotated[Path, typer.Option("--into", help="the store that gets all, or a new one")],
+    stores: Annotated[list[str], typer.Argument(help="stores, or experiment files")],
+    into: Annotated[str, typer.Option("--into", help="the store that gets all, or a new one")],
 ) -> None:
     """Add the predictions of stores to another one.
 
@@ -139,18 +139,18 @@ def merge(
     from creme.store.merge import conflicting
     from creme.store.merge import merge as add
 
-    if into.suffix == ".toml" and not into.exists():
+    if into.endswith(".toml") and not Path(into).exists():
         raise ConfigError(f"there is no experiment file {into}, and a store is a directory")
-    path, url = place_of(into)
+    target_place, url = place_of(into)
     sources = [place_of(store) for store in stores]
     # Before a new store is made for them.
     for place, _ in sources:
         check_is_there(place)
-    if path.resolve() in [each.resolve() for each, _ in sources]:
-        raise ConfigError(f"{path} is to be merged into itself: name it with --into alone")
+    if target_place.recorded() in [each.recorded() for each, _ in sources]:
+        raise ConfigError(f"{target_place} is to be merged into itself: name it with --into alone")
     conflicts = damaged = 0
     rows: list[list[object]] = []
-    with Store(path, index_url=url) as target:
+    with Store(target_place, index_url=url) as target:
         for store in stores:
             with reading_store(store) as opened, shown_progress(f"of {store} merged") as counted:
                 merged = add(target, opened, progress=counted)
@@ -180,7 +180,7 @@ def merge(
 
 
 def prune(
-    store: StorePath,
+    store: StoreName,
     model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
     older_than: Annotated[
         float | None, typer.Option("--older-than", min=0, help="days since it was stored")
@@ -228,7 +228,7 @@ def prune(
 
 
 def export(
-    store: StorePath,
+    store: StoreName,
     to: Annotated[Path, typer.Option(help="a new .zarr folder or .parquet file")],
     model: Annotated[str | None, typer.Option(help="its name, or how a fingerprint begins")] = None,
 ) -> None:
@@ -245,7 +245,7 @@ def export(
 
 
 def seal(
-    store: StorePath,
+    store: StoreName,
     undo: Annotated[bool, typer.Option("--undo", help="let it be added to again")] = False,
 ) -> None:
     """Finish a store, for others to read.
@@ -255,32 +255,34 @@ def seal(
     from creme.store.seal import seal as finish
     from creme.store.seal import unseal
 
-    path, url = place_of(store)
-    check_is_there(path)
-    (unseal if undo else finish)(path, url)
-    out.print(f"{path} {'can be added to again' if undo else 'is sealed'}")
+    place, url = place_of(store)
+    check_is_there(place)
+    (unseal if undo else finish)(place, url)
+    out.print(f"{place} {'can be added to again' if undo else 'is sealed'}")
 
 
-def unlock(store: StorePath) -> None:
+def unlock(store: StoreName) -> None:
     """Take away the lock of a process that is gone.
 
     There are locks on file systems of several hosts."""
     from creme.cli.terminal import out
-    from creme.store.location import directory, index_url
+    from creme.store.location import index_url
     from creme.store.store_lock import unlock as take_away
 
-    path, url = place_of(store)
-    check_is_there(path)
-    file = index_url(directory(path), url)
+    place, url = place_of(store)
+    check_is_there(place)
+    file = index_url(place, url)
     if file.get_backend_name() != "sqlite":
-        raise StoreError(f"store {path} has its index on a server, which has no lock")
+        raise StoreError(f"store {place} has its index on a server, which has no lock")
     holder = take_away(Path(str(file.database)))
     out.print(
-        f"store {path} was not locked" if holder is None else f"the lock of {holder} was taken away"
+        f"store {place} was not locked"
+        if holder is None
+        else f"the lock of {holder} was taken away"
     )
 
 
-def _say_differences(merged: MergedSource, store: Path) -> None:
+def _say_differences(merged: MergedSource, store: str) -> None:
     from creme.cli.terminal import out
 
     name = f"{merged.source.description.get('model', '?')} {merged.source.fingerprint[:12]}"

@@ -29,6 +29,7 @@ _EXTRAS = {
     "bgzip": ("biopython",),
     "dask": ("distributed", "dask-jobqueue"),
     "postgres": ("psycopg",),
+    "objects": ("obstore",),
     "bigwig": ("pybigtools",),
     "motifs": ("memelite",),
     "network": ("networkx",),
@@ -246,14 +247,14 @@ def _path(path: Path) -> Iterator[Row]:
     kind = kind_of(path)
     yield "kind", kind.value, str(path.resolve())
     if kind is Kind.STORE:
-        yield from _safely(lambda: _store(path, None))
+        yield from _safely(lambda: _store(str(path), None))
     elif kind in (Kind.RESULTS, Kind.STUDY):
         from creme.study.view import open_results
 
         view = open_results(path)
         yield "state", view.state, f"tests: {', '.join(view.tests) or 'none'}"
         if store := view.raw.get("store"):
-            yield from _safely(lambda: _store(Path(store), None))
+            yield from _safely(lambda: _store(store, None))
     elif path.is_file():
         yield from _safely(lambda: _file(path, kind is Kind.STUDY_FILE))
 
@@ -272,7 +273,7 @@ def _file(path: Path, is_study: bool) -> Iterator[Row]:
     for key, value in read.loci.model_dump().items():
         if key in ("fasta", "gtf", "bed", "table") and value:
             yield from _safely(partial(_input, key, path.parent / value))
-    yield from _safely(lambda: _store(read.folder / read.store, getattr(read, "index", None)))
+    yield from _safely(lambda: _store(read.store, read.index, read.folder))
 
 
 def _input(key: str, path: Path) -> Iterator[Row]:
@@ -292,16 +293,23 @@ def _input(key: str, path: Path) -> Iterator[Row]:
     yield key, "there", detail
 
 
-def _store(path: Path, index: str | None) -> Iterator[Row]:
-    yield "store's disk", str(path), _disk(path)
+def _store(text: str, index: str | None, folder: Path | None = None) -> Iterator[Row]:
+    from creme.store.location import place_at
+    from creme.store.place import LocalPlace
+
+    place = place_at(text, folder)
+    if isinstance(place, LocalPlace):
+        yield "store's disk", str(place), _disk(place.path)
+    else:
+        yield "store's place", str(place), "an object store"
     if index:
         yield "store's index", index, ""
-    if not path.is_dir():
+    if not place.is_there():
         yield "store", "not made yet", ""
         return
     from creme.store import Store
 
-    with Store(path, index_url=index, read_only=True) as store:
+    with Store(place, index_url=index, read_only=True) as store:
         for info in store.info():
             model = str(info.source.description.get("model", "?"))
             yield (

@@ -35,7 +35,7 @@ def _say_what_runs(experiment: Experiment) -> None:
     say_more(
         f"creme {creme.__version__}, experiment {experiment.name!r}, seed {experiment.seed}; model "
         f"{model.name} {model.version}, fingerprint {model.fingerprint[:12]}; store "
-        f"{experiment.store_path}; results {experiment.results_path}"
+        f"{experiment.store_place}; results {experiment.results_path}"
     )
 
 

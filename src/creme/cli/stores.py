@@ -11,53 +11,57 @@ from creme.errors import StoreError
 
 if TYPE_CHECKING:
     from creme.store import Source, Store
+    from creme.store.others import NamedPlace
+    from creme.store.place import Place
 
 Counted = Callable[[int, int], None]
 
 
-def place_of(path: Path) -> tuple[Path, str | None]:
-    """A store's directory, and the URL of its index; the path may be an experiment file."""
+def place_of(text: str) -> NamedPlace:
+    """A store's place, and the URL of its index; it may be an experiment file."""
     from creme.results.kind import Kind, kind_of, mistaken
     from creme.runner.experiment import Experiment
+    from creme.store.location import place_at
 
+    path = Path(text)
     if kind_of(path) in (Kind.STUDY_FILE, Kind.STUDY, Kind.RESULTS):
         raise StoreError(str(mistaken(path, "a store or an experiment file")))
     if path.is_file():
         experiment = Experiment.from_file(path)
-        return experiment.store_path, experiment.index
-    return path, None
+        return experiment.store_place, experiment.index
+    return place_at(text), None
 
 
-def check_is_there(path: Path) -> None:
-    if not path.is_dir():
+def check_is_there(place: Place) -> None:
+    if not place.is_there():
         raise StoreError(
-            f"there is no store {path}: a run makes it, and 'creme cache info FILE' finds that of "
+            f"there is no store {place}: a run makes it, and 'creme cache info FILE' finds that of "
             f"an experiment file"
         )
 
 
 @contextmanager
-def writing_store(path: Path) -> Iterator[Store]:
+def writing_store(text: str) -> Iterator[Store]:
     """A store that is there, to change it."""
     from creme.store import Store
 
-    path, url = place_of(path)
-    check_is_there(path)
-    with Store(path, index_url=url) as store:
+    place, url = place_of(text)
+    check_is_there(place)
+    with Store(place, index_url=url) as store:
         yield store
 
 
 @contextmanager
-def reading_store(path: Path) -> Iterator[Store]:
+def reading_store(text: str) -> Iterator[Store]:
     """A store that is there; one that is sealed, or on a server, without writing to it."""
     from creme.store import Store
 
-    path, url = place_of(path)
-    check_is_there(path)
+    place, url = place_of(text)
+    check_is_there(place)
     try:
-        store = Store(path, index_url=url, read_only=True)
+        store = Store(place, index_url=url, read_only=True)
     except StoreError:
-        store = Store(path, index_url=url)
+        store = Store(place, index_url=url)
     with store:
         yield store
 
@@ -89,12 +93,12 @@ def one_source(store: Store, model: str | None) -> Source:
     if len(sources) == 1:
         return sources[0]
     if not sources:
-        raise StoreError(f"store {store.path} holds nothing")
+        raise StoreError(f"store {store.place} holds nothing")
     names = ", ".join(
         f"{each.fingerprint[:12]} ({each.description.get('model', '?')}, "
         f"{each.shape[0]} x {each.shape[1]})"
         for each in sources
     )
     raise StoreError(
-        f"store {store.path} has several of that: {names}; say how the fingerprint begins: --model"
+        f"store {store.place} has several of that: {names}; say how the fingerprint begins: --model"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, WrapperStore
 
@@ -31,16 +31,18 @@ METADATA = frozenset((".zarray", ".zgroup", ".zattrs", ".zmetadata", "zarr.json"
 _OF_AN_ARRAY = {"shape", "chunks", "dtype", "compressor", "fill_value", "order", "filters"}
 
 
-class GuardedStore(WrapperStore[LocalStore]):
-    """A Zarr store in a folder, each of whose files is checked in the bytes that are used.
+class GuardedStore(WrapperStore[Store]):
+    """A Zarr store each of whose files is checked in the bytes that are used.
 
     Parameters
     ----------
-    store : LocalStore
+    store : zarr.abc.store.Store
     error : type of CremeError
         Of refusals.
     verify : callable, optional
         Called with each file's name and its bytes (None where it is missing), before they are used.
+    where : str
+        The store in errors.
 
     Raises
     ------
@@ -50,13 +52,15 @@ class GuardedStore(WrapperStore[LocalStore]):
 
     def __init__(
         self,
-        store: LocalStore,
+        store: Store,
         error: type[CremeError] = CremeError,
         verify: Callable[[str, bytes | None], None] | None = None,
+        where: str = "",
     ) -> None:
         super().__init__(store)
         self._error = error
         self._verify = verify
+        self._where = where
 
     @classmethod
     def at(
@@ -75,10 +79,10 @@ class GuardedStore(WrapperStore[LocalStore]):
             If that cannot be started now.
         """
         ensure_running()
-        return cls(LocalStore(path, read_only=read_only), error, verify)
+        return cls(LocalStore(path, read_only=read_only), error, verify, str(path))
 
-    def _with_store(self, store: LocalStore) -> GuardedStore:
-        return GuardedStore(store, self._error, self._verify)
+    def _with_store(self, store: Store) -> GuardedStore:
+        return GuardedStore(store, self._error, self._verify, self._where)
 
     async def get(
         self,
@@ -95,7 +99,7 @@ class GuardedStore(WrapperStore[LocalStore]):
         if self._verify is not None:
             self._verify(key, content)
         if content is not None and described:
-            refuse_codecs(content, self._store.root / key, self._error)
+            refuse_codecs(content, f"{self._where}/{key}", self._error)
         # The part of the bytes that were checked: read once more they may be others.
         return (
             whole if whole is None or byte_range is None else whole[_span(byte_range, len(whole))]
@@ -118,7 +122,7 @@ def _span(part: ByteRequest, length: int) -> slice:
     return slice(max(0, length - part.suffix), None)
 
 
-def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
+def refuse_codecs(content: bytes, path: str | Path, error: type[CremeError]) -> None:
     """See that the metadata of an array or a group name no codec outside `CODECS`.
 
     Raises
@@ -133,7 +137,7 @@ def refuse_codecs(content: bytes, path: Path, error: type[CremeError]) -> None:
     names = list(_codecs(metadata))
     if not isinstance(metadata, dict):
         raise error(f"{path} is damaged: it describes no array and no group. Nothing was changed")
-    if path.name == ".zarray" and (lacking := _OF_AN_ARRAY - set(metadata)):
+    if str(path).endswith(".zarray") and (lacking := _OF_AN_ARRAY - set(metadata)):
         # Zarr leaves out such an array without an error.
         raise error(f"{path} is damaged: it lacks {listing(sorted(lacking))}")
     if refused := sorted(set(names) - CODECS):

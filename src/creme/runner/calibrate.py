@@ -70,7 +70,7 @@ def measure_panel(
     plan = replace(of_loci, tests=tests, loci=loci, panel=None, spread=Spread())
     plan.check()
     with (
-        Store(experiment.store_path, index_url=experiment.index) as store,
+        Store(experiment.store_place, index_url=experiment.index) as store,
         progress(plan) if progress else nullcontext((_ignore, _ignore)) as (on_progress, on_start),
     ):
         report = measure(plan, store, on_progress=on_progress, on_start=on_start)

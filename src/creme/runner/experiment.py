@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from creme.results.experiment_view import ExperimentResults
     from creme.runner.planned_run import PlannedRun
     from creme.store import Store
-    from creme.store.others import Place
+    from creme.store.others import NamedPlace
+    from creme.store.place import Place
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
 
@@ -58,7 +59,10 @@ class Experiment(TomlFile):
 
     name: FolderName = Field(description="names the results directory")
     seed: int = Field(0, ge=0, description="seed of everything random")
-    store: str = Field("predictions", description="directory of predictions, shared by experiments")
+    store: str = Field(
+        "predictions",
+        description="directory of predictions, shared by experiments; or s3://bucket/prefix",
+    )
     index: str | None = Field(
         None,
         repr=False,  # a password may stand in it
@@ -115,23 +119,23 @@ class Experiment(TomlFile):
         return cls.from_directory(results.path, read_text(file), folder, str(file), False)
 
     @property
-    def store_path(self) -> Path:
-        """The store's directory."""
-        from creme.store.location import directory
+    def store_place(self) -> Place:
+        """Where the store is."""
+        from creme.store.location import place_at
 
-        return directory(self.store, self.folder)
+        return place_at(self.store, self.folder)
 
     @property
-    def other_stores(self) -> tuple[Place, ...]:
+    def other_stores(self) -> tuple[NamedPlace, ...]:
         """The stores that are read first, and the URLs of their indexes."""
         return places(self.read_from, self.folder)
 
-    def open_store(self, path: Path) -> Store:
-        """The store at a path, to be written to, with those that are read first."""
+    def open_store(self, place: Place) -> Store:
+        """The store at a place, to be written to, with those that are read first."""
         from creme.store.others import open_store
 
         others = self.other_stores
-        return open_store(path, index_url=self.index, origin=self.name, read_from=others)
+        return open_store(place, index_url=self.index, origin=self.name, read_from=others)
 
     @property
     def results_path(self) -> Path:
@@ -155,7 +159,7 @@ class Experiment(TomlFile):
         from creme.runner.plan import Plan
         from creme.runner.planned_run import look_ahead
 
-        return look_ahead(Plan.of(self), self.name, self.store_path, self.index, self.other_stores)
+        return look_ahead(Plan.of(self), self.name, self.store_place, self.index, self.other_stores)
 
     def run(
         self,
@@ -206,7 +210,7 @@ class Experiment(TomlFile):
         )
         if report.interrupted:
             raise KeyboardInterrupt(
-                f"stopped before the end; what was predicted is in {self.store_path}, and another "
+                f"stopped before the end; what was predicted is in {self.store_place}, and another "
                 f"run goes on from there"
             )
         warn_of_failures(report.failures)

@@ -12,7 +12,7 @@ from creme.errors import ConfigError
 from creme.parameters import Parameters
 
 if TYPE_CHECKING:
-    from creme.store.others import Place
+    from creme.store.others import NamedPlace
 
 
 class OtherStore(Parameters):
@@ -20,7 +20,7 @@ class OtherStore(Parameters):
 
     name: ClassVar[str] = "read_from"
 
-    store: str = Field(description="its directory")
+    store: str = Field(description="its directory or URL")
     index: str | None = Field(None, repr=False, description="SQLAlchemy URL of its index")
 
 
@@ -29,7 +29,7 @@ READ_FROM: str = "stores that are read first and never written: directories, or 
 READ_FROM += "and index; one whose index is in SQLite has to be sealed (creme cache seal)"
 
 
-def places(read_from: SequenceOf[str | Path | OtherStore], folder: Path) -> tuple[Place, ...]:
+def places(read_from: SequenceOf[str | Path | OtherStore], folder: Path) -> tuple[NamedPlace, ...]:
     """The stores of a list, each with the URL of its index.
 
     Parameters
@@ -44,13 +44,13 @@ def places(read_from: SequenceOf[str | Path | OtherStore], folder: Path) -> tupl
         If one is named twice.
     """
     # A file is read without what a store needs.
-    from creme.store.location import directory
+    from creme.store.location import place_at
 
-    named: list[Place] = []
+    named: list[NamedPlace] = []
     for each in read_from:
         table = each if isinstance(each, OtherStore) else OtherStore(store=str(each))
-        path = directory(table.store, folder)
-        if path in [one for one, _ in named]:
-            raise ConfigError(f"read_from: {path} is there twice")
-        named.append((path, table.index))
+        place = place_at(table.store, folder)
+        if place in [one for one, _ in named]:
+            raise ConfigError(f"read_from: {place} is there twice")
+        named.append((place, table.index))
     return tuple(named)

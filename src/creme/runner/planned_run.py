@@ -23,7 +23,8 @@ from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions, narrower_sources
 from creme.sequence import Sequenceable
 from creme.store import Store
-from creme.store.others import Place, open_store, read_others
+from creme.store.others import NamedPlace, open_store, read_others
+from creme.store.place import LocalPlace, Place
 from creme.test import Profiles, Test
 
 COUNTED = 5000
@@ -78,7 +79,7 @@ class PlannedRun:
     plan : Plan
         The model, what is kept, the tests and the loci.
     tests : tuple of PlannedTest
-    store : Path
+    store : Place
     notes : tuple of str
         Sentences on what the store has and what cannot be known beforehand.
     """
@@ -86,7 +87,7 @@ class PlannedRun:
     name: str
     plan: Plan
     tests: tuple[PlannedTest, ...]
-    store: Path
+    store: Place
     notes: tuple[str, ...] = ()
 
     @property
@@ -122,11 +123,9 @@ class PlannedRun:
         lines += [f"test {test.label}: {_sentence(test)}" for test in self.tests]
         kinds = {test.kind for test in self.tests}
         about = "at least " if "at least" in kinds else "about " if "estimate" in kinds else ""
-        here, store = Path.cwd(), self.store
-        shown = store.relative_to(here) if store.is_relative_to(here) else store
         lines.append(
-            f"in all {about}{self.requested:,} sequences: {self.stored:,} stored in {shown}, "
-            f"{self.to_predict:,} to predict"
+            f"in all {about}{self.requested:,} sequences: {self.stored:,} stored in "
+            f"{_shown(self.store)}, {self.to_predict:,} to predict"
         )
         return "\n".join([*lines, *self.notes])
 
@@ -135,7 +134,11 @@ class PlannedRun:
 
 
 def look_ahead(
-    plan: Plan, name: str, store_path: Path, index: str | None, read_from: SequenceOf[Place] = ()
+    plan: Plan,
+    name: str,
+    store: Place,
+    index: str | None,
+    read_from: SequenceOf[NamedPlace] = (),
 ) -> PlannedRun:
     """Count what the tests of a plan ask for, and what of it the store has.
 
@@ -144,10 +147,10 @@ def look_ahead(
     plan : Plan
     name : str
         The experiment's.
-    store_path : Path
+    store : Place
     index : str, optional
         URL of the store's index.
-    read_from : sequence of (Path, str or None)
+    read_from : sequence of (Place, str or None)
         Stores that are read first; see `creme.store.others`.
 
     Raises
@@ -155,8 +158,8 @@ def look_ahead(
     StoreError
         If the directory is there and is not a store.
     """
-    with _opened(store_path, index, read_from) as (store, others):
-        stored = StoredPredictions(store, plan.model, plan.selection, others)
+    with _opened(store, index, read_from) as (opened, others):
+        stored = StoredPredictions(opened, plan.model, plan.selection, others)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
         notes = plan.bound.about(plan.loci)
@@ -170,7 +173,7 @@ def look_ahead(
             notes.append(
                 f"A test of more than {COUNTED:,} sequences is judged by a part of its loci."
             )
-        narrower = [] if store is None else narrower_sources(store, plan.model, plan.selection)
+        narrower = [] if opened is None else narrower_sources(opened, plan.model, plan.selection)
         if narrower:
             total = (
                 None
@@ -178,23 +181,31 @@ def look_ahead(
                 else sum(test.requested for test in tests)
             )
             notes.append(about_narrower(narrower, plan.selection, total))
-    return PlannedRun(name, plan, tests, store_path, tuple(notes))
+    return PlannedRun(name, plan, tests, store, tuple(notes))
 
 
 @contextmanager
 def _opened(
-    path: Path, index: str | None, read_from: SequenceOf[Place]
+    place: Place, index: str | None, read_from: SequenceOf[NamedPlace]
 ) -> Iterator[tuple[Store | None, tuple[Store, ...]]]:
     """The store, or None if there is none yet: none is made; and those of others."""
-    if path.is_dir() and any(path.iterdir()):
-        with open_store(path, index_url=index, read_from=read_from) as store:
+    if place.is_there():
+        with open_store(place, index_url=index, read_from=read_from) as store:
             yield store, store.others
         return
     with ExitStack() as opened:
-        others = read_others(read_from, path)
+        others = read_others(read_from, place)
         for other in others:
             opened.callback(other.close)
         yield None, others
+
+
+def _shown(store: Place) -> Path | Place:
+    """A store in a sentence: below the current directory, without that."""
+    here = Path.cwd()
+    if isinstance(store, LocalPlace) and store.path.is_relative_to(here):
+        return store.path.relative_to(here)
+    return store
 
 
 def _count_test(plan: Plan, label: str, stored: StoredPredictions, seen: set[bytes]) -> PlannedTest:

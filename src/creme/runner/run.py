@@ -354,17 +354,17 @@ def run_experiment(
     """
     # Before the model, which may change the current directory, is made.
     results = Results(output or experiment.results_path)
-    store_path = experiment.store_path
+    place = experiment.store_place
     with experiment.trusting(trust):
         plan = Plan.of(experiment)
     with (
         results.held(),
-        experiment.open_store(store_path) as store,
+        experiment.open_store(place) as store,
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         keep_panel(results.path, plan.panel)
         state = {"state": "running", "error": "", "failures": [], "units": {}}
-        results.update({**state, "store": str(store_path.resolve())})
+        results.update({**state, "store": place.recorded()})
         try:
             with (
                 progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks,

@@ -217,7 +217,7 @@ class SameModel:
         )
 
     def _where(self) -> str:
-        return " or ".join(str(store.path) for store in (self.store, *self.store.others))
+        return " or ".join(str(store.place) for store in (self.store, *self.store.others))
 
     def waits(self, held_bytes: int) -> bool:
         """Whether new predictions stay out of the store until stored ones have been compared.

@@ -21,7 +21,8 @@ from creme.runner.plan import Plan
 from creme.runner.run import Report
 from creme.runner.spread_of_units import SpreadOfUnits
 from creme.store import Store
-from creme.store.others import Place, open_store
+from creme.store.others import NamedPlace, open_store
+from creme.store.place import Place
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -66,9 +67,9 @@ class Shard:
         """The names that fall to this shard: in turns by their order as text, each to one shard."""
         return frozenset(sorted(set(names))[self.number - 1 :: self.of])
 
-    def store_path(self, store: Path) -> Path:
+    def store_place(self, store: Place) -> Place:
         """The shard's store, beside the one that it is to be merged into."""
-        return store.with_name(f"{store.name}.shard-{self.number}-of-{self.of}")
+        return store.beside(f".shard-{self.number}-of-{self.of}")
 
     def part(self, plan: Plan) -> Plan:
         """The units of this shard: those of one name, of whatever test, are in one part."""
@@ -77,7 +78,11 @@ class Shard:
 
 @contextmanager
 def shard_store(
-    shard: Shard, path: Path, index: str | None, origin: str, read_from: SequenceOf[Place] = ()
+    shard: Shard,
+    place: Place,
+    index: str | None,
+    origin: str,
+    read_from: SequenceOf[NamedPlace] = (),
 ) -> Iterator[Store]:
     """The store that a shard writes to; what the experiment's store has need not be made again.
 
@@ -87,20 +92,21 @@ def shard_store(
     Parameters
     ----------
     shard : Shard
-    path : Path
-        The directory of the experiment's store.
+    place : Place
+        That of the experiment's store.
     index : str, optional
         URL of its index.
     origin : str
         Name of the experiment.
-    read_from : sequence of (Path, str or None)
+    read_from : sequence of (Place, str or None)
         Stores that the experiment reads first; see `creme.store.others`.
     """
     places = [*read_from]
+    own = shard.store_place(place)
     with suppress(StoreError):
-        Store(path, index_url=index, read_only=True).close()
-        places.append((path, index))
-    with open_store(shard.store_path(path), origin=origin, read_from=places) as store:
+        Store(place, index_url=index, read_only=True).close()
+        places.append((place, index))
+    with open_store(own, origin=origin, read_from=places) as store:
         yield store
 
 
@@ -120,24 +126,25 @@ def run_shard(
     progress : callable, optional
         As for `creme.runner.run.run_experiment`.
     cluster : ClusterTable, mapping, int, str or Client; optional
-        Whose workers predict; that of the experiment, which each part would start, does not.
+        Whose workers predict, instead of the experiment's, which each part starts for itself.
 
     Returns
     -------
     Report
         Without Datasets: those are made of all shards, when they are merged.
     Path
-        The shard's store.
+        The directory of the shard's store.
 
     Raises
     ------
     CremeError
         Whatever is wrong with the file; or if the model fails. What was predicted is in the store.
     """
-    path = experiment.store_path
+    place = experiment.store_place
     plan = shard.part(Plan.of(experiment))
     of_file = (experiment.index, experiment.name, experiment.other_stores)
-    with shard_store(shard, path, *of_file) as store, opened(cluster) as workers:
+    workers_of = cluster or experiment.cluster
+    with shard_store(shard, place, *of_file) as store, opened(workers_of) as workers:
         return predict(plan, store, progress=progress, cluster=workers), store.path
 
 

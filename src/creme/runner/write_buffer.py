@@ -163,7 +163,7 @@ class StoredPredictions:
         """
         return [
             {
-                **({} if one.store is self.store else {"store": str(one.store.path)}),
+                **({} if one.store is self.store else {"store": str(one.store.place)}),
                 "bins": one.source.shape[0],
                 "tracks": one.source.shape[1],
                 "predictions": one.answered,

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -17,9 +14,8 @@ from numpy.typing import NDArray
 from zarr.errors import ContainsArrayError, ContainsGroupError
 
 from creme.errors import StoreError
-from creme.files.durable import sync
-from creme.files.guarded_zarr import GuardedStore
 from creme.files.zarr_thread import ensure_running
+from creme.store.place import ARRAYS, Place
 
 
 @dataclass(frozen=True)
@@ -57,8 +53,8 @@ class Arrays:
 
     Parameters
     ----------
-    store : Path
-        The store's directory.
+    place : Place
+        The store's.
     read_only : bool
         Whether the group has to be there, and nothing is written.
 
@@ -68,35 +64,40 @@ class Arrays:
         If the group cannot be opened or made.
     """
 
-    def __init__(self, store: Path, *, read_only: bool = False) -> None:
-        self._store = store
-        self.path = store / "predictions.zarr"
+    def __init__(self, place: Place, *, read_only: bool = False) -> None:
+        self.place = place
         self._lock = threading.Lock()
         self._open: dict[str, zarr.Array] = {}
         try:
             if read_only:
                 self.root = zarr.open_group(
-                    GuardedStore.at(self.path, StoreError),
+                    place.arrays(read_only=True),
                     mode="r",
                     zarr_format=3,
                     use_consolidated=False,
                 )
                 return
             try:
-                self.root = zarr.create_group(_guarded(self.path), zarr_format=3)
+                self.root = zarr.create_group(place.arrays(read_only=False), zarr_format=3)
             except ContainsGroupError:  # another process may have made it just now
                 self.root = zarr.open_group(
-                    _guarded(self.path), mode="r+", zarr_format=3, use_consolidated=False
+                    place.arrays(read_only=False),
+                    mode="r+",
+                    zarr_format=3,
+                    use_consolidated=False,
                 )
         except (MemoryError, RuntimeError) as error:
-            raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
+            raise StoreError(f"{self} cannot be opened now: {_reason(error)}") from error
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-                raise StoreError(f"{self.path} cannot be opened now: {_reason(error)}") from error
+                raise StoreError(f"{self} cannot be opened now: {_reason(error)}") from error
             raise StoreError(
-                f"{self.path} cannot be opened: {error}; its zarr.json may be damaged, and no "
+                f"{self} cannot be opened: {error}; its zarr.json may be damaged, and no "
                 f"prediction was dropped"
             ) from error
+
+    def __str__(self) -> str:
+        return f"{self.place}/{ARRAYS}"
 
     def write(self, source: Source, chunk: int, values: NDArray[np.float32]) -> None:
         """Write a chunk of up to ``chunk_rows`` rows; it is durable when this returns.
@@ -113,18 +114,16 @@ class Arrays:
             first = chunk * source.chunk_rows
             ensure_running()
             self._array(source, source.array, create=True)[first : first + len(whole)] = whole
-            # Zarr replaces a chunk in one step, but does not fsync.
-            sync(folder / "0" / "0")
-            sync(folder / "0")
+            self.place.keep(f"{folder}/0/0")
         except (OSError, MemoryError, RuntimeError) as error:
             raise StoreError(
-                f"predictions cannot be written to store {self._store} now: {_reason(error)}; "
+                f"predictions cannot be written to store {self.place} now: {_reason(error)}; "
                 f"what was stored before stands, and is used when it is run again"
             ) from error
 
-    def folder(self, fingerprint: str, chunk: int) -> Path:
-        """The folder of a chunk in its source's array, with all that is in it."""
-        return self.path / name_of(fingerprint) / "c" / str(chunk)
+    def folder(self, fingerprint: str, chunk: int) -> str:
+        """The name, in the store's place, below which a chunk of a source's array lies."""
+        return f"{ARRAYS}/{name_of(fingerprint)}/c/{chunk}"
 
     def read(
         self, source: Source, place: int, rows: int, array: str | None = None
@@ -162,15 +161,9 @@ class Arrays:
             return None
 
     def size(self, source: Source) -> tuple[int, int]:
-        """Files of a source on disk, and their bytes."""
-        files = size = 0
-        for name in (source.array, source.packed):
-            for folder, _, names in os.walk(self.path / name):
-                files += len(names)
-                for each in names:
-                    with suppress(FileNotFoundError):
-                        size += Path(folder, each).stat().st_size
-        return files, size
+        """Files of a source, and their bytes."""
+        parts = [self.place.size(f"{ARRAYS}/{name}") for name in (source.array, source.packed)]
+        return sum(files for files, _ in parts), sum(size for _, size in parts)
 
     def _array(self, source: Source, name: str, *, create: bool) -> zarr.Array:
         with self._lock:
@@ -179,9 +172,7 @@ class Arrays:
             try:
                 array = self._create(source) if create else self._existing(name)
             except (MemoryError, RuntimeError) as error:
-                raise StoreError(
-                    f"{self.path / name} cannot be read now: {_reason(error)}"
-                ) from error
+                raise StoreError(f"{self}/{name} cannot be read now: {_reason(error)}") from error
             except (OSError, ValueError, KeyError) as error:
                 raise self._damaged(name) from error
             # With another grid every chunk would look damaged.
@@ -193,8 +184,8 @@ class Arrays:
 
     def _damaged(self, name: str) -> StoreError:
         return StoreError(
-            f"{self.path / name} is missing or its zarr.json is damaged, though the index lists "
-            f"predictions of it: is {self._store} the directory that belongs to this index? "
+            f"{self}/{name} is missing or its zarr.json is damaged, though the index lists "
+            f"predictions of it: is {self.place} the directory that belongs to this index? "
             f"Nothing was changed"
         )
 
@@ -222,11 +213,11 @@ class Arrays:
                 word in str(error) for word in ("decompress", "checksum", "truncated")
             )
             return not damaged or "llocation" in str(error)
-        file = self.path / array.basename / "c" / str(place) / "0" / "0"
+        file = f"{ARRAYS}/{array.basename}/c/{place}/0/0"
         try:
             # A length that is damaged must not ask for more memory than there is.
             into = np.empty(4 * int(np.prod(array.chunks)), dtype=np.uint8)
-            zstd.decompress(file.read_bytes(), into)
+            zstd.decompress(self.place.read(file), into)
         except FileNotFoundError:
             return False
         except (OSError, MemoryError) as problem:
@@ -237,14 +228,9 @@ class Arrays:
 
     def _trouble(self, place: int, error: Exception) -> NoReturn:
         raise StoreError(
-            f"chunk {place} of store {self._store} cannot be read now: {_reason(error)}; nothing "
+            f"chunk {place} of store {self.place} cannot be read now: {_reason(error)}; nothing "
             f"was changed"
         ) from error
-
-
-def _guarded(path: Path) -> GuardedStore:
-    """A store that may come from somebody else: what decodes its chunks is looked at first."""
-    return GuardedStore.at(path, StoreError, read_only=False)
 
 
 def _as_made(array: zarr.Array, separator: str) -> bool:

@@ -11,11 +11,10 @@ transaction after it is durable. One of a compaction that was killed is deleted 
 
 from __future__ import annotations
 
-import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from creme.errors import CremeError, CremeWarning
-from creme.files.durable import InUseError, locked
+from creme.files.durable import InUseError
 from creme.store.arrays import Source
 from creme.store.packed import (
     Shards,
@@ -115,7 +114,7 @@ def compact(
         If the store cannot be read or written now; nothing is lost.
     """
     done = Compaction()
-    with locked(store.path / LOCK, f"store {store.path} is being compacted"):
+    with _held(store):
         end = _half(seconds)
         work = [(source, _small(store, source)) for source in _worth(store, few)]
         work = [(source, ids) for source, ids in work if len(ids) > 1]
@@ -128,6 +127,10 @@ def compact(
                     break
         _sweep(store, done, grace, _half(seconds), progress, thorough=not few)
     return done
+
+
+def _held(store: Store) -> AbstractContextManager[None]:
+    return store.place.held(LOCK, f"store {store.place} is being compacted", store.index)
 
 
 def _half(seconds: float | None) -> float:
@@ -158,10 +161,7 @@ def sweep(
 ) -> Compaction:
     """Delete the files whose grace period is over, unless a compaction is doing so."""
     done = Compaction()
-    with (
-        suppress(InUseError),
-        locked(store.path / LOCK, f"store {store.path} is being compacted"),
-    ):
+    with suppress(InUseError), _held(store):
         _sweep(store, done, grace, float("inf"), progress, thorough=True)
     return done
 
@@ -330,9 +330,8 @@ def _sweep(
             break
         # The files first: a line without files is found again, files without a line are not.
         for number, source_id in lines:
-            shutil.rmtree(
-                store.arrays.folder(sources[source_id].fingerprint, number), ignore_errors=True
-            )
+            with suppress(OSError):
+                store.place.remove(store.arrays.folder(sources[source_id].fingerprint, number))
         ids = [number for number, _ in lines]
         gone = chunks.delete().where(chunks.c.id.in_(ids))
         store.index.write(lambda connection: connection.execute(gone))  # noqa: B023

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TypeVar
 
 import sqlalchemy as sa
 
 from creme.errors import StoreError
+from creme.files.durable import InUseError
 from creme.passwords import masked
 from creme.store.location import shown
 from creme.store.store_lock import StoreLock
@@ -25,6 +27,8 @@ _OPENING = PAUSES[:4]
 _AGAIN = ("40001", "40P01", "57P01", "57P02", "57P03", "53300")
 """PostgreSQL's codes: serialization, deadlock, shutdown, crash, starting, too many connections."""
 
+
+_HELD = 0x6372656D66  # any number that others do not use
 
 _SOON = (
     "starting up",
@@ -115,6 +119,40 @@ class Index:
                 return function(connection)
 
         return self._repeated(once, "opened" if opening else "written")
+
+    @contextmanager
+    def held(self, what: str) -> Iterator[None]:
+        """Hold a lock of the server for as long as that takes; it goes with the connection.
+
+        Parameters
+        ----------
+        what : str
+            Begins the error: ``"store s is being compacted"``.
+
+        Raises
+        ------
+        InUseError
+            If another connection holds it.
+        """
+
+        def take() -> sa.Connection | None:
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            with ExitStack() as opened:
+                opened.callback(connection.close)
+                if connection.scalar(sa.select(sa.func.pg_try_advisory_lock(_HELD))):
+                    opened.pop_all()
+                    return connection
+            return None
+
+        connection = self._repeated(take, "read")
+        if connection is None:
+            raise InUseError(f"{what} by another process")
+        with connection:
+            try:
+                yield
+            finally:
+                with suppress(sa.exc.DBAPIError):  # one that was cut has lost it
+                    connection.execute(sa.select(sa.func.pg_advisory_unlock(_HELD)))
 
     def damaged(self, why: object) -> StoreError:
         """The error of an index that holds what no store has written."""

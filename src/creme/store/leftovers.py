@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from creme.store.arrays import Arrays
-from creme.store.identity import IDENTITY_FILE
 from creme.store.index import Index
+from creme.store.place import IDENTITY_FILE, Place
 from creme.store.schema import chunks, sources
 
 QUIET = 600.0
@@ -29,14 +27,12 @@ class Presence:
 
     Parameters
     ----------
-    path : Path
-        The store's directory.
+    place : Place
+        The store's.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._descriptor: int | None = None
-        with suppress(OSError):
-            self._descriptor = os.open(path / IDENTITY_FILE, os.O_RDONLY)
+    def __init__(self, place: Place) -> None:
+        self._descriptor = place.lockable(IDENTITY_FILE)
 
     def alone(self) -> bool:
         """Whether no other has the store open; none can open it until `share`."""
@@ -65,7 +61,7 @@ class Presence:
         return True
 
 
-def remove_leftovers(path: Path, index: Index, arrays: Arrays) -> None:
+def remove_leftovers(index: Index, arrays: Arrays) -> None:
     """Remove what nobody will ever read, where no other process has the store open.
 
     These are the chunks that a writer did not finish or that were found damaged, and files that
@@ -73,26 +69,19 @@ def remove_leftovers(path: Path, index: Index, arrays: Arrays) -> None:
 
     Parameters
     ----------
-    path : Path
-        The store's directory.
     index : Index
     arrays : Arrays
     """
-    for entry in _left(path, index, arrays):
+    place = arrays.place
+    for name in _left(index, arrays):
         # What cannot be removed now is no hindrance.
         with suppress(OSError):
-            if time.time() - entry.stat().st_mtime < QUIET:
-                continue
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
+            if time.time() - place.changed(name) >= QUIET:
+                place.remove(name)
 
 
-def _left(path: Path, index: Index, arrays: Arrays) -> Iterator[Path]:
-    yield from path.glob(f".{IDENTITY_FILE}.*")
-    for folder in (path / "predictions.zarr", *(path / "predictions.zarr").glob("source-*")):
-        yield from folder.glob("*.partial")
+def _left(index: Index, arrays: Arrays) -> Iterator[str]:
+    yield from arrays.place.cut_short(everywhere=False)
     query = (
         sa.select(chunks.c.id, sources.c.fingerprint)
         .join(sources, sources.c.id == chunks.c.source_id)

@@ -12,12 +12,40 @@ import sqlalchemy as sa
 
 from creme.errors import StoreError
 from creme.passwords import HIDDEN, VARIABLE, masked
+from creme.store.place import INDEX_FILE, LocalPlace, Place
 
 _ALLOWED = (
     "give 'sqlite:////folder/index.sqlite' or 'postgresql://user@host:5432/database', with its "
     "password in PGPASSWORD, a service file, or as ${VARIABLE}"
 )
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _SERVERS = ("postgresql", "postgresql+psycopg")
+
+
+def place_at(path: str | Path | Place, folder: Path | None = None) -> Place:
+    """The place of a store: a folder, or that of a URL.
+
+    Parameters
+    ----------
+    path : str, Path or Place
+        A directory, or ``s3://bucket/prefix``.
+    folder : Path, optional
+        Where a relative path starts from; the current directory unless given.
+
+    Raises
+    ------
+    StoreError
+        If it is a URL that cannot serve, or as `directory`.
+    """
+    if isinstance(path, Place):
+        return path
+    if isinstance(path, str) and _URL.match(path):
+        from creme.store.objects import ObjectPlace  # which needs zarr
+
+        return ObjectPlace(path)
+    if isinstance(path, Path) and path.parts[:1] and path.parts[0] in ("s3:", "gs:", "az:"):
+        raise StoreError(f"store {path}: a URL has to be a text, since a Path has no '//'")
+    return LocalPlace(directory(path, folder))
 
 
 def directory(path: str | Path, folder: Path | None = None) -> Path:
@@ -45,13 +73,13 @@ def directory(path: str | Path, folder: Path | None = None) -> Path:
     return ((folder or Path()) / expanded).absolute()
 
 
-def index_url(path: Path, text: str | None) -> sa.URL:
+def index_url(place: Place, text: str | None) -> sa.URL:
     """The URL of a store's index.
 
     Parameters
     ----------
-    path : Path
-        The store's directory, absolute.
+    place : Place
+        The store's.
     text : str, optional
         As given; ``${VARIABLE}`` stands for a variable of the environment. The default is
         ``index.sqlite`` in the directory.
@@ -59,11 +87,13 @@ def index_url(path: Path, text: str | None) -> sa.URL:
     Raises
     ------
     StoreError
-        If it is no URL, of no database that serves, or names a variable that is not set. The error
-        shows no password.
+        If it is no URL, of no database that serves the place, or names a variable that is not
+        set. The error shows no password.
     """
+    if text is None or text.startswith("sqlite"):
+        place.check_file_index()
     if text is None:
-        return sa.URL.create("sqlite", database=str(path / "index.sqlite"))
+        return sa.URL.create("sqlite", database=str(place.path / INDEX_FILE))
     if text.startswith("sqlite"):
         return sa.URL.create("sqlite", database=str(_file(text)))
     try:

@@ -12,6 +12,7 @@ from creme.store.file_systems import shared_between_hosts
 from creme.store.index import Index
 from creme.store.location import index_url, read_only
 from creme.store.migration import add_columns, bring_up_to_date
+from creme.store.place import Place
 from creme.store.schema import (
     IDENTITY,
     SCHEMA_VERSION,
@@ -32,13 +33,13 @@ _PAGES_OF_LOG = 16_384  # of 4 KiB
 _VERSIONS = tuple(str(version) for version in range(1, SCHEMA_VERSION + 1))
 
 
-def open_index(path: Path, text: str | None) -> Index:
+def open_index(place: Place, text: str | None) -> Index:
     """The index of a store, its tables made if there are none and brought up to date.
 
     Parameters
     ----------
-    path : Path
-        The store's directory, absolute.
+    place : Place
+        The store's.
     text : str, optional
         URL of an index elsewhere.
 
@@ -47,15 +48,15 @@ def open_index(path: Path, text: str | None) -> Index:
     StoreError
         If the index was made by a later schema version or cannot be opened.
     """
-    url = index_url(path, text)
+    url = index_url(place, text)
     if url.get_backend_name() == "sqlite":
-        index = _open_file(path, Path(str(url.database)), url)
+        index = _open_file(place, Path(str(url.database)), url)
     else:
         index = Index(_engine(url))
     try:
         version, sealed = index.write(_opened, opening=True)
         if sealed:
-            raise sealed_error(path)
+            raise sealed_error(place)
         if version in _VERSIONS:
             version = bring_up_to_date(index, version)
     except BaseException:
@@ -64,16 +65,16 @@ def open_index(path: Path, text: str | None) -> Index:
     if version != str(SCHEMA_VERSION):
         index.close()
         raise StoreError(
-            f"store {path} has schema version {version}, and this creme-toolkit reads version "
+            f"store {place} has schema version {version}, and this creme-toolkit reads version "
             f"{SCHEMA_VERSION}: use the version that made it, or give 'store' another directory; "
             f"nothing was changed"
         )
     return index
 
 
-def _open_file(path: Path, file: Path, url: sa.URL) -> Index:
+def _open_file(place: Place, file: Path, url: sa.URL) -> Index:
     """The index in a file, for this process alone where other hosts may see it."""
-    refuse_sealed(path, file)
+    refuse_sealed(place, file)
     kind = shared_between_hosts(file.parent)
     if not kind:
         index = Index(_engine(url))
@@ -85,7 +86,7 @@ def _open_file(path: Path, file: Path, url: sa.URL) -> Index:
     return Index(engine, lock=StoreLock(file, kind))
 
 
-def open_read_only(path: Path, text: str | None) -> tuple[Index, int]:
+def open_read_only(place: Place, text: str | None) -> tuple[Index, int]:
     """The index of a store that is read alone, and its schema version: 2 or 3.
 
     A file of SQLite has to be sealed (`creme.store.seal`), and is opened as one that nobody
@@ -96,19 +97,19 @@ def open_read_only(path: Path, text: str | None) -> tuple[Index, int]:
     StoreError
         If it is not there, not sealed, or of another version.
     """
-    url = index_url(path, text)
+    url = index_url(place, text)
     if url.get_backend_name() == "sqlite":
-        refuse_unsealed(path, Path(str(url.database)))
+        refuse_unsealed(place, Path(str(url.database)))
     index = Index(_engine(read_only(url), read_only=True), read_only=True)
     try:
         version, sealed = index.read(
             lambda connection: (version_of(connection), _sealed(connection))
         )
         if index.is_file and not sealed:
-            raise unsealed_error(path)
+            raise unsealed_error(place)
         if version not in ("2", "3"):
             raise StoreError(
-                f"store {path} has schema version {version}, and versions 2 and 3 can be read "
+                f"store {place} has schema version {version}, and versions 2 and 3 can be read "
                 f"without being changed"
             )
     except BaseException:

@@ -7,19 +7,20 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from creme.errors import StoreError
-from creme.store.location import directory
+from creme.store.location import place_at
+from creme.store.place import Place
 from creme.store.store import Store
 
-Place = tuple[Path, str | None]
-"""A store's directory, and the URL of its index where that is not in the directory."""
+NamedPlace = tuple[Place, str | None]
+"""A store's place, and the URL of its index where that is not in a directory."""
 
 
 def open_store(
-    path: str | Path,
+    path: str | Path | Place,
     *,
     index_url: str | None = None,
     origin: str | None = None,
-    read_from: SequenceOf[Place] = (),
+    read_from: SequenceOf[NamedPlace] = (),
 ) -> Store:
     """Open a store to write to, which has other ones to be read first in its ``others``.
 
@@ -27,7 +28,7 @@ def open_store(
     ----------
     path, index_url, origin
         As for `Store`.
-    read_from : sequence of (Path, str or None)
+    read_from : sequence of (Place, str or None)
         See `read_others`.
 
     Raises
@@ -45,14 +46,14 @@ def open_store(
     return store
 
 
-def read_others(read_from: SequenceOf[Place], own: str | Path) -> tuple[Store, ...]:
+def read_others(read_from: SequenceOf[NamedPlace], own: str | Path | Place) -> tuple[Store, ...]:
     """Open stores to read; nothing in them is changed, whatever version of the schema they have.
 
     Parameters
     ----------
-    read_from : sequence of (Path, str or None)
-        Directories and URLs of indexes; those in SQLite have to be sealed (`creme.store.seal`).
-    own : str or Path
+    read_from : sequence of (Place, str or None)
+        Places and URLs of indexes; those in SQLite have to be sealed (`creme.store.seal`).
+    own : str, Path or Place
         The store that is written to.
 
     Raises
@@ -62,13 +63,13 @@ def read_others(read_from: SequenceOf[Place], own: str | Path) -> tuple[Store, .
     """
     others: list[Store] = []
     with ExitStack() as opened:
-        for path, index_url in read_from:
-            if path.resolve() == directory(own).resolve():
+        for place, index_url in read_from:
+            if place.recorded() == place_at(own).recorded():
                 raise StoreError(
-                    f"read_from: {path} is the store that is written to: name other ones"
+                    f"read_from: {place} is the store that is written to: name other ones"
                 )
             try:
-                other = Store(path, index_url=index_url, read_only=True)
+                other = Store(place, index_url=index_url, read_only=True)
             except StoreError as error:
                 raise StoreError(f"read_from: {error}") from None
             others.append(other)

@@ -8,10 +8,10 @@ can be read and decoded by itself.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,15 +21,17 @@ from numpy.typing import NDArray
 from zarr.errors import ContainsArrayError
 
 from creme.errors import StoreError
-from creme.files.durable import sync
 from creme.files.zarr_thread import ensure_running
 from creme.store.arrays import Arrays, Source
+from creme.store.place import ARRAYS
 from creme.store.schema import Chunk, chunks, insert_new, meta, packed
 
 SHARD_ROWS = 10_000
 """A damaged shard costs its predictions, so it is not larger: minutes of a fast model's work."""
 
 SHARD_BYTES = 64 * 2**20
+
+_SHARD = re.compile(r"c\.([0-9]+)\.0\.0")
 
 _READ_BYTES = 8 * 2**20
 """Chunks that lie side by side are read at once, up to so many bytes."""
@@ -106,7 +108,7 @@ class Shards:
         self.rows = shard_rows(source)
         self._arrays = arrays
         self._source = source
-        self._folder = arrays.path / self.name
+        self._folder = f"{ARRAYS}/{self.name}"
 
     def write(self, shard: int, values: NDArray[np.float32]) -> None:
         """Write a shard of up to `rows` rows; it is durable when this returns.
@@ -122,37 +124,44 @@ class Shards:
             whole[: len(values)] = values
             ensure_running()
             self._array()[first : first + self.rows] = whole
-            sync(self._file(shard))
-            sync(self._folder)
+            self._arrays.place.keep(self._file(shard))
         except (OSError, MemoryError, RuntimeError) as error:
             self.remove(shard)
             raise StoreError(
-                f"{self._folder} cannot be written now: {error or 'not enough memory'}; what was "
-                f"stored before stands"
+                f"{self._arrays}/{self.name} cannot be written now: "
+                f"{error or 'not enough memory'}; what was stored before stands"
             ) from error
 
     def numbers(self) -> list[int]:
         """The shards that have a file."""
-        return sorted(int(path.name.split(".")[1]) for path in self._folder.glob("c.*.0.0"))
+        names = map(_SHARD.fullmatch, self._arrays.place.names(self._folder))
+        return sorted(int(name[1]) for name in names if name)
 
     def age(self, shard: int) -> float:
         """Seconds since a shard was written."""
-        return _age(self._file(shard))
+        return self._age(self._file(shard))
 
     def remove_cut_short(self, grace: float) -> int:
         """Delete files of writes that were killed so many seconds ago; returns how many."""
         # Nobody but a compaction writes here.
-        files = [file for file in self._folder.glob("*.partial") if _age(file) >= grace]
-        for file in files:
-            file.unlink(missing_ok=True)
-        return len(files)
+        names = [f"{self._folder}/{name}" for name in self._arrays.place.names(self._folder)]
+        names = [n for n in names if n.endswith(".partial") and self._age(n) >= grace]
+        for name in names:
+            self._arrays.place.remove(name)
+        return len(names)
 
     def remove(self, shard: int) -> None:
         """Delete a shard's file."""
-        self._file(shard).unlink(missing_ok=True)
+        self._arrays.place.remove(self._file(shard))
 
-    def _file(self, shard: int) -> Path:
-        return self._folder / f"c.{shard}.0.0"
+    def _file(self, shard: int) -> str:
+        return f"{self._folder}/c.{shard}.0.0"
+
+    def _age(self, file: str) -> float:
+        try:
+            return time.time() - self._arrays.place.changed(file)
+        except FileNotFoundError:
+            return 0.0
 
     def _array(self) -> zarr.Array:
         shape = self._source.shape
@@ -169,13 +178,6 @@ class Shards:
             )
         except ContainsArrayError:
             return cast(zarr.Array, self._arrays.root[self.name])
-
-
-def _age(file: Path) -> float:
-    try:
-        return time.time() - file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def new_shard(connection: sa.Connection, source: Source) -> int:
@@ -243,7 +245,7 @@ def chunks_of_shard(connection: sa.Connection, shards: Shards, shard: int) -> li
 def written(arrays: Arrays, source: Source, chunk: int) -> int | None:
     """When a chunk's own file was written, for those of which the index does not say it."""
     try:
-        return int((arrays.folder(source.fingerprint, chunk) / "0" / "0").stat().st_mtime)
+        return int(arrays.place.changed(f"{arrays.folder(source.fingerprint, chunk)}/0/0"))
     except OSError:
         return None
 

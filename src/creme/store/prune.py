@@ -127,8 +127,8 @@ def sources_of_model(store: Store, model: str | None) -> list[Source]:
             f"{each.description.get('model', '?')} {each.fingerprint[:12]}" for each in sources
         )
         raise StoreError(
-            f"store {store.path} has nothing of a model {model!r}: it has {listing(there)}; give a "
-            f"name, or how a fingerprint begins"
+            f"store {store.place} has nothing of a model {model!r}: it has {listing(there)}; give "
+            f"a name, or how a fingerprint begins"
         )
     return chosen
 

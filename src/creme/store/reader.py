@@ -6,7 +6,6 @@ import hashlib
 import warnings
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
-from pathlib import Path
 
 import numpy as np
 import sqlalchemy as sa
@@ -38,16 +37,13 @@ class Reader:
 
     Parameters
     ----------
-    path : Path
-        The store's directory.
     index : Index
     arrays : Arrays
     version : int
         The index's schema version: 2, which has no tags, or 3.
     """
 
-    def __init__(self, path: Path, index: Index, arrays: Arrays, version: int) -> None:
-        self._path = path
+    def __init__(self, index: Index, arrays: Arrays, version: int) -> None:
         self._index = index
         self._arrays = arrays
         self._tagged = version > 2
@@ -185,8 +181,8 @@ class Reader:
 
     def _warn(self, source: Source, chunk: Chunk, what: str) -> None:
         warnings.warn(
-            f"store {self._path}: chunk {chunk.id} of {source.array} is missing or damaged; its "
-            f"{chunk.rows} predictions {what}",
+            f"store {self._arrays.place}: chunk {chunk.id} of {source.array} is missing or "
+            f"damaged; its {chunk.rows} predictions {what}",
             CremeWarning,
             stacklevel=6,
         )
@@ -211,8 +207,8 @@ class Reader:
 
         self._index.write(drop)
         warnings.warn(
-            f"store {self._path}: {len(wrong)} lines of its index are damaged: they do not belong "
-            f"to the predictions that they name, which will be made again",
+            f"store {self._arrays.place}: {len(wrong)} lines of its index are damaged: they do not "
+            f"belong to the predictions that they name, which will be made again",
             CremeWarning,
             stacklevel=5,
         )

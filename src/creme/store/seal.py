@@ -15,7 +15,8 @@ import sqlalchemy as sa
 
 from creme.errors import StoreError
 from creme.store.index import Index
-from creme.store.location import directory, index_url
+from creme.store.location import index_url, place_at
+from creme.store.place import Place
 from creme.store.schema import SEALED, insert_new, meta
 from creme.store.store_lock import held_alone
 
@@ -23,13 +24,13 @@ _WITHOUT_LOG = b"\x01\x01"
 """Bytes 18 and 19 of SQLite's file, where it has no write-ahead log."""
 
 
-def seal(path: str | Path, index: str | None = None) -> None:
+def seal(path: str | Path | Place, index: str | None = None) -> None:
     """Finish a store, of whatever schema version: from now on it can be read alone.
 
     Parameters
     ----------
-    path : str or Path
-        The store's directory.
+    path : str, Path or Place
+        The store's.
     index : str, optional
         URL of its index, where it is not in the directory.
 
@@ -38,7 +39,7 @@ def seal(path: str | Path, index: str | None = None) -> None:
     StoreError
         If there is none, or another process has it open.
     """
-    url = index_url(directory(path), index)
+    url = index_url(place_at(path), index)
     now = str(int(time.time()))
     if url.get_backend_name() != "sqlite":
         _change(url, lambda engine: insert_new(engine, meta).values(key=SEALED, value=now))
@@ -61,7 +62,7 @@ def seal(path: str | Path, index: str | None = None) -> None:
         ) from None
 
 
-def unseal(path: str | Path, index: str | None = None) -> None:
+def unseal(path: str | Path | Place, index: str | None = None) -> None:
     """Let predictions be added to a sealed store again; nobody may be reading it.
 
     Parameters
@@ -69,7 +70,7 @@ def unseal(path: str | Path, index: str | None = None) -> None:
     path, index
         As for `seal`.
     """
-    url = index_url(directory(path), index)
+    url = index_url(place_at(path), index)
     if url.get_backend_name() != "sqlite":
         _change(url, lambda _engine: meta.delete().where(meta.c.key == SEALED))
         return
@@ -82,7 +83,7 @@ def unseal(path: str | Path, index: str | None = None) -> None:
         connection.execute("DELETE FROM meta WHERE key = ?", (SEALED,))
 
 
-def refuse_sealed(path: Path, file: Path) -> None:
+def refuse_sealed(place: Place, file: Path) -> None:
     """Refuse to write to a sealed index, before it is opened and gets a log.
 
     Raises
@@ -98,18 +99,18 @@ def refuse_sealed(path: Path, file: Path) -> None:
     except sqlite3.Error:  # new, or no index: whoever opens it will say so
         return
     if sealed:
-        raise sealed_error(path)
+        raise sealed_error(place)
 
 
-def sealed_error(path: Path) -> StoreError:
+def sealed_error(place: Place) -> StoreError:
     """The error of whoever wants to write to a sealed store."""
     return StoreError(
-        f"store {path} is sealed, so that others can read it: nothing is added to it; give another "
-        f"directory as 'store'"
+        f"store {place} is sealed, so that others can read it: nothing is added to it; give "
+        f"another directory as 'store'"
     )
 
 
-def refuse_unsealed(path: Path, file: Path) -> None:
+def refuse_unsealed(place: Place, file: Path) -> None:
     """Refuse to read an index, as one that nobody changes, that may be changed.
 
     Raises
@@ -117,16 +118,16 @@ def refuse_unsealed(path: Path, file: Path) -> None:
     StoreError
     """
     if not file.is_file():
-        raise StoreError(f"there is no store {path}: it has no {file.name}")
+        raise StoreError(f"there is no store {place}: it has no {file.name}")
     beside = [name for name in ("-wal", "-journal") if Path(f"{file}{name}").exists()]
     if beside or _has_log(file):
-        raise unsealed_error(path)
+        raise unsealed_error(place)
 
 
-def unsealed_error(path: Path) -> StoreError:
+def unsealed_error(place: Place) -> StoreError:
     """The error of whoever wants to read a store in use without writing to it."""
     return StoreError(
-        f"store {path} is not sealed: 'creme cache seal {path}' finishes it, so that it can be "
+        f"store {place} is not sealed: 'creme cache seal {place}' finishes it, so that it can be "
         f"read without being written"
     )
 

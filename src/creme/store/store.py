@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
@@ -16,15 +15,17 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from creme.errors import StoreError
-from creme.store import location
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
 from creme.store.chunk_memory import Held
 from creme.store.contents import SourceInfo, info
 from creme.store.environments import Environments
-from creme.store.identity import IDENTITY_FILE, bind, refuse_second
+from creme.store.identity import bind, refuse_second
 from creme.store.leftovers import Presence, remove_leftovers
+from creme.store.location import index_url as check_index_url
+from creme.store.location import place_at
 from creme.store.opening import open_index, open_read_only
+from creme.store.place import Place
 from creme.store.reader import Reader, checksum
 from creme.store.schema import (
     DIGEST_BYTES,
@@ -40,15 +41,12 @@ from creme.store.schema import (
 )
 from creme.store.tags import seed_of, tag_of
 
-_FILES = {"index.sqlite", "index.sqlite.lock", "predictions.zarr", IDENTITY_FILE}
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
 
 
 class Store:
-    """A directory of predictions that is append-only and written once.
-
-    The contract:
+    """Predictions in a directory or an object store, append-only and written once.
 
     - A prediction's identity is its source (model fingerprint and kept output) and the SHA-256 of
       the sequence. A look-up answers from the one source that it names; whether another source's
@@ -70,8 +68,9 @@ class Store:
 
     Parameters
     ----------
-    path : str or Path
-        The directory; made if it does not exist.
+    path : str, Path or Place
+        The directory, made if it does not exist; or ``s3://bucket/prefix`` of an object store,
+        whose index is in PostgreSQL (see `creme.store.objects`).
     index_url : str, optional
         SQLAlchemy URL of the index, instead of ``index.sqlite`` in the directory: of SQLite's file
         or a PostgreSQL database; ``${VARIABLE}`` stands for a variable of the environment.
@@ -83,6 +82,8 @@ class Store:
 
     Attributes
     ----------
+    place : Place
+        Where its files lie.
     others : tuple of Store
         Read before this one, and closed with it; see `creme.store.others`.
 
@@ -96,53 +97,52 @@ class Store:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Place,
         *,
         index_url: str | None = None,
         read_only: bool = False,
         origin: str | None = None,
     ) -> None:
-        self.path = location.directory(path)
+        self.place = place_at(path)
         self._origin = origin
         self.others: tuple[Store, ...] = ()
         if read_only:
-            self.index, self.schema_version = open_read_only(self.path, index_url)
+            self.index, self.schema_version = open_read_only(self.place, index_url)
         else:
             self._prepare(index_url)
-            self.index, self.schema_version = open_index(self.path, index_url), SCHEMA_VERSION
+            self.index, self.schema_version = open_index(self.place, index_url), SCHEMA_VERSION
         self._engine = self.index.engine
         self._presence: Presence | None = None
         self._checkpoints = Checkpoints(self._engine, threaded=self.index.lock is None)
         self.environments = Environments(self.index)
         try:
-            self.arrays = Arrays(self.path, read_only=read_only)
-            self.reader = Reader(self.path, self.index, self.arrays, self.schema_version)
-            bind(self.path, self.index, self._holds)
+            self.arrays = Arrays(self.place, read_only=read_only)
+            self.reader = Reader(self.index, self.arrays, self.schema_version)
+            bind(self.place, self.index, self._holds)
             if not read_only:
-                self._presence = Presence(self.path)
+                self._presence = Presence(self.place)
                 if self._presence.alone():
-                    remove_leftovers(self.path, self.index, self.arrays)
+                    remove_leftovers(self.index, self.arrays)
                 self._presence.share()
         except BaseException:
             self.close()
             raise
 
     def _prepare(self, index_url: str | None) -> None:
-        """Make the directory, unless something else is there, or the index cannot be made."""
-        location.index_url(self.path, index_url)
+        """Make the place, unless something else is there, or the index cannot be made."""
+        check_index_url(self.place, index_url)
         try:
-            if self.path.exists() and not self.path.is_dir():
-                raise StoreError(f"store {self.path} is a file: give a directory, or a new name")
-            inside = [entry.name for entry in self.path.iterdir()] if self.path.is_dir() else []
-            if inside and not _FILES & set(inside):
-                raise StoreError(
-                    f"{self.path} is not a store and not empty (it holds {sorted(inside)[0]!r}): "
-                    f"give an empty directory or a new name"
-                )
-            self.path.mkdir(parents=True, exist_ok=True)
+            self.place.refuse_other()
+            self.place.make()
         except OSError as error:
-            raise StoreError(f"store {self.path} cannot be made: {error.strerror}") from None
-        refuse_second(self.path, index_url)
+            cause = error.strerror or error
+            raise StoreError(f"store {self.place} cannot be made: {cause}") from None
+        refuse_second(self.place, index_url)
+
+    @property
+    def path(self) -> Path:
+        """The directory of a store that is in one; see `Place.path`."""
+        return self.place.path
 
     def __enter__(self) -> Self:
         return self
@@ -196,7 +196,7 @@ class Store:
             raise self.index.damaged("one source stands under another's fingerprint")
         if source.shape != shape:
             raise StoreError(
-                f"store {self.path} holds rows of shape {source.shape} for this model, not {shape}"
+                f"store {self.place} holds rows of shape {source.shape} for this model, not {shape}"
             )
         return source
 
@@ -353,7 +353,8 @@ class Store:
             self.arrays.write(source, chunk_id, values)
         except BaseException:
             # Nobody else was given its number, and no line will point to it.
-            shutil.rmtree(self.arrays.folder(source.fingerprint, chunk_id), ignore_errors=True)
+            with suppress(OSError):
+                self.place.remove(self.arrays.folder(source.fingerprint, chunk_id))
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 _CHUNKS_A_STEP = 200
 _LINES_A_STEP = 20_000
-_TEMPORARY = (".*.partial", "*.partial", ".store.id.*", ".index.sqlite.lock.*")
-"""Names of files on their way into place; those of zarr end in ``.partial``."""
 
 
 @dataclass
@@ -48,10 +45,11 @@ class Findings:
         Lines of a writer before tags, that are right as far as can be seen; repair tags them.
     unused_chunks : int
         Whole chunks that no line points to, as where two processes predicted the same.
-    orphans : list of Path
-        Files and folders of chunks that the index does not have: of writers that were killed.
-    temporary : list of Path
-        Files of writes that were killed.
+    orphans : list of str
+        Names, in the store's place, of chunks that the index does not have: of writers that were
+        killed.
+    temporary : list of str
+        Names of files of writes that were killed.
     """
 
     predictions: int = 0
@@ -61,8 +59,8 @@ class Findings:
     lost_lines: int = 0
     untagged_lines: int = 0
     unused_chunks: int = 0
-    orphans: list[Path] = field(default_factory=list)
-    temporary: list[Path] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    temporary: list[str] = field(default_factory=list)
 
     @property
     def damage(self) -> bool:
@@ -118,15 +116,15 @@ class _Verification:
         for source in sources:
             whole = self._chunks(source, numbers[source.id])
             self._lines(source, whole)
-        for path in self._orphans(sources):
-            self._findings.orphans.append(path)
-        for path in self._temporaries():
-            self._findings.temporary.append(path)
+        place = self._store.place
+        self._findings.orphans.extend(self._orphans(sources))
+        self._findings.temporary.extend(filter(self._old, place.cut_short()))
         if self._repair:
-            for path in filter(self._given_up, self._findings.orphans):
-                shutil.rmtree(path, ignore_errors=True)
-            for path in self._findings.temporary:
-                path.unlink(missing_ok=True)
+            for name in filter(self._given_up, self._findings.orphans):
+                with suppress(OSError):
+                    place.remove(name)
+            for name in self._findings.temporary:
+                place.remove(name)
             sweep(self._store, self._grace)
         self._progress(self._of, self._of)
         return self._findings
@@ -280,11 +278,12 @@ class _Verification:
         for group in groups(unused, _CHUNKS_A_STEP):
             self._store.index.write(lambda connection: retire(connection, group))  # noqa: B023
 
-    def _orphans(self, sources: list[Source]) -> Iterator[Path]:
-        """Folders of chunks, and shards, that the index does not have."""
+    def _orphans(self, sources: list[Source]) -> Iterator[str]:
+        """Chunks in files of their own that the index does not have."""
         for source in sources:
-            folder = self._store.arrays.folder(source.fingerprint, 0).parent
-            numbers = [int(name) for name in _names(folder) if name.isdecimal()]
+            folder = self._store.arrays.folder(source.fingerprint, 0).rpartition("/")[0]
+            names = self._store.place.names(folder)
+            numbers = [int(name) for name in names if name.isdecimal()]
             for group in groups(sorted(numbers), _CHUNKS_A_STEP):
                 query = sa.select(chunks.c.id).where(
                     chunks.c.id.in_(group), chunks.c.rows.is_not(None)
@@ -295,13 +294,13 @@ class _Verification:
                     )
                 )
                 for number in sorted(set(group) - there):
-                    path = folder / str(number)
-                    if self._old(path):
-                        yield path
+                    name = f"{folder}/{number}"
+                    if self._old(name):
+                        yield name
 
-    def _given_up(self, path: Path) -> bool:
-        """Whether a folder is no chunk's; its writer, if one lives after all, writes it anew."""
-        number = int(path.name)
+    def _given_up(self, name: str) -> bool:
+        """Whether that is no chunk's; its writer, if one lives after all, writes it anew."""
+        number = int(name.rpartition("/")[2])
         retire = (
             chunks.update()
             .where(chunks.c.id == number, chunks.c.rows.is_(None))
@@ -315,26 +314,11 @@ class _Verification:
 
         return self._store.index.write(give_up)
 
-    def _temporaries(self) -> Iterator[Path]:
-        root = self._store.path
-        for pattern in _TEMPORARY:
-            yield from filter(self._old, root.glob(pattern))
-        for path in (root / "predictions.zarr").rglob("*.partial"):
-            if self._old(path):
-                yield path
-
-    def _old(self, path: Path) -> bool:
+    def _old(self, name: str) -> bool:
         try:
-            return time.time() - path.stat().st_mtime >= self._grace
+            return time.time() - self._store.place.changed(name) >= self._grace
         except OSError:
             return False
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir()]
-    except FileNotFoundError:
-        return []
 
 
 def _key(line: sa.Row) -> dict[str, object]:

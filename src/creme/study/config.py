@@ -53,7 +53,10 @@ class StudyFile(StageTables):
 
     name: FolderName = Field(description="names the study's folder")
     seed: int = Field(0, ge=0, description="seed of everything random")
-    store: str = Field("predictions", description="directory of predictions, shared by all stages")
+    store: str = Field(
+        "predictions",
+        description="directory of predictions, shared by all stages; or s3://bucket/prefix",
+    )
     index: str | None = Field(
         None,
         repr=False,  # a password may stand in it

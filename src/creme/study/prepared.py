@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,8 +30,9 @@ from creme.runner.unit_readout import titled
 from creme.runner.write_buffer import source_description, source_fingerprint
 from creme.sequence import N, Sequence
 from creme.store import Store
-from creme.store.location import directory
-from creme.store.others import Place, open_store
+from creme.store.location import place_at
+from creme.store.others import NamedPlace, open_store
+from creme.store.place import Place
 from creme.study.candidates import Candidates
 from creme.study.config import StudyFile
 from creme.study.folder import Folder
@@ -146,19 +146,19 @@ class PreparedStudy:
         return self.tracks[self.track]
 
     @property
-    def store_path(self) -> Path:
+    def store_place(self) -> Place:
         """Where the predictions are."""
-        return directory(self.study.store, self.study.folder)
+        return place_at(self.study.store, self.study.folder)
 
     @property
-    def other_stores(self) -> tuple[Place, ...]:
+    def other_stores(self) -> tuple[NamedPlace, ...]:
         """The stores that are read first."""
         return places(self.study.read_from, self.study.folder)
 
     def open_store(self) -> Store:
         """The store that the study writes to, with those that are read first."""
         return open_store(
-            self.store_path,
+            self.store_place,
             index_url=self.study.index,
             origin=self.study.name,
             read_from=self.other_stores,
@@ -207,7 +207,7 @@ class PreparedStudy:
             {
                 "name": self.study.name,
                 "folder": str(self.study.folder.resolve()),
-                "store": str(self.store_path.resolve()),
+                "store": self.store_place.recorded(),
                 "track": self.label,
                 "source": source_fingerprint(self.plan.model, self.plan.selection),
                 "model": {

@@ -388,7 +388,7 @@ class _Runner:
         return finished(work, counts, failures)
 
     def _begin(self, results: Results) -> None:
-        store = str(self.prepared.store_path.resolve())
+        store = self.prepared.store_place.recorded()
         state = {"state": "running", "error": "", "failures": [], "units": {}}
         results.update({**state, "store": store})
 

@@ -59,14 +59,14 @@ def run_study_shard(
     trust : bool or callable
         As `creme.study.run.run_study`.
     cluster : ClusterTable, mapping, int, str or Client; optional
-        Whose workers predict; that of the study, which each part would start, does not.
+        Whose workers predict, instead of the study's, which each part starts for itself.
 
     Returns
     -------
     Report
         Without Datasets. One without counts, and with a note, where the stage has nothing to do.
     Path
-        The shard's store.
+        The directory of the shard's store.
 
     Raises
     ------
@@ -81,9 +81,10 @@ def run_study_shard(
         require(name, folder)
         if folder.begun:
             folder.check(prepared.identity())
-        path = prepared.store_path
+        place = prepared.store_place
         of_file = (prepared.study.index, prepared.study.name, prepared.other_stores)
-        with shard_store(shard, path, *of_file) as store, opened(cluster) as workers:
+        workers_of = cluster or prepared.study.cluster
+        with shard_store(shard, place, *of_file) as store, opened(workers_of) as workers:
             if record.takes == "sites":
                 report = _sites(prepared, record, shard, store, progress, workers)
             else:

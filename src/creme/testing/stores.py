@@ -214,8 +214,7 @@ def check_damage(make: Callable[[], OpenStore]) -> None:
     opened = make()
     with opened() as store:
         fill(store, range(20), 10)
-        file = _files(store)[0]
-    file.write_bytes(file.read_bytes()[:-3])
+        _cut(store, _files(store)[0])
     with opened() as store, warnings.catch_warnings():
         warnings.simplefilter("ignore", CremeWarning)
         source = store.source(_MODEL, SHAPE)
@@ -327,7 +326,7 @@ def check_verify(make: Callable[[], OpenStore]) -> None:
         ensure((findings.predictions, findings.chunks) == (70, 7), "other numbers are counted")
         ensure(not findings.damage, "damage was found in what is whole")
         for file in _files(store):
-            file.write_bytes(file.read_bytes()[:-3])
+            _cut(store, file)
     with opened() as store:
         findings = verify(store)
         ensure(len(findings.damaged_chunks) == 7, "damaged chunks were not found")
@@ -367,10 +366,23 @@ def forget(store: Store) -> None:
     store.reader.memory = ChunkMemory()
 
 
-def _files(store: Store) -> list[Path]:
-    """The files of chunks and shards, those of chunks of their own first."""
-    arrays = store.path / "predictions.zarr"
-    if not arrays.is_dir():
-        raise NotChecked("its arrays are not in a folder of this machine")
-    loose = [path for path in arrays.rglob("c/*/0/0") if path.is_file()]
-    return sorted(loose) + sorted(arrays.glob("*-packed/c.*"))
+def _files(store: Store) -> list[str]:
+    """The names of the files of chunks and shards, those of chunks of their own first."""
+    from creme.store.place import ARRAYS
+
+    place = store.place
+    loose, shards = [], []
+    for source in (name for name in place.names(ARRAYS) if name.startswith("source-")):
+        folder = f"{ARRAYS}/{source}"
+        for number in place.names(f"{folder}/c"):
+            if place.size(f"{folder}/c/{number}")[0]:
+                loose.append(f"{folder}/c/{number}/0/0")
+        shards += [f"{folder}/{name}" for name in place.names(folder) if name.startswith("c.")]
+    return sorted(loose) + sorted(shards)
+
+
+def _cut(store: Store, name: str) -> None:
+    """Take the last bytes of a file away."""
+    content = store.place.read(name)[:-3]
+    store.place.remove(name)
+    store.place.write_first(name, content)

@@ -343,8 +343,8 @@ def _stored(prepared: PreparedStudy) -> StoredPredictions:
     Nothing is made.
     """
     model, selection = prepared.plan.model, prepared.plan.selection
-    if prepared.study.index is not None or prepared.store_path.is_dir():
+    if prepared.study.index is not None or prepared.store_place.is_there():
         with suppress(StoreError):
             return StoredPredictions(prepared.open_store(), model, selection)
-    others = read_others(prepared.other_stores, prepared.store_path)
+    others = read_others(prepared.other_stores, prepared.store_place)
     return StoredPredictions(None, model, selection, others)
