@@ -20,8 +20,8 @@ from creme.inference.feature_memory import Coded
 from creme.inference.rows import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
-from creme.readout import require_real
 from creme.rounding import ROUNDING, UNLIKE, relative_difference
+from creme.selection import require_real
 from creme.sequence import Sequenceable
 
 

@@ -361,6 +361,7 @@ def prepare(
     tracks: int | str | list[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
+    heads: Mapping[str, Mapping[str, Any]] | None = None,
     readouts: SequenceOf[Readout] = (Readout(),),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
@@ -374,7 +375,7 @@ def prepare(
         Those of a list are called by their names.
     model : Model
     loci : list of Locus
-    tracks, strand, bins
+    tracks, strand, bins, heads
         What is kept of the model's output; see `creme.runner.tables.select`.
     readouts : list of Readout
     seed : int
@@ -396,7 +397,7 @@ def prepare(
             raise ConfigError(
                 f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
             )
-    selection = select(model, tracks, strand, bins)
+    selection = select(model, tracks, strand, bins, heads)
     plan = Plan(model, selection, resolved(readouts, Path()), labelled, loci, seed, batch_size)
     if spread is not None:
         plan = replace(plan, spread=spread)
