@@ -12,14 +12,14 @@ import pytest
 import xarray as xr
 
 import creme
-from creme.adapters import DescribedModel, Description
+from creme.adapters import DescribedModel, Description, TorchModel
 from creme.errors import ConfigError, ModelError
 from creme.model import Head, Model, Readout, Selection, Track, TrackTable
 from creme.models.ensemble import ensemble
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import Report, measure
 from creme.runner.sources import contains, places, source_fingerprint
-from creme.runner.tables import select
+from creme.runner.tables import build_model, select
 from creme.store import Store
 from creme.suite.necessity import Necessity
 from creme.test import Profiles, Test
@@ -247,7 +247,7 @@ def test_mistakes_are_named(tmp_path):
     locus = toy_loci(1)
     with pytest.raises(ConfigError, match="nothing of head 'counts' is kept"):
         plan(MODEL, None, READOUTS[1:2])
-    with pytest.raises(ConfigError, match="no head 'count' .did you mean 'counts'"):
+    with pytest.raises(ConfigError, match=r"no head 'count' .did you mean 'counts'"):
         plan(MODEL, {"count": {}})
     with pytest.raises(ConfigError, match="model toy has no head 'counts': it has none"):
         creme.measure("necessity", TOY, locus, tile=100, readouts=Readout(head="counts"))
@@ -348,3 +348,80 @@ def test_an_output_without_a_head_is_an_error():
 @pytest.mark.parametrize("make", [Several, Described])
 def test_the_kit_takes_models_with_heads(make):
     check_model(make)
+
+
+NETWORK = """
+import torch
+
+
+class Network(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(2)
+        self.trunk = torch.nn.Conv1d(4, 3, 20, stride=20)
+        self.counts = torch.nn.Linear(3, 2)
+
+    def forward(self, batch):
+        features = torch.nn.functional.gelu(self.trunk(batch))
+        return features, self.counts(features.mean(dim=2))
+"""
+
+
+def test_a_network_in_a_file_has_heads(tmp_path):
+    file = tmp_path / "network.py"
+    file.write_text(NETWORK)
+    table = {
+        "plugin": "python",
+        "object": "network.py:Network",
+        "heads": {"counts": {"tracks": ["up"]}},
+        "grid": {
+            "input_length": 2400,
+            "input_layout": "4L",
+            "bin_size": 20,
+            "n_bins": 120,
+            "output_layout": "tracks,bins",
+            "tracks": ["a", "b", "c"],
+            "heads": {"counts": {"tracks": ["up", "down"]}},
+        },
+    }
+    model, chosen = build_model(table, tmp_path)
+    assert chosen.heads == (("counts", Selection((0,), (0,))),)
+    onehot = toy_loci(1)[0].sequence.onehot()[None]
+    values = model.predict_selected(onehot, chosen)
+    import torch
+
+    from creme.file_plugins import load_object
+
+    network = load_object(file, "Network")().eval()
+    with torch.no_grad():
+        profile, counts = network(torch.from_numpy(onehot).transpose(1, 2))
+    np.testing.assert_allclose(chosen.values(values)[0, 0], profile[0, :, 60], rtol=1e-5)
+    np.testing.assert_allclose(chosen.values(values, "counts")[0, 0], counts[0, :1], rtol=1e-5)
+    without = build_model({**table, "grid": {**table["grid"], "heads": {}}, "heads": {}}, tmp_path)
+    assert without[0].fingerprint != model.fingerprint
+
+    class Network(TorchModel):
+        """The same as a class."""
+
+        name: ClassVar[str] = "torch-heads"
+        version: ClassVar[str] = "1"
+        input_length: ClassVar[int] = 2400
+        bin_size: ClassVar[int] = 20
+        n_bins: ClassVar[int] = 120
+        tracks: ClassVar[TrackTable] = TrackTable(tuple(map(Track, "abc")))
+        heads: ClassVar[dict[str, Head]] = model.heads
+
+        def load(self):
+            return self.into_place(network)
+
+        def outputs(self, network, batch, selection):
+            profile, counts = network(batch.transpose(1, 2))
+            return self.selected(
+                {"": profile.transpose(1, 2), "counts": counts[:, None]}, selection
+            )
+
+    of_class = Network()
+    np.testing.assert_array_equal(of_class.predict_selected(onehot, chosen), values)
+    for head, output in of_class.predict_heads(onehot).items():
+        np.testing.assert_array_equal(output, model.predict_heads(onehot)[head])
+    np.testing.assert_array_equal(of_class.predict(onehot), model.predict(onehot))
