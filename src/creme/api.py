@@ -118,7 +118,7 @@ def load_loci(
     except ConfigError as error:
         words = str(error).replace(LociConfig.name, "load_loci", 1)
         raise ConfigError(words) from None
-    return chosen.load(model.input_length, model.tss)
+    return chosen.load(model.input_length, model.tss, inputs=model.inputs)
 
 
 @overload

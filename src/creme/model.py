@@ -36,7 +36,7 @@ __all__ = [
     "TrackTable",
 ]
 
-_INPUT = {"predict", "predict_heads", "predict_selected", "encode"}
+_INPUT = {"predict", "predict_heads", "predict_selected", "predict_with_inputs", "encode"}
 """Methods that are given a batch."""
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
@@ -125,6 +125,15 @@ class Model(Parameters, OutputGrid):
         return (HeadGrid if its.pairs is None else PairGrid)(self, head, its)
 
     @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of numbers that the model takes beside the sequence, and that vary by locus.
+
+        They are columns of the table of loci. A model with any implements `predict_with_inputs`,
+        and its `predict` takes all of them for 0.
+        """
+        return ()
+
+    @property
     def everything(self) -> Selection:
         """All bins and tracks, of all heads."""
         own = ("", self.n_bins, len(self.tracks))
@@ -186,6 +195,20 @@ class Model(Parameters, OutputGrid):
         if selection.heads:
             return selection.take(self.predict_heads(onehot))
         return selection.take(self.predict(onehot))
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict as `predict_selected` does, with the numbers beside each sequence.
+
+        Parameters
+        ----------
+        onehot : array
+            As of `predict`.
+        inputs : array of float32, shape (B, len(self.inputs))
+        selection : Selection
+        """
+        raise NotImplementedError(f"model {self.name} has inputs, and no predict_with_inputs")
 
     def environment(self) -> dict[str, Any]:
         """The device and the versions that this process predicts with.
@@ -252,6 +275,8 @@ class Model(Parameters, OutputGrid):
                 name: [self.grid_of(name).output_start, each.bin_size, each.n_bins, each.pairs]
                 for name, each in self.heads.items()
             }
+        if self.inputs:
+            described["inputs"] = list(self.inputs)
         return described
 
     def bind(self, readout: Readout, selection: Selection) -> BoundReadout:

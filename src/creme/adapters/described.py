@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from creme.adapters.loaded import LoadedModel
 from creme.errors import ConfigError, ModelError
 from creme.files.small import parse_toml, read_text, reason
-from creme.model import Head, Track, TrackTable
+from creme.model import Head, Selection, Track, TrackTable
 from creme.parameters import Parameters
 
 Outputs = NDArray[np.float32] | SequenceOf[NDArray[np.float32]] | Mapping[str, NDArray[np.float32]]
@@ -92,6 +92,9 @@ class Description(Parameters):
     tracks: list[str | Track] = Field(
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
+    inputs: list[str] = Field(
+        [], description="numbers beside the sequence: columns of the table of loci"
+    )
     heads: dict[str, HeadDescription] = Field(
         {}, description="further outputs of the network, by name, each with a grid of its own"
     )
@@ -112,10 +115,11 @@ class Description(Parameters):
         return self
 
     def configuration(self) -> dict[str, Any]:
-        """The parameters; without the heads where there are none."""
+        """The parameters; without heads and inputs where there are none."""
         configuration = super().configuration()
-        if not self.heads:
-            del configuration["heads"]
+        for name in ("heads", "inputs"):
+            if not configuration[name]:
+                del configuration[name]
         return configuration
 
     def table(self) -> TrackTable:
@@ -240,6 +244,23 @@ class DescribedModel(LoadedModel):
         """The output tracks."""
         return self.described.table()
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The numbers beside the sequence that are described."""
+        return tuple(self.described.inputs)
+
+    def forward_with_inputs(
+        self, batch: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> Outputs:
+        """The network's own output of a batch with the numbers beside each sequence, (B, inputs).
+
+        Raises
+        ------
+        ModelError
+            If there is no way to give it any: a subclass that has one overrides this.
+        """
+        raise ModelError(f"model {self.name} takes no inputs beside the sequence")
+
     @cached_property
     def heads(self) -> dict[str, Head]:
         """The further outputs that are described."""
@@ -270,6 +291,18 @@ class DescribedModel(LoadedModel):
         ModelError
             If the input has another shape, or the network returns one that is not described.
         """
+        return self._predicted(onehot, np.zeros((len(onehot), len(self.inputs)), np.float32))
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict with numbers beside; see `creme.model.Model.predict_with_inputs`."""
+        outputs = self._predicted(onehot, inputs)
+        return selection.take(outputs if selection.heads else outputs[""])
+
+    def _predicted(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]]:
         self.check_shape(onehot)
         n = len(onehot)
         shapes = {"": (n, self.n_bins, len(self.tracks))}
@@ -281,7 +314,9 @@ class DescribedModel(LoadedModel):
             return {name: np.empty(shape, dtype=np.float32) for name, shape in shapes.items()}
         turned = self.described.input_layout == "4L" and onehot.ndim == 3
         batch = onehot.transpose(0, 2, 1) if turned else onehot
-        outputs = self._by_head(self.forward(np.ascontiguousarray(batch)))
+        batch = np.ascontiguousarray(batch)
+        forward = self.forward_with_inputs(batch, inputs) if self.inputs else self.forward(batch)
+        outputs = self._by_head(forward)
         return {
             name: self._laid_out(outputs[name], shape, layouts[name], name)
             for name, shape in shapes.items()

@@ -65,8 +65,8 @@ class Ensemble(Model):
                 raise ValueError(f"the models differ: {what} is {mine} of one and {its} of another")
         if other.tracks != self._first.tracks:
             raise ValueError("the models differ: they have not the same tracks")
-        if other.heads != self._first.heads:
-            raise ValueError("the models differ: they have not the same heads")
+        if other.heads != self._first.heads or other.inputs != self._first.inputs:
+            raise ValueError("the models differ: they have not the same heads and inputs")
 
     @property
     def members(self) -> tuple[Model, ...]:
@@ -156,6 +156,25 @@ class Ensemble(Model):
     def tracks(self) -> TrackTable:
         """The models'."""
         return self._first.tracks
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The models'."""
+        return self._first.inputs
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """The mean over all variants, each with the same numbers beside the sequences."""
+        return _mean(
+            variant.output(
+                variant.member.predict_with_inputs(
+                    variant.input(onehot), inputs, variant.needed(selection)
+                ),
+                selection,
+            )
+            for variant in self._in_order()
+        )
 
     @property
     def heads(self) -> dict[str, Head]:

@@ -126,9 +126,18 @@ class PythonModel(DescribedModel):
 
     def forward(self, batch: NDArray[np.float32]) -> Outputs:
         """The object's output for a batch; of a grid with heads a tuple, a list or a dict."""
+        return self._called(batch)
+
+    def forward_with_inputs(
+        self, batch: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> Outputs:
+        """The same of an object that takes numbers beside the sequence as a second argument."""
+        return self._called(batch, inputs)
+
+    def _called(self, batch: NDArray[np.float32], *beside: NDArray[np.float32]) -> Outputs:
         built, device = self.network
         if device is None:
-            output = built(batch)
+            output = built(batch, *beside)
             return output if self.heads else np.asarray(output)
         import torch
 
@@ -137,7 +146,8 @@ class PythonModel(DescribedModel):
             rows = on_device(batch, self.n_value, device)
             if batch.dtype == np.uint8 and self.grid.input_layout == "4L":
                 rows = rows.transpose(1, 2).contiguous()
-            return _as_arrays(built(rows))
+            further = [torch.tensor(each, device=device) for each in beside]
+            return _as_arrays(built(rows, *further))
 
     def device_used(self) -> str:
         """Where a PyTorch module is; a function may use what it likes."""
