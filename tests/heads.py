@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from creme.adapters.loaded import check_input
-from creme.model import Head, Track, TrackTable
+from creme.model import OutputHead, Track, TrackTable
 from creme.sequence import Sequence
 from toy import Toy
 
@@ -21,15 +21,15 @@ class Several(Toy):
     passes: ClassVar[list[int]] = []
 
     @property
-    def heads(self) -> dict[str, Head]:
+    def heads(self) -> dict[str, OutputHead]:
         return {
-            "counts": Head(2400, 1, TrackTable((Track("sum"),))),
-            "profile": Head(
+            "counts": OutputHead(2400, 1, TrackTable((Track("sum"),))),
+            "profile": OutputHead(
                 100,
                 16,
                 TrackTable((Track("fwd", strand="+", pair=1), Track("rev", strand="-", pair=0))),
             ),
-            "contacts": Head(400, PAIRED, TrackTable((Track("map"),)), pairs=1),
+            "contacts": OutputHead(400, PAIRED, TrackTable((Track("map"),)), pairs=1),
         }
 
     def identity(self) -> dict[str, Any]:

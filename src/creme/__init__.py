@@ -16,10 +16,10 @@ __all__ = [
     "Edit",
     "Experiment",
     "Genome",
-    "Head",
     "Locus",
     "Model",
     "Mutant",
+    "OutputHead",
     "Perturbation",
     "Profiles",
     "Readout",
@@ -57,7 +57,7 @@ __getattr__, __dir__ = attach(
         "Genome": "creme.genome",
         "Locus": "creme.genome",
         "Model": "creme.model",
-        "Head": "creme.model",
+        "OutputHead": "creme.model",
         "Readout": "creme.model",
         "Selection": "creme.model",
         "Track": "creme.model",
@@ -73,7 +73,7 @@ __getattr__, __dir__ = attach(
 if TYPE_CHECKING:
     from creme.api import load_loci, load_model, measure
     from creme.genome import Genome, Locus
-    from creme.model import Head, Model, Readout, Selection, Track, TrackTable
+    from creme.model import Model, OutputHead, Readout, Selection, Track, TrackTable
     from creme.perturbation import Perturbation
     from creme.runner.experiment import Experiment
     from creme.seeds import derive

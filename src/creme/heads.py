@@ -14,7 +14,7 @@ from creme.tracks import TrackTable, shortened
 
 
 @dataclass(frozen=True)
-class Head:
+class OutputHead:
     """A further output of a model, on a grid of its own, from the same forward pass.
 
     Attributes
@@ -54,10 +54,10 @@ class HeadGrid(OutputGrid):
     model : OutputGrid
         Whose head it is.
     name : str
-    head : Head
+    head : OutputHead
     """
 
-    def __init__(self, model: OutputGrid, name: str, head: Head) -> None:
+    def __init__(self, model: OutputGrid, name: str, head: OutputHead) -> None:
         self._model, self._name, self._of = model, name, head
 
     @property

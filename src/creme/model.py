@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from creme.errors import ConfigError, ModelError, nearest
 from creme.fingerprint import NotInFingerprint, settings_identity
 from creme.grid import OutputGrid
-from creme.heads import Head, HeadGrid, PairGrid
+from creme.heads import HeadGrid, OutputHead, PairGrid
 from creme.parameters import Parameters
 from creme.readout import BoundReadout, Readout
 from creme.selection import Selection, whole
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BoundReadout",
-    "Head",
     "Model",
     "NotInFingerprint",
+    "OutputHead",
     "Readout",
     "Selection",
     "Track",
@@ -98,7 +98,7 @@ class Model(Parameters, OutputGrid):
         return None
 
     @property
-    def heads(self) -> dict[str, Head]:
+    def heads(self) -> dict[str, OutputHead]:
         """Further outputs of the same forward pass, by name, each on a grid of its own.
 
         The model's own grid, which has no name, comes first: what is said of a model's bins and

@@ -39,9 +39,9 @@ class Selection:
     bins, tracks : tuple of int
         Indices into the model's output, ascending.
     heads : tuple of (str, Selection)
-        Bins and tracks of further heads that are kept, by name; see `creme.grid.Head`. With any,
-        a sequence's kept values are one row, (1, K): those of the model's own grid, and then those
-        of each head, each by bin and within it by track.
+        Bins and tracks of further heads that are kept, by name; see `creme.heads.OutputHead`. With
+        any, a sequence's kept values are one row, (1, K): those of the model's own grid, and then
+        those of each head, each by bin and within it by track.
     """
 
     bins: tuple[int, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import xarray as xr
 import creme
 from creme.adapters import DescribedModel, Description, TorchModel
 from creme.errors import ConfigError, ModelError
-from creme.model import Head, Model, Readout, Selection, Track, TrackTable
+from creme.model import Model, OutputHead, Readout, Selection, Track, TrackTable
 from creme.models.ensemble import ensemble
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import Report, measure
@@ -57,7 +57,7 @@ class OneHead(Toy):
     head: str
 
     @property
-    def _head(self) -> Head:
+    def _head(self) -> OutputHead:
         return MODEL.heads[self.head]
 
     @property
@@ -99,11 +99,12 @@ def test_heads_belong_to_the_identity():
         name: ClassVar[str] = "several"
 
         @property
-        def heads(self) -> dict[str, Head]:
-            return {**super().heads, "counts": Head(1200, 2, TrackTable((Track("sum"),)))}
+        def heads(self) -> dict[str, OutputHead]:
+            return {**super().heads, "counts": OutputHead(1200, 2, TrackTable((Track("sum"),)))}
 
     assert MODEL.fingerprint != Finer().fingerprint
-    kept = [select(MODEL, heads=heads) for heads in (None, {"counts": {}}, {"profile": {}}, ALL)]
+    several: list[Any] = [None, {"counts": {}}, {"profile": {}}, ALL]
+    kept = [select(MODEL, heads=heads) for heads in several]
     assert len({source_fingerprint(MODEL, each) for each in kept}) == 4
     assert kept[0] == Selection((1,), (0, 1))
     own = select(MODEL, heads={"profile": {"tracks": "fwd", "bins": [3, 4]}})
@@ -318,7 +319,9 @@ class Described(DescribedModel):
 @pytest.mark.parametrize("named", [False, True])
 def test_a_description_has_heads(named, tmp_path):
     model = Described(named=named)
-    assert model.heads["counts"] == Head(2400, 1, TrackTable((Track("sum"),), strands_known=False))
+    assert model.heads["counts"] == OutputHead(
+        2400, 1, TrackTable((Track("sum"),), strands_known=False)
+    )
     onehot = toy_loci(1)[0].sequence.onehot()[None]
     predicted = model.predict_heads(onehot)
     assert {name: each.shape for name, each in predicted.items()} == {
@@ -370,7 +373,7 @@ class Network(torch.nn.Module):
 def test_a_network_in_a_file_has_heads(tmp_path):
     file = tmp_path / "network.py"
     file.write_text(NETWORK)
-    table = {
+    table: dict[str, Any] = {
         "plugin": "python",
         "object": "network.py:Network",
         "heads": {"counts": {"tracks": ["up"]}},
@@ -397,7 +400,8 @@ def test_a_network_in_a_file_has_heads(tmp_path):
         profile, counts = network(torch.from_numpy(onehot).transpose(1, 2))
     np.testing.assert_allclose(chosen.values(values)[0, 0], profile[0, :, 60], rtol=1e-5)
     np.testing.assert_allclose(chosen.values(values, "counts")[0, 0], counts[0, :1], rtol=1e-5)
-    without = build_model({**table, "grid": {**table["grid"], "heads": {}}, "heads": {}}, tmp_path)
+    of_one = {**table["grid"], "heads": {}}
+    without = build_model({**table, "grid": of_one, "heads": {}}, tmp_path)
     assert without[0].fingerprint != model.fingerprint
 
     class Network(TorchModel):
@@ -409,7 +413,7 @@ def test_a_network_in_a_file_has_heads(tmp_path):
         bin_size: ClassVar[int] = 20
         n_bins: ClassVar[int] = 120
         tracks: ClassVar[TrackTable] = TrackTable(tuple(map(Track, "abc")))
-        heads: ClassVar[dict[str, Head]] = model.heads
+        heads: ClassVar[dict[str, OutputHead]] = model.heads
 
         def load(self):
             return self.into_place(network)

@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from creme.errors import ModelError
-from creme.model import Head, Model, NotInFingerprint, Track, TrackTable
+from creme.model import Model, NotInFingerprint, OutputHead, Track, TrackTable
 from creme.perturbation import Perturbation
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.sequence import Edit, Mutant, Sequence, onehot_table
@@ -205,9 +205,9 @@ class Local(Model):
         return out
 
     @property
-    def heads(self) -> dict[str, Head]:
+    def heads(self) -> dict[str, OutputHead]:
         named = self.defect in ("no head", "shape of a head", "other numbers")
-        return {"whole": Head(640, 1, TrackTable((Track("sum"),)))} if named else {}
+        return {"whole": OutputHead(640, 1, TrackTable((Track("sum"),)))} if named else {}
 
     def predict_heads(self, onehot):
         out = self.predict(onehot)

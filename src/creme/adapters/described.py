@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 from creme.adapters.loaded import LoadedModel
 from creme.errors import ConfigError, ModelError
 from creme.files.small import parse_toml, read_text, reason
-from creme.model import Head, Selection, Track, TrackTable
+from creme.model import OutputHead, Selection, Track, TrackTable
 from creme.parameters import Parameters
 
 Outputs = NDArray[np.float32] | SequenceOf[NDArray[np.float32]] | Mapping[str, NDArray[np.float32]]
@@ -46,7 +46,7 @@ class HeadDescription(Parameters):
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
 
-    def head(self, input_length: int) -> Head:
+    def head(self, input_length: int) -> OutputHead:
         """The head of a network that takes sequences of so many bp.
 
         Raises
@@ -58,7 +58,7 @@ class HeadDescription(Parameters):
         start, span = self.output_start, self.n_bins * bin_size
         first = (input_length - span) // 2 if start is None else start
         _check_fit(self.n_bins, bin_size, first, input_length)
-        return Head(bin_size, self.n_bins, _table(self.tracks), start, self.pairs)
+        return OutputHead(bin_size, self.n_bins, _table(self.tracks), start, self.pairs)
 
 
 class Description(Parameters):
@@ -262,7 +262,7 @@ class DescribedModel(LoadedModel):
         raise ModelError(f"model {self.name} takes no inputs beside the sequence")
 
     @cached_property
-    def heads(self) -> dict[str, Head]:
+    def heads(self) -> dict[str, OutputHead]:
         """The further outputs that are described."""
         its = self.described.heads.items()
         return {name: each.head(self.input_length) for name, each in its}

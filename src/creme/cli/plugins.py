@@ -141,7 +141,7 @@ def check(
             results.append(next(coming))
             if not shown.is_terminal and time.monotonic() - began > PATIENCE:
                 shown.print(f"{at}: {results[-1].state} ({results[-1].seconds:.1f} s)")
-    rows = [
+    rows: list[list[Any]] = [
         [str(each.check), each.check.about, ": ".join(filter(None, (each.state, each.reason)))]
         for each in results
     ]

@@ -11,7 +11,7 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from creme.adapters.split import Features, SplitModel
 from creme.errors import ConfigError
-from creme.model import Head, Model, Selection, TrackTable
+from creme.model import Model, OutputHead, Selection, TrackTable
 from creme.models.variants import Variant, check_both_strands
 from creme.parameters import pickled
 
@@ -177,7 +177,7 @@ class Ensemble(Model):
         )
 
     @property
-    def heads(self) -> dict[str, Head]:
+    def heads(self) -> dict[str, OutputHead]:
         """The models'."""
         return self._first.heads
 
