@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from creme.adapters import Description
 from creme.engines.parcel import Bases, packed
 from creme.errors import ConfigError, ModelError
 from creme.inference.device import Device
@@ -17,8 +18,7 @@ from creme.models.ensemble import ensemble
 from creme.runner.experiment import parse
 from creme.runner.plan import Plan, prepare
 from creme.runner.run import measure
-from creme.runner.tables import build_model
-from creme.sequence import Edit, Mutant
+from creme.sequence import Edit, Mutant, Sequenceable
 from creme.store import Store
 from creme.suite.necessity import Necessity
 from toy import MODEL, Toy, toy_loci
@@ -85,9 +85,10 @@ def test_a_mutant_has_those_of_its_base():
         again = pickle.loads(pickle.dumps(mutant))
         assert again.base.inputs == GIVEN
         assert again.digest == mutant.digest
-    bases, sent = Bases(), [Mutant(base, [Edit(7, letters)]), base.with_inputs(()), base]
-    (one, bare, other) = bases.unpacked(packed(sent, lambda digest: True))
-    assert [one.digest, bare.digest, other.digest] == [each.digest for each in sent]
+    sent: list[Sequenceable] = [Mutant(base, [Edit(7, letters)]), base.with_inputs(()), base]
+    there = Bases().unpacked(packed(sent, lambda digest: True))
+    assert there is not None
+    assert [each.digest for each in there] == [each.digest for each in sent]
     assert base.complemented.inputs == GIVEN
 
 
@@ -195,5 +196,4 @@ def test_columns_of_the_table_of_loci(genome, tmp_path):
     bed = EXPERIMENT.replace('table = "loci.tsv"', f'bed = "{genome.bed}"')
     with pytest.raises(ConfigError, match="give a table of loci, with a column for each"):
         Plan.of(parse(bed.format(fasta=genome.fasta), folder=tmp_path))
-    bare = {"plugin": "python", "object": "beside.py:build", "grid": {"input_length": 2048}}
-    assert "inputs" not in build_model(bare, tmp_path)[0].grid.configuration()
+    assert "inputs" not in Description(input_length=2048).configuration()

@@ -113,6 +113,7 @@ def test_the_tensor_that_changes_is_named(tmp_path):
             super().__init__()
             torch.manual_seed(1)
             self.mix = torch.nn.Conv1d(4, 2, 40, stride=40)
+            self.running_var: torch.Tensor
             self.register_buffer("running_var", torch.ones(1))
 
         def forward(self, batch):
