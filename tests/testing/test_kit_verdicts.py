@@ -29,7 +29,7 @@ class Splice(Model):
 
     @property
     def input_length(self) -> int:
-        return 1400
+        return 840
 
     @property
     def bin_size(self) -> int:
@@ -37,7 +37,7 @@ class Splice(Model):
 
     @property
     def n_bins(self) -> int:
-        return 600
+        return 120
 
     @property
     def receptive_field(self) -> int:
@@ -49,15 +49,15 @@ class Splice(Model):
         return TrackTable(names)
 
     def predict(self, onehot):
-        if onehot.shape[1:] != (1400, 4):
-            raise ModelError(f"an input of 1400 bp is needed, not {onehot.shape}")
+        if onehot.shape[1:] != (840, 4):
+            raise ModelError(f"an input of 840 bp is needed, not {onehot.shape}")
         away = np.abs(np.arange(-200, 201))
         weights = (
             np.random.default_rng(3).normal(size=(401, 4, 2))
             * np.exp(-away / self.tapers)[:, None, None]
         )
         windows = np.lib.stride_tricks.sliding_window_view(onehot, 401, axis=1)
-        drive = np.einsum("nlbk,kbt->nlt", windows, weights)[:, 200:800]
+        drive = np.einsum("nlbk,kbt->nlt", windows, weights)[:, 160:280]
         drive = np.roll(drive, self.shift, axis=1)
         logits = np.concatenate([np.full_like(drive[:, :, :1], 8), np.tanh(drive / 4)], axis=2)
         shares = np.exp(logits - logits.max(axis=2, keepdims=True))
@@ -70,7 +70,7 @@ def verdict(check: str, make) -> tuple[str, str]:
 
 
 def test_a_field_that_fades_is_taken_as_it_is():
-    rare = Splice().predict(np.eye(4, dtype=np.float32)[np.zeros((1, 1400), int)])[0, :, 1:]
+    rare = Splice().predict(np.eye(4, dtype=np.float32)[np.zeros((1, 840), int)])[0, :, 1:]
     assert rare.max() < 1e-2
     state, reason = verdict("position", Splice)
     assert state == "passed", reason
