@@ -21,7 +21,10 @@ LEVELS = (
     {"creme", "errors"},
     {"codes", "files", "kinds", "moved", "parameters", "passwords", "rounding"},
     {"seeds", "sequence", "tracks"},
-    {"fingerprint", "readout"},
+    {"fingerprint", "selection"},
+    {"readout"},
+    {"grid"},
+    {"heads"},
     # Modules of a former version, which forward to where their contents are now.
     {"durable", "fetch", "folders", "split", "weights"},
     {"demo", "file_plugins", "kernels", "model", "perturbation", "tiling"},

@@ -14,8 +14,8 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "contracts": (
         "Models, perturbations, tests",
         "The bases of the three kinds of plugin, and what they are made of.",
-        ("model", "readout", "tracks", "perturbation", "test", "sequence", "tiling", "parameters",
-         "seeds", "registry", "errors"),
+        ("model", "grid", "heads", "selection", "readout", "tracks", "perturbation", "test",
+         "sequence", "tiling", "parameters", "seeds", "registry", "errors"),
     ),
     "python": (
         "Running from Python",

@@ -19,6 +19,7 @@ __all__ = [
     "Locus",
     "Model",
     "Mutant",
+    "OutputHead",
     "Perturbation",
     "Profiles",
     "Readout",
@@ -56,6 +57,7 @@ __getattr__, __dir__ = attach(
         "Genome": "creme.genome",
         "Locus": "creme.genome",
         "Model": "creme.model",
+        "OutputHead": "creme.model",
         "Readout": "creme.model",
         "Selection": "creme.model",
         "Track": "creme.model",
@@ -71,7 +73,7 @@ __getattr__, __dir__ = attach(
 if TYPE_CHECKING:
     from creme.api import load_loci, load_model, measure
     from creme.genome import Genome, Locus
-    from creme.model import Model, Readout, Selection, Track, TrackTable
+    from creme.model import Model, OutputHead, Readout, Selection, Track, TrackTable
     from creme.perturbation import Perturbation
     from creme.runner.experiment import Experiment
     from creme.seeds import derive

@@ -119,7 +119,7 @@ def load_loci(
     except ConfigError as error:
         words = str(error).replace(LociConfig.name, "load_loci", 1)
         raise ConfigError(words) from None
-    return chosen.load(model.input_length, model.tss)
+    return chosen.load(model.input_length, model.tss, inputs=model.inputs)
 
 
 @overload
@@ -131,6 +131,7 @@ def measure(  # type: ignore[overload-overlap]  # a name is text, and text a seq
     tracks: int | str | list[int | str] = ...,
     strand: str | None = ...,
     bins: int | str | list[int] = ...,
+    heads: Mapping[str, Mapping[str, Any]] | None = ...,
     readouts: Readout | SequenceOf[Readout] | None = ...,
     store: str | Path | Store | None = ...,
     index: str | None = ...,
@@ -153,6 +154,7 @@ def measure(
     tracks: int | str | list[int | str] = ...,
     strand: str | None = ...,
     bins: int | str | list[int] = ...,
+    heads: Mapping[str, Mapping[str, Any]] | None = ...,
     readouts: Readout | SequenceOf[Readout] | None = ...,
     store: str | Path | Store | None = ...,
     index: str | None = ...,
@@ -173,6 +175,7 @@ def measure(
     tracks: int | str | list[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
+    heads: Mapping[str, Mapping[str, Any]] | None = None,
     readouts: Readout | SequenceOf[Readout] | None = None,
     store: str | Path | Store | None = None,
     index: str | None = None,
@@ -201,10 +204,11 @@ def measure(
     strand : {'+', '-', '.'}, optional
         Only tracks of this strand, and unstranded ones; ``"+"`` is the gene's.
     bins : int, str or list of int
-        Bins that are kept: ``"tss"``, ``"all"``, ``"first-last"`` or a list.
+        Those that are kept: ``"tss"``, ``"all"``, ``"first-last"`` or a list.
+    heads : dict of str to dict, optional
+        Further heads that are kept, each with its tracks, strand and bins: ``{"counts": {}}``.
     readouts : Readout or list of Readout, optional
-        Activities that are read from what is kept; the mean over the kept bins of each track
-        unless given.
+        Activities that are read; the mean over the kept bins of each track unless given.
     store : str, Path or Store, optional
         The directory of predictions, which may be the one of experiment files: what is in it is
         not predicted again. Without one, predictions are kept in a temporary directory until the
@@ -216,8 +220,7 @@ def measure(
         Stores that are read first and never written, such as one that a lab shares; those whose
         index is in SQLite have to be sealed (``creme cache seal``).
     seed : int
-        Seed of everything random, for tests given by name or class, and for objects that were
-        given no seed of their own.
+        Seed of everything random, where a test object was given none of its own.
     batch_size : int or 'auto', optional
         Sequences a forward pass; ``"auto"`` finds it by trying, as is done on a GPU.
     spread : dict, optional
@@ -225,9 +228,8 @@ def measure(
     progress : bool, optional
         Whether to show how far the run is; unless given, in notebooks and terminals only.
     cluster : int, str, Client, or dict; optional
-        Whose workers predict: a number of processes on this machine, the address of a Dask
-        scheduler, a `dask.distributed.Client`, or the fields of an experiment file's table
-        ``[cluster]``. The model is in this process unless it is given.
+        Whose workers predict, instead of this process: a number of processes, the address of a
+        Dask scheduler, a `dask.distributed.Client`, or the fields of the table ``[cluster]``.
     **parameters
         Of a single test that is given by name or class, such as ``tile=5000``.
 
@@ -270,6 +272,7 @@ def measure(
         tracks=tracks,
         strand=strand,
         bins=bins,
+        heads=heads,
         readouts=_readouts(readouts),
         seed=seed,
         batch_size=batch_size,
@@ -352,9 +355,8 @@ def _test(test: object, seed: int, parameters: Mapping[str, Any]) -> Test:
 
 def _readouts(chosen: Readout | SequenceOf[Readout] | None) -> list[Readout]:
     readouts = [chosen] if isinstance(chosen, Readout) else list(chosen or [])
-    for each in readouts:
-        if not isinstance(each, Readout):
-            raise ConfigError(f"readouts: {each!r} is not a creme.Readout")
+    if wrong := [each for each in readouts if not isinstance(each, Readout)]:
+        raise ConfigError(f"readouts: {wrong[0]!r} is not a creme.Readout")
     return readouts or [Readout()]
 
 

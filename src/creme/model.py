@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from creme.errors import ConfigError, ModelError, listing
+from creme.errors import ConfigError, ModelError, nearest
 from creme.fingerprint import NotInFingerprint, settings_identity
+from creme.grid import OutputGrid
+from creme.heads import HeadGrid, OutputHead, PairGrid
 from creme.parameters import Parameters
-from creme.readout import BoundReadout, Readout, Selection, bin_choices
-from creme.tracks import Track, TrackTable, is_index, shortened
+from creme.readout import BoundReadout, Readout
+from creme.selection import Selection, whole
+from creme.tracks import Track, TrackTable
 
 if TYPE_CHECKING:
     from creme.files.fetch import Download
@@ -27,13 +29,14 @@ __all__ = [
     "BoundReadout",
     "Model",
     "NotInFingerprint",
+    "OutputHead",
     "Readout",
     "Selection",
     "Track",
     "TrackTable",
 ]
 
-_INPUT = {"predict", "predict_selected", "encode"}
+_INPUT = {"predict", "predict_heads", "predict_selected", "predict_with_inputs", "encode"}
 """Methods that are given a batch."""
 
 _OUT_OF_MEMORY = ("OutOfMemoryError", "ResourceExhaustedError")
@@ -45,7 +48,7 @@ _NO_MEMORY = re.compile(
 )
 
 
-class Model(Parameters, ABC):
+class Model(Parameters, OutputGrid):
     """A sequence-based DNN, or anything that maps a sequence to binned tracks.
 
     A subclass declares its parameters as annotated fields, sets ``name`` and ``version``, describes
@@ -84,31 +87,6 @@ class Model(Parameters, ABC):
             cls.takes_codes = False
 
     @property
-    @abstractmethod
-    def input_length(self) -> int:
-        """Length of the input, bp."""
-
-    @property
-    @abstractmethod
-    def bin_size(self) -> int:
-        """Length of an output bin, bp."""
-
-    @property
-    @abstractmethod
-    def n_bins(self) -> int:
-        """Number of output bins."""
-
-    @property
-    def output_start(self) -> int:
-        """Input position of the first base of bin 0; the output is centred unless overridden."""
-        return (self.input_length - self.n_bins * self.bin_size) // 2
-
-    @property
-    def tss(self) -> int:
-        """Input position at which a locus's TSS base is put."""
-        return self.input_length // 2
-
-    @property
     def receptive_field(self) -> int | None:
         """How far beyond its own bases a bin sees, bp on either side; None if that is not known.
 
@@ -120,9 +98,46 @@ class Model(Parameters, ABC):
         return None
 
     @property
-    @abstractmethod
-    def tracks(self) -> TrackTable:
-        """The output tracks."""
+    def heads(self) -> dict[str, OutputHead]:
+        """Further outputs of the same forward pass, by name, each on a grid of its own.
+
+        The model's own grid, which has no name, comes first: what is said of a model's bins and
+        tracks is said of it. A model with heads implements `predict_heads`.
+        """
+        return {}
+
+    def grid_of(self, head: str) -> OutputGrid:
+        """The grid of a head; the model itself for an empty name.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such head.
+        """
+        if not head:
+            return self
+        if head not in self.heads:
+            there = f"it has {', '.join(self.heads)}" if self.heads else "it has none"
+            raise ConfigError(
+                f"model {self.name} has no head {head!r}{nearest(head, self.heads)}: {there}"
+            )
+        its = self.heads[head]
+        return (HeadGrid if its.pairs is None else PairGrid)(self, head, its)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of numbers that the model takes beside the sequence, and that vary by locus.
+
+        They are columns of the table of loci. A model with any implements `predict_with_inputs`,
+        and its `predict` takes all of them for 0.
+        """
+        return ()
+
+    @property
+    def everything(self) -> Selection:
+        """All bins and tracks, of all heads."""
+        own = ("", self.n_bins, len(self.tracks))
+        return whole([own, *((n, each.size, len(each.tracks)) for n, each in self.heads.items())])
 
     def identity(self) -> dict[str, Any]:
         """JSON values that tell this model's numbers from another's.
@@ -156,6 +171,16 @@ class Model(Parameters, ABC):
         array of float32, shape (B, n_bins, len(tracks))
         """
 
+    def predict_heads(self, onehot: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Predict whole outputs of all heads in one forward pass.
+
+        Returns
+        -------
+        dict of str to array of float32
+            By name (B, bins, tracks) of each head, and under ``""`` what `predict` gives.
+        """
+        return {"": self.predict(onehot)}
+
     def predict_selected(
         self, onehot: NDArray[np.float32], selection: Selection
     ) -> NDArray[np.float32]:
@@ -163,10 +188,27 @@ class Model(Parameters, ABC):
 
         Returns
         -------
-        array of float32, shape (B, len(selection.bins), len(selection.tracks))
-            Equal to ``selection.take(self.predict(onehot))``.
+        array of float32, shape (B, *selection.shape)
+            Equal to ``selection.take(self.predict(onehot))``, or with further heads to that of
+            `predict_heads`: one row a sequence.
         """
+        if selection.heads:
+            return selection.take(self.predict_heads(onehot))
         return selection.take(self.predict(onehot))
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict as `predict_selected` does, with the numbers beside each sequence.
+
+        Parameters
+        ----------
+        onehot : array
+            As of `predict`.
+        inputs : array of float32, shape (B, len(self.inputs))
+        selection : Selection
+        """
+        raise NotImplementedError(f"model {self.name} has inputs, and no predict_with_inputs")
 
     def environment(self) -> dict[str, Any]:
         """The device and the versions that this process predicts with.
@@ -221,72 +263,21 @@ class Model(Parameters, ABC):
             )
 
     def _fingerprinted(self) -> dict[str, Any]:
-        return {
+        described = {
             "model": self.name,
             "version": self.version,
             "n_value": self.n_value,
             "grid": [self.input_length, self.output_start, self.bin_size, self.n_bins],
             "identity": self.identity(),
         }
-
-    def tss_bin(self) -> int:
-        """The bin that holds the TSS base.
-
-        Raises
-        ------
-        ModelError
-            If the TSS lies outside the output.
-        """
-        index = (self.tss - self.output_start) // self.bin_size
-        if not 0 <= index < self.n_bins:
-            raise ModelError(f"model {self.name}: the TSS at {self.tss} lies outside its output")
-        return index
-
-    def select_bins(self, bins: int | str | Iterable[int]) -> tuple[int, ...]:
-        """Indices of bins given as 'tss', 'all', 'first-last' (both included), one or several.
-
-        Raises
-        ------
-        ConfigError
-            If it is none of these, or a bin does not exist.
-        """
-        if isinstance(bins, str):
-            return self._named_bins(bins)
-        try:
-            chosen = set(bin_choices(bins, self.n_bins))
-        except ValueError as error:
-            raise ConfigError(f"bins = {shortened(bins)} is not allowed: {error}") from None
-        if not chosen or not all(0 <= index < self.n_bins for index in chosen):
-            raise self._no_such_bins(shortened(bins))
-        return tuple(sorted(chosen))
-
-    def _named_bins(self, bins: str) -> tuple[int, ...]:
-        if bins == "tss":
-            return (self.tss_bin(),)
-        if bins == "all":
-            return tuple(range(self.n_bins))
-        match = re.fullmatch(r"\s*(\d+)\s*-\s*(\d+)\s*", bins)
-        if not match:
-            raise ConfigError(
-                f"bins = {shortened(bins)} is not allowed: give 'tss', 'all', 'first-last' or a "
-                f"list of bins"
-            )
-        # Python reads no numbers of thousands of digits; a model has no such bin either.
-        first, last = (int(text) if len(text) < 4000 else self.n_bins for text in match.groups())
-        if not first <= last < self.n_bins:
-            raise self._no_such_bins(shortened(bins))
-        return tuple(range(first, last + 1))
-
-    def _no_such_bins(self, bins: str) -> ConfigError:
-        return ConfigError(
-            f"bins = {bins}: model {self.name} has bins 0 to {self.n_bins - 1}, and at least one "
-            f"must be chosen"
-        )
-
-    @property
-    def members(self) -> tuple[Model, ...]:
-        """The models whose mean this one is, if there are several; see `Ensemble`."""
-        return ()
+        if self.heads:
+            described["heads"] = {
+                name: [self.grid_of(name).output_start, each.bin_size, each.n_bins, each.pairs]
+                for name, each in self.heads.items()
+            }
+        if self.inputs:
+            described["inputs"] = list(self.inputs)
+        return described
 
     def bind(self, readout: Readout, selection: Selection) -> BoundReadout:
         """A readout of chosen bins with its place in a selection, and labels for its activities.
@@ -301,111 +292,13 @@ class Model(Parameters, ABC):
         if readout.by_locus or readout.minus is not None:
             raise ConfigError(f"{title}: it depends on the locus or on another readout")
         try:
-            bins = self.bins_read(readout, selection)
-            return self.bound(
-                readout, selection, bins, self.tracks_read(readout, selection), readout.weights
-            )
+            grid = self.grid_of(readout.head)
+            bins, tracks = grid.bins_read(readout, selection), grid.tracks_read(readout, selection)
+            return grid.bound(readout, selection, bins, tracks, readout.weights)
         except ConfigError as error:
             raise ConfigError(f"{title}: {error}") from None
 
-    def bound(
-        self,
-        readout: Readout,
-        selection: Selection,
-        bins: Iterable[int],
-        tracks: Iterable[int],
-        weights: Iterable[float] | None = None,
-    ) -> BoundReadout:
-        """A readout of given bins and tracks of the model's output.
-
-        Raises
-        ------
-        ConfigError
-            If a bin or a track is not kept, or there are not as many weights as bins.
-        """
-        bins, tracks = tuple(bins), tuple(tracks)
-        weights = None if weights is None else tuple(weights)
-        if weights is not None and len(weights) != len(bins):
-            raise ConfigError(f"weights has {len(weights)} values for {len(bins)} bins: give each")
-        bin_places = {index: place for place, index in enumerate(selection.bins)}
-        if missing := [index for index in bins if index not in bin_places]:
-            raise ConfigError(
-                f"bins {listing(missing)} are not among those that the model keeps; add them to "
-                f"[model] bins"
-            )
-        track_places = {index: place for place, index in enumerate(selection.tracks)}
-        if missing := [index for index in tracks if index not in track_places]:
-            names = listing(self.tracks[index].name for index in missing)
-            raise ConfigError(
-                f"tracks {names} are not among those that the model keeps; add them to [model] "
-                f"tracks"
-            )
-        prefix = f"{readout.name}:" if readout.name else ""
-        labels = tuple(prefix + self.tracks[index].name for index in tracks)
-        if readout.over_tracks == "mean":
-            labels = (readout.name or "mean",)
-        return BoundReadout(
-            bins=tuple(bin_places[index] for index in bins),
-            tracks=tuple(track_places[index] for index in tracks),
-            over_bins=readout.over_bins,
-            over_tracks=readout.over_tracks,
-            labels=labels,
-            transform=readout.transform,
-            pseudo_count=readout.pseudo_count,
-            weights=weights,
-        )
-
-    def bins_read(self, readout: Readout, selection: Selection) -> tuple[int, ...]:
-        """The bins of the model's output that a readout chooses, the same for all loci.
-
-        Raises
-        ------
-        ConfigError
-            If one does not exist.
-        """
-        if readout.bins is None:
-            return selection.bins
-        assert not isinstance(readout.bins, dict), "of a locus: `Readout.at`"
-        chosen = self.select_bins(readout.bins)
-        if not readout.flank:
-            return chosen
-        first, last = chosen[0] - readout.flank, chosen[-1] + readout.flank
-        if first < 0 or last >= self.n_bins:
-            raise ConfigError(
-                f"flank = {readout.flank}: bins {first} to {last} are not all among the model's, 0 "
-                f"to {self.n_bins - 1}"
-            )
-        return tuple(range(first, last + 1))
-
-    def tracks_read(
-        self, readout: Readout, selection: Selection, strand: str | None = None
-    ) -> tuple[int, ...]:
-        """The tracks of the model's output that a readout chooses among the kept ones.
-
-        Parameters
-        ----------
-        readout : Readout
-        selection : Selection
-        strand : {'+', '-', '.'}, optional
-            In place of the readout's own.
-
-        Raises
-        ------
-        ConfigError
-            If none is kept, or one that is chosen by its index is not.
-        """
-        strand = readout.strand if strand is None else strand
-        if readout.tracks is None and strand is None:
-            return selection.tracks
-        assert not isinstance(readout.tracks, dict), "of a locus: `Readout.at`"
-        table = self.tracks
-        indices = set(table.select("all" if readout.tracks is None else readout.tracks, strand))
-        tracks = tuple(index for index in selection.tracks if index in indices)
-        by_index = readout.tracks is not None and all(map(is_index, readout.tracks))
-        if not tracks or (by_index and len(tracks) < len(indices)):
-            kept = (table[index].name for index in selection.tracks)
-            raise ConfigError(
-                f"tracks = {readout.tracks} are not among those that the model keeps "
-                f"({listing(kept)}); add them to [model] tracks"
-            )
-        return tracks
+    @property
+    def members(self) -> tuple[Model, ...]:
+        """The models whose mean this one is, if there are several; see `Ensemble`."""
+        return ()

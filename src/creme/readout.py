@@ -15,62 +15,12 @@ from pydantic import BeforeValidator, Field, model_validator
 from creme.errors import ConfigError, ModelError
 from creme.files.small import read_text
 from creme.parameters import Parameters
+from creme.selection import HeadPart, span
 from creme.tracks import is_index, track_choices
 
 _LARGEST_EXPONENT = float(np.log(np.finfo(np.float32).max))
 
 _MOST_BINS = 2**24  # more than any model has
-
-
-@dataclass(frozen=True)
-class Selection:
-    """The part of a model's output that is kept: some bins of some tracks.
-
-    Attributes
-    ----------
-    bins, tracks : tuple of int
-        Indices into the model's output, ascending.
-    """
-
-    bins: tuple[int, ...]
-    tracks: tuple[int, ...]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of bins and of tracks."""
-        return len(self.bins), len(self.tracks)
-
-    def take(self, output: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The selection's part of whole outputs, (B, n_bins, n_tracks) to ``(B, *shape)``.
-
-        Raises
-        ------
-        ModelError
-            If they are complex numbers, or masked.
-        """
-        require_real(output)
-        part = output[:, _span(self.bins), :][:, :, _span(self.tracks)]
-        return np.ascontiguousarray(part, dtype=np.float32)
-
-
-def require_real(output: Any) -> None:
-    """Refuse an output that would be cast to real numbers silently.
-
-    Raises
-    ------
-    ModelError
-    """
-    if isinstance(output, np.ma.MaskedArray):
-        raise ModelError("the model returned masked values: an output is an array of real numbers")
-    if np.iscomplexobj(output):
-        raise ModelError("the model returned complex numbers: an output is of real numbers")
-
-
-def _span(indices: tuple[int, ...]) -> slice | list[int]:
-    """A slice where the indices are consecutive, so that nothing is gathered."""
-    if indices == tuple(range(indices[0], indices[-1] + 1)):
-        return slice(indices[0], indices[-1] + 1)
-    return list(indices)
 
 
 def _choice_of_tracks(value: Any) -> Any:
@@ -158,6 +108,9 @@ class Readout(Parameters):
     """
 
     name: str = Field("", description="label of the activity in results")
+    head: str = Field(
+        "", description="the head of the model that is read; the model's own grid unless given"
+    )
     of: Literal["bins", "exons", "neighbours"] = Field(
         "bins",
         description="the bins that are read: those chosen; those of the exons of the locus's gene; "
@@ -249,7 +202,7 @@ class Readout(Parameters):
         if self.of == "bins":
             if self.transcripts is not None or self.gtf is not None:
                 raise ValueError("transcripts and gtf belong to of = 'exons' and 'neighbours'")
-            if self.flank and self.bins != "tss":
+            if self.flank and self.bins not in ("tss", "insulation"):
                 raise ValueError("flank belongs to bins = 'tss' and to of = 'neighbours'")
         elif self.bins is not None:
             raise ValueError(f"bins has no meaning for of = {self.of!r}, which says which they are")
@@ -311,6 +264,14 @@ class Readout(Parameters):
             chosen["gtf"] = folder / self.gtf.expanduser()
         return self.model_copy(update=chosen) if chosen else self
 
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; without the head where it is the model's own grid that is read."""
+        configuration = super().configuration()
+        # Results of before there were heads say the same of how they were read.
+        if not self.head:
+            del configuration["head"]
+        return configuration
+
     def identity(self) -> dict[str, Any]:
         """The parameters; of those that came later only what is not usual."""
         identity = super().identity()
@@ -343,6 +304,8 @@ class BoundReadout:
         Of each bin of each track.
     weights : tuple of float, optional
         Of the bins; a mean is divided by their sum.
+    part : HeadPart, optional
+        Where the values of its head are, if several are kept.
     """
 
     bins: tuple[int, ...]
@@ -353,6 +316,7 @@ class BoundReadout:
     transform: Transform | None = None
     pseudo_count: float | None = None
     weights: tuple[float, ...] | None = None
+    part: HeadPart | None = None
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Activities of kept values, (n, bins, tracks) to (n, len(labels)) float32.
@@ -370,7 +334,9 @@ class BoundReadout:
 
     def exact(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """The same in float64, as it is computed."""
-        part = values[:, _span(self.bins), :][:, :, _span(self.tracks)].astype(np.float64)
+        if self.part is not None:
+            values = self.part.of(values)
+        part = values[:, span(self.bins), :][:, :, span(self.tracks)].astype(np.float64)
         if self.transform is not None:
             part = self._transformed(part)
         result = self._over_bins(part)

@@ -71,10 +71,11 @@ class Sequence:
         refused.
     """
 
-    __slots__ = ("__dict__", "_codes", "_digest")
+    __slots__ = ("__dict__", "_codes", "_digest", "_inputs")
 
     _codes: Codes
     _digest: bytes | None
+    _inputs: tuple[float, ...]
 
     def __init__(self, codes: NDArray[np.integer] | SequenceOf[int]) -> None:
         array: NDArray = codes if isinstance(codes, np.ndarray) else as_array(codes)
@@ -89,6 +90,7 @@ class Sequence:
             array = np.frombuffer(array.astype(np.uint8, copy=False).tobytes(), np.uint8)
         self._codes = array
         self._digest = None
+        self._inputs = ()
 
     @classmethod
     def owning(cls, codes: Codes) -> Sequence:
@@ -102,12 +104,27 @@ class Sequence:
         sequence = cls.__new__(cls)
         sequence._codes = codes
         sequence._digest = None
+        sequence._inputs = ()
+        return sequence
+
+    def with_inputs(self, inputs: Iterable[float]) -> Sequence:
+        """The same bases with further inputs of a model beside them; mutants of it have these."""
+        values = tuple(float(np.float32(value)) for value in inputs)
+        if values == self.inputs:
+            return self
+        sequence = Sequence._of(self._codes)
+        sequence._inputs = values
         return sequence
 
     @property
     def codes(self) -> Codes:
         """The codes, in memory that cannot be written."""
         return self._codes
+
+    @property
+    def inputs(self) -> tuple[float, ...]:
+        """Numbers beside the bases, for a model that takes them; empty as a rule."""
+        return self._inputs
 
     @classmethod
     def from_string(cls, text: str) -> Sequence:
@@ -137,21 +154,31 @@ class Sequence:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
             return NotImplemented
-        return np.array_equal(self.codes, other.codes)
+        return self.inputs == other.inputs and np.array_equal(self.codes, other.codes)
 
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    def __reduce__(self) -> tuple[type[Sequence], tuple[Codes]]:
-        return (Sequence, (self.codes,))
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_made, (self.codes, self.inputs)) if self.inputs else (Sequence, (self.codes,))
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 of the codes, one byte a base: 32 bytes."""
+        """SHA-256 of the codes, one byte a base, and of the inputs beside them: 32 bytes."""
         # Remembered without cached_property, whose lock lets one thread hash at a time.
         if self._digest is None:
-            self._digest = hashlib.sha256(self._codes.data).digest()
+            state = hashlib.sha256(self._codes.data)
+            state.update(self.hashed_inputs)
+            self._digest = state.digest()
         return self._digest
+
+    @property
+    def hashed_inputs(self) -> bytes:
+        """The inputs as they enter the digest, after the codes; nothing where there are none."""
+        if not self.inputs:
+            return b""
+        # No code is 255: bases alone have no such digest.
+        return b"\xff" + np.array(self.inputs, dtype="<f4").tobytes()
 
     def hashed_to(self, end: int) -> tuple[Any, int]:
         """A SHA-256 that has taken in the codes up to somewhere before `end`, and up to where.
@@ -176,7 +203,7 @@ class Sequence:
     @cached_property
     def complemented(self) -> Sequence:
         """The reverse complement: the other strand, read 5' to 3'."""
-        return Sequence.owning(complement(self.codes[::-1]))
+        return Sequence.owning(complement(self.codes[::-1])).with_inputs(self.inputs)
 
     @property
     def sequence(self) -> Sequence:
@@ -298,8 +325,10 @@ class Mutant:
     def sequence(self) -> Sequence:
         """The edited sequence, materialised anew at each access: mutants stay small."""
         if len(self.edits) == 1 and self.edits[0].codes.size == len(self):
-            return Sequence._of(self.edits[0].codes)
-        return Sequence.owning(written(self, np.empty(len(self), dtype=np.uint8)))
+            whole = Sequence._of(self.edits[0].codes)
+        else:
+            whole = Sequence.owning(written(self, np.empty(len(self), dtype=np.uint8)))
+        return whole.with_inputs(self.base.inputs)
 
     @property
     def digest(self) -> bytes:
@@ -316,6 +345,7 @@ class Mutant:
             state.update(edit.codes.data)
             done = edit.end
         state.update(codes[done:].data)
+        state.update(self.base.hashed_inputs)
         return state.digest()
 
     def __reduce__(self) -> tuple[type[Mutant], tuple[Sequence, tuple[Edit, ...]]]:
@@ -324,6 +354,10 @@ class Mutant:
 
 Sequenceable = Sequence | Mutant
 """A sequence or a mutant; both have ``base``, ``edits``, ``sequence`` and ``digest``."""
+
+
+def _made(codes: Codes, inputs: tuple[float, ...]) -> Sequence:
+    return Sequence(codes).with_inputs(inputs)
 
 
 def written(sequence: Sequenceable, out: Codes) -> Codes:

@@ -70,6 +70,16 @@ class TrackTable:
                 return index
         return None
 
+    def unpaired(self, indices: Iterable[int]) -> bool:
+        """Whether one of some tracks is of one strand, and has no pair of the other."""
+        tracks = [self.tracks[index] for index in indices]
+        return any(track.strand != "." and track.pair is None for track in tracks)
+
+    def of_other_strand(self, index: int) -> int:
+        """Index of a track's pair; its own where it has none."""
+        pair = self.tracks[index].pair
+        return index if pair is None else pair
+
     def __len__(self) -> int:
         return len(self.tracks)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 import subprocess
@@ -155,6 +156,30 @@ def test_a_known_prediction(creme, tmp_path):
     assert "is for models" in creme(
         "plugins", "check", "dose", "--example", tmp_path / "good.npz", status=2
     )
+
+
+def test_some_checks_by_name_and_as_a_document(creme):
+    arguments = ("plugins", "check", "synthetic", "--set", "length=24576")
+    shown = creme(*arguments, "--check", "grid", "--check", "tracks")
+    assert shown.count("passed") == 2
+    read = json.loads(creme(*arguments, "--check", "position", "--seconds", "600", "--json"))
+    (row,) = read["tables"]["checks"]
+    assert (row["check"], row["state"]) == ("position", "not checked")
+    assert row["reason"] == "the model gives no receptive_field"
+    assert row["seconds"] >= 0
+    assert read["values"]["checked"].startswith("SyntheticModel(length=24576")
+    message = creme(*arguments, "--check", "postion", status=2)
+    assert "no such check (did you mean 'position'?)" in message
+
+
+def test_a_limit_that_is_over_ends_badly(creme):
+    arguments = ("plugins", "check", "mask", "--set", "start=1", "--set", "end=9")
+    # A sentence on standard error comes after the document.
+    read, _ = json.JSONDecoder().raw_decode(creme(*arguments, "--seconds", "0", "--json", status=1))
+    rows = read["tables"]["checks"]
+    assert len(rows) == len(perturbation_checks())
+    assert {row["state"] for row in rows} == {"out of time"}
+    assert rows[0]["reason"] == "the limit of 0 s was over"
 
 
 def test_mistakes_are_sentences(creme, monkeypatch):

@@ -12,7 +12,7 @@ import creme
 import toy
 from creme import Readout
 from creme.errors import ConfigError, ModelError
-from creme.readout import Selection
+from creme.selection import Selection
 
 FUNCTIONS = {
     "exp": math.exp,

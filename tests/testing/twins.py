@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 
 from creme.errors import ModelError
-from creme.model import Model, NotInFingerprint, Track, TrackTable
+from creme.model import Model, NotInFingerprint, OutputHead, Track, TrackTable
 from creme.perturbation import Perturbation
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.sequence import Edit, Mutant, Sequence, onehot_table
@@ -189,6 +189,11 @@ class Local(Model):
                 out[(onehot == 0.25).all(axis=(1, 2))] = np.nan
             case "noise":
                 out *= 1 + 1e-6 * np.random.default_rng().normal(size=out.shape).astype(np.float32)
+            case "drifts":
+                self.__dict__["seen"] = self.__dict__.get("seen", 0) + 1
+                out *= np.float32(1 + 1e-6 * self.__dict__["seen"])
+            case "barely":
+                out[:] = self.scale * (1 + 1e-7 * out)
             case "row":
                 out += 0.01 * np.arange(len(out), dtype=np.float32)[:, None, None]
             case "squeezed":
@@ -198,6 +203,22 @@ class Local(Model):
                 buffer[:] = out
                 return buffer
         return out
+
+    @property
+    def heads(self) -> dict[str, OutputHead]:
+        named = self.defect in ("no head", "shape of a head", "other numbers")
+        return {"whole": OutputHead(640, 1, TrackTable((Track("sum"),)))} if named else {}
+
+    def predict_heads(self, onehot):
+        out = self.predict(onehot)
+        match self.defect:
+            case "no head":
+                return {"": out}
+            case "shape of a head":
+                return {"": out, "whole": out[:, 0]}
+            case "other numbers":
+                return {"": 2 * out, "whole": out.sum(axis=(1, 2), keepdims=True)}
+        return {"": out}
 
     def predict_selected(self, onehot, selection):
         out = super().predict_selected(onehot, selection)
@@ -222,6 +243,10 @@ MODELS = [
     Twin("shape_and_dtype", "dtype"),
     Twin("shape_and_dtype", "nan", frozenset({"batch_size", "input_views"})),
     Twin("depends_on_input", "constant", frozenset({"position"})),
+    Twin("depends_on_input", "barely", EVERYTHING),
+    Twin("heads", "no head"),
+    Twin("heads", "shape of a head"),
+    Twin("heads", "other numbers"),
     Twin("position", "reversed"),
     Twin("position", "shifted"),
     Twin("position", "reshaped"),
@@ -238,6 +263,7 @@ MODELS = [
     Twin("input_views", "as in memory"),
     Twin("output_not_reused", "buffer"),
     Twin("deterministic", "noise", frozenset({"codes"})),
+    Twin("deterministic", "drifts", frozenset({"codes", "position"})),
     Twin("deterministic", "new weights", frozenset({"settings"})),
     Twin("batch_size", "row"),
     Twin("batch_of_one", "squeezed", EVERYTHING),

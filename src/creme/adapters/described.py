@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +16,49 @@ from pydantic import Field, model_validator
 from creme.adapters.loaded import LoadedModel
 from creme.errors import ConfigError, ModelError
 from creme.files.small import parse_toml, read_text, reason
-from creme.model import Track, TrackTable
+from creme.model import OutputHead, Selection, Track, TrackTable
 from creme.parameters import Parameters
+
+Outputs = NDArray[np.float32] | SequenceOf[NDArray[np.float32]] | Mapping[str, NDArray[np.float32]]
+"""The output of a network, or those of its heads: in their order, or by name."""
+
+
+class HeadDescription(Parameters):
+    """The grid of a further output of a network: what it gives beside the first one."""
+
+    bin_size: int | None = Field(
+        None, ge=1, description="length of a bin, bp; the whole input as one unless given"
+    )
+    n_bins: int = Field(1, ge=1, description="number of bins")
+    output_start: int | None = Field(
+        None, ge=0, description="input position of bin 0's first base; centred unless given"
+    )
+    output_layout: Literal["bins,tracks", "tracks,bins"] = Field(
+        "bins,tracks", description="axes of the output after the batch"
+    )
+    pairs: int | None = Field(
+        None,
+        ge=0,
+        description="for contact maps: values are of the pairs (i, j) of bins with j - i of so "
+        "many or more, as numpy.triu_indices(n_bins, pairs) has them",
+    )
+    tracks: list[str | Track] = Field(
+        ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
+    )
+
+    def head(self, input_length: int) -> OutputHead:
+        """The head of a network that takes sequences of so many bp.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit into them, or a pair is none.
+        """
+        bin_size = self.bin_size or input_length // self.n_bins
+        start, span = self.output_start, self.n_bins * bin_size
+        first = (input_length - span) // 2 if start is None else start
+        _check_fit(self.n_bins, bin_size, first, input_length)
+        return OutputHead(bin_size, self.n_bins, _table(self.tracks), start, self.pairs)
 
 
 class Description(Parameters):
@@ -50,32 +92,39 @@ class Description(Parameters):
     tracks: list[str | Track] = Field(
         ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
     )
+    inputs: list[str] = Field(
+        [], description="numbers beside the sequence: columns of the table of loci"
+    )
+    heads: dict[str, HeadDescription] = Field(
+        {}, description="further outputs of the network, by name, each with a grid of its own"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        span = self.n_bins * self.bin
-        if self.start < 0 or self.start + span > self.input_length:
-            raise ValueError(
-                f"{self.n_bins} bins of {self.bin} bp from {self.start} on do not fit into the "
-                f"input of {self.input_length} bp"
-            )
+        _check_fit(self.n_bins, self.bin, self.start, self.input_length)
         if self.tss is not None and self.tss >= self.input_length:
             raise ValueError(f"tss = {self.tss} is no position of {self.input_length} bp")
-        table = self.table()
-        wrong = table.mispaired()
-        if wrong is not None:
-            raise ValueError(
-                f"track {table[wrong].name}: pair = {table[wrong].pair} is not the index of the "
-                f"same track of the other strand, '+' or '-', which has this one as its own"
-            )
+        self.table()
+        for name, each in self.heads.items():
+            if not name.isidentifier():
+                raise ValueError(f"heads: {name!r} is no name of letters, digits and _")
+            try:
+                each.head(self.input_length)
+            except ValueError as error:
+                raise ValueError(f"heads.{name}: {error}") from None
         return self
+
+    def configuration(self) -> dict[str, Any]:
+        """The parameters; without heads and inputs where there are none."""
+        configuration = super().configuration()
+        for name in ("heads", "inputs"):
+            if not configuration[name]:
+                del configuration[name]
+        return configuration
 
     def table(self) -> TrackTable:
         """The tracks; a bare name does not say of which strand its track is."""
-        return TrackTable(
-            tuple(Track(track) if isinstance(track, str) else track for track in self.tracks),
-            strands_known=not any(isinstance(track, str) for track in self.tracks),
-        )
+        return _table(self.tracks)
 
     @property
     def bin(self) -> int:
@@ -108,6 +157,29 @@ class Description(Parameters):
             raise ConfigError(f"{path}: {error}") from None
 
 
+def _check_fit(n_bins: int, bin_size: int, start: int, input_length: int) -> None:
+    if start < 0 or start + n_bins * bin_size > input_length:
+        raise ValueError(
+            f"{n_bins} bins of {bin_size} bp from {start} on do not fit into the input of "
+            f"{input_length} bp"
+        )
+
+
+def _table(tracks: SequenceOf[str | Track]) -> TrackTable:
+    """Tracks; a bare name does not say of which strand its track is."""
+    table = TrackTable(
+        tuple(Track(track) if isinstance(track, str) else track for track in tracks),
+        strands_known=not any(isinstance(track, str) for track in tracks),
+    )
+    wrong = table.mispaired()
+    if wrong is not None:
+        raise ValueError(
+            f"track {table[wrong].name}: pair = {table[wrong].pair} is not the index of the "
+            f"same track of the other strand, '+' or '-', which has this one as its own"
+        )
+    return table
+
+
 class DescribedModel(LoadedModel):
     """A model whose grid stands in a `Description`.
 
@@ -120,8 +192,11 @@ class DescribedModel(LoadedModel):
         """The network's description."""
 
     @abstractmethod
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(self, batch: NDArray[np.float32]) -> Outputs:
         """The network's own output of a batch in its own layout.
+
+        Of a description with heads several: in its order, with the one without a name first, or by
+        name, where that one is ``""``.
 
         Parameters
         ----------
@@ -169,9 +244,34 @@ class DescribedModel(LoadedModel):
         """The output tracks."""
         return self.described.table()
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The numbers beside the sequence that are described."""
+        return tuple(self.described.inputs)
+
+    def forward_with_inputs(
+        self, batch: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> Outputs:
+        """The network's own output of a batch with the numbers beside each sequence, (B, inputs).
+
+        Raises
+        ------
+        ModelError
+            If there is no way to give it any: a subclass that has one overrides this.
+        """
+        raise ModelError(f"model {self.name} takes no inputs beside the sequence")
+
+    @cached_property
+    def heads(self) -> dict[str, OutputHead]:
+        """The further outputs that are described."""
+        its = self.described.heads.items()
+        return {name: each.head(self.input_length) for name, each in its}
+
     def layouts(self) -> dict[str, Any]:
         """The axes of input and output, which change numbers beyond the grid: for `identity`."""
-        return {"input": self.described.input_layout, "output": self.described.output_layout}
+        heads = {name: each.output_layout for name, each in self.described.heads.items()}
+        own = {"input": self.described.input_layout, "output": self.described.output_layout}
+        return {**own, "heads": heads} if heads else own
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict all bins and tracks; see `creme.model.Model.predict`.
@@ -181,26 +281,87 @@ class DescribedModel(LoadedModel):
         ModelError
             If the input has another shape, or the network returns one that is not described.
         """
+        return self.predict_heads(onehot)[""]
+
+    def predict_heads(self, onehot: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Predict all bins and tracks of all heads; see `creme.model.Model.predict_heads`.
+
+        Raises
+        ------
+        ModelError
+            If the input has another shape, or the network returns one that is not described.
+        """
+        return self._predicted(onehot, np.zeros((len(onehot), len(self.inputs)), np.float32))
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """Predict with numbers beside; see `creme.model.Model.predict_with_inputs`."""
+        outputs = self._predicted(onehot, inputs)
+        return selection.take(outputs if selection.heads else outputs[""])
+
+    def _predicted(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]]:
         self.check_shape(onehot)
-        shape = (len(onehot), self.n_bins, len(self.tracks))
-        if not len(onehot):
-            return np.empty(shape, dtype=np.float32)
+        n = len(onehot)
+        shapes = {"": (n, self.n_bins, len(self.tracks))}
+        layouts = {"": self.described.output_layout}
+        for name, head in self.heads.items():
+            shapes[name] = (n, head.size, len(head.tracks))
+            layouts[name] = self.described.heads[name].output_layout
+        if not n:
+            return {name: np.empty(shape, dtype=np.float32) for name, shape in shapes.items()}
         turned = self.described.input_layout == "4L" and onehot.ndim == 3
         batch = onehot.transpose(0, 2, 1) if turned else onehot
-        output = np.asarray(self.forward(np.ascontiguousarray(batch)), dtype=np.float32)
-        swapped = self.described.output_layout == "tracks,bins"
+        batch = np.ascontiguousarray(batch)
+        forward = self.forward_with_inputs(batch, inputs) if self.inputs else self.forward(batch)
+        outputs = self._by_head(forward)
+        return {
+            name: self._laid_out(outputs[name], shape, layouts[name], name)
+            for name, shape in shapes.items()
+        }
+
+    def _by_head(self, outputs: Outputs) -> Mapping[str, Any]:
+        """A network's outputs by head."""
+        if not self.heads:
+            return {"": outputs}
+        names = ["", *self.heads]
+        if isinstance(outputs, Mapping):
+            missing = [name for name in names if name not in outputs]
+            if missing:
+                raise ModelError(
+                    f"model {self.name} returned no output {missing[0]!r}, and its description has "
+                    f"one: it returned {', '.join(map(repr, outputs))}"
+                )
+            return outputs
+        several = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        if len(several) != len(names):
+            raise ModelError(
+                f"model {self.name} returned {len(several)} outputs, and its description has "
+                f"{len(names)}: its own grid and {', '.join(self.heads)}"
+            )
+        return dict(zip(names, several, strict=True))
+
+    def _laid_out(
+        self, output: Any, shape: tuple[int, int, int], layout: str, head: str
+    ) -> NDArray[np.float32]:
+        """An output of a head as (B, bins, tracks)."""
+        values = np.asarray(output, dtype=np.float32)
+        swapped = layout == "tracks,bins"
         axes = (shape[0], shape[2], shape[1]) if swapped else shape
-        if output.shape != axes:
+        if values.shape != axes:
             # Axes of length 1 may be missing, others not.
             described = [size for size in axes[1:] if size > 1]
-            returned = [size for size in output.shape[1:] if size > 1]
-            if returned != described or output.shape[:1] != axes[:1]:
+            returned = [size for size in values.shape[1:] if size > 1]
+            if returned != described or values.shape[:1] != axes[:1]:
+                of = f" for head {head!r}" if head else ""
                 raise ModelError(
-                    f"model {self.name} returned an array of shape {output.shape}, and its "
-                    f"description says {axes} ({self.described.output_layout})"
+                    f"model {self.name} returned an array of shape {values.shape}{of}, and its "
+                    f"description says {axes} ({layout})"
                 )
-            output = output.reshape(axes)
-        return np.ascontiguousarray(output.transpose(0, 2, 1)) if swapped else output
+            values = values.reshape(axes)
+        return np.ascontiguousarray(values.transpose(0, 2, 1)) if swapped else values
 
 
 class FileModel(DescribedModel):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import Any, ClassVar, Literal
@@ -42,7 +42,8 @@ class TorchModel(LoadedModel):
     def outputs(self, network: Any, batch: Any, selection: Selection | None) -> Any:
         """The network's output as tensors, (B, bins, tracks): those selected, or all.
 
-        A network that computes all in any case gives `self.selected` of it.
+        A network that computes all in any case gives `self.selected` of it; one with heads that of
+        a dict of them, with the model's own grid under ``""``.
         """
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,6 +55,12 @@ class TorchModel(LoadedModel):
     ) -> NDArray[np.float32]:
         """Predict all, and bring only the chosen bins and tracks back from the device."""
         return self._predict(onehot, selection)
+
+    def predict_heads(self, onehot: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Predict all bins and tracks of all heads; see `creme.model.Model.predict_heads`."""
+        everything = self.everything
+        values = self._predict(onehot, everything)
+        return {head: everything.values(values, head) for head in ("", *self.heads)}
 
     def _predict(
         self, onehot: NDArray[np.float32], selection: Selection | None
@@ -73,15 +80,34 @@ class TorchModel(LoadedModel):
     def selected(self, output: Any, selection: Selection | None) -> Any:
         """Some bins and tracks of a whole output, (B, bins, tracks); all without a selection.
 
+        Parameters
+        ----------
+        output : tensor, or dict of str to tensor
+            Of several heads by name, with the model's own grid under ``""``.
+        selection : Selection, optional
+            One that keeps further heads gives them side by side, ``(B, *selection.shape)``.
+
         Raises
         ------
         ModelError
             If the output has other bins and tracks than the model says.
         """
-        self._check_output(output, (self.n_bins, len(self.tracks)))
-        if selection is None:
-            return output
-        return output[:, list(selection.bins)][:, :, list(selection.tracks)]
+        outputs = output if isinstance(output, Mapping) else {"": output}
+        kept = {"": selection, **({} if selection is None else dict(selection.heads))}
+        parts = []
+        for head, its in kept.items():
+            if head not in outputs:
+                raise ModelError(f"model {self.name}: the network gives no output of head {head!r}")
+            size = self.heads[head].size if head else self.n_bins
+            self._check_output(outputs[head], (size, len(self.grid_of(head).tracks)))
+            if its is None:
+                return outputs[head]
+            parts.append(outputs[head][:, list(its.bins)][:, :, list(its.tracks)])
+        if len(parts) == 1:
+            return parts[0]
+        import torch
+
+        return torch.cat([part.flatten(1) for part in parts], dim=1)[:, None]
 
     def _check_output(self, output: Any, shape: tuple[int, int]) -> None:
         if tuple(output.shape[1:]) != shape:

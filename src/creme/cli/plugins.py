@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from creme.cli.asking import parameters_of
-from creme.cli.choices import add_table, chosen
+from creme.cli.choices import add_table, add_values, chosen
 from creme.cli.commands import Commands
 from creme.errors import ConfigError, PluginError, listing, nearest
 
 if TYPE_CHECKING:
     from creme.testing import Check
+
+PATIENCE = 5.0
+"""Seconds from which on each check is a line as it ends, where there is no terminal."""
 
 plugins_app = Commands(help="Installed models, perturbations and tests.", no_args_is_help=False)
 
@@ -101,6 +105,14 @@ def check(
         Path | None,
         typer.Option(help=".npz with a known 'sequence' (letters) and its 'expected' prediction"),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--check", help="run this check by its name alone; may be repeated"),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=0, help="for all checks; those that are not done by then count as failed"),
+    ] = None,
 ) -> None:
     """Check that a plugin does what is expected of it.
 
@@ -108,6 +120,8 @@ def check(
 
     from creme.cli.terminal import display, out, show_table
     from creme.testing.checks import outcomes
+
+    began = time.monotonic()
 
     kind = _kind(name, kind, file)
     make = maker(kind, name, file, parameters_of(settings or []))
@@ -117,16 +131,29 @@ def check(
         if kind != "model":
             raise ConfigError("--example is for models: others have no predictions")
         checks.append(_example(example))
-    rows, failed = [], 0
-    with display().status("") as status:
-        results = outcomes(checks, make)
+    checks = _chosen(checks, only)
+    shown, results = display(), []
+    with shown.status("") as status:
+        coming = outcomes(checks, make, seconds=seconds)
         for number, each in enumerate(checks, start=1):
-            status.update(f"{number} of {len(checks)}: {each}")
-            outcome = next(results)
-            failed += outcome.state == "failed"
-            reason = f": {outcome.reason}" if outcome.reason else ""
-            rows.append([str(each), each.about, f"{outcome.state}{reason}"])
-    show_table("checks", ["check", "what has to hold", "result"], rows, repr(described))
+            at = f"{number} of {len(checks)}: {each}"
+            status.update(at)
+            results.append(next(coming))
+            if not shown.is_terminal and time.monotonic() - began > PATIENCE:
+                shown.print(f"{at}: {results[-1].state} ({results[-1].seconds:.1f} s)")
+    rows: list[list[Any]] = [
+        [str(each.check), each.check.about, ": ".join(filter(None, (each.state, each.reason)))]
+        for each in results
+    ]
+    columns = ["check", "what has to hold", "result"]
+    if chosen.json:
+        further = ([each.state, each.reason, round(each.seconds, 3)] for each in results)
+        rows = [row + more for row, more in zip(rows, further, strict=True)]
+        add_table("checks", [*columns, "state", "reason", "seconds"], rows)
+        add_values(checked=repr(described))
+    else:
+        show_table("checks", columns, rows, repr(described))
+    failed = sum(each.is_bad for each in results)
     if failed:
         out.print(f"{failed} of {len(checks)} checks failed.")
         raise typer.Exit(1)
@@ -214,6 +241,18 @@ def _checks(kind: str, described: Any) -> list[Check]:
     return [*of[kind](), Check(windows)]
 
 
+def _chosen(checks: list[Check], names: list[str] | None) -> list[Check]:
+    """Those of the checks that have these names; all where none is given."""
+    there = {str(each): each for each in checks}
+    for name in names or ():
+        if name not in there:
+            raise ConfigError(
+                f"--check {name}: there is no such check{nearest(name, there)}; they are "
+                f"{', '.join(there)}"
+            )
+    return [there[name] for name in dict.fromkeys(names)] if names else checks
+
+
 def _example(path: Path) -> Check:
     """The check of an example in a file."""
     import numpy as np
@@ -257,5 +296,8 @@ creme plugins check necessity
 creme plugins check mask --set start=10 --set end=20
 # with the parameters of a file
 creme plugins check seqnn --from experiment.toml
+# one check by its name, and for no longer than a minute
+creme plugins check seqnn --from experiment.toml \\
+    --check position --seconds 60
 """,
 )

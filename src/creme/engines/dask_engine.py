@@ -77,7 +77,7 @@ class DaskEngine(Engine):
         self._fingerprint = model.fingerprint
         carried = portable(model)
         # With the settings that change no prediction: the device is one.
-        about = [self._fingerprint, carried.configuration(), selection.bins, selection.tracks]
+        about = [self._fingerprint, carried.configuration(), *vars(selection).values()]
         text = json.dumps([*about, batch_size], sort_keys=True, default=str)
         self.key = hashlib.sha256(text.encode()).hexdigest()
         self._setup = Setup(self.key, carried, selection, batch_size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class Parcel:
         Where each edit starts, and its length.
     codes : array of uint8
         Those of all edits, one after another.
+    inputs : dict of bytes to tuple of float
+        Beside those of the bases that travel along, where they have any.
     """
 
     digests: tuple[bytes, ...]
@@ -40,6 +42,7 @@ class Parcel:
     edits: NDArray[np.int32]
     spans: NDArray[np.int64]
     codes: Codes
+    inputs: dict[bytes, tuple[float, ...]] = field(default_factory=dict)
 
     @property
     def nbytes(self) -> int:
@@ -59,12 +62,15 @@ def packed(sequences: SequenceOf[Sequenceable], lacks: Callable[[bytes], bool]) 
     """
     places: dict[bytes, int] = {}
     bases: dict[bytes, Codes] = {}
+    inputs: dict[bytes, tuple[float, ...]] = {}
     of_base = np.empty(len(sequences), dtype=np.int32)
     for row, sequence in enumerate(sequences):
         digest = sequence.base.digest
         of_base[row] = places.setdefault(digest, len(places))
         if digest not in bases and lacks(digest):
             bases[digest] = sequence.base.codes
+            if sequence.base.inputs:
+                inputs[digest] = sequence.base.inputs
     edits = [edit for sequence in sequences for edit in sequence.edits]
     return Parcel(
         tuple(places),
@@ -73,6 +79,7 @@ def packed(sequences: SequenceOf[Sequenceable], lacks: Callable[[bytes], bool]) 
         np.array([len(sequence.edits) for sequence in sequences], dtype=np.int32),
         np.array([(edit.start, edit.codes.size) for edit in edits], np.int64).reshape(-1, 2),
         np.concatenate([edit.codes for edit in edits]) if edits else np.empty(0, dtype=np.uint8),
+        inputs,
     )
 
 
@@ -99,7 +106,8 @@ class Bases:
             if digest in self._all:
                 self._all.move_to_end(digest)
             elif digest in parcel.bases:
-                self._put(digest, Sequence.owning(np.array(parcel.bases[digest])))
+                base = Sequence.owning(np.array(parcel.bases[digest]))
+                self._put(digest, base.with_inputs(parcel.inputs.get(digest, ())))
         bases = [self._all.get(digest) for digest in parcel.digests]
         if None in bases:
             return None

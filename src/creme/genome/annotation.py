@@ -6,7 +6,8 @@ import os
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Sequence as SequenceOf
+from functools import cached_property, partial
 from pathlib import Path
 
 from creme.errors import GenomeError, listing, nearest
@@ -59,9 +60,9 @@ class Annotation:
         return cls._read(read_bed, path, canonical=False)
 
     @classmethod
-    def from_table(cls, path: str | os.PathLike[str]) -> Annotation:
+    def from_table(cls, path: str | os.PathLike[str], inputs: SequenceOf[str] = ()) -> Annotation:
         """Read a table (TSV or CSV) with a header, plain or gzip; see `read_table`."""
-        return cls._read(read_table, path, canonical=False)
+        return cls._read(partial(read_table, inputs=inputs), path, canonical=False)
 
     @classmethod
     def _read(

@@ -6,13 +6,14 @@ import os
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from collections.abc import Sequence as SequenceOf
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from creme.errors import CremeWarning, GenomeError, listing
+from creme.errors import ConfigError, CremeWarning, GenomeError, listing
 from creme.genome.annotation import Annotation
 from creme.genome.fasta import Genome
 from creme.genome.locus import Locus
@@ -72,6 +73,7 @@ def select_loci(
             gene=site.gene,
             transcript=site.transcript,
             annotation=annotation,
+            inputs=site.inputs,
         )
         distinct.setdefault((locus.gene, locus.key), locus)
     shared = Counter(gene for gene, _ in distinct)
@@ -162,7 +164,11 @@ class LociConfig(Parameters):
         return self
 
     def load(
-        self, length: int, tss: int | None = None, base_dir: str | os.PathLike[str] = "."
+        self,
+        length: int,
+        tss: int | None = None,
+        base_dir: str | os.PathLike[str] = ".",
+        inputs: SequenceOf[str] = (),
     ) -> list[Locus]:
         """The loci, for a model that takes sequences of `length` bp.
 
@@ -174,22 +180,33 @@ class LociConfig(Parameters):
             Index of the TSS base; ``length // 2`` unless given.
         base_dir : str or Path
             The folder that relative paths start from: that of the experiment file.
+        inputs : sequence of str
+            Columns of the table that a model takes beside the sequence.
 
         Raises
         ------
+        ConfigError
+            If there are such columns, and no table.
         GenomeError
             As `Genome`, `Annotation` and `select_loci`.
         """
-        annotation = self.annotation(base_dir)
+        annotation = self.annotation(base_dir, inputs)
         genome = Genome(Path(base_dir) / self.fasta.expanduser())
         return select_loci(genome, annotation, self.genes, length, tss)
 
-    def annotation(self, base_dir: str | os.PathLike[str] = ".") -> Annotation:
+    def annotation(
+        self, base_dir: str | os.PathLike[str] = ".", inputs: SequenceOf[str] = ()
+    ) -> Annotation:
         """The annotation alone; see `load`."""
         base = Path(base_dir)
+        if inputs and self.table is None:
+            raise ConfigError(
+                f"[loci]: the model takes {listing(inputs)} beside the sequence: give a table of "
+                f"loci, with a column for each"
+            )
         if self.gtf is not None:
             return Annotation.from_gtf(base / self.gtf.expanduser())
         if self.bed is not None:
             return Annotation.from_bed(base / self.bed.expanduser())
         assert self.table is not None
-        return Annotation.from_table(base / self.table.expanduser())
+        return Annotation.from_table(base / self.table.expanduser(), inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from creme.errors import ConfigError, GenomeError
@@ -43,6 +44,8 @@ class Locus:
     annotation : Annotation, optional
         Where its TSS comes from, with the exons of its gene and the TSSs around; it does not count
         when loci are compared.
+    inputs : tuple of float
+        What a model takes beside the sequence; those of a given sequence unless given.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Locus:
     transcript: str = ""
     given: Sequence | None = field(default=None, repr=False)
     annotation: Annotation | None = field(default=None, compare=False, repr=False)
+    inputs: tuple[float, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.tss is None:
@@ -83,6 +87,8 @@ class Locus:
                 f"locus {self.name!r}: length = {self.length}, but the given sequence has "
                 f"{len(self.given)} bp"
             )
+        if self.given is not None and not self.inputs:
+            object.__setattr__(self, "inputs", self.given.inputs)
         if self.genome is not None:
             self._place_on(self.genome)
 
@@ -123,9 +129,10 @@ class Locus:
         Fetched when it is first read; the genome keeps the latest ones.
         """
         if self.given is not None:
-            return self.given
+            return self.given.with_inputs(self.inputs)
         assert self.genome is not None
-        return self.genome.fetch(self.contig, self.start, self.end, self.strand)
+        bases = self.genome.fetch(self.contig, self.start, self.end, self.strand)
+        return _with_inputs(bases, self.inputs) if self.inputs else bases
 
     @property
     def start(self) -> int:
@@ -156,7 +163,7 @@ class Locus:
         sequence without genome, its name and the start of its digest.
         """
         if self.given is not None:
-            return f"{self.name}:{self.given.digest.hex()[:16]}"
+            return f"{self.name}:{self.given.with_inputs(()).digest.hex()[:16]}"
         return f"{self.contig}:{self.position}:{self.strand}"
 
     @property
@@ -204,3 +211,9 @@ class Locus:
         0 for a tile that is centred on the TSS as `Tiling.around` does it, of even or odd length.
         """
         return (tile.start + tile.end) // 2 - self.tss
+
+
+@lru_cache(maxsize=64)
+def _with_inputs(bases: Sequence, inputs: tuple[float, ...]) -> Sequence:
+    """One object for as long as it is used: mutants of it share what was hashed."""
+    return bases.with_inputs(inputs)

@@ -6,8 +6,10 @@ import csv
 import re
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence as SequenceOf
+from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
 
 from creme.errors import CremeWarning, GenomeError, listing
@@ -42,6 +44,8 @@ class TSS:
         The tag that recommends the transcript most, of those in `CANONICAL`; or empty.
     span : int
         Genomic length of the transcript, bp; 0 if unknown.
+    inputs : tuple of float
+        Values of further columns of a table.
     """
 
     gene: str
@@ -52,6 +56,7 @@ class TSS:
     strand: str
     tag: str = ""
     span: int = 0
+    inputs: tuple[float, ...] = ()
 
     @property
     def place(self) -> tuple[str, int, str]:
@@ -174,12 +179,18 @@ def read_bed(path: Path) -> Iterator[TSS]:
     names.warn()
 
 
-def read_table(path: Path) -> Iterator[TSS]:
+def read_table(path: Path, inputs: SequenceOf[str] = ()) -> Iterator[TSS]:
     """The TSSs of a table, comma- or tab-separated, with a header.
 
     Columns, in any order and either case: ``gene`` or ``name``; ``contig``, ``chrom`` or ``chr``;
     ``tss``, the 0-based position of the TSS base; ``strand``; and ``transcript`` if wanted. Others
     are passed over, and so are lines that start with ``#`` (but for a header that does).
+
+    Parameters
+    ----------
+    path : Path
+    inputs : sequence of str
+        Further columns, of numbers, that are read.
 
     Raises
     ------
@@ -195,7 +206,7 @@ def read_table(path: Path) -> Iterator[TSS]:
         if header is None:
             delimiter = "\t" if "\t" in line else ","
             names = _cells(path, number, line.removeprefix("#"), delimiter)
-            header, missing = _columns(names)
+            header, missing = _columns(names, inputs)
             width = len(names)
             if missing and line.startswith("#"):
                 header = None
@@ -221,8 +232,24 @@ def read_table(path: Path) -> Iterator[TSS]:
             names_read.plain(number, row["gene"]),
             names_read.plain(number, transcript),
         )
-        yield _named(gene, transcript, row["contig"], position, row["strand"])
+        site = _named(gene, transcript, row["contig"], position, row["strand"])
+        yield replace(site, inputs=_numbers(path, number, line, row, inputs)) if inputs else site
     names_read.warn()
+
+
+def _numbers(
+    path: Path, number: int, line: str, row: dict[str, str], columns: SequenceOf[str]
+) -> tuple[float, ...]:
+    """The values of columns of numbers."""
+    values = []
+    for column in columns:
+        try:
+            values.append(float(row[column]))
+        except ValueError:
+            values.append(float("nan"))
+        if not isfinite(values[-1]):
+            raise _bad(path, number, f"{column} {row[column]!r} is not a number", line)
+    return tuple(values)
 
 
 def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
@@ -241,7 +268,7 @@ _ALIASES = {
 }
 
 
-def _columns(names: list[str]) -> tuple[dict[str, int], list[str]]:
+def _columns(names: list[str], inputs: SequenceOf[str] = ()) -> tuple[dict[str, int], list[str]]:
     """Positions of the columns of a table, and names of required ones that it lacks."""
     lower = [name.strip().lower() for name in names]
     positions = {
@@ -251,6 +278,9 @@ def _columns(names: list[str]) -> tuple[dict[str, int], list[str]]:
     }
     required = [field for field in _ALIASES if field != "transcript"]
     missing = [" or ".join(map(repr, _ALIASES[f])) for f in required if f not in positions]
+    own = [name.strip() for name in names]
+    positions |= {name: own.index(name) for name in inputs if name in own}
+    missing += [repr(name) for name in inputs if name not in own]
     return positions, missing
 
 

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.adapters.split import SplitModel
-from creme.errors import CremeError, CremeWarning, ModelError
+from creme.errors import CremeError, CremeWarning, ModelError, listing
 from creme.inference.batching import Batching
 from creme.inference.feature_memory import Coded
 from creme.inference.rows import Buffer
 from creme.inference.windowed import Windowed
 from creme.model import Model, Selection
-from creme.readout import require_real
 from creme.rounding import ROUNDING, UNLIKE, relative_difference
+from creme.selection import require_real
 from creme.sequence import Sequenceable
 
 
@@ -108,7 +108,7 @@ class Device:
         self._leaves_input = False
         self._lock = threading.Lock()
         self._windowed: Windowed | None = None
-        if isinstance(model, SplitModel) and model.exact == "windowed":
+        if isinstance(model, SplitModel) and model.exact == "windowed" and not model.inputs:
             self._windowed = Windowed(model, selection)
 
     def skip(self, sizes: Iterable[int]) -> None:
@@ -193,7 +193,7 @@ class Device:
             rows = batch.rows
             if rows is None:
                 rows = self._buffer(len(batch)).write(batch.sequences)
-            output = self.model.predict_selected(rows, self.selection)
+            output = self._output(rows, batch.sequences)
         values = np.asarray(output)
         expected = (len(batch), *self.selection.shape)
         if values.shape != expected:
@@ -204,6 +204,20 @@ class Device:
         require_real(output)
         # A model may hand out a buffer of its own; what is kept must not change under it.
         return np.array(values, dtype=np.float32, order="C")
+
+    def _output(self, rows: NDArray[Any], sequences: SequenceOf[Sequenceable]) -> Any:
+        model = self.model
+        if not model.inputs:
+            return model.predict_selected(rows, self.selection)
+        beside = [sequence.base.inputs for sequence in sequences]
+        if any(len(each) != len(model.inputs) for each in beside):
+            raise ModelError(
+                f"model {model.name} takes {listing(model.inputs)} beside a sequence, and one has "
+                f"{min(map(len, beside))} numbers: a mutant has those of the sequence that it is "
+                f"made of (Sequence.with_inputs)"
+            )
+        inputs = np.array(beside, dtype=np.float32)
+        return model.predict_with_inputs(rows, inputs, self.selection)
 
     def _alone(self, batch: Batch) -> NDArray[np.float32]:
         """Values of the first sequence without the others, from nothing that they have computed."""

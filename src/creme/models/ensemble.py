@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,67 +11,9 @@ from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from creme.adapters.split import Features, SplitModel
 from creme.errors import ConfigError
-from creme.model import Model, Selection, TrackTable
+from creme.model import Model, OutputHead, Selection, TrackTable
+from creme.models.variants import Variant, check_both_strands
 from creme.parameters import pickled
-from creme.sequence import N, complement
-
-
-@dataclass(frozen=True)
-class _Variant:
-    """One of the predictions that a mean is taken of.
-
-    Attributes
-    ----------
-    member : Model
-    shift : int
-        Of the input, bp.
-    turned : bool
-        Whether the reverse complement is predicted.
-    """
-
-    member: Model
-    shift: int
-    turned: bool
-
-    def input(self, onehot: NDArray[Any]) -> NDArray[Any]:
-        """The member's input, (B, w, 4) or codes; N comes in where bases would have to."""
-        codes = onehot.dtype == np.uint8
-        if self.shift:
-            moved = np.full_like(onehot, N if codes else self.member.n_value)
-            to, of = (slice(self.shift, None), slice(None, -self.shift))
-            if self.shift < 0:
-                to, of = slice(None, self.shift), slice(-self.shift, None)
-            moved[:, to] = onehot[:, of]
-            onehot = moved
-        if not self.turned:
-            return onehot
-        if codes:
-            return np.ascontiguousarray(complement(onehot[:, ::-1]))
-        return np.ascontiguousarray(onehot[:, ::-1, ::-1])
-
-    def needed(self, selection: Selection) -> Selection:
-        """The part of the member's output that a selection needs."""
-        if not self.turned:
-            return selection
-        last, tracks = self.member.n_bins - 1, self._exchanged(selection)
-        return Selection(
-            tuple(last - index for index in reversed(selection.bins)), tuple(sorted(tracks))
-        )
-
-    def output(self, values: NDArray[np.float32], selection: Selection) -> NDArray[np.float32]:
-        """The member's prediction of `needed`, in the order of the selection."""
-        if not self.turned:
-            return values
-        tracks = self._exchanged(selection)
-        places = {index: place for place, index in enumerate(sorted(tracks))}
-        return values[:, ::-1][:, :, [places[index] for index in tracks]]
-
-    def _exchanged(self, selection: Selection) -> list[int]:
-        pairs = [self.member.tracks[index].pair for index in selection.tracks]
-        return [
-            index if pair is None else pair
-            for index, pair in zip(selection.tracks, pairs, strict=True)
-        ]
 
 
 class Ensemble(Model):
@@ -112,36 +53,8 @@ class Ensemble(Model):
             self._alike(other)
         if not self.reverse_complement:
             return self
-        end = self.output_start + self.n_bins * self.bin_size
-        if self.output_start != self.input_length - end:
-            raise ValueError(
-                f"reverse_complement needs bins that are centred on the input; those of model "
-                f"{self._first.name} cover [{self.output_start}, {end}) of {self.input_length} bp"
-            )
-        if self.tss not in ((self.input_length - 1) // 2, self.input_length // 2):
-            raise ValueError(
-                f"reverse_complement needs the TSS in the middle of the input; model "
-                f"{self._first.name} has it at {self.tss} of {self.input_length} bp"
-            )
-        if not self.tracks.strands_known:
-            raise ValueError(
-                f"reverse_complement: which tracks of model {self._first.name} are of one strand "
-                f"is not known: give 'targets', its table of tracks, or a table for each track "
-                f'of its grid, such as {{ name = "donor", strand = "+" }}; \'.\' is of both'
-            )
-        wrong = self.tracks.mispaired()
-        if wrong is not None:
-            track = self.tracks[wrong]
-            raise ValueError(
-                f"reverse_complement: track {track.name} has pair {track.pair}: a pair is the "
-                f"index of the same track of the other strand, which has this one as its own"
-            )
-        for track in self.tracks:
-            if track.strand != "." and track.pair is None:
-                raise ValueError(
-                    f"reverse_complement: track {track.name} of strand {track.strand} has no pair "
-                    f"to be exchanged with"
-                )
+        for head in ("", *self.heads):
+            check_both_strands(self._first.grid_of(head))
         return self
 
     def _alike(self, other: Model) -> None:
@@ -152,6 +65,8 @@ class Ensemble(Model):
                 raise ValueError(f"the models differ: {what} is {mine} of one and {its} of another")
         if other.tracks != self._first.tracks:
             raise ValueError("the models differ: they have not the same tracks")
+        if other.heads != self._first.heads or other.inputs != self._first.inputs:
+            raise ValueError("the models differ: they have not the same heads and inputs")
 
     @property
     def members(self) -> tuple[Model, ...]:
@@ -172,12 +87,12 @@ class Ensemble(Model):
         return self.of[0]
 
     @property
-    def _variants(self) -> Iterator[_Variant]:
+    def _variants(self) -> Iterator[Variant]:
         for member in self.of:
             for shift in sorted(self.shifts):
-                yield _Variant(member, shift, False)
+                yield Variant(member, shift, False)
                 if self.reverse_complement:
-                    yield _Variant(member, shift, True)
+                    yield Variant(member, shift, True)
 
     def environment(self) -> dict[str, Any]:
         """The models'."""
@@ -242,9 +157,34 @@ class Ensemble(Model):
         """The models'."""
         return self._first.tracks
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The models'."""
+        return self._first.inputs
+
+    def predict_with_inputs(
+        self, onehot: NDArray[np.float32], inputs: NDArray[np.float32], selection: Selection
+    ) -> NDArray[np.float32]:
+        """The mean over all variants, each with the same numbers beside the sequences."""
+        return _mean(
+            variant.output(
+                variant.member.predict_with_inputs(
+                    variant.input(onehot), inputs, variant.needed(selection)
+                ),
+                selection,
+            )
+            for variant in self._in_order()
+        )
+
+    @property
+    def heads(self) -> dict[str, OutputHead]:
+        """The models'."""
+        return self._first.heads
+
     def identity(self) -> dict[str, Any]:
         """The models' fingerprints, in whatever order they are given, and the variants."""
-        pairs = [track.pair for track in self.tracks]
+        tables = [self.tracks, *(head.tracks for head in self.heads.values())]
+        pairs = [track.pair for table in tables for track in table]
         exchanged = self.reverse_complement and any(pair is not None for pair in pairs)
         return {
             "of": sorted(model.fingerprint for model in self.of),
@@ -255,11 +195,17 @@ class Ensemble(Model):
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """The mean over all variants, in float64; see `creme.model.Model.predict`."""
-        everything = Selection(tuple(range(self.n_bins)), tuple(range(len(self.tracks))))
+        everything = self.everything.of_head("")
         return _mean(
             variant.output(variant.member.predict(variant.input(onehot)), everything)
             for variant in self._in_order()
         )
+
+    def predict_heads(self, onehot: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The means of all heads; see `creme.model.Model.predict_heads`."""
+        everything = self.everything
+        values = self.predict_selected(onehot, everything)
+        return {head: everything.values(values, head) for head in ("", *self.heads)}
 
     def predict_selected(
         self, onehot: NDArray[np.float32], selection: Selection
@@ -277,7 +223,7 @@ class Ensemble(Model):
         # As the models' own: what was computed of weights that may have changed stays behind.
         return pickled(self)
 
-    def _in_order(self) -> list[_Variant]:
+    def _in_order(self) -> list[Variant]:
         """The variants in an order that does not depend on that of the models.
 
         Sums round, and equal fingerprints are to mean equal numbers.
@@ -336,7 +282,7 @@ class SplitEnsemble(Ensemble, SplitModel):
         """As the members' own."""
         self._members[0].overwrite(array, start, values)
 
-    def _split_variants(self) -> Iterator[tuple[_Variant, SplitModel]]:
+    def _split_variants(self) -> Iterator[tuple[Variant, SplitModel]]:
         for variant in self._in_order():
             assert isinstance(variant.member, SplitModel)
             yield variant, variant.member

@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
-from creme.adapters.described import DescribedModel, Description
+from creme.adapters.described import DescribedModel, Description, Outputs
 from creme.adapters.torch_model import arithmetic, device_name, on_device, parameters_digest
 from creme.errors import ModelError, PluginError
 from creme.file_plugins import load_object
@@ -123,11 +124,21 @@ class PythonModel(DescribedModel):
         key = hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode())
         return cache_folder() / "functions" / f"{key.hexdigest()[:32]}.json"
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The object's output for a batch."""
+    def forward(self, batch: NDArray[np.float32]) -> Outputs:
+        """The object's output for a batch; of a grid with heads a tuple, a list or a dict."""
+        return self._called(batch)
+
+    def forward_with_inputs(
+        self, batch: NDArray[np.float32], inputs: NDArray[np.float32]
+    ) -> Outputs:
+        """The same of an object that takes numbers beside the sequence as a second argument."""
+        return self._called(batch, inputs)
+
+    def _called(self, batch: NDArray[np.float32], *beside: NDArray[np.float32]) -> Outputs:
         built, device = self.network
         if device is None:
-            return np.asarray(built(batch))
+            output = built(batch, *beside)
+            return output if self.heads else np.asarray(output)
         import torch
 
         with torch.inference_mode(), arithmetic():
@@ -135,7 +146,8 @@ class PythonModel(DescribedModel):
             rows = on_device(batch, self.n_value, device)
             if batch.dtype == np.uint8 and self.grid.input_layout == "4L":
                 rows = rows.transpose(1, 2).contiguous()
-            return built(rows).float().cpu().numpy()
+            further = [torch.tensor(each, device=device) for each in beside]
+            return _as_arrays(built(rows, *further))
 
     def device_used(self) -> str:
         """Where a PyTorch module is; a function may use what it likes."""
@@ -194,3 +206,12 @@ class PythonModel(DescribedModel):
             return load_object(self.file, self.builder)
         except PluginError as error:
             raise ModelError(str(error)) from error
+
+
+def _as_arrays(output: Any) -> Any:
+    """A module's tensors as arrays of float32: one, several in order, or several by name."""
+    if isinstance(output, Mapping):
+        return {name: _as_arrays(each) for name, each in output.items()}
+    if isinstance(output, list | tuple):
+        return [_as_arrays(each) for each in output]
+    return output.float().cpu().numpy()

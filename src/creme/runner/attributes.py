@@ -7,11 +7,13 @@ from typing import Any
 
 import creme
 from creme.runner.plan import Plan
+from creme.runner.sources import heads_kept
 
 
 def attributes_of(plan: Plan, label: str) -> dict[str, Any]:
     """Attributes of a test's Dataset: where it comes from, and how it is shown."""
     test = plan.tests[label]
+    heads = heads_kept(plan.model, plan.selection)
     selected = {
         "name": plan.model.name,
         "version": plan.model.version,
@@ -19,10 +21,13 @@ def attributes_of(plan: Plan, label: str) -> dict[str, Any]:
         "bins": list(plan.selection.bins),
         "tracks": [plan.model.tracks[index].name for index in plan.selection.tracks],
         "configuration": plan.model.configuration(),
+        **({"heads": heads} if heads else {}),
     }
     shown = vars(test.presentation())
     members = [member.model.fingerprint for member in plan.by_member()]
     kept = [plan.model.tracks[index] for index in plan.selection.tracks]
+    for head, its in plan.selection.heads:
+        kept += [plan.model.heads[head].tracks[index] for index in its.tracks]
     described = {track.name: track.description for track in kept if track.description}
     return {
         # JSON has no NaN, which says that there is no neutral value.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from creme.errors import ConfigError
 from creme.genome import Locus
+from creme.model import Selection
 from creme.runner.plan import Plan
 from creme.runner.write_buffer import StoredPredictions
 from creme.store import Store
@@ -68,7 +69,7 @@ def background_peaks(plan: Plan, store: Store) -> pd.DataFrame:
     seen: set[bytes] = set()
     for label, test in tests.items():
         for locus in plan.loci:
-            for number, profile in _profiles(test, locus, stored, seen):
+            for number, profile in _profiles(test, locus, stored, seen, plan.selection):
                 far = np.flatnonzero(~near)[profile[~near].argmax()]
                 at_tss = float(profile[near].max())
                 rows.append(
@@ -86,7 +87,11 @@ def background_peaks(plan: Plan, store: Store) -> pd.DataFrame:
 
 
 def _profiles(
-    test: BackgroundTest, locus: Locus, stored: StoredPredictions, seen: set[bytes]
+    test: BackgroundTest,
+    locus: Locus,
+    stored: StoredPredictions,
+    seen: set[bytes],
+    kept: Selection,
 ) -> Iterator[tuple[int, NDArray[np.float64]]]:
     """Number and profile, (bins,), of the backgrounds that are stored and were not seen before."""
     for number in range(test.replicates):
@@ -96,4 +101,5 @@ def _profiles(
         values = stored.read([control.digest])
         if control.digest in values:
             seen.add(control.digest)
-            yield number, values[control.digest][0].mean(axis=1, dtype=np.float64)
+            profile = kept.values(values[control.digest][0][None])[0]
+            yield number, profile.mean(axis=1, dtype=np.float64)

@@ -76,7 +76,8 @@ class Experiment(TomlFile):
         "is done on a GPU, and on a CPU it is the model's own",
     )
     model: dict[str, Any] = Field(
-        description="plugin, its parameters, and what is kept: tracks or tracks_file, strand, bins"
+        description="plugin, its parameters, and what is kept: tracks or tracks_file, strand, "
+        "bins, and of further heads the same, heads.NAME"
     )
     loci: LociConfig
     readouts: list[Readout] = Field(default=[], description="activities that are read")

@@ -16,6 +16,8 @@ from creme.files.digests import digest
 from creme.genome import Annotation, Locus
 from creme.genome.cache import identity
 from creme.genome.neighbours import BinShares, Neighbour, bin_shares, neighbours
+from creme.grid import OutputGrid
+from creme.heads import PairGrid
 from creme.model import BoundReadout, Model, Readout, Selection
 from creme.runner.unit_readout import Remarkable, SiteActivity, UnitReadout, titled
 from creme.tiling import Tile
@@ -65,10 +67,9 @@ class LocusReadouts:
         for number, readout in enumerate(self._readouts):
             try:
                 self._chosen[number] = self._choices(readout)
-                indices = sorted(
-                    {index for tracks in self._chosen[number].values() for index in tracks}
-                )
-                labels.append(model.bound(readout, selection, (), indices).labels)
+                indices = sorted({one for some in self._chosen[number].values() for one in some})
+                grid = model.grid_of(readout.head)
+                labels.append(grid.bound(readout, selection, (), indices).labels)
             except ConfigError as error:
                 raise ConfigError(f"{titled(readout)}: {error}") from None
         for readout, own in zip(self._readouts, labels, strict=True):
@@ -145,11 +146,7 @@ class LocusReadouts:
                 hashed.update(json.dumps([locus.name, str(error)]).encode())
                 continue
             parts = [
-                [
-                    p.neighbour,
-                    p.tracks,
-                    [[b.bins, b.tracks, b.weights] for b in (p.bound, p.minus) if b],
-                ]
+                [p.neighbour, p.tracks, [_read_of(each) for each in (p.bound, p.minus) if each]]
                 for p in unit.parts
             ]
             sites = [[*site.place, site.gene] for site in unit.sites]
@@ -185,7 +182,7 @@ class LocusReadouts:
         choice = readout.tracks
         by_locus: Mapping[Any, Any] = choice if isinstance(choice, dict) else {None: choice}
         return {
-            name: self._model.tracks_read(
+            name: self._model.grid_of(readout.head).tracks_read(
                 readout.model_copy(update={"tracks": tracks}), self._selection, _strand(readout)
             )
             for name, tracks in by_locus.items()
@@ -284,12 +281,13 @@ class LocusReadouts:
         self, number: int, locus: Locus | None, gathered: Remarkable
     ) -> dict[_Place | None, BoundReadout]:
         """A readout's activities: at None those of the locus, or at the place of each TSS."""
-        model, kept, readout = self._model, self._selection, self._readouts[number]
+        kept, readout = self._selection, self._readouts[number]
+        grid = self._grid(readout)
         choices = self._chosen[number]
         if readout.by_locus and locus is None:
             if readout.of != "neighbours" or None not in choices:
                 return {}
-            return {None: self._around(readout, choices[None], model.tss, "+")}
+            return {None: self._around(readout, choices[None], grid.tss, "+")}
         here = readout if locus is None else readout.at(locus.name)
         if locus is not None and readout.of == "exons":
             shares = None if here is None else self._exons(here, locus)
@@ -298,17 +296,17 @@ class LocusReadouts:
             return {}
         tracks = choices[None] if None in choices else choices[locus.name if locus else ""]
         if here.of == "bins":
-            bins = model.bins_read(here, kept)
-            return {None: model.bound(here, kept, bins, tracks, here.weights)}
+            bins = grid.bins_read(here, kept)
+            return {None: grid.bound(here, kept, bins, tracks, here.weights)}
         assert locus is not None
         if here.of == "exons":
             assert shares is not None
-            return {None: model.bound(here, kept, shares.bins, tracks, shares.shares)}
+            return {None: grid.bound(here, kept, shares.bins, tracks, shares.shares)}
         bound: dict[_Place | None, BoundReadout] = {}
         for site in self._neighbours(here, locus):
             around = self._bins_around(here, site.index)
             strand = "+" if site.strand == locus.strand else "-"
-            if not 0 <= around[0] <= around[-1] < model.n_bins:
+            if not 0 <= around[0] <= around[-1] < grid.n_bins:
                 if not site.distance:
                     raise ConfigError(
                         f"bins {around[0]} to {around[-1]} of its TSS are not all in the output"
@@ -316,7 +314,7 @@ class LocusReadouts:
                 gathered.leave_out(
                     here, "lie so near to an end of the output window that their flank leaves it"
                 )
-            elif strand == "-" and self._unpaired(tracks):
+            elif strand == "-" and grid.tracks.unpaired(tracks):
                 gathered.leave_out(
                     here, "are on the other strand, and tracks of one strand have no pair of it"
                 )
@@ -325,9 +323,18 @@ class LocusReadouts:
                 gathered.add(site)
         return bound
 
-    def _unpaired(self, tracks: tuple[int, ...]) -> bool:
-        table = self._model.tracks
-        return any(table[k].strand != "." and table[k].pair is None for k in tracks)
+    def _grid(self, readout: Readout) -> OutputGrid:
+        """The grid of a readout's head.
+
+        Raises
+        ------
+        ConfigError
+            If it is one of pairs of bins, and the readout is of exons or of TSSs.
+        """
+        grid = self._model.grid_of(readout.head)
+        if readout.of != "bins" and isinstance(grid, PairGrid):
+            raise ConfigError(f"of = {readout.of!r} reads bins, and {grid.title} has pairs of them")
+        return grid
 
     def _exon_prefix(self, readout: Readout) -> str:
         """Of labels that count exons: empty where all readouts read the same exons."""
@@ -335,7 +342,7 @@ class LocusReadouts:
         return f"{readout.name}_" if len(kinds) > 1 and readout.name else ""
 
     def _exons(self, readout: Readout, locus: Locus) -> BinShares:
-        model = self._model
+        grid = self._grid(readout)
         assert not isinstance(readout.transcripts, dict)
         exons = self._annotation(readout, locus).exons(
             locus.gene or locus.name,
@@ -345,7 +352,7 @@ class LocusReadouts:
             readout.transcripts or "all",
         )
         spans = [locus.span_of(start, end) for start, end in exons]
-        shares = bin_shares(spans, model.output_start, model.bin_size, model.n_bins)
+        shares = bin_shares(spans, grid.output_start, grid.bin_size, grid.n_bins)
         if not shares.bins:
             raise ConfigError(
                 f"none of the {shares.intervals} exons of its gene lies in the model's output"
@@ -353,33 +360,30 @@ class LocusReadouts:
         return shares
 
     def _neighbours(self, readout: Readout, locus: Locus) -> list[Neighbour]:
-        model = self._model
-        start = model.output_start
-        window = Tile(start, start + model.n_bins * model.bin_size)
+        grid = self._grid(readout)
+        start = grid.output_start
+        window = Tile(start, start + grid.n_bins * grid.bin_size)
         annotation = self._annotation(readout, locus)
         representative = readout.transcripts == "representative"
         return neighbours(locus, annotation, window, representative=representative)
 
     def _bins_around(self, readout: Readout, index: int) -> range:
-        middle = (index - self._model.output_start) // self._model.bin_size
+        grid = self._model.grid_of(readout.head)
+        middle = (index - grid.output_start) // grid.bin_size
         return range(middle - readout.flank, middle + readout.flank + 1)
 
     def _around(
         self, readout: Readout, of_gene: tuple[int, ...], index: int, strand: str
     ) -> BoundReadout:
         """The activities at a TSS on a strand of the sequence, by its own strand's tracks."""
-        model, kept, weights = self._model, self._selection, readout.weights
+        grid, kept, weights = self._grid(readout), self._selection, readout.weights
         bins = self._bins_around(readout, index)
         if strand == "+":
-            return model.bound(readout, kept, bins, of_gene, weights)
-        tracks = tuple(map(self._of_other_strand, of_gene))
+            return grid.bound(readout, kept, bins, of_gene, weights)
+        tracks = tuple(map(grid.tracks.of_other_strand, of_gene))
         turned = None if weights is None else weights[::-1]
-        labels = model.bound(readout, kept, (), of_gene).labels
-        return replace(model.bound(readout, kept, bins, tracks, turned), labels=labels)
-
-    def _of_other_strand(self, index: int) -> int:
-        pair = self._model.tracks[index].pair
-        return index if pair is None else pair
+        labels = grid.bound(readout, kept, (), of_gene).labels
+        return replace(grid.bound(readout, kept, bins, tracks, turned), labels=labels)
 
     def _annotation(self, readout: Readout, locus: Locus) -> Annotation:
         if readout.gtf is not None:
@@ -396,6 +400,12 @@ class LocusReadouts:
 def _read(file: tuple[Any, ...]) -> Annotation:
     """The annotation of a file as it is: a study makes a plan for each of its stages."""
     return Annotation.from_gtf(file[0])
+
+
+def _read_of(bound: BoundReadout) -> list[Any]:
+    """JSON values of what is read: of several heads also where its own values are."""
+    of_head = [] if bound.part is None else [bound.part]
+    return [bound.bins, bound.tracks, bound.weights, *of_head]
 
 
 def identity_of(readout: Readout) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from creme.engines.local import LocalEngine
-from creme.errors import ConfigError, CremeError, PluginError
+from creme.errors import ConfigError, CremeError, PluginError, listing
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
@@ -90,7 +90,9 @@ class Plan:
             selection=selection,
             readouts=resolved(experiment.readouts, experiment.folder) or (Readout(),),
             tests=build_tests(experiment.tests, experiment.seed, experiment.folder),
-            loci=experiment.loci.load(model.input_length, model.tss, experiment.folder),
+            loci=experiment.loci.load(
+                model.input_length, model.tss, experiment.folder, model.inputs
+            ),
             seed=experiment.seed,
             batch_size=experiment.batch_size,
             panel=experiment.calibration.load(experiment.folder),
@@ -122,6 +124,9 @@ class Plan:
                     f"model {self.model.name} takes {self.model.input_length} bp with the TSS at "
                     f"{self.model.tss}: load the loci for this model"
                 )
+            if len(locus.inputs) != len(self.model.inputs):
+                takes = f"takes {listing(self.model.inputs)} beside the sequence"
+                raise ConfigError(f"locus {locus.name!r}: model {self.model.name} {takes}")
         self.bound.check(self.loci)
         self.check_panel()
         self.check_spread()
@@ -345,6 +350,8 @@ class Plan:
             "genome": sorted(map(digest, self._genomes())),
             "tests": {label: identity(test) for label, test in self.tests.items()},
         }
+        if self.model.inputs:
+            described["inputs"] = {locus.name: locus.inputs for locus in self.loci}
         if self.bound.by_locus:
             described["read_of_loci"] = self.bound.identity(self.loci)
         # Results of before there was a choice stay those of the same experiment.
@@ -361,6 +368,7 @@ def prepare(
     tracks: int | str | list[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
+    heads: Mapping[str, Mapping[str, Any]] | None = None,
     readouts: SequenceOf[Readout] = (Readout(),),
     seed: int = 0,
     batch_size: int | Literal["auto"] | None = None,
@@ -374,13 +382,12 @@ def prepare(
         Those of a list are called by their names.
     model : Model
     loci : list of Locus
-    tracks, strand, bins
+    tracks, strand, bins, heads
         What is kept of the model's output; see `creme.runner.tables.select`.
     readouts : list of Readout
     seed : int
         The experiment's; the tests have theirs.
-    batch_size : int or 'auto', optional
-    spread : Spread, optional
+    batch_size, spread
 
     Raises
     ------
@@ -396,7 +403,7 @@ def prepare(
             raise ConfigError(
                 f"tests: there are two {repeated!r}: give a dict, with a label of its own for each"
             )
-    selection = select(model, tracks, strand, bins)
+    selection = select(model, tracks, strand, bins, heads)
     plan = Plan(model, selection, resolved(readouts, Path()), labelled, loci, seed, batch_size)
     if spread is not None:
         plan = replace(plan, spread=spread)

@@ -16,6 +16,7 @@ import numpy as np
 
 from creme.errors import listing
 from creme.genome import Locus
+from creme.model import Selection
 from creme.runner.plan import Plan
 from creme.runner.progress_bar import about_narrower
 from creme.runner.scheduler import LOOK_UP
@@ -117,7 +118,7 @@ class PlannedRun:
             f"{_count(len(self.loci), 'locus', 'loci')} ({listing(self.loci)}), "
             f"seed {self.plan.seed}",
             f"model {model.name}: {_count(len(kept.bins), 'bin')} of "
-            f"{_count(len(kept.tracks), 'track')} kept; activities: "
+            f"{_count(len(kept.tracks), 'track')} kept{_of_heads(kept)}; activities: "
             f"{listing(self.plan.activities)}",
         ]
         lines += [f"test {test.label}: {_sentence(test)}" for test in self.tests]
@@ -280,7 +281,8 @@ def _replay(
                 if decides and missing:
                     return False
                 kept = np.array(rows, dtype=np.float32).reshape(-1, *plan.selection.shape)
-                answer = kept if isinstance(request, Profiles) else readout(kept)
+                profiles = isinstance(request, Profiles)
+                answer = plan.selection.values(kept) if profiles else readout(kept)
     except StopIteration:
         return True
     except Exception:  # this locus fails in the run as well, or its test does not bear ones
@@ -303,6 +305,14 @@ def _sentence(test: PlannedTest) -> str:
     return (
         f"{about}{test.requested:,} sequences of {units}: {repeated}"
         f"{test.stored:,} stored, {test.to_predict:,} to predict"
+    )
+
+
+def _of_heads(kept: Selection) -> str:
+    """A clause on the further heads that are kept."""
+    return "".join(
+        f", of head {name!r} {_count(len(its.bins), 'bin')} of {_count(len(its.tracks), 'track')}"
+        for name, its in kept.heads
     )
 
 

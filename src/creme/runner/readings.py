@@ -24,9 +24,10 @@ def readings(
         unnamed = [r for r in readouts if not r.name]
         readout = max(named, key=lambda r: len(r.name), default=(unnamed or [*readouts])[0])
         way = readout.configuration()
-        bins = selection.bins if readout.bins is None else readout.bins
+        grid = model.grid_of(readout.head)
+        bins = selection.of_head(readout.head).bins if readout.bins is None else readout.bins
         if not isinstance(bins, Mapping):
-            way["bins"] = list(model.select_bins(bins))
+            way["bins"] = list(grid.select_bins(bins))
         if readout.over_tracks == "each":
             del way["tracks"], way["strand"]
         described[label] = {key: value for key, value in way.items() if key != "name"}
@@ -41,7 +42,8 @@ def notes_on_strands(
         if readout.by_locus or readout.minus is not None:
             continue
         bound = model.bind(readout, selection)
-        read = [model.tracks[selection.tracks[place]] for place in bound.tracks]
+        table, kept = model.grid_of(readout.head).tracks, selection.of_head(readout.head)
+        read = [table[kept.tracks[place]] for place in bound.tracks]
         named = {track.strand: track.name for track in read}
         if {"+", "-"} <= set(named):
             mixed = ", and averages them" if bound.over_tracks == "mean" else ""

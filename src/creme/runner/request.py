@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import SequenceError
+from creme.model import Selection
 from creme.runner.tasks import Task
 from creme.sequence import Sequenceable
 from creme.test import Profiles, Steps
@@ -35,11 +36,14 @@ class InFlight:
         Whether the request is for whole profiles.
     readout : callable
         Kept values, (n, bins, tracks), to the unit's activities, (n, activities).
+    selection : Selection
+        The part of the model's output that is kept.
     """
 
     task: Task
     steps: Steps
     readout: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    selection: Selection
     sequences: Iterator[Sequenceable] = field(default_factory=lambda: iter(()))
     rows: list[NDArray[np.float32] | None] = field(default_factory=list)
     missing: int = 0
@@ -57,6 +61,10 @@ class InFlight:
         self.profiles = isinstance(request, Profiles)
         self.sequences = _iterator(request.sequences if self.profiles else request, self.profiles)
         self.rows, self.missing, self.exhausted = [], 0, False
+
+    def read(self, kept: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The answer that kept values make: activities, or profiles of the model's own grid."""
+        return self.selection.values(kept) if self.profiles else self.readout(kept)
 
     @property
     def answered(self) -> bool:

@@ -224,7 +224,8 @@ class Scheduler:
                         f"run of test {task.test.name} returned {type(steps).__name__}: it has to "
                         f"be a generator, which yields what it asks for"
                     )
-                active = InFlight(task, steps, self._readout_of(task.unit))
+                readout = self._readout_of(task.unit)
+                active = InFlight(task, steps, readout, self.engine.selection)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -279,7 +280,7 @@ class Scheduler:
                 self.progress.of_others += of_others
                 if not fresh:
                     self._same_model.take_note(sequence, digest, values)
-                active.rows[place] = values if active.profiles else active.readout(values[None])[0]
+                active.rows[place] = active.read(values[None])[0]
                 continue
             active.missing += 1
             if digest not in self._waiting:
@@ -334,7 +335,7 @@ class Scheduler:
         # Until now an interruption leaves it to `_end`.
         del self._dispatch.sent[sent.future]
         self._count(batch)
-        activities: dict[int, NDArray[np.float32]] = {}
+        answers: dict[int, NDArray[np.float32]] = {}
         for row, sequence in enumerate(batch):
             for active, place in self._waiting.pop(sequence.digest):
                 if active not in self._active:
@@ -348,10 +349,11 @@ class Scheduler:
                         ),
                     )
                     continue
-                of = id(active.readout)
-                if of not in activities and not active.profiles:
-                    activities[of] = active.readout(values)
-                active.rows[place] = values[row] if active.profiles else activities[of][row]
+                # One call for all rows of a batch, of those that are read alike.
+                of = 0 if active.profiles else id(active.readout)
+                if of not in answers:
+                    answers[of] = active.read(values)
+                active.rows[place] = answers[of][row]
                 active.missing -= 1
                 if active.answered:
                     self._advance(active, self._answer(active))
@@ -379,9 +381,7 @@ class Scheduler:
     def _answer(self, active: InFlight) -> NDArray[np.float32]:
         rows = [row for row in active.rows if row is not None]
         if not rows:
-            shape = self.engine.selection.shape
-            empty = np.empty((0, *shape), dtype=np.float32)
-            return empty if active.profiles else active.readout(empty)
+            return active.read(np.empty((0, *self.engine.selection.shape), dtype=np.float32))
         return np.stack(rows)
 
     def _advance(self, active: InFlight, answer: NDArray[np.float32] | None) -> None:

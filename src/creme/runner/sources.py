@@ -8,12 +8,15 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from creme.model import Model, Selection
 from creme.store import Source, Store
 
 
 def source_description(model: Model, selection: Selection) -> dict[str, Any]:
     """The store's record of a source, for people and for `recorded_selection` to read."""
+    heads = heads_kept(model, selection)
     return {
         "model": model.name,
         "version": model.version,
@@ -22,14 +25,29 @@ def source_description(model: Model, selection: Selection) -> dict[str, Any]:
         "tracks": [model.tracks[index].name for index in selection.tracks],
         "track_indices": list(selection.tracks),
         "bin_size": model.bin_size,
+        **({"heads": heads} if heads else {}),
         "configuration": model.configuration(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
 
 
+def heads_kept(model: Model, selection: Selection) -> dict[str, Any]:
+    """JSON values of the further heads that are kept: bins, and tracks by name and index."""
+    return {
+        name: {
+            "bins": list(its.bins),
+            "tracks": [model.heads[name].tracks[index].name for index in its.tracks],
+            "track_indices": list(its.tracks),
+        }
+        for name, its in selection.heads
+    }
+
+
 def source_fingerprint(model: Model, selection: Selection) -> str:
     """SHA-256 (hexadecimal) of the model's fingerprint and of what is kept of its output."""
-    kept = [model.fingerprint, selection.bins, selection.tracks]
+    kept: list[Any] = [model.fingerprint, selection.bins, selection.tracks]
+    if selection.heads:
+        kept.append([[name, its.bins, its.tracks] for name, its in selection.heads])
     return hashlib.sha256(json.dumps(kept).encode()).hexdigest()
 
 
@@ -45,8 +63,12 @@ def recorded_selection(source: Source, model: Model) -> Selection | None:
         if indices is None:
             places = {track.name: index for index, track in enumerate(model.tracks)}
             indices = [places[name] for name in recorded["tracks"]]
-        selection = Selection(tuple(recorded["bins"]), tuple(indices))
-    except (KeyError, TypeError):
+        heads = tuple(
+            (name, Selection(tuple(its["bins"]), tuple(its["track_indices"])))
+            for name, its in recorded.get("heads", {}).items()
+        )
+        selection = Selection(tuple(recorded["bins"]), tuple(indices), heads)
+    except (AttributeError, KeyError, TypeError):
         return None
     same = source_fingerprint(model, selection) == source.fingerprint
     return selection if same else None
@@ -103,4 +125,31 @@ def sources_of(store: Store, model: Model) -> list[tuple[Source, Selection]]:
 
 def contains(wide: Selection, narrow: Selection) -> bool:
     """Whether a selection has all bins and tracks of another one."""
-    return set(wide.bins) >= set(narrow.bins) and set(wide.tracks) >= set(narrow.tracks)
+    pairs = [(wide, narrow)]
+    heads = dict(wide.heads)
+    for name, its in narrow.heads:
+        if name not in heads:
+            return False
+        pairs.append((heads[name], its))
+    return all(
+        set(more.bins) >= set(less.bins) and set(more.tracks) >= set(less.tracks)
+        for more, less in pairs
+    )
+
+
+def places(wide: Selection, narrow: Selection) -> Any:
+    """An index that takes a selection's part out of a row of a wider one, ``wide.shape``."""
+    if not wide.heads:
+        return _ix(wide, narrow)
+    numbers: Any = np.arange(np.prod(wide.shape)).reshape(1, *wide.shape)
+    parts = {
+        head: wide.values(numbers, head)[0][_ix(wide.of_head(head), narrow.of_head(head))][None]
+        for head in ("", *dict(narrow.heads))
+    }
+    return np.zeros(narrow.shape, dtype=np.intp), narrow.joined(parts)[0]
+
+
+def _ix(wide: Selection, narrow: Selection) -> tuple[Any, ...]:
+    bins = {index: place for place, index in enumerate(wide.bins)}
+    tracks = {index: place for place, index in enumerate(wide.tracks)}
+    return np.ix_([bins[index] for index in narrow.bins], [tracks[i] for i in narrow.tracks])

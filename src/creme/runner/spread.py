@@ -122,8 +122,10 @@ def moved(sequence: Sequence, shift: int, incoming: NDArray[np.uint8]) -> Sequen
     """
     codes = sequence.codes
     if shift > 0:
-        return Sequence(np.concatenate([codes[shift:], incoming]))
-    return Sequence(np.concatenate([incoming, codes[:shift]])) if shift else sequence
+        return Sequence(np.concatenate([codes[shift:], incoming])).with_inputs(sequence.inputs)
+    if not shift:
+        return sequence
+    return Sequence(np.concatenate([incoming, codes[:shift]])).with_inputs(sequence.inputs)
 
 
 def _moved_edits(mutant: Mutant, shift: int) -> Iterator[Edit]:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator
 
 from creme import file_plugins, registry
 from creme.errors import ConfigError
+from creme.grid import OutputGrid
 from creme.model import Model, Selection
 from creme.parameters import Parameters
 from creme.readout import tracks_of_file
@@ -27,7 +28,7 @@ def _a_folder_name(name: str) -> str:
 
 FolderName = Annotated[str, AfterValidator(_a_folder_name)]
 
-KEPT = ("tracks", "tracks_file", "strand", "bins")
+KEPT = ("tracks", "tracks_file", "strand", "bins", "heads")
 """Keys of the table [model] that choose what is kept; the others are the plugin's."""
 
 
@@ -46,6 +47,12 @@ def build_model(table: dict[str, Any], folder: Path) -> tuple[Model, Selection]:
             f"[model]: 'plugin' is required; installed are {', '.join(registry.plugins('model'))}"
         )
     kept = _listed({key: table.pop(key) for key in KEPT if key in table}, folder)
+    if isinstance(kept.get("heads"), dict):
+        heads = kept["heads"].items()
+        kept["heads"] = {
+            head: _listed(dict(its), folder) if isinstance(its, dict) else its
+            for head, its in heads
+        }
     ensemble = table.pop("ensemble", None)
     cls = registry.load("model", plugin)
     try:
@@ -102,6 +109,7 @@ def select(
     tracks: int | str | list[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
+    heads: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Selection:
     """The bins and tracks to keep.
 
@@ -113,10 +121,44 @@ def select(
     strand : {'+', '-', '.'}, optional
         Keep only tracks of this strand, and unstranded ones; '+' is the gene's.
     bins : list of int, 'tss', 'all' or 'first-last'
+    heads : dict of str to dict, optional
+        Further heads that are kept, each with tracks, strand and bins of its own.
+
+    Raises
+    ------
+    ConfigError
+        If a track, a bin or a head is not there, or a key is unknown.
     """
+    own = _selected(model, tracks, strand, bins)
+    if heads is None:
+        return own
+    if not isinstance(heads, Mapping):
+        raise ConfigError(f"heads = {heads!r}: give a table, as heads = {{ counts = {{}} }}")
+    kept = []
+    for head, its in heads.items():
+        grid = model.grid_of(head)
+        unknown = [key for key in its if key not in ("tracks", "strand", "bins")]
+        if not isinstance(its, Mapping) or unknown:
+            raise ConfigError(
+                f"heads.{head} = {its!r}: give a table of tracks (or tracks_file), strand and bins"
+            )
+        try:
+            kept.append((head, _selected(grid, **its)))
+        except ConfigError as error:
+            raise ConfigError(f"heads.{head}: {error}") from None
+    return Selection(own.bins, own.tracks, tuple(kept))
+
+
+def _selected(
+    grid: OutputGrid,
+    tracks: int | str | list[int | str] = "all",
+    strand: str | None = None,
+    bins: int | str | list[int] = "tss",
+) -> Selection:
+    """The kept bins and tracks of one grid."""
     if strand not in (None, "+", "-", "."):
         raise ConfigError(f"strand = {strand!r} is not allowed: give '+' (the gene's), '-' or '.'")
-    return Selection(bins=model.select_bins(bins), tracks=model.tracks.select(tracks, strand))
+    return Selection(bins=grid.select_bins(bins), tracks=grid.tracks.select(tracks, strand))
 
 
 def build_test(table: Mapping[str, Any], folder: Path) -> Test:

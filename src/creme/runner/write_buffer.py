@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from creme.model import Model, Selection
 from creme.runner.same_model import SameModel
 from creme.runner.sources import NarrowerSource as NarrowerSource
-from creme.runner.sources import contains, sources_of
+from creme.runner.sources import contains, places, sources_of
 from creme.runner.sources import narrower_sources as narrower_sources
 from creme.runner.sources import recorded_selection as recorded_selection
 from creme.runner.sources import source_description as source_description
@@ -51,12 +51,7 @@ class _ReadSource:
         self.exact = its == selection
         self.answered = 0
         """Predictions that were read from it."""
-        bins = {index: place for place, index in enumerate(its.bins)}
-        tracks = {index: place for place, index in enumerate(its.tracks)}
-        self._places = np.ix_(
-            [bins[index] for index in selection.bins],
-            [tracks[index] for index in selection.tracks],
-        )
+        self._places = places(its, selection)
 
     def part(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
         """The selection's part of a row, (bins, tracks); a copy where it is not all of it."""

@@ -104,6 +104,11 @@ def activity_test(plan: Plan, selection: LocusSelection, seed: int) -> TssActivi
     profiles: list[list[int]] = []
     for part in plan.bound.everywhere.parts:
         each = part.bound
+        if each.part is not None and each.part.start:
+            raise ConfigError(
+                "a study finds TSSs by the model's own grid: its readouts are of that, and those "
+                "of a head belong into an experiment on the loci that it found"
+            )
         mean = each.over_tracks == "mean"
         profiles += [list(each.tracks)] if mean else [[track] for track in each.tracks]
     return TssActivity(

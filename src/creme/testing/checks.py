@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from threading import Thread
+from time import perf_counter
 from typing import Any, Literal
 from unittest import SkipTest
 
@@ -52,26 +54,77 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """The result of a check, with the reason unless it passed, or what it left out."""
+    """The result of a check, with the reason unless it passed, or what it left out.
+
+    Attributes
+    ----------
+    check : Check
+    state : {'passed', 'failed', 'not checked', 'out of time'}
+    reason : str
+    seconds : float
+        That it took.
+    """
 
     check: Check
-    state: Literal["passed", "failed", "not checked"]
+    state: Literal["passed", "failed", "not checked", "out of time"]
     reason: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the plugin is not known to be right in what was to be checked."""
+        return self.state in ("failed", "out of time")
 
 
-def outcomes(checks: Iterable[Check], make: Callable[[], Any]) -> Iterator[CheckResult]:
-    """The result of each check, also after one has failed."""
+def outcomes(
+    checks: Iterable[Check], make: Callable[[], Any], *, seconds: float | None = None
+) -> Iterator[CheckResult]:
+    """The result of each check, also after one has failed.
+
+    Parameters
+    ----------
+    checks : iterable of Check
+    make : callable
+        Makes the plugin anew.
+    seconds : float, optional
+        For all of them. A check that is not done by then is left to itself, in a thread that ends
+        with the process, and those after it are not begun: they are ``out of time``.
+    """
+    if seconds is None:
+        for check in checks:
+            yield _outcome(check, make)
+        return
+    end = perf_counter() + seconds
     for check in checks:
-        try:
-            remark = check(make)
-        except NotChecked as reason:
-            yield CheckResult(check, "not checked", str(reason))
-        except ConformanceError as error:
-            yield CheckResult(check, "failed", str(error))
-        except Exception as error:
-            yield CheckResult(check, "failed", f"raised {type(error).__name__}: {error}")
-        else:
-            yield CheckResult(check, "passed", remark)
+        result = _within(check, make, end - perf_counter())
+        late = CheckResult(check, "out of time", f"the limit of {seconds:g} s was over", seconds)
+        yield late if result is None else result
+
+
+def _within(check: Check, make: Callable[[], Any], seconds: float) -> CheckResult | None:
+    """A check's result; None if it is not there in time."""
+    results: list[CheckResult] = []
+    if seconds > 0:
+        thread = Thread(target=lambda: results.append(_outcome(check, make)), daemon=True)
+        thread.start()
+        thread.join(seconds)
+    return results[0] if results else None
+
+
+def _outcome(check: Check, make: Callable[[], Any]) -> CheckResult:
+    began = perf_counter()
+
+    def ended(state: Literal["passed", "failed", "not checked"], reason: str) -> CheckResult:
+        return CheckResult(check, state, reason, perf_counter() - began)
+
+    try:
+        return ended("passed", check(make))
+    except NotChecked as reason:
+        return ended("not checked", str(reason))
+    except ConformanceError as error:
+        return ended("failed", str(error))
+    except Exception as error:
+        return ended("failed", f"raised {type(error).__name__}: {error}")
 
 
 def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
