@@ -187,7 +187,7 @@ def test_the_rows_of_a_file_are_the_parameter(tmp_path):
         ({"distances": [150]}, "distances has 150: an enhancer of 200 bp there would lie over"),
         ({"distances": [1150]}, "or leave the sequence of 2400 bp"),
         ({"distances": [700, 700]}, "distances: each may be listed once"),
-        ({"ablated": [(-120, -80)]}, r"ablated has \[-120, -80\), which leaves the TSS tile"),
+        ({"ablated": [(-120, -80)]}, r"ablated has \[-120, -80\), which is no part of the TSS tile"),
         ({"shuffled": 4}, "shuffled = 4 is not allowed"),
         ({"enhancers": [{"contig": "1", "start": 1, "end": 9}]}, "the loci have none"),
     ],

@@ -216,12 +216,13 @@ class Compatibility(BackgroundTest):
 
         yield element(locus.name, bases)
         for first, last in self.ablated or ():
-            part = Tile(locus.tss + first - tss.start, locus.tss + last - tss.start)
-            if part.start < 0 or part.end > len(tss):
+            low, high = locus.tss + first, locus.tss + last
+            if not tss.start <= low < high <= tss.end:
                 raise ConfigError(
-                    f"test {self.name}: ablated has [{first}, {last}), which leaves the TSS tile "
+                    f"test {self.name}: ablated has [{first}, {last}), which is no part of the TSS tile "
                     f"[{tss.start - locus.tss}, {tss.end - locus.tss}), from the TSS"
                 )
+            part = Tile(low - tss.start, high - tss.start)
             seed = derive(self.seed, locus.key, "ablated", first, last)
             shuffled = self._shuffled(part.of(bases), locus, seed)
             mutant = Mutant(bases, [Edit(part.start, shuffled)])
