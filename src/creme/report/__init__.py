@@ -33,7 +33,9 @@ __all__ = [
     "measure_letters",
     "necessity_sufficiency",
     "observed_and_additive",
+    "pair_map",
     "panels",
+    "response_lines",
     "saturation_curves",
     "save",
     "set_curves",
@@ -44,6 +46,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from creme.report.comparison import comparison_scatter
+    from creme.report.compatibility import pair_map, response_lines
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
     from creme.report.fine_tile import fine_tile_map, fine_tile_search
@@ -77,7 +80,9 @@ _HOMES = {
     "measure_letters": "creme.report.measure_map",
     "necessity_sufficiency": "creme.report.tiles",
     "observed_and_additive": "creme.report.higher_order",
+    "pair_map": "creme.report.compatibility",
     "panels": "creme.report.style",
+    "response_lines": "creme.report.compatibility",
     "save": "creme.report.style",
     "saturation_curves": "creme.report.multiplicity",
     "set_curves": "creme.report.set_sufficiency",

@@ -26,6 +26,7 @@ from creme.report.page.figure import (
     values_of,
     width_of,
 )
+from creme.report.page.pairs import pairs
 from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
@@ -363,4 +364,5 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "set_sufficiency": enough,
     "multiplicity": copies,
     "fine_tile": fine,
+    "compatibility": pairs,
 }

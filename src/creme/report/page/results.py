@@ -32,6 +32,7 @@ WITH_FIGURES = (
     "set_sufficiency",
     "multiplicity",
     "fine_tile",
+    "compatibility",
 )
 """The tests that have figures of their own, in the order of the page."""
 HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")
