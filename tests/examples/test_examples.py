@@ -42,8 +42,8 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     _, folder = chr20
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
-    # Sets come from a search that was run before.
-    assert set(plan.tests) == own - {"set_sufficiency"}
+    # Sets come from a search that was run before, and pairs need more genes.
+    assert set(plan.tests) == own - {"set_sufficiency", "compatibility"}
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
@@ -52,6 +52,18 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
         *(5000, 45_000),
         *(10_000, 20_000),
     ]
+
+
+def test_the_compatibility_experiment_is_ready_to_run(chr20):
+    _, folder = chr20
+    text = (EXAMPLES / "seqnn_compatibility.toml").read_text()
+    plan = Plan.of(parse(text, folder=folder))
+    assert plan.size() == 5 * (5 + 17 * 5)
+    (test,) = plan.tests.values()
+    units = list(test.units(plan.loci))
+    assert len({unit.locus.name for unit in units}) == 5
+    strands = {one.strand for one in units[0].promoters.values()}
+    assert strands == {one.strand for one in units[0].enhancers.values()} == {"+", "-"}
 
 
 def gtf_rows(path: Path, feature: str) -> dict[str, tuple[int, int, str]]:

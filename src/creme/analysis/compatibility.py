@@ -391,5 +391,7 @@ def _relative(slopes: Array) -> Array:
     """
     known = np.isfinite(slopes).all(axis=0)
     number = known.sum()
+    if not number:
+        return np.full_like(slopes, np.nan)
     out = slopes * number / (number - 1 + slopes)
     return np.asarray(out / out[:, known].mean(axis=1, keepdims=True))

@@ -9,7 +9,7 @@ from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from creme.report.marks import legend, name, note, zero
+from creme.report.marks import legend, name, note, number, zero
 from creme.report.select import only
 from creme.report.style import BLACK, BLUE, GREY, SMALL, VERMILION, axes_of, styled
 
@@ -84,8 +84,11 @@ def pair_map(
     if null.any() and not null.all():
         ax.axvline(columns - null.sum() - 0.5, color=BLACK, linewidth=0.8, gid="shuffled")
     above = ax.inset_axes((0, 1.03, 1, 0.16))
-    above.bar(range(columns), one["strength"].values, color=GREY, width=0.8)
+    strength = np.nan_to_num(one["strength"].values.astype(float))
+    above.bar(range(columns), strength, color=GREY, width=0.8)
+    furthest = float(strength[np.abs(strength).argmax()])
     above.set(xlim=(-0.5, columns - 0.5), xticks=[])
+    above.set_yticks([furthest], [number(furthest, ".1f")])  # there is room for one
     above.set_ylabel("strength", fontsize=SMALL)
     side = ax.inset_axes((1.02, 0, 0.13, 1))
     at = one["responsiveness"].values
@@ -96,7 +99,7 @@ def pair_map(
     side.set_xlabel("response", fontsize=SMALL)
     for margin in (above, side):
         margin.tick_params(labelsize=SMALL, width=0.6, length=2)
-        (margin.yaxis if margin is above else margin.xaxis).set_major_locator(MaxNLocator(2))
+    side.xaxis.set_major_locator(MaxNLocator(2))
     figure = ax.get_figure(root=True)
     assert figure is not None
     bar = figure.colorbar(image, cax=ax.inset_axes((1.19, 0, 0.03, 1)))
