@@ -37,9 +37,7 @@ def promoter(locus: creme.Locus) -> tuple[int, int]:
     return start - 8, start + WIDTH + 8
 
 
-def save(
-    name: str, width: float, height: float, function: Any, *values: Any, **more: Any
-) -> None:
+def save(name: str, width: float, height: float, function: Any, *values: Any, **more: Any) -> None:
     """Draw one figure into docs/images/figures."""
     figure, axes = report.panels(1, 1, width=width, height=height)
     function(*values, ax=axes[0, 0], **more)

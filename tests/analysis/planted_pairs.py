@@ -6,7 +6,6 @@ from collections.abc import Sequence as SequenceOf
 
 import numpy as np
 
-from creme.demo.oracle import Oracle
 from creme.demo.rules import Grammar
 from creme.genome import Locus
 from creme.sequence import Codes, Sequence, encode

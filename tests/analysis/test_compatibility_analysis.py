@@ -5,16 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+from planted_pairs import ELEMENT, LENGTH, TILE, loci_of
 
 import creme
 from creme.analysis.compatibility import compatibility, deviations_of, intact, pair_table
 from creme.analysis.compatibility_classes import compatibility_classes
+from creme.analysis.compatibility_parts import parts_of_pairs
 from creme.analysis.compatibility_shares import variance_shares
 from creme.demo.rules import Grammar
 from creme.errors import ConfigError
 from creme.models.oracle import OracleModel
 from creme.suite.compatibility import Compatibility
-from planted_pairs import ELEMENT, LENGTH, TILE, loci_of
 
 SATURATING = """
 name = "saturating"
@@ -86,7 +87,10 @@ def test_pairs_that_are_called_are_planted_ones(classes):
     called = got.compatible.values
     assert (called != 0).any()
     for row, column in np.argwhere(called):
-        pair = (str(got.promoter.values[row]).rstrip("0123456789"), factor_of(str(got.enhancer.values[column])))
+        pair = (
+            str(got.promoter.values[row]).rstrip("0123456789"),
+            factor_of(str(got.enhancer.values[column])),
+        )
         assert pair in {
             ("tissue", "BIR"): 1, ("tissue", "CUL"): -1, ("house", "CUL"): 1, ("house", "BIR"): -1,
             ("common", "CUL"): 1, ("common", "BIR"): -1,
@@ -221,7 +225,9 @@ def test_a_call_has_to_bear_other_pseudo_counts():
     pseudo = float(dataset.mutant.sel(promoter="p1").max())
     got = compatibility(dataset, pseudo_count=pseudo).isel(distance=0, track=0)
     assert abs(got.deviation_half[1, 2]) > abs(got.deviation_double[1, 2]) > 0
-    assert compatibility(dataset, pseudo_count=0.0).compatible.sel(promoter="p1", enhancer="e2") == 1
+    assert (
+        compatibility(dataset, pseudo_count=0.0).compatible.sel(promoter="p1", enhancer="e2") == 1
+    )
     assert got.compatible[1, 2] == 0
 
 
@@ -296,8 +302,50 @@ def test_what_cannot_be_analysed():
         variance_shares(dataset.isel(locus=[0]))
     with pytest.raises(ConfigError, match="2 promoters"):
         compatibility(dataset.isel(promoter=[0, 1]))
-    with pytest.raises(ConfigError, match="minimum = 0.9"):
+    with pytest.raises(ConfigError, match=r"minimum = 0\.9"):
         compatibility(dataset, minimum=0.9)
     ablated = dataset.assign_coords(promoter_locus=("promoter", ["p0", "p1", "p2", "p2"]))
     assert intact(ablated) == ["p0", "p1", "p2"]
     assert compatibility(ablated).promoter.values.tolist() == ["p0", "p1", "p2"]
+
+
+def test_a_single_promoter_that_stands_out_is_no_class():
+    random = np.random.default_rng(12)
+    planted = np.zeros((6, 20))
+    planted[1, :7], planted[1, 7:15] = 1.2, -1.2
+    dataset, *_ = made(random, planted, noise=0.02)
+    got = compatibility_classes(dataset, pseudo_count=0.0).isel(distance=0, track=0)
+    assert got.axis_p < 0.01
+    assert float(np.abs(got.promoter_place.sel(promoter="p1"))) > 1
+    assert not got.promoter_class.any()
+    planted[3] = planted[1]
+    dataset, *_ = made(random, planted, noise=0.02)
+    got = compatibility_classes(dataset, pseudo_count=0.0).isel(distance=0, track=0)
+    assert got.promoter_class.sel(promoter=["p1", "p3"]).values.tolist() in ([1, 1], [2, 2])
+    sides = got.enhancer_class.values
+    assert len(set(sides[:7].tolist()) - {0}) == len(set(sides[7:15].tolist()) - {0}) == 1
+    assert set(sides[:7].tolist()) - {0} != set(sides[7:15].tolist()) - {0}
+    assert not sides[15:].any()
+
+
+def test_the_part_of_a_promoter_that_an_enhancer_needs_is_found():
+    """`p2 without` responds half as much as `p2`, and is as active alone."""
+    random = np.random.default_rng(3)
+    dataset, logs, strength = made(random, np.zeros((4, 9)), slopes=np.array([1, 1, 1, 0.5]))
+    names = ["p0", "p1", "p2", "p2 without [-50, -20)"]
+    dataset = dataset.assign_coords(
+        promoter=names, promoter_locus=("promoter", ["p0", "p1", "p2", "p2"])
+    )
+    effect = logs[:, None, :, :, None] - np.log2(dataset.control.values)[:, None, :, None]
+    dataset["effect"] = (dataset.mutant.dims, effect)
+    got = parts_of_pairs(dataset)
+    assert set(got.promoter) == {"p2"}
+    assert set(got.part) == {"[-50, -20)"}
+    np.testing.assert_allclose(got.change, -0.5 * strength, atol=0.15)
+    np.testing.assert_allclose(got.effect_ablated - got.effect, got.change)
+    inside = (got.change_low <= -0.5 * strength) & (-0.5 * strength <= got.change_high)
+    assert inside.sum() >= 7
+    alone = np.log2(dataset.control.values[0, 3, 0] / dataset.control.values[0, 2, 0])
+    np.testing.assert_allclose(got.promoter_change, alone)
+    with pytest.raises(ConfigError, match="no promoter has an ablated part"):
+        parts_of_pairs(dataset.isel(promoter=slice(3)))

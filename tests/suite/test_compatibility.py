@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import PrivateAttr
 
 from creme.demo.genome import fasta_text, write_texts
-from creme.errors import ConfigError, GenomeError
+from creme.errors import ConfigError, GenomeError, ModelError, SequenceError
 from creme.genome import Genome, Locus
 from creme.runner.plan import prepare
 from creme.runner.run import measure
@@ -14,7 +15,7 @@ from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.compatibility import Compatibility
 from creme.suite.sufficiency import Sufficiency
-from toy import LENGTH, MODEL, activity, run, toy_loci
+from toy import LENGTH, MODEL, Toy, activity, run, toy_loci
 
 LOCI = toy_loci(6)
 TILES = {"locus0": [(1500, 1700), (0, 200)], "locus2": [(300, 450)]}
@@ -48,9 +49,7 @@ def test_each_pair_is_put_into_each_carrier(measured):
         for name in PROMOTERS:
             alone = background.copy()
             alone[1100:1300] = by_name[name].sequence.codes[1100:1300]
-            np.testing.assert_allclose(
-                one.control.sel(promoter=name), activity(alone), rtol=1e-5
-            )
+            np.testing.assert_allclose(one.control.sel(promoter=name), activity(alone), rtol=1e-5)
             for enhancer in real:
                 source, _, span = enhancer.partition(":")
                 start, end = map(int, span.split("-"))
@@ -165,7 +164,7 @@ def test_both_strands_are_put_in_in_their_own_direction(tmp_path):
     variants = {name: one.sequence.codes for name, one in next(test.units(loci)).promoters.items()}
     differing = np.flatnonzero(variants["B"] != variants["B without [-50, -20)"])
     assert differing.size
-    assert 50 <= differing.min()
+    assert differing.min() >= 50
     assert differing.max() < 80
 
 
@@ -187,16 +186,21 @@ def test_the_rows_of_a_file_are_the_parameter(tmp_path):
         ({"distances": [150]}, "distances has 150: an enhancer of 200 bp there would lie over"),
         ({"distances": [1150]}, "or leave the sequence of 2400 bp"),
         ({"distances": [700, 700]}, "distances: each may be listed once"),
-        ({"ablated": [(-120, -80)]}, r"ablated has \[-120, -80\), which is no part of the TSS tile"),
+        (
+            {"ablated": [(-120, -80)]},
+            r"ablated has \[-120, -80\), which is no part of the TSS tile",
+        ),
         ({"shuffled": 4}, "shuffled = 4 is not allowed"),
         ({"enhancers": [{"contig": "1", "start": 1, "end": 9}]}, "the loci have none"),
     ],
 )
 def test_requests_that_make_no_sense(changes, message):
-    with pytest.raises(ConfigError, match=message):
+    def size():
         test = create(**changes)
-        for unit in test.units(LOCI):
-            test.size(unit)
+        return [test.size(unit) for unit in test.units(LOCI)]
+
+    with pytest.raises(ConfigError, match=message):
+        size()
 
 
 def test_a_file_that_is_no_bed_and_an_interval_beyond_the_genome(tmp_path):
@@ -213,5 +217,27 @@ def test_a_sequence_of_one_letter_cannot_be_shuffled():
     codes = np.array(LOCI[0].sequence.codes)
     codes[:200] = 1
     locus = Locus.from_sequence(Sequence(codes), "repeat")
-    with pytest.raises(Exception, match="has no other arrangement"):
+    with pytest.raises(SequenceError, match="has no other arrangement"):
         list(create(tiles=[(0, 200)], promoters=None).units([locus]))
+
+
+class Mortal(Toy):
+    """The toy network, which ends its run after some batches."""
+
+    _batches: int = PrivateAttr(0)
+
+    def predict(self, onehot):
+        self._batches += 1
+        if self._batches > 9:
+            raise RuntimeError("the end")
+        return super().predict(onehot)
+
+
+def test_a_run_that_was_cut_off_goes_on_to_the_same_results(measured, tmp_path):
+    whole, _ = measured
+    with Store(tmp_path / "store") as store, pytest.raises(ModelError, match="the end"):
+        measure(prepare([create()], Mortal(), LOCI), store)
+    got, progress = run(create(), LOCI, tmp_path)
+    assert 0 < progress.predicted < progress.asked
+    for name in whole.variables:
+        np.testing.assert_array_equal(got[name].values, whole[name].values)

@@ -187,9 +187,7 @@ def compatibility(
     def make(matrix: Matrix) -> xr.Dataset:
         usual = matrix.pseudo if pseudo_count is None else pseudo_count
         masked = masked_pairs(matrix, floor, ceiling)
-        tested = [
-            _tested(matrix, usual * factor, masked, np.log2(minimum)) for factor in _FACTORS
-        ]
+        tested = [_tested(matrix, usual * factor, masked, np.log2(minimum)) for factor in _FACTORS]
         first = tested[0]
         calls = np.stack([(one["q"] < q_below) * np.sign(one["deviation"]) for one in tested])
         logs = np.where(masked, np.nan, matrix.logs(usual))
@@ -235,9 +233,7 @@ def pair_table(result: xr.Dataset) -> pd.DataFrame:
     return order[[*first, *(c for c in frame if c not in first)]].reset_index(drop=True)
 
 
-def masked_pairs(
-    matrix: Matrix, floor: float | None, ceiling: float | None
-) -> NDArray[np.bool_]:
+def masked_pairs(matrix: Matrix, floor: float | None, ceiling: float | None) -> NDArray[np.bool_]:
     """The pairs at the floor or the ceiling, (promoter, enhancer); see `compatibility`."""
     means = matrix.mutant.mean(axis=0)
     real = means[:, ~matrix.null]
@@ -313,7 +309,7 @@ def deviations_of(logs: Array, order: int = 1) -> tuple[Array, Array, Array]:
         Over all carriers and promoters.
     """
     there = np.isfinite(logs).all(axis=0)
-    promoters, enhancers = there.shape
+    enhancers = there.shape[1]
     # A row or a column of which little is left foretells nothing.
     there &= (there.mean(axis=1) >= 0.5)[:, None]
     there &= (there.mean(axis=0) >= 0.5)[None, :]

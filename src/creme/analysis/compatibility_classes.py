@@ -38,7 +38,8 @@ def compatibility_classes(
     promoter's and enhancer's place on it is measured in the one left out. There are classes only if
     the axis is found again in the carriers left out, and only of those that stand out: a place
     beyond log2 of `minimum`, of which a curve of second order leaves at least half, q below
-    `q_below`, and for enhancers beyond the place of every shuffled one.
+    `q_below`, and for enhancers beyond the place of every shuffled one. A single promoter
+    that stands out at one side is odd, and no class.
 
     Parameters
     ----------
@@ -51,8 +52,8 @@ def compatibility_classes(
     -------
     Dataset
         ``promoter_place`` and ``enhancer_place`` (log2: deviation with the other side's first class
-        less that with its second one), with ``promoter_q`` and ``enhancer_q``; ``promoter_class`` and
-        ``enhancer_class``: 1, 2, or 0 for none; ``axis_p``, of the axis, one-sided; ``null_place``,
+        less that with its second one), with ``promoter_q`` and ``enhancer_q``; ``promoter_class``
+        and ``enhancer_class``: 1, 2, or 0 for none; ``axis_p``, of the axis, one-sided; ``null_place``,
         the furthest of a shuffled enhancer. The first class of promoters has the first promoter by
         name that has a class. All along distance and track.
 
@@ -95,7 +96,8 @@ def _found(
         places.append(place)
         qs.append(q)
         classes.append(np.where(stands_out, np.where(place > 0, 1, 2), 0).astype(np.int8))
-    if not all(found.any() for found in classes):
+    sides = [(classes[0] == number).sum() for number in (1, 2)]
+    if 1 in sides or not all(found.any() for found in classes):
         classes = [np.zeros_like(found) for found in classes]
     elif classes[0][classes[0] > 0][0] == 2:
         places = [-place for place in places]
@@ -115,7 +117,7 @@ def _found(
 
 
 def _placed(deviations: Array, null: NDArray[np.bool_]) -> tuple[Array, Array, Array]:
-    """Of each carrier, on the axis of the others: its projection, and places of rows and columns."""
+    """Of each carrier, on the axis of the others: its projection, places of rows and columns."""
     first = _axis(deviations.mean(axis=0), null)[0]
     projected, rows, columns = [], [], []
     for carrier, here in enumerate(deviations):
@@ -135,7 +137,9 @@ def _places(deviations: Array, u: Array, v: Array) -> tuple[Array, Array]:
 
     def apart(weights: Array) -> Array:
         sides = np.stack([np.maximum(weights, 0), -np.maximum(-weights, 0)])
-        return np.asarray((sides / np.maximum(np.abs(sides).sum(axis=1, keepdims=True), 1e-12)).sum(0))
+        return np.asarray(
+            (sides / np.maximum(np.abs(sides).sum(axis=1, keepdims=True), 1e-12)).sum(0)
+        )
 
     return known @ apart(v), np.einsum("p,cpe->ce", apart(u), known)
 

@@ -36,8 +36,8 @@ from creme.tracks import shortened
 LOCI = 5
 """Loci that carriers have to come from to speak for others than themselves."""
 _FEW_LOCI = (
-    f"carriers that come from fewer than {LOCI} loci: {{count}}. Intervals over carriers then speak "
-    f"for these loci alone; give [loci] more genes, and name the promoters among them (promoters)"
+    f"carriers that come from fewer than {LOCI} loci: {{count}}. Intervals over carriers then "
+    f"speak for these loci alone; give [loci] more genes, and name the promoters among them (promoters)"
 )
 _NO_LOGARITHM = (
     "activities at or below 0 have no logarithm, so that effects with them are NaN: {count}. Give "
@@ -219,8 +219,8 @@ class Compatibility(BackgroundTest):
             low, high = locus.tss + first, locus.tss + last
             if not tss.start <= low < high <= tss.end:
                 raise ConfigError(
-                    f"test {self.name}: ablated has [{first}, {last}), which is no part of the TSS tile "
-                    f"[{tss.start - locus.tss}, {tss.end - locus.tss}), from the TSS"
+                    f"test {self.name}: ablated has [{first}, {last}), which is no part of the "
+                    f"TSS tile [{tss.start - locus.tss}, {tss.end - locus.tss}), from the TSS"
                 )
             part = Tile(low - tss.start, high - tss.start)
             seed = derive(self.seed, locus.key, "ablated", first, last)
@@ -231,7 +231,7 @@ class Compatibility(BackgroundTest):
     def _nulls(
         self, enhancers: Mapping[str, Element], loci: SequenceOf[Locus]
     ) -> dict[str, Element]:
-        """Shuffled enhancers, which are the same for all carriers and promoters, and of no locus."""
+        """Shuffled enhancers: the same for all carriers and promoters, and of no locus."""
         order = sorted(enhancers, key=lambda name: derive(self.seed, name, "null"))
         by_name = {locus.name: locus for locus in loci}
         first = by_name[min(by_name)]

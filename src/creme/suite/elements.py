@@ -21,7 +21,7 @@ _NOT_DATA = ("#", "track", "browser")
 
 
 class GenomicInterval(Parameters):
-    """A row of the table of elements: a stretch of the genome, read in the direction of a strand."""
+    """A row of the table of elements: a stretch of the genome, read along a strand."""
 
     name: ClassVar[str] = "interval"
 
@@ -84,9 +84,7 @@ def read_intervals(path: Path) -> list[GenomicInterval]:
             if start >= end:
                 raise ValueError
             out.append(
-                GenomicInterval(
-                    contig=columns[0], start=start, end=end, strand=strand, label=label
-                )
+                GenomicInterval(contig=columns[0], start=start, end=end, strand=strand, label=label)
             )
         except (IndexError, ValueError, ConfigError):
             raise GenomeError(
@@ -158,7 +156,7 @@ def elements_of_intervals(
 
 
 def _owner(row: GenomicInterval, contig: str, loci: SequenceOf[Locus]) -> str:
-    """The locus of the nearest TSS; of equally near ones the first by name. Empty beyond windows."""
+    """The locus of the nearest TSS, of equally near ones the first; empty beyond windows."""
     centre = (row.start + row.end) // 2
     near = [
         (abs(locus.position - centre), locus.name)
