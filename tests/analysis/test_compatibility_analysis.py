@@ -73,7 +73,7 @@ def test_planted_classes_are_recovered(classes):
     of = {"tissue": 2, "common": 1, "house": 1}
     for name, kind in zip(got.promoter.values, got.promoter_class.values, strict=True):
         assert kind == of[str(name).rstrip("0123456789")], name
-    found = {kind: [] for kind in (*FACTORS, "null")}
+    found: dict[str, list[int]] = {kind: [] for kind in (*FACTORS, "null")}
     for name, kind in zip(got.enhancer.values, got.enhancer_class.values, strict=True):
         found[factor_of(str(name))].append(int(kind))
     assert set(found["AXO"]) == set(found["null"]) == {0}  # all promoters answer AXO
@@ -237,7 +237,7 @@ def test_pairs_at_a_ceiling_are_masked_and_the_others_are_as_without_it():
     ceiling = np.quantile(2.0**logs, 0.6)
     capped = dataset.assign(mutant=dataset.mutant.clip(max=ceiling))
     got = compatibility(capped).isel(distance=0, track=0)
-    at = (2.0**logs).clip(max=ceiling).mean(axis=0) >= 0.95 * ceiling
+    at = (2.0**logs).clip(max=ceiling).mean(axis=0) >= 0.98 * ceiling
     np.testing.assert_array_equal(got.masked, at)
     assert got.deviation.where(got.masked).isnull().all()
     assert not got.compatible.any()

@@ -74,7 +74,7 @@ def test_null_columns_are_shuffled_enhancers_that_all_carriers_share(measured):
         source = unit.enhancers[name.rpartition(" shuffled ")[0]].sequence
         assert null.sequence != source
         pairs = [np.bincount(s.codes[:-1] * 5 + s.codes[1:]) for s in (null.sequence, source)]
-        np.testing.assert_array_equal(*pairs)
+        np.testing.assert_array_equal(pairs[0], pairs[1])
     assert not got.own.values[:, got.null.values].any()
 
 

@@ -21,7 +21,7 @@ Q = 0.05
 """Below it a pair is called."""
 PSEUDO = 0.01
 """The pseudo-count, as a share of the median activity of a promoter alone."""
-NEAR, COMMON = 0.05, 0.1
+NEAR, COMMON = 0.02, 0.1
 """A floor or a ceiling is there where this share of pairs lies within `NEAR` of the extreme."""
 _PROMOTERS_THERE = 3
 """Promoters that have to reach it."""
@@ -146,7 +146,7 @@ def compatibility(
     floor, ceiling : float, optional
         Pairs whose mean activity is at or beyond it are masked, since nothing can change there.
         Unless given it is looked for: of the pairs of enhancers that are not shuffled ones, a tenth
-        lies within 5 % of their extreme activity, and some of three promoters.
+        lies within 2 % of their extreme activity, and some of three promoters.
     minimum : float
         Fold that a deviation has to exceed.
     q_below : float

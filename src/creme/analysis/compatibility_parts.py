@@ -49,9 +49,8 @@ def parts_of_pairs(dataset: xr.Dataset) -> pd.DataFrame:
         base = str(owner[name])
         here, there = (effects.sel(promoter=p, drop=True) for p in (name, base))
         change = here - there
-        alone = np.log2(
-            control.sel(promoter=name, drop=True) / control.sel(promoter=base, drop=True)
-        ).mean("locus")
+        ratio = control.sel(promoter=name, drop=True) / control.sel(promoter=base, drop=True)
+        alone = xr.apply_ufunc(np.log2, ratio).mean("locus")
         half = factor * change.std("locus", ddof=1)
         table = xr.Dataset(
             {

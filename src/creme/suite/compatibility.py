@@ -37,7 +37,8 @@ LOCI = 5
 """Loci that carriers have to come from to speak for others than themselves."""
 _FEW_LOCI = (
     f"carriers that come from fewer than {LOCI} loci: {{count}}. Intervals over carriers then "
-    f"speak for these loci alone; give [loci] more genes, and name the promoters among them (promoters)"
+    f"speak for these loci alone; give [loci] more genes, and name the promoters among them "
+    f"(promoters)"
 )
 _NO_LOGARITHM = (
     "activities at or below 0 have no logarithm, so that effects with them are NaN: {count}. Give "
