@@ -54,8 +54,8 @@ def compatibility_classes(
         ``promoter_place`` and ``enhancer_place`` (log2: deviation with the other side's first class
         less that with its second one), with ``promoter_q`` and ``enhancer_q``; ``promoter_class``
         and ``enhancer_class``: 1, 2, or 0 for none; ``axis_p``, of the axis, one-sided;
-        ``null_place``, the furthest of a shuffled enhancer. The first class of promoters has the first promoter by
-        name that has a class. All along distance and track.
+        ``null_place``, the furthest of a shuffled enhancer. The first class of promoters has the
+        first promoter by name that has a class. All along distance and track.
 
     Raises
     ------
