@@ -127,6 +127,8 @@ def test_no_sentence_of_a_page_begins_as_a_question():
 
 
 def test_sentences_that_begin_as_questions_are_seen():
-    text = "A line. What is\nread counts. Which one? This.\n\nWhat comes: two.\n- Which file it is.\n"
+    text = (
+        "A line. What is\nread counts. Which one? This.\n\nWhat comes: two.\n- Which file it is.\n"
+    )
     assert [len(each.split()) for each in questions_in(text)] == [4, 3, 4]
     assert questions_in("```\nWhat runs.\n```\nWhich one? That one.") == []

@@ -1,4 +1,4 @@
-"""Compatibility of enhancers and promoters: what is left after strength and responsiveness."""
+"""Compatibility of enhancers and promoters: the rest after strength and responsiveness."""
 
 from __future__ import annotations
 
@@ -290,7 +290,7 @@ def _tested(
 
 
 def deviations_of(logs: Array, order: int = 1) -> tuple[Array, Array, Array]:
-    """What strength and responsiveness leave of log activities.
+    """Log activities less that which strength and responsiveness foretell.
 
     Parameters
     ----------
@@ -385,9 +385,9 @@ def _relative(slopes: Array) -> Array:
 
     With b for responsiveness and M promoters, the slope is b (M - 1) / (M - b).
     """
-    known = np.isfinite(slopes).all(axis=0)
-    number = known.sum()
+    finite = np.isfinite(slopes).all(axis=0)
+    number = finite.sum()
     if not number:
         return np.full_like(slopes, np.nan)
     out = slopes * number / (number - 1 + slopes)
-    return np.asarray(out / out[:, known].mean(axis=1, keepdims=True))
+    return np.asarray(out / out[:, finite].mean(axis=1, keepdims=True))

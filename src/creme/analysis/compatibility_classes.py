@@ -69,12 +69,12 @@ def compatibility_classes(
         pseudo = matrix.pseudo if pseudo_count is None else pseudo_count
         logs = np.where(masked_pairs(matrix, floor, ceiling), np.nan, matrix.logs(pseudo))
         line, curve = (deviations_of(logs, order)[0] for order in (1, 2))
-        return _found(line, curve, matrix.null, least, q_below)
+        return _of_matrix(line, curve, matrix.null, least, q_below)
 
     return matrices(dataset, make, intact(dataset))
 
 
-def _found(
+def _of_matrix(
     deviations: Array, curved: Array, null: NDArray[np.bool_], least: float, q_below: float
 ) -> xr.Dataset:
     carriers, promoters, _ = deviations.shape
@@ -97,11 +97,11 @@ def _found(
         qs.append(q)
         classes.append(np.where(stands_out, np.where(place > 0, 1, 2), 0).astype(np.int8))
     sides = [(classes[0] == number).sum() for number in (1, 2)]
-    if 1 in sides or not all(found.any() for found in classes):
-        classes = [np.zeros_like(found) for found in classes]
+    if 1 in sides or not all(kinds.any() for kinds in classes):
+        classes = [np.zeros_like(kinds) for kinds in classes]
     elif classes[0][classes[0] > 0][0] == 2:
         places = [-place for place in places]
-        classes = [np.array([0, 2, 1], np.int8)[found] for found in classes]
+        classes = [np.array([0, 2, 1], np.int8)[kinds] for kinds in classes]
     return xr.Dataset(
         {
             "promoter_place": ("promoter", places[0]),
@@ -133,7 +133,7 @@ def _placed(deviations: Array, null: NDArray[np.bool_]) -> tuple[Array, Array, A
 
 def _places(deviations: Array, u: Array, v: Array) -> tuple[Array, Array]:
     """How far apart the two sides of the axis are, weighted by it: of each row, and each column."""
-    known = np.nan_to_num(deviations)
+    filled = np.nan_to_num(deviations)
 
     def apart(weights: Array) -> Array:
         sides = np.stack([np.maximum(weights, 0), -np.maximum(-weights, 0)])
@@ -141,7 +141,7 @@ def _places(deviations: Array, u: Array, v: Array) -> tuple[Array, Array]:
             (sides / np.maximum(np.abs(sides).sum(axis=1, keepdims=True), 1e-12)).sum(0)
         )
 
-    return known @ apart(v), np.einsum("p,cpe->ce", apart(u), known)
+    return filled @ apart(v), np.einsum("p,cpe->ce", apart(u), filled)
 
 
 def _axis(values: Array, null: NDArray[np.bool_]) -> tuple[Array, Array]:

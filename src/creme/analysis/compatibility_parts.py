@@ -1,4 +1,4 @@
-"""Which part of a promoter a pair's effect goes with."""
+"""The parts of a promoter that a pair's effect goes with."""
 
 from __future__ import annotations
 

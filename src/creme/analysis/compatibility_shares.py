@@ -70,9 +70,9 @@ def _shares(logs: Array) -> Array:
     for axes in ((), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)):
         others = tuple(axis for axis in range(3) if axis not in axes)
         effect = logs.mean(axis=others, keepdims=True)
-        for smaller, known in effects.items():
+        for smaller, part in effects.items():
             if set(smaller) < set(axes):
-                effect = effect - known
+                effect = effect - part
         effects[axes] = effect
         freedom = np.prod([logs.shape[axis] - 1 for axis in axes]) if axes else 1
         repeated = logs.size / effect.size

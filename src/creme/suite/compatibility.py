@@ -20,8 +20,8 @@ from creme.seeds import derive
 from creme.sequence import Edit, Mutant, Sequence
 from creme.suite.background import BackgroundTest
 from creme.suite.elements import (
-    Element,
     GenomicInterval,
+    PlacedElement,
     coords,
     distinct,
     elements_of_intervals,
@@ -57,7 +57,7 @@ class Carrier:
         Whose sequence is shuffled.
     background : int
         Which of the locus's backgrounds it is.
-    promoters, enhancers, nulls : dict of str to Element
+    promoters, enhancers, nulls : dict of str to PlacedElement
         By name, sorted; nulls are the shuffled enhancers.
     few : bool
         Whether the carriers come from few loci.
@@ -65,9 +65,9 @@ class Carrier:
 
     locus: Locus
     background: int
-    promoters: Mapping[str, Element]
-    enhancers: Mapping[str, Element]
-    nulls: Mapping[str, Element]
+    promoters: Mapping[str, PlacedElement]
+    enhancers: Mapping[str, PlacedElement]
+    nulls: Mapping[str, PlacedElement]
     few: bool
 
     @property
@@ -170,7 +170,7 @@ class Compatibility(BackgroundTest):
             If an enhancer lies beyond its contig.
         """
         where = f"test {self.name}: "
-        rows: list[Element] = []
+        rows: list[PlacedElement] = []
         if self.tiles is not None:
             rows += elements_of_tiles(self.tiles, loci, f"{where}tiles")
         if self.enhancers is not None:
@@ -206,14 +206,14 @@ class Compatibility(BackgroundTest):
                 )
         return list(loci) if names is None else [by_name[name] for name in names]
 
-    def _promoters_of(self, locus: Locus) -> Iterator[Element]:
+    def _promoters_of(self, locus: Locus) -> Iterator[PlacedElement]:
         """The TSS tile, and the same with each ablated part shuffled."""
         tss = self.tss(locus)
         start, end = locus.interval(tss)
         bases = tss.of(locus.sequence)
 
-        def element(name: str, sequence: Sequence) -> Element:
-            return Element(name, sequence, locus.contig, start, end, locus.strand, locus.name)
+        def element(name: str, sequence: Sequence) -> PlacedElement:
+            return PlacedElement(name, sequence, locus.contig, start, end, locus.strand, locus.name)
 
         yield element(locus.name, bases)
         for first, last in self.ablated or ():
@@ -230,8 +230,8 @@ class Compatibility(BackgroundTest):
             yield element(f"{locus.name} without [{first}, {last})", mutant.sequence)
 
     def _nulls(
-        self, enhancers: Mapping[str, Element], loci: SequenceOf[Locus]
-    ) -> dict[str, Element]:
+        self, enhancers: Mapping[str, PlacedElement], loci: SequenceOf[Locus]
+    ) -> dict[str, PlacedElement]:
         """Shuffled enhancers: the same for all carriers and promoters, and of no locus."""
         order = sorted(enhancers, key=lambda name: derive(self.seed, name, "null"))
         by_name = {locus.name: locus for locus in loci}

@@ -38,7 +38,7 @@ class GenomicInterval(Parameters):
 
 
 @dataclass(frozen=True)
-class Element:
+class PlacedElement:
     """Bases that a test puts elsewhere, 5' to 3' in a direction of their own.
 
     Attributes
@@ -96,7 +96,9 @@ def read_intervals(path: Path) -> list[GenomicInterval]:
     return out
 
 
-def elements_of_tiles(chosen: ByLocus, loci: SequenceOf[Locus], where: str) -> Iterator[Element]:
+def elements_of_tiles(
+    chosen: ByLocus, loci: SequenceOf[Locus], where: str
+) -> Iterator[PlacedElement]:
     """The chosen tiles of loci, each read along its gene and owned by its locus.
 
     Raises
@@ -112,7 +114,7 @@ def elements_of_tiles(chosen: ByLocus, loci: SequenceOf[Locus], where: str) -> I
                     f"{locus.length} bp"
                 )
             start, end = locus.interval(tile)
-            yield Element(
+            yield PlacedElement(
                 f"{locus.name}:{tile.start}-{tile.end}",
                 tile.of(locus.sequence),
                 locus.contig,
@@ -125,7 +127,7 @@ def elements_of_tiles(chosen: ByLocus, loci: SequenceOf[Locus], where: str) -> I
 
 def elements_of_intervals(
     rows: SequenceOf[GenomicInterval], loci: SequenceOf[Locus], where: str
-) -> Iterator[Element]:
+) -> Iterator[PlacedElement]:
     """Stretches of the loci's genome, each read in its own direction.
 
     An element belongs to the locus whose TSS is nearest to its centre, if it lies in that locus's
@@ -152,7 +154,7 @@ def elements_of_intervals(
             )
         sequence = genome.fetch(contig, row.start, row.end, row.strand)
         own = _owner(row, contig, loci)
-        yield Element(row.title, sequence, contig, row.start, row.end, row.strand, own)
+        yield PlacedElement(row.title, sequence, contig, row.start, row.end, row.strand, own)
 
 
 def _owner(row: GenomicInterval, contig: str, loci: SequenceOf[Locus]) -> str:
@@ -166,7 +168,7 @@ def _owner(row: GenomicInterval, contig: str, loci: SequenceOf[Locus]) -> str:
     return min(near)[1] if near else ""
 
 
-def distinct(elements: SequenceOf[Element], where: str) -> dict[str, Element]:
+def distinct(elements: SequenceOf[PlacedElement], where: str) -> dict[str, PlacedElement]:
     """Elements by name, sorted, so that neither the loci's order nor the file's matters.
 
     Raises
@@ -174,7 +176,7 @@ def distinct(elements: SequenceOf[Element], where: str) -> dict[str, Element]:
     ConfigError
         If two have one name.
     """
-    by_name: dict[str, Element] = {}
+    by_name: dict[str, PlacedElement] = {}
     for element in elements:
         if element.name in by_name:
             raise ConfigError(f"{where}: two are called {element.name!r}; names are unique")
@@ -182,7 +184,7 @@ def distinct(elements: SequenceOf[Element], where: str) -> dict[str, Element]:
     return dict(sorted(by_name.items()))
 
 
-def coords(elements: Mapping[str, Element], dim: str) -> dict[str, tuple[str, list[object]]]:
+def coords(elements: Mapping[str, PlacedElement], dim: str) -> dict[str, tuple[str, list[object]]]:
     """Where elements come from, as coordinates of their dimension."""
     rows = elements.values()
     return {

@@ -24,14 +24,14 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
     track = results.view.track
     dataset = results.open("compatibility").sel(track=[track]).load()
     try:
-        found, classes = compatibility(dataset), compatibility_classes(dataset)
+        result, classes = compatibility(dataset), compatibility_classes(dataset)
     except ConfigError:  # fewer carriers or promoters than say anything
         return
     shares = variance_shares(dataset)
-    table = pair_table(found)
-    for distance in found["distance"].values.tolist():
-        one = found.sel(distance=distance, track=track)
-        at = "" if found.sizes["distance"] == 1 else f", at {distance:,} bp"
+    table = pair_table(result)
+    for distance in result["distance"].values.tolist():
+        one = result.sel(distance=distance, track=track)
+        at = "" if result.sizes["distance"] == 1 else f", at {distance:,} bp"
         rows = table[table["distance"] == distance].reset_index(drop=True)
         yield PageFigure(
             SECTION,
@@ -53,7 +53,7 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
             "Activity of each promoter (a line) with ever stronger enhancers, over that of the "
             "promoter alone; means over carriers. A steeper line is a more responsive promoter. "
             f"{_shares(shares.sel(distance=distance, track=track))}",
-            report.response_lines(dataset, found, distance=distance, track=track),
+            report.response_lines(dataset, result, distance=distance, track=track),
             "effect = log2(activity of the pair / of the promoter alone)",
             one[["responsiveness", "responsiveness_low", "responsiveness_high"]]
             .reset_coords(drop=True)

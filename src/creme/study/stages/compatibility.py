@@ -32,12 +32,12 @@ def with_pairs(stage: Stage) -> Stage:
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     try:
-        found, classes = compatibility(data.dataset), compatibility_classes(data.dataset)
+        result, classes = compatibility(data.dataset), compatibility_classes(data.dataset)
     except ConfigError:  # fewer carriers or promoters than say anything
         pairs = promoters = pd.DataFrame(columns=["promoter"])
     else:
-        pairs = pair_table(found)
-        merged = found[[*_OF_PROMOTERS]].merge(
+        pairs = pair_table(result)
+        merged = result[[*_OF_PROMOTERS]].merge(
             classes[["promoter_place", "promoter_q", "promoter_class"]]
         )
         kept = [name for name in merged.coords if name not in (*merged.dims, "promoter_group")]
@@ -53,6 +53,6 @@ def _count(test: Compatibility, enhancers: int, shared: bool) -> tuple[int, int,
     """Carriers, sequences, and those to be predicted, with a promoter for each enhancer at most."""
     promoters = enhancers if test.promoters is None else len(test.promoters)
     places = 1 if test.distances is None else len(test.distances)
-    asked = test.replicates * promoters * (1 + places * (enhancers + test.shuffled))
+    sequences = test.replicates * promoters * (1 + places * (enhancers + test.shuffled))
     # The promoters at home are controls of the sufficiency test: few, and not counted.
-    return test.replicates, asked, asked
+    return test.replicates, sequences, sequences
