@@ -14,6 +14,7 @@ from creme.registry import plugins
 from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
 from creme.runner.plan import Plan
+from creme.suite.compatibility import Compatibility
 from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -60,6 +61,7 @@ def test_the_compatibility_experiment_is_ready_to_run(chr20):
     plan = Plan.of(parse(text, folder=folder))
     assert plan.size() == 5 * (5 + 17 * 5)
     (test,) = plan.tests.values()
+    assert isinstance(test, Compatibility)
     units = list(test.units(plan.loci))
     assert len({unit.locus.name for unit in units}) == 5
     strands = {one.strand for one in units[0].promoters.values()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 import mini_study as mini
+from creme.report.page.figures import figures as drawn
+from creme.report.page.results import PageResults
 from creme.study import run_study
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
@@ -44,14 +46,21 @@ def test_enhancers_and_promoters_are_those_of_the_earlier_stages(study):
 def test_its_tables(study):
     pairs, promoters = study.table("pairs_pairs"), study.table("pairs_promoters")
     dataset = study.dataset("pairs")
-    if dataset.sizes["promoter"] < 3:
-        assert pairs.empty
-        return
     assert len(pairs) == dataset.sizes["promoter"] * int((~dataset.null).sum())
     assert {"own", "deviation", "q", "compatible", "masked"} <= set(pairs)
     assert promoters.responsiveness.mean() == pytest.approx(1)
     assert promoters.promoter.tolist() == dataset.promoter.values.tolist()
     assert study.stages["pairs"]["state"] == "finished"
+
+
+def test_the_report_has_its_figures(study):
+    figures = {one.title: one for one in drawn(PageResults(study))}
+    shown = figures["Compatibility"]
+    assert "in 4 carriers" in shown.caption
+    assert "pairs are called" in shown.caption or "No pair is called." in shown.caption
+    assert shown.data is not None
+    assert len(shown.data) == len(study.table("pairs_pairs"))
+    assert "Shares of the variance" in figures["Responses of promoters"].caption
 
 
 def test_a_second_run_predicts_nothing_and_the_forecast_is_exact(study):
