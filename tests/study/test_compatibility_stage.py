@@ -26,8 +26,9 @@ replicates = 4
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("pairs")
-    mini.write(folder)
-    return run_study(mini.study(folder, ("[model]", STAGE)))
+    mini.write(folder, genes=7)
+    genes = 'gtf = "annotation.gtf"', 'gtf = "annotation.gtf"\ngenes = ["GENE1", "GENE4", "GENE7"]'
+    return run_study(mini.study(folder, ("[model]", STAGE), genes))
 
 
 def test_enhancers_and_promoters_are_those_of_the_earlier_stages(study):

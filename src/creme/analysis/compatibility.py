@@ -24,7 +24,9 @@ PSEUDO = 0.01
 NEAR, COMMON = 0.02, 0.1
 """A floor or a ceiling is there where this share of pairs lies within `NEAR` of the extreme."""
 _PROMOTERS_THERE = 3
-"""Promoters that have to reach it."""
+"""Promoters that have to reach it,"""
+_UNLIKE = 2.0
+"""whose activities alone have to differ by this fold."""
 _FEWEST = {1: 3, 2: 5}
 """Enhancers that a line and a curve need."""
 _FACTORS = (1.0, 0.5, 2.0)
@@ -146,7 +148,8 @@ def compatibility(
     floor, ceiling : float, optional
         Pairs whose mean activity is at or beyond it are masked, since nothing can change there.
         Unless given it is looked for: of the pairs of enhancers that are not shuffled ones, a tenth
-        lies within 2 % of their extreme activity, and some of three promoters.
+        lies within 2 % of their extreme activity, and some of three promoters, whose
+        activities alone differ by a fold of 2.
     minimum : float
         Fold that a deviation has to exceed.
     q_below : float
@@ -239,20 +242,24 @@ def masked_pairs(matrix: Matrix, floor: float | None, ceiling: float | None) -> 
     real = means[:, ~matrix.null]
     if not real.size:
         return np.zeros(means.shape, dtype=bool)
-    low = _near(means, real, real.min()) if floor is None else means <= floor
-    high = _near(means, real, real.max()) if ceiling is None else means >= ceiling
+    low = _near(matrix, real.min()) if floor is None else means <= floor
+    high = _near(matrix, real.max()) if ceiling is None else means >= ceiling
     return low | high
 
 
-def _near(means: Array, real: Array, extreme: float) -> NDArray[np.bool_]:
-    """The pairs near an extreme that many pairs of real enhancers share, or none.
+def _near(matrix: Matrix, extreme: float) -> NDArray[np.bool_]:
+    """The pairs near an extreme that unlike promoters share, or none.
 
-    With shuffled ones a promoter is as active as alone, whatever that is.
+    With shuffled enhancers a promoter is as active as alone, whatever that is; and promoters that
+    are alike are so at their most active too, without a ceiling.
     """
+    means, alone = matrix.mutant.mean(axis=0), matrix.control.mean(axis=0)
+    real = means[:, ~matrix.null]
     near = np.abs(real - extreme) <= NEAR * abs(extreme)
-    shared = near.mean() >= COMMON and near.any(axis=1).sum() >= _PROMOTERS_THERE
+    there = alone[near.any(axis=1)]
+    unlike = len(there) >= _PROMOTERS_THERE and there.max() >= _UNLIKE * there.min()
     apart = (means - extreme) * (1 if extreme == real.max() else -1)
-    return (apart >= -NEAR * abs(extreme)) & shared
+    return (apart >= -NEAR * abs(extreme)) & (unlike and near.mean() >= COMMON)
 
 
 def _tested(
