@@ -96,6 +96,16 @@ DIAGRAMS: dict[str, tuple[str, list[Row], str]] = {
         ],
         "epistasis = log2 WT - log2 A - log2 B + log2 AB",
     ),
+    "compatibility": (
+        "Compatibility: every promoter with every enhancer, in the same random sequences",
+        [
+            Row("a promoter alone", "-----T-----", "CONTROL 1"),
+            Row("with an enhancer", "----eT-----", "MUTANT 1"),
+            Row("another promoter", "-----f-----", "CONTROL 2"),
+            Row("with that enhancer", "----ef-----", "MUTANT 2"),
+        ],
+        "effect = log2(MUTANT / CONTROL)",
+    ),
     "saturation_mutagenesis": (
         "Saturation mutagenesis: each base of a region changed to the three others",
         [

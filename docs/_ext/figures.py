@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import creme
 from creme import report
 from creme.analysis.categories import context_categories, cre_classes, members, tiles_of
+from creme.analysis.compatibility import compatibility
 from creme.analysis.distances import distance_curve
 from creme.analysis.epistasis import pair_table
 from creme.analysis.set_sufficiency import greedy_sets, mean_activity
 from creme.analysis.traces import mean_traces
 from creme.demo.genome import write_genome
 from creme.demo.grammar import KINDS, WIDTH, find_motifs
+from creme.demo.loci import write_loci
+from creme.demo.rules import grammar
 from creme.errors import CremeWarning
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -34,9 +38,39 @@ def promoter(locus: creme.Locus) -> tuple[int, int]:
     return start - 8, start + WIDTH + 8
 
 
+def save(name: str, width: float, height: float, function: Any, *values: Any, **more: Any) -> None:
+    """Draw one figure into docs/images/figures."""
+    figure, axes = report.panels(1, 1, width=width, height=height)
+    function(*values, ax=axes[0, 0], **more)
+    report.save(figure, DOCS / "images" / "figures" / name, ("svg",))
+
+
+def draw_pairs(folder: Path) -> None:
+    """The compatibility of planted elements and promoters of a grammar that has classes."""
+    made = write_loci(folder, grammar("cis"), 15, 32_768, 3)
+    model = creme.load_model("oracle")
+    loci = creme.load_loci(model, fasta=made.fasta, gtf=made.gtf)
+    rows = []
+    for locus in made.loci:
+        for one in locus.elements:
+            if one.planted and one.kind in ("AXO", "BIR", "CUL"):
+                start, end = locus.genomic(one.start, one.end)
+                rows.append((locus.contig, start, end, f"{one.kind}{len(rows) + 1}"))
+    bed = folder / "elements.bed"
+    bed.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows))
+    loci = [
+        replace(locus, name=f"{truth.truth.promoter} {k + 1}")
+        for k, (locus, truth) in enumerate(zip(loci, made.loci, strict=True))
+    ]
+    pairs = creme.measure("compatibility", model, loci, tracks="alpha", seed=7, tile=1000,
+                          enhancers=bed, distances=[-1500])  # fmt: skip
+    save("compatibility", 130, 85, report.pair_map, compatibility(pairs))
+
+
 def draw(folder: Path) -> None:
     """Measure everything in a folder, and draw."""
     os.chdir(folder)
+    draw_pairs(folder / "pairs")
     write_genome("genome", genes=GENES, varied=True)
     model = creme.load_model("synthetic")
     loci = creme.load_loci(model, fasta="genome/genome.fa", gtf="genome/annotation.gtf")
@@ -59,13 +93,6 @@ def draw(folder: Path) -> None:
     letters = measured("saturation_mutagenesis", regions={loci[0].name: [promoter(loci[0])]})
     motif = measured("motif_embedding", motifs=["TGACTCAGCAGTTC"],
                      positions=list(range(48_304, 150_000, 10_000)))  # fmt: skip
-
-    def save(
-        name: str, width: float, height: float, function: Any, *values: Any, **more: Any
-    ) -> None:
-        figure, axes = report.panels(1, 1, width=width, height=height)
-        function(*values, ax=axes[0, 0], **more)
-        report.save(figure, DOCS / "images" / "figures" / name, ("svg",))
 
     def grid(test: str, dataset: Any) -> Any:
         return report.measure_grid(dataset, creme.registry.load("test", test).presentation())

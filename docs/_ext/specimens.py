@@ -37,6 +37,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 ALONE: dict[str, dict[str, Any]] = {
     "interactions": {"strongest": 3, "combine": "all"},
     "saturation_mutagenesis": {"regions": [[6140, 6144]]},
+    "compatibility": {"tiles": TILE},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
 }
 """Tests that are no stage of a study."""

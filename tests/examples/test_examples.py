@@ -14,6 +14,7 @@ from creme.registry import plugins
 from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
 from creme.runner.plan import Plan
+from creme.suite.compatibility import Compatibility
 from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -42,8 +43,8 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     _, folder = chr20
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
-    # Sets come from a search that was run before; interactions have an example of their own.
-    assert set(plan.tests) == own - {"set_sufficiency", "interactions"}
+    # Sets come from a search that was run before; the others have examples of their own.
+    assert set(plan.tests) == own - {"set_sufficiency", "interactions", "compatibility"}
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
@@ -52,6 +53,19 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
         *(5000, 45_000),
         *(10_000, 20_000),
     ]
+
+
+def test_the_compatibility_experiment_is_ready_to_run(chr20):
+    _, folder = chr20
+    text = (EXAMPLES / "seqnn_compatibility.toml").read_text()
+    plan = Plan.of(parse(text, folder=folder))
+    assert plan.size() == 5 * (5 + 17 * 5)
+    (test,) = plan.tests.values()
+    assert isinstance(test, Compatibility)
+    units = list(test.units(plan.loci))
+    assert len({unit.locus.name for unit in units}) == 5
+    strands = {one.strand for one in units[0].promoters.values()}
+    assert strands == {one.strand for one in units[0].enhancers.values()} == {"+", "-"}
 
 
 def gtf_rows(path: Path, feature: str) -> dict[str, tuple[int, int, str]]:

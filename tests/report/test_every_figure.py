@@ -23,6 +23,7 @@ from toy_results import categories, results
 from creme import report
 from creme.analysis.additive import additive_comparison
 from creme.analysis.comparison import necessity_and_sufficiency
+from creme.analysis.compatibility import compatibility
 from creme.analysis.distances import distance_curve, distance_histogram
 from creme.analysis.epistasis import pair_table
 from creme.analysis.landscape_tables import order_table
@@ -90,6 +91,15 @@ def _scatter(data: Data, ax: Axes | None) -> Axes:
     )
 
 
+def _pairs(data: Data) -> xr.Dataset:
+    """Of carriers, of which there are two at least."""
+    dataset, whole = data["compatibility"], results()["compatibility"]
+    if dataset.sizes["locus"] > 1:
+        return compatibility(dataset)
+    found = compatibility(whole)
+    return found if dataset.sizes["locus"] else found.where(False)
+
+
 def _grid(data: Data, test: type[Test]) -> MeasureGrid:
     return report.measure_grid(data[test.name], test.presentation(), **ONE)
 
@@ -152,6 +162,10 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
         order_table(d["interactions"]), **ONE, ax=ax
     ),
     "comparison_scatter": _scatter,
+    "pair_map": lambda d, ax: report.pair_map(_pairs(d), **ONE, ax=ax),
+    "response_lines": lambda d, ax: report.response_lines(
+        d["compatibility"], _pairs(d), **ONE, ax=ax
+    ),
     "measure_curves": lambda d, ax: report.measure_curves(_grid(d, MotifEmbedding), ax=ax),
     "measure_curves of tiles": lambda d, ax: report.measure_curves(_grid(d, Necessity), ax=ax),
     "measure_heat_map": lambda d, ax: report.measure_heat_map(

@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from creme.analysis.categories import context_categories
+from creme.suite.compatibility import Compatibility
 from creme.suite.context_dependence import ContextDependence
 from creme.suite.context_swap import ContextSwap
 from creme.suite.distance import Distance
@@ -44,6 +45,7 @@ def results() -> dict[str, xr.Dataset]:
         Interactions(**common, strongest=3, combine="all"),
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
         SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),
+        Compatibility(**common, tiles=TWO),
         MotifEmbedding(**common, motifs=["TGACTCA", "GGGCGG"], positions=[100, 900, 1500]),
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -358,6 +358,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "set_sufficiency": {"sets": {"A": [(0, 200), (400, 600)], "B": [(400, 600)]}},
     "saturation_mutagenesis": {"regions": [(1190, 1193)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [10, 1500]},
+    "compatibility": {"tiles": TILES[:1]},
 }
 
 
@@ -386,11 +387,12 @@ def test_every_test_of_the_suite_reads_them(name, tmp_path):
         test, MODEL, loci, bins="all", readouts=MIXED[:1], store=tmp_path / "store"
     )
     assert not json.loads(both.attrs["failures"])
-    if name == "context_swap":  # units are no loci: the own TSS alone
+    if name in ("context_swap", "compatibility"):  # units are no loci: the own TSS alone
         assert "neighbour" not in both.dims
         own = both
-        assert own["wild_type"].sel(track="around:cage+").notnull().all()
-        assert own["wild_type"].sel(track="rna:rna+").isnull().all()
+        raw = own["wild_type" if name == "context_swap" else "control"]
+        assert raw.sel(track="around:cage+").notnull().all()
+        assert raw.sel(track="rna:rna+").isnull().all()
     else:
         assert both["neighbour_gene"].dims == ("locus", "neighbour")
         own = both.isel(neighbour=0)

@@ -24,6 +24,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [(100, 103)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000]},
     "interactions": {"strongest": 3, "combine": "all"},
+    "compatibility": {"tiles": [(2000, 3000)]},
     "set_sufficiency": {"sets": [(9000, 10_000), (2000, 3000)]},
 }
 OWN_TESTS = sorted(

@@ -35,8 +35,10 @@ __all__ = [
     "necessity_sufficiency",
     "network_arcs",
     "observed_and_additive",
+    "pair_map",
     "pair_matrix",
     "panels",
+    "response_lines",
     "saturation_curves",
     "save",
     "set_curves",
@@ -48,6 +50,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from creme.report.comparison import comparison_scatter
+    from creme.report.compatibility import pair_map, response_lines
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
     from creme.report.fine_tile import fine_tile_map, fine_tile_search
@@ -90,7 +93,9 @@ _HOMES = {
     "network_arcs": "creme.report.interactions",
     "observed_and_additive": "creme.report.higher_order",
     "pair_matrix": "creme.report.interactions",
+    "pair_map": "creme.report.compatibility",
     "panels": "creme.report.style",
+    "response_lines": "creme.report.compatibility",
     "save": "creme.report.style",
     "saturation_curves": "creme.report.multiplicity",
     "set_curves": "creme.report.set_sufficiency",

@@ -27,6 +27,7 @@ from creme.report.page.figure import (
     width_of,
 )
 from creme.report.page.networks import networks
+from creme.report.page.pairs import pairs
 from creme.report.page.results import PageResults
 from creme.report.page.searches import copies, enough, fine, searches
 from creme.report.select import MINUS, in_order
@@ -365,4 +366,5 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "multiplicity": copies,
     "fine_tile": fine,
     "interactions": networks,
+    "compatibility": pairs,
 }

@@ -38,8 +38,8 @@ class LocusMeasures:
     def __init__(self, results: PageResults, tracks: list[str]) -> None:
         self.notes: list[str] = []
         self._by_locus: dict[tuple[str, str], list[Data]] = {}
-        pairs = "context_swap"  # its units are pairs of loci, and no loci
-        labels = [label for label, test in results.further if test != pairs]
+        pairs = ("context_swap", "compatibility")  # their units are no loci
+        labels = [label for label, test in results.further if test not in pairs]
         labels += results.without_figures
         # Its figure is a mean over loci.
         labels += [results.labels[test] for test in ("set_sufficiency",) if test in results.labels]

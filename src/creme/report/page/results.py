@@ -33,6 +33,7 @@ WITH_FIGURES = (
     "multiplicity",
     "fine_tile",
     "interactions",
+    "compatibility",
 )
 """The tests that have figures of their own, in the order of the page."""
 HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")

@@ -7,6 +7,7 @@ from collections.abc import Sequence as SequenceOf
 from dataclasses import replace
 from typing import Any
 
+from creme.study.stages import compatibility
 from creme.study.stages.context_dependence import CONTEXT_DEPENDENCE
 from creme.study.stages.context_swap import CONTEXT_SWAP
 from creme.study.stages.distance import DISTANCE
@@ -75,6 +76,8 @@ def added_stage(name: str, test: str, needs: SequenceOf[str], takes: Takes) -> S
         takes=takes,
         built_in=False,
     )
+    if test == compatibility.TEST:
+        return compatibility.with_pairs(stage)
     alike = next((s for s in BUILT_IN.values() if s.test == test and s.takes != "sites"), None)
     if alike is None:
         return stage

@@ -135,6 +135,13 @@ def _on_cres(
     fields: dict[str, Any] = {}
     if study.has_field(stage.name, "tiles"):
         fields["tiles"] = {locus.name: tiles[locus.name] for locus in chosen}
+        own = {} if stage.built_in else study.stages.added[stage.name].parameters
+        if study.has_field(stage.name, "groups") and "groups" not in own:
+            fields["groups"] = {
+                context: names
+                for context in cres
+                if (names := [name for name in categories.get(context, []) if name in tiles])
+            }
     return _checked(stage, chosen, study.test(stage.name, **fields))
 
 

@@ -1,0 +1,111 @@
+"""Figures of all pairs of enhancers and promoters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from creme import report
+from creme.analysis.compatibility import MINIMUM, Q, compatibility, pair_table
+from creme.analysis.compatibility_classes import compatibility_classes
+from creme.analysis.compatibility_shares import variance_shares
+from creme.errors import ConfigError, listing
+from creme.report.page.figure import PageFigure
+from creme.report.page.results import PageResults
+
+SECTION = "Enhancers and promoters"
+_LISTED = 5
+
+
+def pairs(results: PageResults) -> Iterator[PageFigure]:
+    """A map and the responses for each distance."""
+    track = results.view.track
+    dataset = results.open("compatibility").sel(track=[track]).load()
+    try:
+        result, classes = compatibility(dataset), compatibility_classes(dataset)
+    except ConfigError:  # fewer carriers or promoters than say anything
+        return
+    shares = variance_shares(dataset)
+    table = pair_table(result)
+    for distance in result["distance"].values.tolist():
+        one = result.sel(distance=distance, track=track)
+        at = "" if result.sizes["distance"] == 1 else f", at {distance:,} bp"
+        rows = table[table["distance"] == distance].reset_index(drop=True)
+        yield PageFigure(
+            SECTION,
+            f"Compatibility{at}",
+            "",
+            f"{_size(dataset, one)} Colours are what a pair is more or less active than the "
+            "enhancer's strength, as other promoters measure it, and the promoter's responsiveness "
+            f"foretell. A dot: by more than {MINIMUM:g}-fold, q below {Q:g}, by any pseudo-count; "
+            "a square: the promoter's own enhancer; behind the line: shuffled enhancers; hatched: "
+            f"at a floor or a ceiling. {_calls(rows)} {_classes(classes, distance, track)}",
+            report.pair_map(one),
+            "deviation = log2 activity - carrier - promoter - responsiveness x strength",
+            rows,
+        )
+        yield PageFigure(
+            SECTION,
+            f"Responses of promoters{at}",
+            "",
+            "Activity of each promoter (a line) with ever stronger enhancers, over that of the "
+            "promoter alone; means over carriers. A steeper line is a more responsive promoter. "
+            f"{_shares(shares.sel(distance=distance, track=track))}",
+            report.response_lines(dataset, result, distance=distance, track=track),
+            "effect = log2(activity of the pair / of the promoter alone)",
+            one[["responsiveness", "responsiveness_low", "responsiveness_high"]]
+            .reset_coords(drop=True)
+            .to_dataframe()
+            .reset_index(),
+        )
+
+
+def _size(dataset: xr.Dataset, one: xr.Dataset) -> str:
+    null = int(one["null"].sum())
+    words = [
+        f"{one.sizes['promoter']} promoters and {one.sizes['enhancer'] - null} enhancers",
+        f"and {null} shuffled ones, in {dataset.sizes['locus']} carriers.",
+    ]
+    few = " Few promoters: a pair that deviates much moves the strength that the others measure."
+    return " ".join(words) + (few if one.sizes["promoter"] < 10 else "")
+
+
+def _calls(rows: object) -> str:
+    called = rows[rows["compatible"] != 0]  # type: ignore[index]
+    if called.empty:
+        return "No pair is called."
+    names = [
+        f"{row.enhancer} with {row.promoter} ({row.deviation:+.2f})" for row in called.itertuples()
+    ]
+    return f"{len(names)} of {len(rows)} pairs are called: {listing(names, _LISTED)}."  # type: ignore[arg-type]
+
+
+def _classes(classes: xr.Dataset, distance: int, track: str) -> str:
+    one = classes.sel(distance=distance, track=track)
+    parts = []
+    for number in (1, 2):
+        sides = [
+            one[side].values[one[f"{side}_class"].values == number].tolist()
+            for side in ("promoter", "enhancer")
+        ]
+        if all(sides):
+            parts.append(f"{listing(sides[1], _LISTED)} with {listing(sides[0], _LISTED)}")
+    if not parts:
+        return "No classes hold against the shuffled enhancers."
+    return f"Classes that prefer one another: {'; '.join(parts)}."
+
+
+def _shares(one: xr.Dataset) -> str:
+    if not np.isfinite(one["share"].values).all():
+        return ""
+    shares = ", ".join(
+        f"{part} {float(one['share'].sel(part=part)):.0%}" for part in one["part"].values
+    )
+    r2 = {str(model): float(one["r2"].sel(model=model)) for model in one["model"].values}
+    return (
+        f"Shares of the variance of log activity: {shares}. R2 in carriers that were left out: "
+        f"{r2['multiplicative']:.2f} of promoter + enhancer, {r2['rank_one']:.2f} with "
+        f"responsiveness, {r2['pairs']:.2f} of each pair's mean."
+    )
