@@ -57,7 +57,7 @@ def _own(length: int, tile: int) -> Interval:
     return one.start, one.end
 
 
-def distance_errors(subject: Subject, *, loci: int, replicates: int = 10) -> pd.DataFrame:
+def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.DataFrame:
     """The distance test's curve against the true decay.
 
     Parameters
@@ -135,7 +135,7 @@ def _true_curve(
 
 
 def saturation_errors(
-    subject: Subject, *, loci: int, replicates: int = 5, copies: int = 8
+    subject: Subject, *, loci: int, replicates: int = 3, copies: int = 6
 ) -> pd.DataFrame:
     """The multiplicity test's saturation against that of the exact search, fitted alike.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +20,8 @@ from creme.errors import ConfigError, listing
 from creme.files.durable import write_text
 
 Tables = Mapping[str, pd.DataFrame]
+TILES = (500, 1000, 2000, 5000, 10_000)
+"""Sizes of tiles that are compared, bp."""
 KEYS = ("model", "experiment", "loci")
 """The first columns of all tables."""
 
@@ -44,51 +45,57 @@ class BenchmarkExperiment:
     run: Callable[[Subject, int], Tables]
 
 
-def _calls(tiles: Iterable[int], replicates: SequenceOf[int]) -> Callable[[Subject, int], Tables]:
+def _calls(
+    tiles: Iterable[int], replicates: SequenceOf[int], rules: SequenceOf[str] = ("q", "size")
+) -> Callable[[Subject, int], Tables]:
     def run(subject: Subject, loci: int) -> Tables:
-        tables = benchmark_truth(subject, loci=loci, tiles=tiles, replicates=replicates)
+        tables = benchmark_truth(
+            subject, loci=loci, tiles=tiles, replicates=replicates, rules=rules
+        )
         return dict(zip(("calls", "calibration", "noise"), tables, strict=True))
 
     return run
 
 
 def _of(
-    name: str, compute: Callable[..., pd.DataFrame], **options: object
+    name: str, compute: Callable[..., pd.DataFrame], **columns: str
 ) -> Callable[[Subject, int], Tables]:
     def run(subject: Subject, loci: int) -> Tables:
-        return {name: partial(compute, **options)(subject, loci=loci)}
+        return {name: compute(subject, loci=loci).assign(**columns)}
 
     return run
 
 
-def _curves(subject: Subject, loci: int) -> Tables:
-    parts = {
-        "distance": distance_errors(subject, loci=loci),
-        "multiplicity": saturation_errors(subject, loci=loci),
-    }
-    joined = [table.assign(test=test) for test, table in parts.items()]
-    return {"curves": pd.concat(joined, ignore_index=True)}
-
-
-TO_TEN = (1, 2, 3, 5, 10)
 _EXPERIMENTS = (
-    BenchmarkExperiment("500 bp", "tiles of 500 bp", 50, _calls((500,), TO_TEN)),
-    BenchmarkExperiment("1000 bp", "tiles of 1,000 bp", 200, _calls((1000,), TO_TEN)),
-    BenchmarkExperiment("2000 bp", "tiles of 2,000 bp", 200, _calls((2000,), TO_TEN)),
-    BenchmarkExperiment("5000 bp", "tiles of 5,000 bp", 200, _calls((5000,), TO_TEN)),
-    BenchmarkExperiment("10000 bp", "tiles of 10,000 bp", 200, _calls((10_000,), TO_TEN)),
     BenchmarkExperiment(
-        "replicates", "1 to 30 replicates", 40, _calls((1000,), (*TO_TEN, 20, 30))
+        "calls",
+        "necessity and sufficiency",
+        200,
+        _calls((1000, 2500, 5000), (2, 3, 5, 10), ("q",)),
     ),
-    BenchmarkExperiment("searches", "greedy searches", 100, _of("searches", searched_scores)),
-    BenchmarkExperiment("sets", "pairs of tiles", 100, _of("sets", set_scores)),
-    BenchmarkExperiment("curves", "distance and multiplicity", 40, _curves),
-    BenchmarkExperiment("fine tile", "sub-tiles", 30, _of("fine_tile", fine_tile_errors)),
+    BenchmarkExperiment("searches", "greedy searches", 200, _of("searches", searched_scores)),
+    BenchmarkExperiment("sets", "pairs of tiles", 60, _of("sets", set_scores)),
     BenchmarkExperiment(
-        "backgrounds", "kinds of backgrounds", 40, _of("backgrounds", background_scores)
+        "distance", "the distance curve", 20, _of("curves", distance_errors, test="distance")
     ),
-    BenchmarkExperiment("sharing", "shared backgrounds", 60, _of("sharing", sharing_scores)),
-    BenchmarkExperiment("learned", "errors separated", 60, _of("learned", learned_scores)),
+    BenchmarkExperiment("learned", "errors separated", 12, _of("learned", learned_scores)),
+    BenchmarkExperiment(
+        "tiles", "tiles of 500 to 10,000 bp", 12, _calls(TILES, (1, 2, 3, 5, 10))
+    ),
+    BenchmarkExperiment(
+        "backgrounds", "kinds of backgrounds", 12, _of("backgrounds", background_scores)
+    ),
+    BenchmarkExperiment("sharing", "shared backgrounds", 12, _of("sharing", sharing_scores)),
+    BenchmarkExperiment(
+        "multiplicity",
+        "the saturation of copies",
+        12,
+        _of("curves", saturation_errors, test="multiplicity"),
+    ),
+    BenchmarkExperiment("fine tile", "sub-tiles", 12, _of("fine_tile", fine_tile_errors)),
+    BenchmarkExperiment(
+        "replicates", "1 to 30 replicates", 12, _calls((1000,), (1, 2, 3, 5, 10, 20, 30))
+    ),
 )
 EXPERIMENTS = {one.name: one for one in _EXPERIMENTS}
 """By name, in their order."""

@@ -34,6 +34,7 @@ def benchmark_truth(
     loci: int = 200,
     tiles: Iterable[int] = (1000,),
     replicates: SequenceOf[int] = (10,),
+    rules: SequenceOf[str] = ("q", "size"),
     strengths: Strengths = STRENGTHS,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """How well necessity and sufficiency tell the tiles that do something from those that do not.
@@ -49,6 +50,8 @@ def benchmark_truth(
     replicates : sequence of int
         Numbers of shuffles that are compared; the largest is measured, and the others are the
         first of it. One shuffle has no q: its tiles are called by their size alone.
+    rules : sequence of str
+        Of `RULES`.
     strengths : Strengths
 
     Returns
@@ -82,9 +85,10 @@ def benchmark_truth(
             for number in replicates:
                 effects = effect_table(dataset, truth, number)
                 parts = [(calibration(effects, strengths), calibrated)] if number > 1 else []
-                for rule, bounds in RULES.items():
+                for rule in rules:
                     if number == 1 and rule == "q":
                         continue
+                    bounds = RULES[rule]
                     called = effects if rule == "q" else effects.assign(q=0.0)
                     table = scores(called, strengths, seed=subject.seed, **bounds).reset_index()
                     parts.append((table.assign(rule=rule), scored))

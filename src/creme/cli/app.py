@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.benchmark import benchmark_app
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
 from creme.cli.choices import add_values, chosen
@@ -326,6 +327,7 @@ creme calibrate experiment.toml --to panel.json
 creme calibrate negatives.results --to panel.json
 """,
 )
+app.add_typer(benchmark_app, name="benchmark")
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.add_typer(plugins_app, name="plugins")
