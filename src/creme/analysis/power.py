@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +17,7 @@ from creme.analysis.noise import Q
 from creme.errors import ConfigError
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 MOST = 100
@@ -172,3 +175,34 @@ def _shift(effect: float, noise: Noise) -> float:
     if effect <= -noise.control:
         raise ConfigError(f"effect = {effect}: above {-noise.control:.3g}, or no activity is left")
     return math.log1p(effect / noise.control)
+
+
+@cache
+def _benchmark_table() -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.read_csv(Path(__file__).with_name("benchmark_noise.csv"))
+
+
+def benchmark_noise(test: str, tile: int) -> tuple[Noise, str]:
+    """The noise of a test in the benchmark of known truth, of the nearest size of tile.
+
+    Parameters
+    ----------
+    test : str
+        One of `creme.analysis.evidence.COMPARED`.
+    tile : int
+        Bp.
+
+    Returns
+    -------
+    Noise
+    str
+        Of which model and tile it is.
+    """
+    table = _benchmark_table()
+    rows = table[table["test"] == test]
+    nearest = rows.loc[(np.log(rows["tile"]) - math.log(tile)).abs().idxmin()]
+    values = {one.name: nearest[one.name] for one in fields(Noise)}
+    noise = Noise(**{name: bool(v) if name == "log" else float(v) for name, v in values.items()})
+    return noise, f"{nearest['model']}, tiles of {int(nearest['tile']):,} bp"

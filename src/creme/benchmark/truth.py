@@ -62,7 +62,8 @@ def benchmark_truth(
     calibration : DataFrame
         ``test``, ``tile``, ``replicates``, ``q``, ``calls``, ``false``, ``share``.
     noise : DataFrame
-        ``test``, ``tile`` and the columns of `creme.analysis.power.Noise`, of all replicates.
+        ``test``, ``tile`` and the columns of `creme.analysis.power.Noise`, of all replicates; of
+        context dependence too.
 
     Raises
     ------
@@ -77,11 +78,14 @@ def benchmark_truth(
     calibrated: list[pd.DataFrame] = []
     noises: list[pd.DataFrame] = []
     for tile in tiles:
+        contexts = subject.ask(
+            "context_dependence", windows, tile=tile, replicates=max(replicates)
+        )
+        noises.append(_noise_row(contexts, "context_dependence", tile))
         for test in TESTS:
             dataset = subject.ask(test, windows, tile=tile, replicates=max(replicates))
             truth = true_effects(held_out, dataset, test, subject.cell_type)
-            noise = pd.DataFrame([asdict(noise_of(dataset))])
-            noises.append(noise.assign(test=test, tile=tile))
+            noises.append(_noise_row(dataset, test, tile))
             for number in replicates:
                 effects = effect_table(dataset, truth, number)
                 parts = [(calibration(effects, strengths), calibrated)] if number > 1 else []
@@ -100,6 +104,10 @@ def benchmark_truth(
         _joined(calibrated, first[:3]),
         _joined(noises, first[:2]),
     )
+
+
+def _noise_row(dataset: xr.Dataset, test: str, tile: int) -> pd.DataFrame:
+    return pd.DataFrame([{"test": test, "tile": tile, **asdict(noise_of(dataset))}])
 
 
 def _joined(parts: list[pd.DataFrame], first: list[str]) -> pd.DataFrame:

@@ -155,7 +155,7 @@ def look_ahead(
     StoreError
         If the directory is there and is not a store.
     """
-    with _opened(store_path, index, read_from) as (store, others):
+    with opened_for_reading(store_path, index, read_from) as (store, others):
         stored = StoredPredictions(store, plan.model, plan.selection, others)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
@@ -182,7 +182,7 @@ def look_ahead(
 
 
 @contextmanager
-def _opened(
+def opened_for_reading(
     path: Path, index: str | None, read_from: SequenceOf[Place]
 ) -> Iterator[tuple[Store | None, tuple[Store, ...]]]:
     """The store, or None if there is none yet: none is made; and those of others."""
