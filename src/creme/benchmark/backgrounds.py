@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,10 @@ KINDS: dict[str, str | None] = {
 _KEPT = {"necessity": KeptExitsNecessity, "sufficiency": KeptExitsSufficiency}
 
 
-def background_scores(subject: Subject, *, loci: int, replicates: int = 5) -> pd.DataFrame:
-    """Necessity and sufficiency by each of `KINDS`.
+def background_scores(
+    subject: Subject, *, loci: int, replicates: int = 5, kinds: Iterable[str] = tuple(KINDS)
+) -> pd.DataFrame:
+    """Necessity and sufficiency by kinds of random bases.
 
     Genomic windows come from the held-out loci themselves: they bring other genes' promoters and
     elements.
@@ -38,6 +41,8 @@ def background_scores(subject: Subject, *, loci: int, replicates: int = 5) -> pd
     ----------
     subject : Subject
     loci, replicates : int
+    kinds : iterable of str
+        Of `KINDS`.
 
     Returns
     -------
@@ -61,7 +66,8 @@ def background_scores(subject: Subject, *, loci: int, replicates: int = 5) -> pd
             one.name: one for one in load_loci(subject.model, fasta=genome.fasta, gtf=genome.gtf)
         }
         ordered = [windows[one.gene] for one in held_out]
-        for kind, perturbation in KINDS.items():
+        for kind in kinds:
+            perturbation = KINDS[kind]
             for test in TESTS:
                 options: dict[str, Any] = {"tile": TILE, "replicates": replicates}
                 if perturbation is not None:

@@ -80,10 +80,10 @@ _EXPERIMENTS = (
     ),
     BenchmarkExperiment("learned", "errors separated", 12, _of("learned", learned_scores)),
     BenchmarkExperiment(
-        "tiles", "tiles of 500 to 10,000 bp", 12, _calls(TILES, (1, 2, 3, 5, 10))
+        "tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))
     ),
     BenchmarkExperiment(
-        "backgrounds", "kinds of backgrounds", 12, _of("backgrounds", background_scores)
+        "backgrounds", "kinds of backgrounds", 8, _of("backgrounds", background_scores)
     ),
     BenchmarkExperiment("sharing", "shared backgrounds", 12, _of("sharing", sharing_scores)),
     BenchmarkExperiment(
@@ -94,7 +94,7 @@ _EXPERIMENTS = (
     ),
     BenchmarkExperiment("fine tile", "sub-tiles", 12, _of("fine_tile", fine_tile_errors)),
     BenchmarkExperiment(
-        "replicates", "1 to 30 replicates", 12, _calls((1000,), (1, 2, 3, 5, 10, 20, 30))
+        "replicates", "1 to 30 replicates", 12, _calls((2000,), (1, 2, 3, 5, 10, 20, 30))
     ),
 )
 EXPERIMENTS = {one.name: one for one in _EXPERIMENTS}

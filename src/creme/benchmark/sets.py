@@ -52,10 +52,11 @@ def pair_class(one: float, other: float, both: float) -> str:
 
 
 def true_pairs(loci: SequenceOf[GrammarLocus], cell: int) -> dict[str, tuple[Interval, Interval]]:
-    """By gene, the pair of tiles whose joint loss differs most from the sum of their losses.
+    """By gene, a pair of tiles that lower the activity by `LEAST` together.
 
-    Of pairs that lower the activity by `LEAST` together; every second locus takes the pair that
-    differs least, so that pairs which just add up are among them.
+    The classes take turns, since most pairs are additive: each locus gives a pair of the first
+    class, from its turn on, of which it has any; of several pairs the one whose joint loss differs
+    from the sum of the two losses by the middle amount.
     """
     chosen = {}
     for number, locus in enumerate(loci):
@@ -63,14 +64,18 @@ def true_pairs(loci: SequenceOf[GrammarLocus], cell: int) -> dict[str, tuple[Int
         tiles = [(one.start, one.end) for one in Tiling.around(length, length // 2, TILE)]
         alone = {tile: 1 - truth.necessity(tile)[cell] for tile in tiles}
         acting = [tile for tile in tiles if abs(1 - alone[tile]) > 0.005]
-        scored = {}
+        by_class: dict[str, list[tuple[float, tuple[Interval, Interval]]]] = {}
         for pair in combinations(acting, 2):
             both = 1 - truth.necessity(*pair)[cell]
+            one, other = alone[pair[0]], alone[pair[1]]
             if 1 - both >= LEAST:
-                scored[pair] = abs(both - (alone[pair[0]] + alone[pair[1]] - 1))
-        if scored:
-            pick = max if number % 2 else min
-            chosen[locus.gene] = pick(scored, key=lambda pair: scored[pair])
+                apart = abs(both - (one + other - 1))
+                by_class.setdefault(pair_class(one, other, both), []).append((apart, pair))
+        turn = number % len(CLASSES)
+        for name in (*CLASSES[turn:], *CLASSES[:turn]):
+            if pairs := sorted(by_class.get(name, [])):
+                chosen[locus.gene] = pairs[len(pairs) // 2][1]
+                break
     return chosen
 
 
