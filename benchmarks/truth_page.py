@@ -26,17 +26,18 @@ def rewritten(text: str) -> str:
     """The page with its tables and numbers as the experiments' tables have them.
 
     A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``, a number between ``<!-- =
-    TABLE: COLUMN=VALUE, ... | HOW -->`` and ``<!-- . -->``.
+    TABLE: COLUMN=VALUE; ... | HOW -->`` and ``<!-- . -->``.
     """
     text = _TABLE.sub(lambda match: f"{match[1]}\n{RENDERED[match[2]]()}\n{match[3]}", text)
     return _NUMBER.sub(lambda match: f"{match[1]}{number(match[2])}{match[4]}", text)
 
 
 def number(selector: str) -> str:
-    """A number, or a range, such as ``calls: test=necessity, replicates=2 | range 2``.
+    """A number, or a range, such as ``calls: test=necessity; replicates=2 | range 2``.
 
-    How is ``range``, ``min``, ``max`` or ``value``, of the column ``value``, with a number of
-    digits; or ``loci`` and ``n``, the columns' largest.
+    How is ``range``, ``min``, ``max``, ``value`` or ``less`` (than one), of the column ``value``,
+    with a number of digits; ``false``, the largest share of calls that is; or ``loci`` and ``n``,
+    the columns' largest.
     """
     where, how = (part.strip() for part in selector.split("|"))
     name, _, conditions = where.partition(":")
@@ -50,13 +51,16 @@ def number(selector: str) -> str:
     if kind in ("loci", "n"):
         return f"{int(rows[kind].max()):,}"
     form = f".{digits[0]}f"
+    if kind == "false":
+        sums = rows.groupby(["model", "replicates", "q"])[["calls", "false"]].sum()
+        return format((sums["false"] / sums["calls"]).max(), form)
     low, high = rows["value"].min(), rows["value"].max()
     if kind == "range":
         texts = [format(low, form), format(high, form)]
         return texts[0] if texts[0] == texts[1] else " to ".join(texts)
-    if kind == "value" and len(rows) != 1:
+    if kind in ("value", "less") and len(rows) != 1:
         raise ValueError(f"{selector}: {len(rows)} rows of the table are meant")
-    return format({"min": low, "max": high, "value": low}[kind], form)
+    return format({"min": low, "max": high, "value": low, "less": 1 - low}[kind], form)
 
 
 def cell(row: pd.Series, digits: int = 3) -> str:
@@ -95,10 +99,12 @@ FOUND = {
 }
 
 
-def _calls(experiment: str, rule: str) -> Callable[[], str]:
+def _calls(experiment: str, rule: str, replicates: int | None = None) -> Callable[[], str]:
     def render() -> str:
         rows = read("calls")
         rows = rows[(rows["experiment"] == experiment) & (rows["rule"] == rule)]
+        if replicates is not None:
+            rows = rows[rows["replicates"] == replicates]
         return grid(rows, ["model", "test", "tile", "replicates"], FOUND)
 
     return render
@@ -181,8 +187,8 @@ RENDERED: dict[str, Callable[[], str]] = {
             "hidden named": "of its tiles that necessity does not tell, named",
         },
     ),
-    "tiles by q": _calls("tiles", "q"),
-    "tiles by size": _calls("tiles", "size"),
+    "tiles by q": _calls("tiles", "q", 5),
+    "tiles by size": _calls("tiles", "size", 1),
     "replicates by q": _calls("replicates", "q"),
     "calibration of replicates": _calibration("replicates"),
     "power": _power,

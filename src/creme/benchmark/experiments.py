@@ -154,7 +154,8 @@ def write_rows(file: Path, table: pd.DataFrame) -> None:
         kept = before[~same]
         new = pd.concat([kept, new], ignore_index=True) if len(kept) else new
     order = {name: place for place, name in enumerate(EXPERIMENTS)}
-    models = {name: place for place, name in enumerate(dict.fromkeys(new["model"]))}
+    names = sorted(set(new["model"]), key=lambda name: ("oracle" not in name, len(name), name))
+    models = {name: place for place, name in enumerate(names)}
     new = new.sort_values(
         ["model", "experiment"],
         key=lambda column: column.map(models if column.name == "model" else order),
