@@ -3,7 +3,7 @@
     python benchmarks/truth.py                          all experiments of both formulas: hours
     python benchmarks/truth.py --models mini            those of a network that is installed
     python benchmarks/truth.py --only sets --share 0.1  one of them, on a tenth of its loci
-    python benchmarks/truth.py --only none              only the page and its figure, from the tables
+    python benchmarks/truth.py --only none              only the page and its figure
 
 Rows of a model and an experiment are replaced in the tables; others stay. A model that is no
 formula takes a tenth of the loci unless ``--share`` says otherwise.
@@ -16,14 +16,15 @@ import tempfile
 import time
 from pathlib import Path
 
+from truth_figure import draw
+from truth_page import PAGE, TABLES, rewritten, written_noise
+
 from creme.api import load_model
 from creme.benchmark.experiments import EXPERIMENTS, chosen_experiments, run_experiment
 from creme.benchmark.noisy_oracle import NoisyOracle
 from creme.benchmark.subject import Subject
 from creme.files.durable import write_text
 from creme.models.oracle import OracleModel
-from truth_figure import draw
-from truth_page import PAGE, TABLES, rewritten, written_noise
 
 LENGTH, CELL = 32_768, "alpha"
 NOISE = Path(__file__).resolve().parents[1] / "src/creme/analysis/benchmark_noise.csv"

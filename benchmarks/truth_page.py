@@ -114,7 +114,10 @@ def _calibration(experiment: str) -> Callable[[], str]:
     def render() -> str:
         rows = read("calibration")
         rows = rows[rows["experiment"] == experiment]
-        lines = ["| model | replicates | q < | calls | false | share |", "|---|---|---|---|---|---|"]
+        lines = [
+            "| model | replicates | q < | calls | false | share |",
+            "|---|---|---|---|---|---|",
+        ]
         for key, part in rows.groupby(["model", "replicates", "q"], sort=False):
             calls, false = int(part["calls"].sum()), int(part["false"].sum())
             share = f"{false / calls:.3f}" if calls else "–"
@@ -162,7 +165,9 @@ def _power() -> str:
     for row in rows.to_dict("records"):
         noise = Noise(row["df"], row["sd"], bool(row["log"]), row["control"], row["called"])
         needed = [in_words(replicates_for(effect, noise)) for effect in effects]
-        lines.append("| " + " | ".join([row["model"], row["test"], str(row["tile"]), *needed]) + " |")
+        lines.append(
+            "| " + " | ".join([row["model"], row["test"], str(row["tile"]), *needed]) + " |"
+        )
     return "\n".join(lines)
 
 

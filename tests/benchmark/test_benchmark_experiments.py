@@ -123,9 +123,7 @@ def test_a_model_that_learned_nothing_of_a_factor(subject, tmp_path):
     for weight in ("0.6", "0.7", "0.8"):
         text = text.replace(f"weight = {weight}", "weight = 0.0")
     (tmp_path / "less.toml").write_text(text)
-    deaf = Subject(
-        "deaf", OracleModel(length=LENGTH, grammar=str(tmp_path / "less.toml")), track=0
-    )
+    deaf = Subject("deaf", OracleModel(length=LENGTH, grammar=str(tmp_path / "less.toml")), track=0)
     table = learned_scores(deaf, loci=5, replicates=2).set_index(["test", "score"])["value"]
     assert table["sufficiency", "correlation"] < 0.99
     assert table["necessity", "error not learned"] > table["necessity", "error of the test"]
@@ -192,4 +190,6 @@ def test_statistics_are_bootstrapped_over_loci():
 
 
 def test_a_sequence_of_three_bases_stays():
-    assert KeptExitsShuffle()(Sequence.from_string("ACG"), seed=1).sequence == Sequence.from_string("ACG")
+    assert KeptExitsShuffle()(Sequence.from_string("ACG"), seed=1).sequence == Sequence.from_string(
+        "ACG"
+    )

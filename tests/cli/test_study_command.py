@@ -90,7 +90,7 @@ def test_the_plan_of_some_stages(creme, begun):
 def test_replicates_that_find_an_effect(creme, begun):
     """By the store where it has three loci of the stage, by the benchmark where it has none."""
     options = ("--plan", "--seconds-per-prediction", 1, "--power", 0.3, "--json")
-    document = json.loads(creme("study", begun, *options))
+    document, _ = json.JSONDecoder().raw_decode(creme("study", begun, *options))
     rows = {row["test"]: row for row in document["tables"]["power"]}
     assert list(rows) == ["context_dependence", "sufficiency", "necessity"]
     assert rows["context_dependence"]["noise_from"] == "the store (3 loci)"

@@ -131,9 +131,7 @@ def sharing_scores(subject: Subject, *, loci: int, replicates: int = 10) -> pd.D
         tiles = dataset.sizes["tile"]
         cost = 1 + (tiles + (1 if of == "locus" else tiles)) * number
         parts.append(table.assign(backgrounds=name, replicates=number, predictions=cost))
-    return _first(
-        pd.concat(parts, ignore_index=True), ["backgrounds", "replicates", "predictions"]
-    )
+    return _first(pd.concat(parts, ignore_index=True), ["backgrounds", "replicates", "predictions"])
 
 
 def _first(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:

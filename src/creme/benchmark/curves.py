@@ -7,6 +7,7 @@ not about finding tiles.
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,7 +90,7 @@ def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.D
     table["difference"] = table["measured"] - table["true"]
     band = pd.cut(table["distance"], BANDS, right=False, labels=False)
     statistics = {}
-    for k, (low, high) in enumerate(zip(BANDS, BANDS[1:], strict=False)):
+    for k, (low, high) in enumerate(pairwise(BANDS)):
         name = f"{low}-{high} bp"
         inside = table[band == k]
         statistics[f"error {name}"] = (inside, lambda rows: rows["difference"].abs().median())
@@ -125,9 +126,7 @@ def _of_locus(dataset: xr.Dataset, gene: str) -> xr.Dataset:
     return dataset.isel(locus=[names.index(gene)], track=[0])
 
 
-def _true_curve(
-    truth: LocusTruth, tile: Interval, dataset: xr.Dataset, cell: int
-) -> np.ndarray:
+def _true_curve(truth: LocusTruth, tile: Interval, dataset: xr.Dataset, cell: int) -> np.ndarray:
     own = _own(truth.length, TILE)
     control = truth.arranged([own], [(tile, tile[0])])[cell]
     starts = dataset["position_start"].values.tolist()
@@ -294,7 +293,7 @@ def _mean_of(column: str):  # type: ignore[no-untyped-def]
 
 
 def _acting(truth: LocusTruth, tile: Interval, cell: int) -> list[tuple[int, int, float]]:
-    """Sites within the tile, and what the tile's activity beside the TSS tile loses without each."""
+    """Sites within the tile, and what the activity beside the TSS tile loses without each."""
     own = _own(truth.length, TILE)
     whole = truth.only([own, tile])[cell]
     acting = []

@@ -79,9 +79,7 @@ _EXPERIMENTS = (
         "distance", "the distance curve", 20, _of("curves", distance_errors, test="distance")
     ),
     BenchmarkExperiment("learned", "errors separated", 12, _of("learned", learned_scores)),
-    BenchmarkExperiment(
-        "tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))
-    ),
+    BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))),
     BenchmarkExperiment(
         "backgrounds", "kinds of backgrounds", 8, _of("backgrounds", background_scores)
     ),

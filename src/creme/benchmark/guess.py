@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 
 def distance_guess(effects: pd.DataFrame) -> pd.DataFrame:
-    """The mean true effect of other loci's tiles at the same distance, in place of what was measured.
+    """The mean true effect of other loci's tiles at the same distance, in place of a measured one.
 
     It knows more than any model is told, the truth of the other loci, and nothing of the sequence.
 

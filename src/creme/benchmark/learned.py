@@ -51,7 +51,8 @@ def learned_scores(
     parts = []
     for test in TESTS:
         datasets = [
-            one.ask(test, windows, tile=tile, replicates=replicates) for one in (subject, subject.oracle)
+            one.ask(test, windows, tile=tile, replicates=replicates)
+            for one in (subject, subject.oracle)
         ]
         truth = true_effects(held_out, datasets[0], test, subject.cell_type)
         ours, its = (effect_table(dataset, truth, replicates) for dataset in datasets)

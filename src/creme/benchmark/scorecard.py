@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def tile_scores(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
             ),
         )
     band = pd.cut(certain["distance"].abs(), BANDS, right=False, labels=False)
-    for k, (low, high) in enumerate(zip(BANDS, BANDS[1:], strict=False)):
+    for k, (low, high) in enumerate(pairwise(BANDS)):
         statistics[f"slope {low}-{high} bp"] = (certain[band == k], _slope)
     nothing = certain[truth.abs() <= STRONG.nothing]
     statistics[FLOOR] = (nothing, lambda rows: rows["effect"].abs().quantile(0.95))
@@ -197,7 +198,9 @@ def table_scorecard(
             kind = pair_class(float(alone[0]), float(alone[1]), both)
             rows.append({"locus": name, "right": kind == pairs[name][1]})
         table = pd.DataFrame(rows)
-        right = ratio_scores(table["locus"], {"right": (table["right"], table["right"] | True)}, seed)
+        right = ratio_scores(
+            table["locus"], {"right": (table["right"], table["right"] | True)}, seed
+        )
         parts.append(right.reset_index().assign(question="additivity"))
     return _ordered(pd.concat(parts, ignore_index=True))
 

@@ -162,4 +162,6 @@ def searched_scores(
             scores = search_scores(rows, Strengths(), seed=subject.seed).reset_index()
             parts.append(scores.assign(accept=accept, search=kind))
     whole = pd.concat(parts, ignore_index=True)
-    return whole[["accept", "search", *(name for name in whole if name not in ("accept", "search"))]]
+    return whole[
+        ["accept", "search", *(name for name in whole if name not in ("accept", "search"))]
+    ]

@@ -6,7 +6,6 @@ from collections.abc import Sequence as SequenceOf
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from creme.analysis.additive import additive_comparison

@@ -78,9 +78,7 @@ def benchmark_truth(
     calibrated: list[pd.DataFrame] = []
     noises: list[pd.DataFrame] = []
     for tile in tiles:
-        contexts = subject.ask(
-            "context_dependence", windows, tile=tile, replicates=max(replicates)
-        )
+        contexts = subject.ask("context_dependence", windows, tile=tile, replicates=max(replicates))
         noises.append(_noise_row(contexts, "context_dependence", tile))
         for test in TESTS:
             dataset = subject.ask(test, windows, tile=tile, replicates=max(replicates))

@@ -133,6 +133,7 @@ class TruthTable:
         sign = elements["kind"].map({"enhancer": 1.0, "silencer": -1.0, "decoy": 0.0})
         strength = elements["strength"] if test == "necessity" else elements["sufficiency"].abs()
         worth = (sign * strength).to_numpy()
+        limits = elements[["start", "end"]].to_numpy()
         starts, ends = dataset["tile_start"].values, dataset["tile_end"].values
         out = np.zeros((len(loci), dataset.sizes["tile"]))
         for place, locus in enumerate(loci):
@@ -143,7 +144,7 @@ class TruthTable:
             if starts.ndim == 2:
                 lows, highs = starts[place], ends[place]
             for row in np.flatnonzero(mine):
-                start, end = elements.loc[row, "start"], elements.loc[row, "end"]
+                start, end = limits[row]
                 touched = (lows < end) & (highs > start)
                 out[place, touched] += worth[row]
                 out[place, touched & ~((lows <= start) & (highs >= end))] = np.nan

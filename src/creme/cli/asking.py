@@ -77,6 +77,7 @@ def parameters_lacking(model: str) -> Iterator[None]:
             f"parameters"
         ) from None
 
+
 PowerOption = Annotated[
     float | None,
     typer.Option(
