@@ -88,16 +88,15 @@ def test_the_plan_of_some_stages(creme, begun):
 
 
 def test_replicates_that_find_an_effect(creme, begun):
-    """By the store where it has three loci of the stage, by the benchmark where it has none."""
+    """By the benchmark: the synthetic model's effects do not vary between shuffles."""
     options = ("--plan", "--seconds-per-prediction", 1, "--power", 0.3, "--json")
     document, _ = json.JSONDecoder().raw_decode(creme("study", begun, *options))
     rows = {row["test"]: row for row in document["tables"]["power"]}
-    assert list(rows) == ["context_dependence", "sufficiency", "necessity"]
-    assert rows["context_dependence"]["noise_from"] == "the store (3 loci)"
-    for stage in ("necessity", "sufficiency"):
-        assert rows[stage]["noise_from"].startswith("the benchmark of known truth (")
-        assert rows[stage]["for_80_"] >= 2
-        assert 0 < rows[stage]["chance"] <= 1
+    assert set(rows) == {"context_dependence", "sufficiency", "necessity"}
+    for row in rows.values():
+        assert row["noise_from"].startswith("the benchmark of known truth (")
+        assert row["for_80_"] is None or row["for_80_"] >= 2
+        assert 0 < row["chance"] <= 1
     shown = creme("study", begun, *options[:-1], "--stage", "necessity")
     assert "chance that an effect of 0.3 is called at q < 0.05" in shown
     assert "no test has effects with a q" in creme(
