@@ -95,7 +95,7 @@ def test_replicates_that_find_an_effect(creme, begun):
     assert set(rows) == {"context_dependence", "sufficiency", "necessity"}
     for row in rows.values():
         assert row["noise_from"].startswith("the benchmark of known truth (")
-        assert row["for_80_"] is None or row["for_80_"] >= 2
+        assert row["for_80"] is None or row["for_80"] >= 2
         assert 0 < row["chance"] <= 1
     shown = creme("study", begun, *options[:-1], "--stage", "necessity")
     assert "chance that an effect of 0.3 is called at q < 0.05" in shown

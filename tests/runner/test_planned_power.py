@@ -33,7 +33,7 @@ TESTS = {
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """A plan of four loci, of which three have been measured, and of one test not all replicates."""
+    """A plan of four loci, of which three have been measured."""
     random = np.random.default_rng(2)
     codes = [random.integers(0, 4, LENGTH, dtype=np.uint8) for _ in range(4)]
     loci = [Locus.from_sequence(Sequence(each), f"l{k}") for k, each in enumerate(codes)]
@@ -59,7 +59,11 @@ def test_noise_of_what_is_stored(measured, label):
 
 def test_powers_of_a_plan(measured):
     plan, stored, datasets = measured
-    tests = {**TESTS, "more": Necessity(tile=128, replicates=5), "one": Necessity(replicates=1)}
+    tests = {
+        **TESTS,
+        "more": Necessity(tile=128, replicates=5),
+        "one": Necessity(tile=128, replicates=1),
+    }
     powers = planned_powers(tests, lambda test: plan.loci, plan, stored, 0.3)
     by_label = {one.label: one for one in powers}
     assert list(by_label) == ["n", "s", "more", "one"]
