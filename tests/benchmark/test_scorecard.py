@@ -181,7 +181,7 @@ def test_pairs_of_a_table():
     """The classes of sets are those of the table, where they are found."""
     table = elements()
     spans = table.groupby("locus").head(2)
-    table["set"] = np.where(table.index.isin(spans.index), table["locus"] + " set", None)
+    table["set"] = (table["locus"] + " set").where(table.index.isin(spans.index))
     table["interaction"] = "additive"
     truth = TruthTable(table)
     loci = [Locus.from_sequence(Sequence(one.codes), one.gene) for one in LOCI]

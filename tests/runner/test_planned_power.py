@@ -47,7 +47,9 @@ def measured(tmp_path_factory):
 def test_noise_of_what_is_stored(measured, label):
     plan, stored, datasets = measured
     test = TESTS[label]
-    noise, number = stored_noise(test, plan.loci, plan.bound.of, stored, 1)
+    its = stored_noise(test, plan.loci, plan.bound.of, stored, 1)
+    assert its is not None
+    noise, number = its
     assert number == 3
     assert noise == noise_of(datasets[label], 1)
     assert noise != noise_of(datasets[label], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,6 +203,6 @@ def benchmark_noise(test: str, tile: int) -> tuple[Noise, str]:
     table = _benchmark_table()
     rows = table[table["test"] == test]
     nearest = rows.loc[(np.log(rows["tile"]) - math.log(tile)).abs().idxmin()]
-    values = {one.name: nearest[one.name] for one in fields(Noise)}
-    noise = Noise(**{name: bool(v) if name == "log" else float(v) for name, v in values.items()})
+    numbers = {name: float(nearest[name]) for name in ("df", "sd", "control", "called")}
+    noise = Noise(log=bool(nearest["log"]), **numbers)
     return noise, f"{nearest['model']}, tiles of {int(nearest['tile']):,} bp"

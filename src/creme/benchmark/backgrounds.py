@@ -16,6 +16,7 @@ from creme.benchmark.kept_exits import KeptExitsNecessity, KeptExitsSufficiency
 from creme.benchmark.subject import HELD_OUT, Subject, windows_of
 from creme.benchmark.truth import TESTS, effect_table, true_effects
 from creme.demo.loci import write_loci
+from creme.test import Test
 
 TILE = 1000
 KINDS: dict[str, str | None] = {
@@ -26,7 +27,10 @@ KINDS: dict[str, str | None] = {
     "genomic": "genomic_background",
 }
 """Perturbations by what tables call them; None is that of the reference package."""
-_KEPT = {"necessity": KeptExitsNecessity, "sufficiency": KeptExitsSufficiency}
+_KEPT: dict[str, type[Test]] = {
+    "necessity": KeptExitsNecessity,
+    "sufficiency": KeptExitsSufficiency,
+}
 
 
 def background_scores(
@@ -86,10 +90,7 @@ def errors_and_scores(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
     nothing = effects[effects["truth"].abs() <= strengths.nothing]
     of_effects = statistic_scores(
         {
-            "error": (
-                effects,
-                lambda rows: np.sqrt(((rows["effect"] - rows["truth"]) ** 2).mean()),
-            ),
+            "error": (effects, _error),
             "noise of nothing": (nothing, lambda rows: rows["effect"].abs().quantile(0.95)),
         },
         seed,
@@ -97,6 +98,10 @@ def errors_and_scores(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.concat(
         [scores(effects, strengths, seed=seed).reset_index(), of_effects], ignore_index=True
     )
+
+
+def _error(rows: pd.DataFrame) -> float:
+    return float(np.sqrt(((rows["effect"] - rows["truth"]) ** 2).mean()))
 
 
 def sharing_scores(subject: Subject, *, loci: int, replicates: int = 10) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -134,7 +135,7 @@ def run_experiment(
         Its tables by name, with the columns of `KEYS` first.
     """
     loci = max(3, round(experiment.loci * share))
-    first = {"model": subject.name, "experiment": experiment.name, "loci": loci}
+    first: dict[str, Any] = {"model": subject.name, "experiment": experiment.name, "loci": loci}
     tables = {}
     for name, table in experiment.run(subject, loci).items():
         whole = table.assign(**first)

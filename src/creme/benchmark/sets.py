@@ -117,14 +117,17 @@ def set_scores(subject: Subject, *, loci: int, replicates: int = 10) -> pd.DataF
         one = dataset.isel(locus=place, search=0, track=0)
         alone = one["tile_fold_change"].isel(round=0).values
         both = float(one["fold_change"].isel(round=1))
-        true = [float(1 - locus.truth.necessity(tile)[subject.cell]) for tile in pair]
+        lost = [
+            float(locus.truth.necessity(*tiles)[subject.cell])
+            for tiles in (pair[:1], pair[1:], pair)
+        ]
         row: dict[str, object] = {
             "locus": locus.gene,
-            "true": pair_class(*true, float(1 - locus.truth.necessity(*pair)[subject.cell])),
+            "true": pair_class(1 - lost[0], 1 - lost[1], 1 - lost[2]),
             "called": pair_class(float(alone[0]), float(alone[1]), both),
         }
-        for mse, table in tables.items():
-            its = table.isel(locus=place, search=0, track=0)
+        for mse, compared in tables.items():
+            its = compared.isel(locus=place, search=0, track=0)
             kind = str(its["interaction"].values)
             explained = str(its["explained_by"].values)
             row[f"mse {mse:g}"] = explained if kind == "additive" and explained else kind

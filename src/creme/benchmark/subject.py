@@ -125,7 +125,7 @@ class Subject:
             test,
             self.model,
             list(loci),
-            tracks=self.track,
+            tracks=0 if self.track is None else self.track,
             store=self.store,
             seed=self.seed,
             progress=self.progress,
