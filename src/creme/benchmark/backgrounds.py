@@ -91,7 +91,7 @@ def errors_and_scores(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
     of_effects = statistic_scores(
         {
             "error": (effects, _error),
-            "noise of nothing": (nothing, lambda rows: rows["effect"].abs().quantile(0.95)),
+            "noise of nothing": (nothing, lambda rows: float(rows["effect"].abs().quantile(0.95))),
         },
         seed,
     )
