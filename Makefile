@@ -206,9 +206,9 @@ bench-quick: $(VENV)/dev
 	$(BIN)/python benchmarks/run.py --quick --alone
 	$(BIN)/python benchmarks/fewer.py --loci 2
 
-# The suite on loci whose truth is known; over ten minutes.
+# The suite on loci whose truth is known: about an hour for all. MODELS=mini adds a network.
 truth: $(VENV)/dev
-	$(BIN)/python benchmarks/truth.py --write docs/known_truth.md
+	$(BIN)/python benchmarks/truth.py $(if $(MODELS),--models $(MODELS))
 
 .bench/reference/done:
 	$(PYTHON) -m venv .bench/reference

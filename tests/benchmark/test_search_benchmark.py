@@ -12,11 +12,9 @@ import xarray as xr
 from creme.api import measure
 from creme.benchmark.detections import Strengths
 from creme.benchmark.searches import LEAST, search_scores, search_table
-from creme.benchmark.truth import held_out_loci
+from creme.benchmark.subject import held_out_loci, windows_of
 from creme.demo.rules import grammar
-from creme.genome import Locus
 from creme.models.oracle import OracleModel
-from creme.sequence import Sequence
 
 CIS = grammar("cis")
 MODEL = OracleModel(length=8192)
@@ -98,11 +96,10 @@ def test_scores_counted_by_hand():
 
 
 def test_the_suites_search_names_what_acts(tmp_path):
-    windows = [Locus.from_sequence(Sequence(one.codes), one.gene) for one in LOCI]
     dataset = measure(
         "higher_order",
         MODEL,
-        windows,
+        windows_of(LOCI),
         tracks="cis:alpha",
         tile=1024,
         replicates=3,

@@ -6,23 +6,18 @@ import numpy as np
 import pytest
 
 from creme.api import measure
-from creme.benchmark.truth import (
-    HELD_OUT,
-    benchmark_truth,
-    effect_table,
-    held_out_loci,
-    true_effects,
-)
+from creme.benchmark.noisy_oracle import NoisyOracle
+from creme.benchmark.subject import HELD_OUT, Subject, held_out_loci, windows_of
+from creme.benchmark.truth import benchmark_truth, effect_table, true_effects
 from creme.demo.rules import grammar
 from creme.errors import ConfigError
-from creme.genome import Locus
 from creme.models.oracle import OracleModel
-from creme.sequence import Sequence
+from creme.testing.tests import RandomModel
 
 CIS = grammar("cis")
 MODEL = OracleModel(length=8192)
 LOCI = held_out_loci(CIS, 6, MODEL.length, 0)
-WINDOWS = [Locus.from_sequence(Sequence(one.codes), one.gene) for one in LOCI]
+WINDOWS = windows_of(LOCI)
 
 
 @pytest.fixture(scope="module")
@@ -82,25 +77,44 @@ def test_fewer_replicates_are_the_first_ones(datasets, tmp_path):
     assert table["locus"].nunique() == 6
 
 
+def test_one_replicate_has_no_q(datasets):
+    truth = true_effects(LOCI, datasets["necessity"], "necessity", "beta")
+    table = effect_table(datasets["necessity"], truth, 1)
+    assert table["q"].isna().all()
+    first = datasets["necessity"]["effect_replicates"].isel(replicate=0).values
+    np.testing.assert_allclose(table["effect"], first.ravel())
+
+
 def test_the_benchmark(tmp_path):
-    scores, calibration = benchmark_truth(
-        MODEL,
-        CIS,
-        track="cis:alpha",
-        cell_type="alpha",
-        loci=8,
-        tiles=(1024,),
-        replicates=(3, 5),
-        store=tmp_path / "store",
+    subject = Subject("oracle", MODEL, store=tmp_path / "store")
+    scores, calibration, noise = benchmark_truth(
+        subject, loci=8, tiles=(1024,), replicates=(1, 3, 5)
     )
-    values = scores.set_index(["test", "replicates", "score"])["value"]
+    values = scores.set_index(["test", "replicates", "rule", "score"])["value"]
     for test in ("necessity", "sufficiency"):
-        assert values[test, 5, "enhancer recall"] == 1
-        assert values[test, 5, "precision"] > 0.95
-        assert values[test, 5, "false call rate"] < 0.05
-    assert len(scores) == 2 * 2 * 5
+        assert values[test, 5, "q", "enhancer recall"] == 1
+        assert values[test, 5, "q", "precision"] > 0.95
+        assert values[test, 5, "q", "false call rate"] < 0.05
+        assert values[test, 1, "size", "enhancer recall"] > 0.9
+        assert (test, 1, "q", "precision") not in values.index
+    assert len(scores) == 2 * (2 * 2 + 1) * 5
     assert len(calibration) == 2 * 2 * 4
     assert (calibration["false"] <= calibration["calls"]).all()
+    assert noise["test"].tolist() == ["context_dependence", "necessity", "sufficiency"]
+    assert (noise["sd"] > 0).all()
+    assert noise.set_index("test")["control"]["necessity"] == 1
+    assert 0 < noise.set_index("test")["control"]["sufficiency"] < 1
+
+
+def test_in_the_noisy_oracle_every_base_matters_a_little():
+    codes = np.stack([one.codes for one in LOCI[:2]])
+    onehot = np.eye(4, dtype=np.float32)[codes]
+    noisy, plain = NoisyOracle(length=8192), OracleModel(length=8192)
+    random = RandomModel(length=8192).predict(onehot)[:, :1, :1]
+    expected = plain.predict(onehot) * random**0.05
+    np.testing.assert_allclose(noisy.predict(onehot), expected, rtol=1e-6)
+    assert noisy.fingerprint != plain.fingerprint
+    assert noisy.fingerprint != NoisyOracle(length=8192, noise=0.1).fingerprint
 
 
 def test_held_out_loci_have_names_of_their_own():
@@ -112,13 +126,15 @@ def test_held_out_loci_have_names_of_their_own():
     assert np.array_equal(same.codes, LOCI[0].codes)
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"cell_type": "omega"}, "cell type 'omega' is none of grammar cis: alpha, beta"),
-        ({"cell_type": "alpha", "replicates": (1,)}, "two or more"),
-    ],
-)
-def test_refused(options, words):
-    with pytest.raises(ConfigError, match=words):
-        benchmark_truth(MODEL, CIS, track=0, **options)
+def test_refused():
+    with pytest.raises(ConfigError, match="cell type 'omega' is none of grammar cis: alpha, beta"):
+        Subject("oracle", MODEL, cell_type="omega")
+    with pytest.raises(ConfigError, match="0 tracks of model random are of cell type 'alpha'"):
+        Subject("random", RandomModel(length=8192))
+    with pytest.raises(ConfigError, match="two or more"):
+        benchmark_truth(Subject("oracle", MODEL), replicates=(1,))
+
+
+def test_the_track_of_the_cell_type():
+    assert Subject("oracle", MODEL, cell_type="gamma").track == 2
+    assert Subject("random", RandomModel(length=8192), track="one").track == "one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 
@@ -84,6 +85,24 @@ def test_the_plan_of_some_stages(creme, begun):
     assert len(planned()) == 11
     said = creme("study", begun, "--plan", "--stage", "necesity", status=2)
     assert "'necesity' is no stage (did you mean 'necessity'?); they are loci" in said
+
+
+def test_replicates_that_find_an_effect(creme, begun):
+    """By the benchmark: the synthetic model's effects do not vary between shuffles."""
+    options = ("--plan", "--seconds-per-prediction", 1, "--power", 0.3, "--json")
+    document, _ = json.JSONDecoder().raw_decode(creme("study", begun, *options))
+    rows = {row["test"]: row for row in document["tables"]["power"]}
+    assert set(rows) == {"context_dependence", "sufficiency", "necessity"}
+    for row in rows.values():
+        assert row["noise_from"].startswith("the benchmark of known truth (")
+        assert row["for_80"] is None or row["for_80"] >= 2
+        assert 0 < row["chance"] <= 1
+    shown = creme("study", begun, *options[:-1], "--stage", "necessity")
+    assert "chance that an effect of 0.3 is called at q < 0.05" in shown
+    assert "no test has effects with a q" in creme(
+        "study", begun, *options[:-1], "--stage", "loci", status=2
+    )
+    assert "--power: only with --plan" in creme("study", begun, "--power", 0.3, status=2)
 
 
 def test_options_of_the_plan_alone_run_nothing(creme, begun):

@@ -104,6 +104,43 @@ def ratio_scores(
     return pd.DataFrame(rows).set_index("score")
 
 
+def statistic_scores(
+    statistics: Mapping[str, tuple[pd.DataFrame, Callable[[pd.DataFrame], float]]], seed: int
+) -> pd.DataFrame:
+    """Statistics of rows that belong to loci, with intervals.
+
+    Parameters
+    ----------
+    statistics : mapping of str to (DataFrame, callable)
+        By the score's name: rows with a column ``locus``, and what is computed of them.
+    seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    DataFrame
+        ``score``, ``value``, ``low``, ``high`` and ``n``, the number of loci. NaN of no rows.
+    """
+    rows: list[dict[str, object]] = []
+    for name, (table, compute) in statistics.items():
+        codes, names = pd.factorize(table["locus"])
+        places = [np.flatnonzero(codes == k) for k in range(len(names))]
+
+        def statistic(
+            draw: NDArray[np.int64],
+            table: pd.DataFrame = table,
+            places: list[NDArray[np.intp]] = places,
+            compute: Callable[[pd.DataFrame], float] = compute,
+        ) -> float:
+            return float(compute(table.iloc[np.concatenate([places[k] for k in draw])]))
+
+        if not len(names):
+            rows.append({"score": name, "value": np.nan, "low": np.nan, "high": np.nan, "n": 0})
+            continue
+        rows.append(_row(name, len(names), statistic, _draws(len(names), seed)))
+    return pd.DataFrame(rows)
+
+
 def calibration(effects: pd.DataFrame, strengths: Strengths) -> pd.DataFrame:
     """The share of calls that is false, at each of `LEVELS`.
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from creme.benchmark.detections import Strengths, ratio_scores
+from creme.benchmark.subject import Subject, windows_of
 from creme.demo.truth import Interval, LocusTruth
 
 if TYPE_CHECKING:
@@ -128,3 +129,39 @@ def search_scores(table: pd.DataFrame, strengths: Strengths, *, seed: int) -> pd
         },
         seed,
     )
+
+
+def searched_scores(
+    subject: Subject, *, loci: int, tile: int = 2500, replicates: int = 5, rounds: int = 5
+) -> pd.DataFrame:
+    """Greedy searches by both rules of acceptance, compared with the exact one.
+
+    Parameters
+    ----------
+    subject : Subject
+    loci, tile, replicates, rounds : int
+
+    Returns
+    -------
+    DataFrame
+        ``accept``, ``search`` and the columns of `search_scores`.
+    """
+    held_out = subject.loci(loci)
+    parts = []
+    for accept in ("tested", "all"):
+        dataset = subject.ask(
+            "higher_order",
+            windows_of(held_out),
+            tile=tile,
+            replicates=replicates,
+            rounds=rounds,
+            accept=accept,
+        )
+        table = search_table(dataset, held_out, subject.cell)
+        for kind, rows in table.groupby("search"):
+            scores = search_scores(rows, Strengths(), seed=subject.seed).reset_index()
+            parts.append(scores.assign(accept=accept, search=kind))
+    whole = pd.concat(parts, ignore_index=True)
+    return whole[
+        ["accept", "search", *(name for name in whole if name not in ("accept", "search"))]
+    ]

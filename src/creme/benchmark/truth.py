@@ -4,129 +4,113 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as SequenceOf
-from pathlib import Path
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from creme.analysis.noise import q_values
-from creme.api import measure
+from creme.analysis.power import noise_of
 from creme.benchmark.detections import Strengths, calibration, scores
-from creme.demo.loci import GrammarLocus, random_loci
-from creme.demo.rules import Grammar
+from creme.benchmark.subject import Subject, windows_of
+from creme.demo.loci import GrammarLocus
 from creme.errors import ConfigError
-from creme.genome import Locus
-from creme.model import Model
-from creme.sequence import Sequence
 
 if TYPE_CHECKING:
     import xarray as xr
 
 TESTS = ("necessity", "sufficiency")
 STRENGTHS = Strengths()
-HELD_OUT = "held out"
-"""Names of loci begin with it: no network may be trained on them."""
-
-
-def held_out_loci(
-    grammar: Grammar, number: int, length: int, seed: int
-) -> tuple[GrammarLocus, ...]:
-    """Loci that no network was trained on: the names that they come from are theirs alone."""
-    return random_loci(grammar, number, length, seed, HELD_OUT)
+LEAST = 0.1
+"""The effect from which a tile is called by its size."""
+RULES: dict[str, dict[str, float]] = {"q": {"q": 0.05}, "size": {"q": np.inf, "least": LEAST}}
+"""The rules by which a tile is called: by its q, or by its effect alone."""
 
 
 def benchmark_truth(
-    model: Model,
-    grammar: Grammar,
+    subject: Subject,
     *,
-    track: int | str,
-    cell_type: str,
     loci: int = 200,
     tiles: Iterable[int] = (1000,),
     replicates: SequenceOf[int] = (10,),
+    rules: SequenceOf[str] = ("q", "size"),
     strengths: Strengths = STRENGTHS,
-    store: str | Path | None = None,
-    seed: int = 0,
-    progress: bool | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """How well necessity and sufficiency tell the tiles that do something from those that do not.
 
     Parameters
     ----------
-    model : Model
+    subject : Subject
         The oracle of the grammar, or a network.
-    grammar : Grammar
-    track : int or str
-        The model's track of the cell type.
-    cell_type : str
-        Of the grammar.
     loci : int
-        Number of held-out loci, as long as the model's input.
+        Number of held-out loci.
     tiles : iterable of int
         Sizes of tiles, bp.
     replicates : sequence of int
         Numbers of shuffles that are compared; the largest is measured, and the others are the
-        first of it.
+        first of it. One shuffle has no q: its tiles are called by their size alone.
+    rules : sequence of str
+        Of `RULES`.
     strengths : Strengths
-    store : str or Path, optional
-        Keeps predictions.
-    seed : int
-        Of loci, shuffles and bootstrap.
-    progress : bool, optional
-        Whether to show how far it is.
 
     Returns
     -------
     scores : DataFrame
-        ``test``, ``tile``, ``replicates``, ``score``, ``value``, ``low``, ``high``, ``n``: those
-        of `creme.benchmark.detections.scores`.
+        ``test``, ``tile``, ``replicates``, ``rule`` (of `RULES`), ``score``, ``value``, ``low``,
+        ``high``, ``n``: those of `creme.benchmark.detections.scores`.
     calibration : DataFrame
         ``test``, ``tile``, ``replicates``, ``q``, ``calls``, ``false``, ``share``.
+    noise : DataFrame
+        ``test``, ``tile`` and the columns of `creme.analysis.power.Noise`, of all replicates; of
+        context dependence too.
 
     Raises
     ------
     ConfigError
-        If the grammar has no such cell type, or fewer than two replicates are asked for.
+        If the largest number of replicates is below two.
     """
-    if cell_type not in grammar.cell_types:
-        raise ConfigError(
-            f"cell type {cell_type!r} is none of grammar {grammar.name}: "
-            f"{', '.join(grammar.cell_types)}"
-        )
-    if min(replicates) < 2:
+    if max(replicates) < 2:
         raise ConfigError("replicates: a q needs two or more")
-    held_out = held_out_loci(grammar, loci, model.input_length, seed)
-    windows = [Locus.from_sequence(Sequence(one.codes), one.gene) for one in held_out]
+    held_out = subject.loci(loci)
+    windows = windows_of(held_out)
     scored: list[pd.DataFrame] = []
     calibrated: list[pd.DataFrame] = []
+    noises: list[pd.DataFrame] = []
     for tile in tiles:
+        contexts = subject.ask("context_dependence", windows, tile=tile, replicates=max(replicates))
+        noises.append(_noise_row(contexts, "context_dependence", tile))
         for test in TESTS:
-            dataset = measure(
-                test,
-                model,
-                windows,
-                tracks=track,
-                tile=tile,
-                replicates=max(replicates),
-                store=store,
-                seed=seed,
-                progress=progress,
-            )
-            truth = true_effects(held_out, dataset, test, cell_type)
+            dataset = subject.ask(test, windows, tile=tile, replicates=max(replicates))
+            truth = true_effects(held_out, dataset, test, subject.cell_type)
+            noises.append(_noise_row(dataset, test, tile))
             for number in replicates:
                 effects = effect_table(dataset, truth, number)
-                for table, parts in (
-                    (scores(effects, strengths, seed=seed).reset_index(), scored),
-                    (calibration(effects, strengths), calibrated),
-                ):
-                    parts.append(table.assign(test=test, tile=tile, replicates=number))
-    first = ["test", "tile", "replicates"]
-    tables = []
-    for parts in (scored, calibrated):
-        table = pd.concat(parts, ignore_index=True)
-        tables.append(table[[*first, *(name for name in table if name not in first)]])
-    return tables[0], tables[1]
+                parts = [(calibration(effects, strengths), calibrated)] if number > 1 else []
+                for rule in rules:
+                    if number == 1 and rule == "q":
+                        continue
+                    bounds = RULES[rule]
+                    called = effects if rule == "q" else effects.assign(q=0.0)
+                    table = scores(called, strengths, seed=subject.seed, **bounds).reset_index()
+                    parts.append((table.assign(rule=rule), scored))
+                for table, into in parts:
+                    into.append(table.assign(test=test, tile=tile, replicates=number))
+    first = ["test", "tile", "replicates", "rule"]
+    return (
+        _joined(scored, first),
+        _joined(calibrated, first[:3]),
+        _joined(noises, first[:2]),
+    )
+
+
+def _noise_row(dataset: xr.Dataset, test: str, tile: int) -> pd.DataFrame:
+    return pd.DataFrame([{"test": test, "tile": tile, **asdict(noise_of(dataset))}])
+
+
+def _joined(parts: list[pd.DataFrame], first: list[str]) -> pd.DataFrame:
+    table = pd.concat(parts, ignore_index=True)
+    return table[[*first, *(name for name in table if name not in first)]]
 
 
 def true_effects(
@@ -166,15 +150,15 @@ def _tss_tile(dataset: xr.Dataset, length: int) -> tuple[int, int]:
 def effect_table(dataset: xr.Dataset, truth: np.ndarray, replicates: int) -> pd.DataFrame:
     """A row for each tile of each locus, from the first so many replicates of one track.
 
-    Columns ``locus``, ``distance``, ``effect``, ``q`` and ``truth``.
+    Columns ``locus``, ``distance``, ``effect``, ``q`` (NaN of one replicate) and ``truth``.
     """
     part = dataset.isel(replicate=slice(0, replicates), track=slice(0, 1))
     part = part.drop_vars(["q"], errors="ignore")
     part = part.assign(effect=part["effect_replicates"].mean("replicate"))
     effect = part["effect"].isel(track=0)
     q = q_values(part)
-    assert q is not None
-    return pd.DataFrame(list(_rows(part, effect.values, q.isel(track=0).values, truth)))
+    each = np.full(effect.shape, np.nan) if q is None else q.isel(track=0).values
+    return pd.DataFrame(list(_rows(part, effect.values, each, truth)))
 
 
 def _rows(

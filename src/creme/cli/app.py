@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.asking import PowerOption, ShardOption, TrustOption, trust_by
+from creme.cli.benchmark import benchmark_app
 from creme.cli.cache import cache_app
 from creme.cli.calibrate import calibrate
 from creme.cli.choices import add_values, chosen
@@ -95,6 +96,7 @@ def run(
         float | None,
         typer.Option(min=0, help="for --plan, where no run of this model has measured it"),
     ] = None,
+    power: PowerOption = None,
     shard: ShardOption = None,
 ) -> None:
     """Run an experiment, from where it was left.
@@ -110,6 +112,8 @@ def run(
         raise ConfigError(str(mistaken(file, "an experiment file")))
     if seconds_per_prediction is not None and not plan:
         raise ConfigError("--seconds-per-prediction: only with --plan; without it the file is run")
+    if power is not None and not plan:
+        raise ConfigError("--power: only with --plan; without it the file is run")
     if plan and (output or profile or dask):
         raise ConfigError(
             "--plan: nothing is run, so --output, --profile and --dask do nothing with it"
@@ -124,7 +128,7 @@ def run(
     if shard is not None:
         raise typer.Exit(execute_shard(experiment, Shard.parse(shard), cluster))
     if plan:
-        show_planned_run(experiment, seconds_per_prediction, workers)
+        show_planned_run(experiment, seconds_per_prediction, workers, power)
         return
     raise typer.Exit(execute(experiment, output, profile=profile, cluster=cluster))
 
@@ -238,6 +242,8 @@ app.add(
 creme run experiment.toml
 # what it would ask for, and what is stored
 creme run experiment.toml --plan
+# replicates that find an effect of 0.1
+creme run experiment.toml --plan --power 0.1
 # two GPUs; where the time went
 creme run experiment.toml --workers 2 --profile
 # the first of ten jobs of an array
@@ -326,6 +332,7 @@ creme calibrate experiment.toml --to panel.json
 creme calibrate negatives.results --to panel.json
 """,
 )
+app.add_typer(benchmark_app, name="benchmark")
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.add_typer(plugins_app, name="plugins")

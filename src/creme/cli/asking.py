@@ -76,3 +76,13 @@ def parameters_lacking(model: str) -> Iterator[None]:
             f"{error}; give it with --set KEY=VALUE: 'creme plugins show {model}' lists the "
             f"parameters"
         ) from None
+
+
+PowerOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="EFFECT",
+        help="for --plan: also say how many replicates find an effect of this size, a share of the "
+        "wild type's activity (positive of an enhancer)",
+    ),
+]

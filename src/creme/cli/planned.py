@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,17 @@ from creme.results.words import duration
 if TYPE_CHECKING:
     from creme.runner.experiment import Experiment
     from creme.runner.plan import Plan
+    from creme.runner.planned_power import PlannedPower
 
 _ABOUT = {"exact": "", "estimate": "about ", "at least": "at least "}
 
 
-def show_planned_run(experiment: Experiment, seconds: float | None, workers: int | None) -> None:
+def show_planned_run(
+    experiment: Experiment,
+    seconds: float | None,
+    workers: int | None,
+    effect: float | None = None,
+) -> None:
     """Print what each test will ask for, what is stored, and the time where it is known.
 
     Parameters
@@ -24,6 +31,8 @@ def show_planned_run(experiment: Experiment, seconds: float | None, workers: int
         A prediction's; those that the last run of the model took unless given.
     workers : int, optional
         How many predict at once.
+    effect : float, optional
+        The size of an effect: how many replicates find it is printed as well.
     """
     from creme.cli.terminal import out, show_table
 
@@ -56,6 +65,47 @@ def show_planned_run(experiment: Experiment, seconds: float | None, workers: int
         out.print(f"{total}, {duration(planned.to_predict * seconds / n)}")
     for note in planned.notes:
         out.print(note)
+    if effect is not None:
+        from creme.runner.planned_power import planned_powers
+        from creme.runner.planned_run import opened_for_reading
+        from creme.runner.write_buffer import StoredPredictions
+
+        plan = planned.plan
+        places = (experiment.store_place, experiment.index, experiment.other_stores)
+        with opened_for_reading(*places) as (store, others):
+            stored = StoredPredictions(store, plan.model, plan.selection, others)
+            powers = planned_powers(
+                plan.tests, lambda test: test.units(plan.loci), plan, stored, effect
+            )
+        show_planned_powers(powers, effect)
+
+
+def show_planned_powers(powers: Sequence[PlannedPower], effect: float) -> None:
+    """Print how many replicates find an effect."""
+    from creme.analysis.noise import Q
+    from creme.cli.choices import chosen
+    from creme.cli.terminal import out, show_table
+    from creme.runner.planned_power import WANTED, in_words
+
+    columns = ["test", "tile", "replicates", "chance", f"for {WANTED:.0%}", "noise from"]
+    rows = [
+        [
+            one.label,
+            one.tile,
+            one.replicates,
+            one.chance if chosen.json else f"{one.chance:.2f}" if one.replicates > 1 else "no q",
+            one.needed if chosen.json else in_words(one.needed),
+            one.source,
+        ]
+        for one in powers
+    ]
+    title = f"chance that an effect of {effect:g} is called at q < {Q:g}"
+    show_table("power", columns, rows, title)
+    if any(one.needed is None for one in powers):
+        out.print(
+            "The native bases are one more draw beside their shuffles, so that more replicates do "
+            "not find each effect: larger tiles, or another readout, may."
+        )
 
 
 def measured_seconds(experiment: Experiment, plan: Plan) -> tuple[float | None, str]:

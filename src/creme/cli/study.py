@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from creme.cli.asking import ShardOption, TrustOption, trust_by
+from creme.cli.asking import PowerOption, ShardOption, TrustOption, trust_by
 from creme.cli.choices import add_table, add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
@@ -43,6 +43,7 @@ def study(
     assume_loci: Annotated[
         int | None, typer.Option(min=0, help="for --plan: selected loci, while none are known")
     ] = None,
+    power: PowerOption = None,
     trust: TrustOption = False,
     workers: Workers = None,
     dask: Scheduler = None,
@@ -57,6 +58,7 @@ def study(
         "--seconds-per-prediction": seconds_per_prediction,
         "--price-per-hour": price_per_hour,
         "--assume-loci": assume_loci,
+        "--power": power,
     }
     alone = [name for name, value in of_plan.items() if value is not None]
     if alone and not plan:
@@ -73,7 +75,7 @@ def study(
         if dask is not None:
             raise ConfigError("--plan and --dask: give --workers, to say how many there are")
         times = (seconds_per_prediction, price_per_hour, assume_loci)
-        show_plan(path, output, stage, *times, trust_by(trust), workers)
+        show_plan(path, output, stage, *times, trust_by(trust), workers, power)
         return
     raise typer.Exit(execute_study(path, output, stage, trust_by(trust), cluster))
 
@@ -267,10 +269,13 @@ def show_plan(
     assumed: int | None,
     trust: Trust = False,
     workers: int | None = None,
+    power: float | None = None,
 ) -> None:
-    """The cost of a study, before anything runs."""
+    """The cost of a study, before anything runs; and the replicates that find an effect."""
+    from creme.cli.planned import show_planned_powers
     from creme.cli.terminal import out, show_table
     from creme.study.forecast.cost import forecast
+    from creme.study.forecast.powers import stage_powers
     from creme.study.forecast.speed import seconds_per_prediction
     from creme.study.run import prepare
 
@@ -279,6 +284,7 @@ def show_plan(
         planned = forecast(prepared, folder, assumed, stages)
         how = "as given" if seconds is not None else "measured on this machine"
         seconds = seconds_per_prediction(prepared) if seconds is None else seconds
+        powers = [] if power is None else stage_powers(prepared, folder, power, stages)
     columns = ["stage", "units", "asked", "to predict", "in the store", "time"]
     columns += ["cost"] if price is not None else []
     cluster = prepared.study.cluster
@@ -297,6 +303,8 @@ def show_plan(
     for note in dict.fromkeys(note for one in planned for note in one.notes):
         with_note = [one.stage for one in planned if note in one.notes]
         out.print(f"- {note} ({listing(with_note, 20)})")
+    if power is not None:
+        show_planned_powers(powers, power)
 
 
 def _planned(one: Forecast, seconds: float, price: float | None, workers: int) -> list[Any]:

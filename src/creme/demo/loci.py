@@ -90,7 +90,12 @@ def random_loci(
 
 
 def write_loci(
-    folder: str | Path, grammar: Grammar, number: int, length: int, seed: int
+    folder: str | Path,
+    grammar: Grammar,
+    number: int,
+    length: int,
+    seed: int,
+    name: str = "locus",
 ) -> GrammarGenome:
     """Write ``genome.fa``, ``annotation.gtf`` and ``truth.tsv`` of `random_loci`.
 
@@ -98,10 +103,10 @@ def write_loci(
     ----------
     folder : str or Path
         Made if needed; files of the same names are replaced, each in one step.
-    grammar, number, length, seed
+    grammar, number, length, seed, name
         As of `random_loci`.
     """
-    loci = random_loci(grammar, number, length, seed)
+    loci = random_loci(grammar, number, length, seed, name)
     contigs: dict[str, list[NDArray[np.uint8]]] = {}
     for locus in loci:
         forward = locus.codes if locus.strand == "+" else complement(locus.codes[::-1])

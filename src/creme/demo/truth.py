@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class LocusTruth:
     def __init__(self, oracle: Oracle, codes: Codes, tss: int) -> None:
         self.oracle = oracle
         self.tss = tss
+        self.length = len(codes)
         self.sites = oracle.sites(codes)
         number = len(oracle.grammar.factors)
         own = (self.sites.owner >= number) & (self.sites.start == tss) & ~self.sites.minus
@@ -74,12 +76,45 @@ class LocusTruth:
         """With the gene's promoter and the sites that lie within one of the intervals."""
         kept = self._own.copy()
         for start, end in intervals:
-            kept |= (self.sites.start >= start) & (self.sites.start + self.sites.width <= end)
+            kept |= self._inside(start, end)
         return self._activity(kept)
+
+    def arranged(
+        self, kept: Iterable[Interval], copies: Iterable[tuple[Interval, int]]
+    ) -> NDArray[np.float64]:
+        """With the gene's promoter, the sites within the kept intervals, and copies of others.
+
+        Parameters
+        ----------
+        kept : iterable of (int, int)
+        copies : iterable of ((int, int), int)
+            Intervals whose sites are copied, and where the copy starts.
+        """
+        inside = self._own.copy()
+        for start, end in kept:
+            inside |= self._inside(start, end)
+        parts = [self.sites[inside]]
+        for (start, end), at in copies:
+            copied = self.sites[self._inside(start, end)]
+            parts.append(replace(copied, start=copied.start + (at - start)))
+        joined = Sites(
+            *(np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Sites))
+        )
+        return self._of(joined[np.argsort(joined.start, kind="stable")])
+
+    def _inside(self, start: int, end: int) -> NDArray[np.bool_]:
+        return (self.sites.start >= start) & (self.sites.start + self.sites.width <= end)
 
     def necessity(self, *intervals: Interval) -> NDArray[np.float64]:
         """``1 - without / wild type``, of all the intervals at once."""
         return 1.0 - self.without(intervals) / self.wild_type
+
+    def spans(self, interval: Interval) -> list[Interval]:
+        """The places of the sites within an interval, without promoters, by start."""
+        factors = self.sites.owner < len(self.oracle.grammar.factors)
+        sites = self.sites[factors & self._inside(*interval)]
+        ends = sites.start + sites.width
+        return list(zip(sites.start.tolist(), ends.tolist(), strict=True))
 
     def elements(self, planted: Iterable[tuple[str, int, int, int]]) -> tuple[TrueElement, ...]:
         """Planted elements, and the strong sites of factors outside them, by place.
@@ -103,7 +138,9 @@ class LocusTruth:
         return tuple(sorted(out, key=lambda one: one[1]))
 
     def _activity(self, kept: NDArray[np.bool_]) -> NDArray[np.float64]:
-        sites: Sites = self.sites[kept]
+        return self._of(self.sites[kept])
+
+    def _of(self, sites: Sites) -> NDArray[np.float64]:
         for promoter in self.oracle.promoters(sites, self.tss):
             if not promoter.minus:
                 return promoter.activities

@@ -159,7 +159,7 @@ def look_ahead(
     StoreError
         If the directory is there and is not a store.
     """
-    with _opened(store, index, read_from) as (opened, others):
+    with opened_for_reading(store, index, read_from) as (opened, others):
         stored = StoredPredictions(opened, plan.model, plan.selection, others)
         seen: set[bytes] = set()
         tests = tuple(_count_test(plan, label, stored, seen) for label in plan.tests)
@@ -186,7 +186,7 @@ def look_ahead(
 
 
 @contextmanager
-def _opened(
+def opened_for_reading(
     place: Place, index: str | None, read_from: SequenceOf[NamedPlace]
 ) -> Iterator[tuple[Store | None, tuple[Store, ...]]]:
     """The store, or None if there is none yet: none is made; and those of others."""

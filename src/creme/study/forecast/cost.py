@@ -129,7 +129,7 @@ class _Planner:
         self.study = prepared.study
         self.folder = folder
         self.assume_loci = assume_loci
-        self.stored = _stored(prepared)
+        self.stored = stored_predictions(prepared)
         self.loci: list[Locus] | None = None
         if self.folder.finished(FOUND_BY["loci"].name):
             self.loci = prepared.selected(folder)
@@ -337,7 +337,7 @@ def _forecast(stage: Stage, units: int, counted: _Counted, kind: Kind, *notes: s
     return Forecast(stage.name, units, *numbers, kind, False, notes)
 
 
-def _stored(prepared: PreparedStudy) -> StoredPredictions:
+def stored_predictions(prepared: PreparedStudy) -> StoredPredictions:
     """The predictions of the model in the store, if there is one, and in those that are read first.
 
     Nothing is made.

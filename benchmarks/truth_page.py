@@ -1,0 +1,226 @@
+"""The tables and the numbers of docs/known_truth.md, from the tables of the experiments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGE, TABLES = DOCS / "known_truth.md", DOCS / "known_truth"
+_TABLE = re.compile(r"(<!-- table (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+_NUMBER = re.compile(r"(<!-- = (.+?) -->)(.*?)(<!-- \. -->)", re.DOTALL)
+
+
+@cache
+def read(name: str) -> pd.DataFrame:
+    """A table of the experiments."""
+    return pd.read_csv(TABLES / f"{name}.csv")
+
+
+def rewritten(text: str) -> str:
+    """The page with its tables and numbers as the experiments' tables have them.
+
+    A table stands between ``<!-- table NAME -->`` and ``<!-- end -->``, a number between ``<!-- =
+    TABLE: COLUMN=VALUE; ... | HOW -->`` and ``<!-- . -->``.
+    """
+    text = _TABLE.sub(lambda match: f"{match[1]}\n{RENDERED[match[2]]()}\n{match[3]}", text)
+    return _NUMBER.sub(lambda match: f"{match[1]}{number(match[2])}{match[4]}", text)
+
+
+def number(selector: str) -> str:
+    """A number, or a range, such as ``calls: test=necessity; replicates=2 | range 2``.
+
+    How is ``range``, ``min``, ``max``, ``value`` or ``less`` (than one), of the column ``value``,
+    with a number of digits; ``false``, the largest share of calls that is; or ``loci`` and ``n``,
+    the columns' largest.
+    """
+    where, how = (part.strip() for part in selector.split("|"))
+    name, _, conditions = where.partition(":")
+    rows = read(name.strip())
+    for condition in filter(None, map(str.strip, conditions.split(";"))):
+        column, _, wanted = condition.partition("=")
+        rows = rows[rows[column.strip()].astype(str).isin(wanted.strip().split("/"))]
+    kind, *digits = how.split()
+    if not len(rows):
+        raise ValueError(f"{selector}: no row of the table is meant")
+    if kind in ("loci", "n"):
+        return f"{int(rows[kind].max()):,}"
+    form = f".{digits[0]}f"
+    if kind == "false":
+        sums = rows.groupby(["model", "replicates", "q"])[["calls", "false"]].sum()
+        return format((sums["false"] / sums["calls"]).max(), form)
+    low, high = rows["value"].min(), rows["value"].max()
+    if kind == "range":
+        texts = [format(low, form), format(high, form)]
+        return texts[0] if texts[0] == texts[1] else " to ".join(texts)
+    if kind in ("value", "less") and len(rows) != 1:
+        raise ValueError(f"{selector}: {len(rows)} rows of the table are meant")
+    return format({"min": low, "max": high, "value": low, "less": 1 - low}[kind], form)
+
+
+def cell(row: pd.Series, digits: int = 3) -> str:
+    """A value with its interval and its number."""
+    if not np.isfinite(row["value"]):
+        return "–"
+    value = f"{row['value']:.{digits}f}"
+    n = f"n {int(row['n']):,}"
+    if not np.isfinite(row["low"]):
+        return f"{value} ({n})"
+    return f"{value} ({row['low']:.{digits}f}–{row['high']:.{digits}f}; {n})"
+
+
+def grid(rows: pd.DataFrame, keys: list[str], scores: dict[str, str]) -> str:
+    """A Markdown table: a row for each combination of keys, a column for each score."""
+    heads = [*(key.replace("_", " ") for key in keys), *scores.values()]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for key, part in rows.groupby(keys, sort=False):
+        by_score = part.set_index("score")
+        cells = [
+            cell(by_score.loc[score], 4 if score == "correlation" else 3)
+            if score in by_score.index
+            else "–"
+            for score in scores
+        ]
+        lines.append("| " + " | ".join([*map(str, key), *cells]) + " |")
+    return "\n".join(lines)
+
+
+FOUND = {
+    "enhancer recall": "enhancers found",
+    "silencer recall": "silencers found",
+    "precision": "calls that are right",
+    "false call rate": "calls of tiles that do nothing",
+    "correlation": "correlation",
+}
+
+
+def _calls(experiment: str, rule: str, replicates: int | None = None) -> Callable[[], str]:
+    def render() -> str:
+        rows = read("calls")
+        rows = rows[(rows["experiment"] == experiment) & (rows["rule"] == rule)]
+        if replicates is not None:
+            rows = rows[rows["replicates"] == replicates]
+        return grid(rows, ["model", "test", "tile", "replicates"], FOUND)
+
+    return render
+
+
+def _calibration(experiment: str) -> Callable[[], str]:
+    def render() -> str:
+        rows = read("calibration")
+        rows = rows[rows["experiment"] == experiment]
+        lines = [
+            "| model | replicates | q < | calls | false | share |",
+            "|---|---|---|---|---|---|",
+        ]
+        for key, part in rows.groupby(["model", "replicates", "q"], sort=False):
+            calls, false = int(part["calls"].sum()), int(part["false"].sum())
+            share = f"{false / calls:.3f}" if calls else "–"
+            cells = [*map(str, key), f"{calls:,}", str(false), share]
+            lines.append("| " + " | ".join(cells) + " |")
+        return "\n".join(lines)
+
+    return render
+
+
+def _of(name: str, keys: list[str], scores: dict[str, str]) -> Callable[[], str]:
+    return lambda: grid(read(name), ["model", *keys], scores)
+
+
+def _listed(name: str, keys: list[str], only: dict[str, str] | None = None) -> Callable[[], str]:
+    """A row for each score."""
+
+    def render() -> str:
+        rows = read(name)
+        for column, value in (only or {}).items():
+            rows = rows[rows[column] == value]
+        names = list(dict.fromkeys(rows["model"]))
+        lines = [
+            f"| {' | '.join([*keys, 'score', *names])} |",
+            "|" + "---|" * (len(keys) + 1 + len(names)),
+        ]
+        for key, part in rows.groupby([*keys, "score"], sort=False):
+            of_model = part.set_index("model")
+            cells = [cell(of_model.loc[one]) if one in of_model.index else "–" for one in names]
+            lines.append("| " + " | ".join([*map(str, key), *cells]) + " |")
+        return "\n".join(lines)
+
+    return render
+
+
+def _power() -> str:
+    from creme.analysis.power import Noise, replicates_for
+    from creme.runner.planned_power import in_words
+
+    rows = read("noise")
+    rows = rows[rows["experiment"] == "tiles"]
+    effects = (0.05, 0.1, 0.2, 0.3)
+    heads = ["model", "test", "tile", *(f"effect {effect:g}" for effect in effects)]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for row in rows.to_dict("records"):
+        noise = Noise(row["df"], row["sd"], bool(row["log"]), row["control"], row["called"])
+        needed = [in_words(replicates_for(effect, noise)) for effect in effects]
+        lines.append(
+            "| " + " | ".join([row["model"], row["test"], str(row["tile"]), *needed]) + " |"
+        )
+    return "\n".join(lines)
+
+
+def written_noise() -> str:
+    """The noise that plans fall back upon: of the last model that is no exact oracle."""
+    rows = read("noise")
+    rows = rows[(rows["experiment"] == "tiles") & (rows["model"] != "oracle")]
+    rows = rows[rows["model"] == list(rows["model"])[-1]]
+    kept = ["model", "test", "tile", "df", "sd", "log", "control", "called"]
+    return rows[kept].to_csv(index=False, float_format="%.6g", lineterminator="\n")
+
+
+RENDERED: dict[str, Callable[[], str]] = {
+    "calls": _calls("calls", "q"),
+    "calibration": _calibration("calls"),
+    "searches": _of(
+        "searches",
+        ["accept", "search"],
+        {
+            "named that act": "tiles named that act",
+            "set named": "of the true set, named",
+            "hidden named": "of its tiles that necessity does not tell, named",
+        },
+    ),
+    "tiles by q": _calls("tiles", "q", 5),
+    "tiles by size": _calls("tiles", "size", 1),
+    "replicates by q": _calls("replicates", "q"),
+    "calibration of replicates": _calibration("replicates"),
+    "power": _power,
+    "sets": _listed("sets", []),
+    "distance": _listed("curves", ["test"], {"test": "distance"}),
+    "multiplicity": _listed("curves", ["test"], {"test": "multiplicity"}),
+    "fine tile": _listed("fine_tile", []),
+    "backgrounds": _of(
+        "backgrounds",
+        ["test", "kind"],
+        {
+            "enhancer recall": "enhancers found",
+            "precision": "calls that are right",
+            "error": "root mean square error",
+            "noise of nothing": "95th percentile of tiles that do nothing",
+        },
+    ),
+    "sharing": _of(
+        "sharing",
+        ["backgrounds", "replicates", "predictions"],
+        {
+            "enhancer recall": "enhancers found",
+            "precision": "calls that are right",
+            "error": "root mean square error",
+            "correlation": "correlation",
+        },
+    ),
+    "learned": _listed("learned", ["test"]),
+}
+"""The tables of the page by name."""
