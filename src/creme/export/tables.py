@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from creme.errors import ConfigError
+from creme.export.designs import write_designs
 from creme.results.calibrated import calibrated
 from creme.results.csv_text import csv_text
+from creme.results.neighbours import own
 from creme.results.tidy import tidy
 from creme.results.view import ResultsView
 
@@ -29,7 +31,9 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
     statistics of each test, one row for each locus, tile, track and what else it varies. Tables of
     replicates have a row each, with every raw activity; they are written some loci at a time.
-    ``backgrounds`` has the activities of random contexts (`creme.analysis.backgrounds`).
+    Of a design test there are FASTA and a table to order from besides
+    (`creme.export.designs.write_designs`). ``backgrounds`` has the activities of random contexts
+    (`creme.analysis.backgrounds`).
 
     Parameters
     ----------
@@ -63,6 +67,8 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
         if view.kind == "experiment":
             shown = view.presentation(label)
             add(label, rows_of(calibrated(dataset, shown, view.panel), replicates=False))
+        if view.presentation(label).test == "design":
+            written += write_designs(own(dataset), label, folder)
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
     if (contexts := _backgrounds(view)) is not None:

@@ -195,19 +195,22 @@ class Design(BackgroundTest):
         their scores; and ``round_score``, (set, round), that of the best sequence so far, in the
         sets other than the search's for some rounds alone.
 
+        ``place_start`` and ``place_end`` are the design's place in the locus sequence,
+        ``place_genomic_start`` and ``place_genomic_end`` that in the genome.
+
         ``gc``, ``edits`` (bases other than the native CRE's), ``kmer_distance``, ``kmer_rank``,
         ``nearest_identity`` and ``nearest_start``, (design,), say how near to nature a design is:
         see `creme.analysis.natural.naturalness`.
         """
         place = self.place(unit)
         objective = Objective(tuple(self.weights), self.others, self.scale, self.goal)
-        constraints, native = self._constraints(unit, place)
+        constraints, native = self.constraints(unit)
         draw = partial(self._random, unit, constraints)
         starts = self._starts(native, constraints, draw)
         (wild_type,) = yield [unit.sequence]
         objective.check(len(wild_type))
         sets = {}
-        for name, contexts in zip(SETS, self._contexts(unit), strict=True):
+        for name, contexts in zip(SETS, self.contexts(unit), strict=True):
             sets[name] = ScoredContexts(objective, place, self.orientation == "reverse", contexts)
             sets[name].controls = yield list(contexts)
         trace = yield from self._search(unit, constraints, starts, objective, sets["search"])
@@ -280,8 +283,8 @@ class Design(BackgroundTest):
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
 
-    def _contexts(self, unit: Locus) -> tuple[list[Sequence], list[Sequence], list[Sequence]]:
-        """The contexts of each of `SETS`."""
+    def contexts(self, unit: Locus) -> tuple[list[Sequence], list[Sequence], list[Sequence]]:
+        """The contexts of each of `SETS`, without a design."""
         report = self.controls(unit, "design", "report", replicates=range(self.report))
         if self.context == "native":
             return [unit.sequence], [unit.sequence], report
@@ -291,12 +294,12 @@ class Design(BackgroundTest):
     def _draws(self, unit: Locus, *names: Name) -> Draws:
         return Draws(derive(self.seed, unit.key, "design", *names))
 
-    def _constraints(self, unit: Locus, place: Tile) -> tuple[Constraints, Codes]:
-        """The constraints, and the native CRE in the design's own orientation."""
+    def constraints(self, unit: Locus) -> tuple[Constraints, Codes]:
+        """The constraints at a locus, and the native CRE in the design's own orientation."""
         if self.native is not None:
             native = encode(self.native)
         else:
-            native = place.of(unit.sequence).codes
+            native = self.place(unit).of(unit.sequence).codes
             if self.orientation == "reverse":
                 native = complement(native[::-1])
         if self.edits is not None and (native == N).any():
@@ -360,6 +363,7 @@ class Design(BackgroundTest):
             place_end=place.end,
             place_genomic_start=low,
             place_genomic_end=high,
+            orientation=self.orientation,
         )
 
 

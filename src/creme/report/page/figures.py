@@ -18,6 +18,7 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
+from creme.report.page.designs import designs
 from creme.report.page.figure import (
     FEW,
     PageFigure,
@@ -363,4 +364,5 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "set_sufficiency": enough,
     "multiplicity": copies,
     "fine_tile": fine,
+    "design": designs,
 }

@@ -32,8 +32,11 @@ WITH_FIGURES = (
     "set_sufficiency",
     "multiplicity",
     "fine_tile",
+    "design",
 )
 """The tests that have figures of their own, in the order of the page."""
+ON_REQUEST = ("design",)
+"""Those of them that are no stage of a study unless its file adds one."""
 HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")
 """Raw activities, which are large, and which neither figures nor comparisons use."""
 REPLICATES = ("effect_replicates", "dinuc_effect_replicates", "fold_change_replicates", "mutant")
