@@ -34,6 +34,7 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
 ALONE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [[6140, 6144]]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
+    "design": {"rounds": 1, "candidates": 4, "choose": 2, "finalists": 2, "designs": 1},
 }
 """Tests that are no stage of a study."""
 

@@ -44,6 +44,17 @@ SUITE: dict[str, list[dict[str, Any]]] = {
         {"regions": {"locus0": [(10, 14)], "locus2": [(10, 14), (50, 52)]}},
     ],
     "motif_embedding": [{"motifs": ["TGACTCA", "GG"], "positions": [10, 1500]}],
+    "design": [
+        {
+            "length": 50,
+            "distance": -400,
+            "rounds": 1,
+            "candidates": 3,
+            "choose": 2,
+            "finalists": 2,
+            "designs": 1,
+        }
+    ],
     "tss_activity": [{"bins": [0, 1], "tss_bin": 1, "bin_size": 400}],
 }
 CASES = [(name, case) for name, cases in SUITE.items() for case in cases]

@@ -357,6 +357,15 @@ SUITE: dict[str, dict[str, Any]] = {
     "set_sufficiency": {"sets": {"A": [(0, 200), (400, 600)], "B": [(400, 600)]}},
     "saturation_mutagenesis": {"regions": [(1190, 1193)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [10, 1500]},
+    "design": {
+        "length": 50,
+        "distance": -400,
+        "rounds": 1,
+        "candidates": 3,
+        "choose": 2,
+        "finalists": 2,
+        "designs": 1,
+    },
 }
 
 

@@ -39,6 +39,11 @@ SUITE: dict[str, dict[str, Any]] = {
 }
 if "set_sufficiency" in registry.plugins("test"):  # not yet in an older installation
     SUITE["set_sufficiency"] = {"sets": [TILES[1], TILES[0]]}
+if "design" in registry.plugins("test"):
+    SUITE["design"] = {
+        "length": 50, "distance": -400, "rounds": 1, "candidates": 3, "choose": 2,
+        "finalists": 2, "designs": 1,
+    }  # fmt: skip
 BY_NAME = st.sampled_from(sorted(SUITE))
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -23,6 +23,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "fine_tile": {"tiles": [(2000, 3000)], "removed": [1, 5]},
     "saturation_mutagenesis": {"regions": [(100, 103)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000]},
+    "design": {"rounds": 1, "candidates": 3, "beam": 2, "choose": 1, "finalists": 2, "designs": 1},
     "set_sufficiency": {"sets": [(9000, 10_000), (2000, 3000)]},
 }
 OWN_TESTS = sorted(

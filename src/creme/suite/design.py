@@ -27,7 +27,7 @@ from creme.tiling import Tile
 
 SETS = ("search", "choose", "report")
 """The sets of backgrounds, by what they are for; no background is in two of them."""
-CHECKED = 6
+CHECKED = 4
 """Rounds whose best sequence is measured in the other two sets as well, at most."""
 _POOL = 200
 
