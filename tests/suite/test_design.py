@@ -363,7 +363,17 @@ def test_designs_are_exported_as_they_are_ordered(on_a_genome, tmp_path):
     results, loci = on_a_genome
     dataset = results.load("design")
     files = export(results.path, tmp_path / "export", ["tables"])
-    assert {"tables/design.fa", "tables/design.order.csv"} <= set(files)
+    named = ("fa", "order.csv", "rounds.csv", "csv", "replicates.csv")
+    assert {f"tables/design.{name}" for name in named} == set(files)
+    with (tmp_path / "export" / "tables" / "design.rounds.csv").open() as file:
+        rounds = list(csv.DictReader(file))
+    best = dataset["round_score"].sel(locus="G1", round=2, set="search").item()
+    assert [(row["locus"], row["round"]) for row in rounds[3:]] == [
+        ("G1", f"{k}") for k in range(3)
+    ]
+    assert float(rounds[-1]["best_search"]) == pytest.approx(best)
+    with (tmp_path / "export" / "tables" / "design.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2 * 4 * 2  # loci, designs, tracks
     with (tmp_path / "export" / "tables" / "design.order.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == ["G0_d1", "G0_d2", "G1_d1", "G1_d2"]

@@ -71,6 +71,38 @@ def design_table(dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def by_design(dataset: xr.Dataset) -> xr.Dataset:
+    """A Dataset without the course of the search, where it is of the design test.
+
+    Tables have a row for each value of every dimension: rounds have a table of their own.
+    """
+    if not {"design", "round", "set"} <= set(dataset.dims):
+        return dataset
+    return dataset.drop_dims(["round", "set"])
+
+
+def round_table(dataset: xr.Dataset) -> pd.DataFrame:
+    """The course of the search, a row for each round.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of the design test.
+
+    Returns
+    -------
+    DataFrame
+        ``locus``, ``round``, ``measured``, ``round_median``, and the score of the best sequence so
+        far as ``best_search``, ``best_choose`` and ``best_report``.
+    """
+    names = {"round_median", "measured", "round_score"}
+    part = dataset[sorted(names)].reset_coords(drop=True)
+    best = part["round_score"].to_dataset(dim="set")
+    columns = {str(name): f"best_{name}" for name in best.data_vars}
+    frame = part[["measured", "round_median"]].merge(best.rename(columns)).to_dataframe()
+    return frame.reset_index()
+
+
 def designed_loci(
     dataset: xr.Dataset,
     loci: Iterable[Locus],

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from creme.analysis.designs import design_table
+from creme.analysis.designs import design_table, round_table
 from creme.files.durable import write_text
 from creme.results.csv_text import csv_text
 
@@ -15,7 +15,7 @@ _WIDTH = 60
 
 
 def write_designs(dataset: xr.Dataset, label: str, folder: Path) -> list[str]:
-    """Write ``LABEL.fa`` and ``LABEL.order.csv``.
+    """Write ``LABEL.fa``, ``LABEL.order.csv``, and the course of the search, ``LABEL.rounds.csv``.
 
     Parameters
     ----------
@@ -35,7 +35,8 @@ def write_designs(dataset: xr.Dataset, label: str, folder: Path) -> list[str]:
         return []
     write_text(folder / f"{label}.fa", fasta(dataset))
     write_text(folder / f"{label}.order.csv", csv_text(table))
-    return [f"{label}.fa", f"{label}.order.csv"]
+    write_text(folder / f"{label}.rounds.csv", csv_text(round_table(dataset)))
+    return [f"{label}.fa", f"{label}.order.csv", f"{label}.rounds.csv"]
 
 
 def fasta(dataset: xr.Dataset) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from creme.analysis.designs import by_design
 from creme.errors import ConfigError
 from creme.export.designs import write_designs
 from creme.results.calibrated import calibrated
@@ -31,7 +32,7 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
     statistics of each test, one row for each locus, tile, track and what else it varies. Tables of
     replicates have a row each, with every raw activity; they are written some loci at a time.
-    Of a design test there are FASTA and a table to order from besides
+    Of a design test there are FASTA, a table to order from and one of rounds besides
     (`creme.export.designs.write_designs`). ``backgrounds`` has the activities of random contexts
     (`creme.analysis.backgrounds`).
 
@@ -66,7 +67,8 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
         dataset = view.dataset(label)
         if view.kind == "experiment":
             shown = view.presentation(label)
-            add(label, rows_of(calibrated(dataset, shown, view.panel), replicates=False))
+            statistics = by_design(calibrated(dataset, shown, view.panel))
+            add(label, rows_of(statistics, replicates=False))
         if view.presentation(label).test == "design":
             written += write_designs(own(dataset), label, folder)
         if "replicate" in dataset.dims:
