@@ -364,7 +364,7 @@ def test_designs_are_exported_as_they_are_ordered(on_a_genome, tmp_path):
     dataset = results.load("design")
     files = export(results.path, tmp_path / "export", ["tables"])
     named = ("fa", "order.csv", "rounds.csv", "csv", "replicates.csv")
-    assert {f"tables/design.{name}" for name in named} == set(files)
+    assert {f"tables/design.{name}" for name in named} <= set(files)
     with (tmp_path / "export" / "tables" / "design.rounds.csv").open() as file:
         rounds = list(csv.DictReader(file))
     best = dataset["round_score"].sel(locus="G1", round=2, set="search").item()

@@ -90,7 +90,7 @@ def design_composition(
     from matplotlib.patches import Patch
 
     part = only(dataset, locus=locus)
-    part = part.isel(design=part["sequence"].values.astype(str) != "")
+    part = part.isel(design=[str(text) != "" for text in part["sequence"].values])
     ax = axes_of(ax)
     texts = [str(text) for text in part["sequence"].values]
     if not texts:

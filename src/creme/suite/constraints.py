@@ -132,7 +132,7 @@ class Constraints:
             places, choices = problem
             if not len(places):
                 return None
-            place = int(draws.one_of(places))
+            place = int(places[draws.below(len(places))])
             if choices is None:
                 assert self.native is not None
                 codes[place] = self.native[place]

@@ -159,7 +159,7 @@ class PopulationSearch:
             if len(free) > _SHORTEST and draws.chance(_MOVED):
                 self._copy(codes, draws.one_of(parents), draws)
             else:
-                at = int(draws.one_of(free))
+                at = int(free[draws.below(len(free))])
                 codes[at] = (int(codes[at]) + 1 + draws.below(3)) % 4
             if not draws.chance(_AGAIN):
                 return codes
