@@ -30,7 +30,7 @@ from creme_seqnn.model import SeqNN
 
 LENGTH, DESIGN, DISTANCE, TSS_TILE = 2048, 50, -400, 400
 ROUNDS = {"greedy": 4, "beam": 3}
-"""Of tangermeme, whose round has 200 predictions for each sequence of its beam (1, then 2)."""
+"""Of tangermeme, whose round has 200 predictions for each sequence of its beam: 801 and 1,001."""
 CANDIDATES, FINALISTS, CHOOSE = 20, 5, 4
 GC, HOMOPOLYMER, FORBIDDEN = (0.2, 0.8), 12, "GAATTC"
 """Constraints of ours; tangermeme has none, so that they can only cost us."""
@@ -97,7 +97,7 @@ def search_for(locus, seed, test, activity, way):
     if way == "greedy":
         found = greedy_substitution(module, x, max_iter=ROUNDS[way], **common)
     else:
-        found = beam_substitution(module, x, beam_size=2, max_iter=ROUNDS[way] - 1, **common)
+        found = beam_substitution(module, x, beam_size=2, max_iter=ROUNDS[way], **common)
     return found[0].argmax(0).numpy().astype(np.uint8), module.predictions
 
 

@@ -14,6 +14,7 @@ from creme.registry import plugins
 from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
 from creme.runner.plan import Plan
+from creme.suite.design import Design
 from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -43,7 +44,10 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
     # Sets come from a search that was run before.
-    assert set(plan.tests) == own - {"set_sufficiency"}
+    left_out = {"set_sufficiency"}
+    # An example of its own.
+    left_out |= {"design"}
+    assert set(plan.tests) == own - left_out
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
@@ -52,6 +56,16 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
         *(5000, 45_000),
         *(10_000, 20_000),
     ]
+
+
+def test_the_design_experiment_is_ready_to_run(chr20):
+    _, folder = chr20
+    plan = Plan.of(parse((EXAMPLES / "seqnn_design.toml").read_text(), folder=folder))
+    (locus,), test = plan.loci, plan.tests["design"]
+    assert isinstance(test, Design)
+    assert plan.size() is None
+    assert locus.distance(test.place(locus)) == -700
+    assert not test.place(locus).overlaps(test.tss(locus))
 
 
 def gtf_rows(path: Path, feature: str) -> dict[str, tuple[int, int, str]]:

@@ -108,6 +108,10 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
     "tile_effects": lambda d, ax: report.tile_effects(d["necessity"], categories(), **ONE, ax=ax),
     "tile_effects of all": lambda d, ax: report.tile_effects(d["sufficiency"], **ONE, ax=ax),
     "necessity_sufficiency": lambda d, ax: report.necessity_sufficiency(_both(d), **ONE, ax=ax),
+    "design_rounds": lambda d, ax: report.design_rounds(d["design"], locus=_first(d), ax=ax),
+    "design_composition": lambda d, ax: report.design_composition(
+        d["design"], locus=_first(d), ax=ax
+    ),
     "distance_bars": lambda d, ax: report.distance_bars(_histogram(d), **ONE, ax=ax),
     "distance_curves": lambda d, ax: report.distance_curves(_curves(d), **ONE, ax=ax),
     "distance_profiles": lambda d, ax: report.distance_profiles(d["distance"], **ONE, ax=ax),
@@ -146,7 +150,7 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
 }
 
 every = pytest.mark.parametrize("name", FIGURES)
-NEEDS_A_LOCUS = ("tile_map", "individual_effects")
+NEEDS_A_LOCUS = ("tile_map", "individual_effects", "design_rounds", "design_composition")
 
 
 def without_values() -> Data:

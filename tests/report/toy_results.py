@@ -12,6 +12,7 @@ import xarray as xr
 from creme.analysis.categories import context_categories
 from creme.suite.context_dependence import ContextDependence
 from creme.suite.context_swap import ContextSwap
+from creme.suite.design import Design
 from creme.suite.distance import Distance
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
@@ -42,6 +43,7 @@ def results() -> dict[str, xr.Dataset]:
         Multiplicity(**common, tiles=TWO, copies=4, positions=[0, 300, 700, 1400, 2000]),
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
         SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),
+        Design(**common, length=60, distance=-300, rounds=2, candidates=6, choose=2, finalists=3),
         MotifEmbedding(**common, motifs=["TGACTCA", "GGGCGG"], positions=[100, 900, 1500]),
     ]
     with tempfile.TemporaryDirectory() as folder:

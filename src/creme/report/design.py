@@ -93,12 +93,13 @@ def design_composition(
     part = part.isel(design=[str(text) != "" for text in part["sequence"].values])
     ax = axes_of(ax)
     texts = [str(text) for text in part["sequence"].values]
-    if not texts:
-        note(ax, "nothing to draw: no design was found")
+    ax.set_xlabel("base of the design, 5' to 3' (bp)")
+    ax.set_ylabel("design")
+    if not texts or not np.isfinite(part["score"].values).any():
+        note(ax, "nothing to draw: no design has a finite score")
         return ax
     codes = np.array([["ACGTN".index(base) for base in text] for text in texts])
     ax.imshow(codes, cmap=_BASES, vmin=0, vmax=4, aspect="auto", interpolation="nearest")
-    ax.set_xlabel("base of the design, 5' to 3' (bp)")
     ax.set_yticks(range(len(texts)), [str(name) for name in part["design"].values])
     ax.tick_params(axis="y", length=0)
     for row in range(len(texts)):
