@@ -151,8 +151,8 @@ class Constraints:
             if len(differing) > self.edits:
                 inside = (differing >= free.start) & (differing < free.stop)
                 return differing[inside], None
-        if self._broken is not None and (found := self._broken.search(_BASES[codes].tobytes())):
-            span = np.arange(max(found.start(), free.start), min(found.end(), free.stop))
+        if self._broken is not None and (match := self._broken.search(_BASES[codes].tobytes())):
+            span = np.arange(max(match.start(), free.start), min(match.end(), free.stop))
             return span, (0, 1, 2, 3)
         share = share_of_gc(codes)
         low, high = self.gc
