@@ -150,6 +150,7 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
 }
 
 every = pytest.mark.parametrize("name", FIGURES)
+OF_ALL_TRACKS = ("coverage_profile", "design_rounds", "design_composition")
 NEEDS_A_LOCUS = ("tile_map", "individual_effects", "design_rounds", "design_composition")
 
 
@@ -333,7 +334,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = report.pie
 
 
-@pytest.mark.parametrize("name", [n for n in FIGURES if n != "coverage_profile"])
+@pytest.mark.parametrize("name", [n for n in FIGURES if n not in OF_ALL_TRACKS])
 def test_one_of_several_tracks_has_to_be_chosen(name, monkeypatch):
     monkeypatch.setitem(ONE, "track", None)
     monkeypatch.setitem(LOST, "track", None)

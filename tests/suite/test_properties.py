@@ -143,7 +143,9 @@ def test_a_swap_with_itself_is_nothing(order, replicates):
     assert (got.effect.values[~own] != 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(SUITE) - {"higher_order", "multiplicity", "fine_tile"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(SUITE) - {"higher_order", "multiplicity", "fine_tile", "design"})
+)
 def test_a_test_asks_for_as_many_as_it_says(name):
     test = create(name)
     plan = prepare([test], MODEL, LOCI)
