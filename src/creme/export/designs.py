@@ -41,10 +41,11 @@ def write_designs(dataset: xr.Dataset, label: str, folder: Path) -> list[str]:
 
 def fasta(dataset: xr.Dataset) -> str:
     """The designs in FASTA; each header says where it comes from, as ``key=value``."""
+    model = json.loads(dataset.attrs["model"])
     common = {
-        key: dataset.attrs[key]
-        for key in ("model", "fingerprint", "seed", "creme_version")
-        if key in dataset.attrs
+        "model": model["name"],
+        "fingerprint": model["fingerprint"],
+        **{key: dataset.attrs[key] for key in ("seed", "creme_version")},
     }
     lines = []
     for row in design_table(dataset).to_dict("records"):
