@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 import creme
 import exported
@@ -425,9 +426,11 @@ def test_the_page_draws_the_search_and_the_designs(on_a_genome):
     results, _ = on_a_genome
     drawn = list(figures(PageResults(open_results(results.path))))
     assert [figure.title for figure in drawn] == ["Designs for G0", "Designs for G1"]
-    rounds, composition = drawn[0].drawing.axes[:2]  # type: ignore[union-attr]
+    drawing = drawn[0].drawing
+    assert isinstance(drawing, Figure)
+    rounds, composition = drawing.axes
     searched, *_ = rounds.get_lines()
     expected = results.load("design")["round_score"].sel(locus="G0", set="search")
-    np.testing.assert_allclose(searched.get_ydata(), expected)
+    np.testing.assert_allclose(np.asarray(searched.get_ydata(), dtype=float), expected)
     assert [t.get_text() for t in composition.get_yticklabels()] == ["native", "random", "1", "2"]
     assert drawn[0].data is not None

@@ -281,7 +281,7 @@ class Design(BackgroundTest):
             try:
                 sequences = search.send(scores)
             except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
+                return end.value
 
     def contexts(self, unit: Locus) -> tuple[list[Sequence], list[Sequence], list[Sequence]]:
         """The contexts of each of `SETS`, without a design."""
