@@ -22,7 +22,7 @@ WEIGHTS-creme-keras := spliceai==1.3.1
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
 .PHONY: constraints coverage test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
-PEERS := reference tangermeme ushuffle tensorflow
+PEERS := reference tangermeme ushuffle tensorflow design
 
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
@@ -227,6 +227,13 @@ truth: $(VENV)/dev
 	$(PYTHON) -m venv .bench/tangermeme
 	.bench/tangermeme/bin/python -m pip install -q "$(TORCH)"
 	.bench/tangermeme/bin/python -m pip install -q tangermeme
+	touch $@
+
+# Both search on one network in one process.
+.bench/design/done:
+	$(PYTHON) -m venv .bench/design
+	.bench/design/bin/python -m pip install -q "$(TORCH)"
+	.bench/design/bin/python -m pip install -q -e . -e plugins/creme-seqnn tangermeme
 	touch $@
 
 # Its C sources are translated anew: those it ships do not compile for newer Pythons.

@@ -26,6 +26,7 @@ def cases(*, quick: bool) -> list[Case]:
         *architectures(quick),
         enformer(quick),
         end_to_end(quick),
+        design(quick),
         own_time(quick),
         warm_run(quick),
         store(quick),
@@ -291,6 +292,34 @@ def end_to_end(quick: bool) -> Case:
             ),
         ),
         rounds=2,
+        needs_data=True,
+    )
+
+
+def design(quick: bool) -> Case:
+    """Designed CREs beside tangermeme's, at the same number of predictions."""
+    values = {"loci": 2, "seeds": 1} if quick else {"loci": 20, "seeds": 3}
+    goals = [exact("broken", 0, "constraints met in every design")]
+    for way in ("greedy", "beam"):
+        text = f"score beside tangermeme's {way}: lower 95 % bound of the log ratio above -0.05"
+        goals.append(exact(f"{way} lower", -0.05, text, at_least=True))
+    return Case(
+        "Design",
+        "design",
+        (Run("designs", "design", "design_seqnn", "compared", values),),
+        (
+            Part(
+                f"a CRE of 50 bp, {values['loci']} loci x {values['seeds']} starts, seqnn at 2 kb",
+                goals=() if quick else tuple(goals),
+                also=(
+                    ("predictions", "{:.0f} predictions each at most"),
+                    ("gain", "log score over no design {:.3f}"),
+                    ("greedy mean", "over greedy {:.3f}"),
+                    ("beam mean", "over beam {:.3f}"),
+                ),
+            ),
+        ),
+        rounds=1,
         needs_data=True,
     )
 

@@ -34,6 +34,7 @@ def pythons(folder: Path, *, alone: bool) -> dict[str, str]:
         return executables
     folders = {
         **{peer: folder / peer for peer in ("reference", "tangermeme", "ushuffle", "tensorflow")},
+        "design": folder / "design",
         "enformer": ROOT / ".venv-creme-enformer-torch",
     }
     for name, environment in folders.items():

@@ -123,6 +123,16 @@ DIAGRAMS: dict[str, tuple[str, list[Row], str]] = {
         ],
         "effect = (MUTANT - CONTROL) / WT",
     ),
+    "design": (
+        "Design: a synthetic CRE beside the TSS tile in random sequence",
+        [
+            Row("TSS tile alone", "-----T-----", "CONTROL"),
+            Row("first sequences", "---m-T-----", "MUTANT 0"),
+            Row("their descendants", "---e-T-----", "MUTANT n"),
+            Row("unseen backgrounds", "fffefTfffff", "REPORT"),
+        ],
+        "score = weighted activities of MUTANT, or log2(MUTANT / CONTROL)",
+    ),
 }
 """By test: words for those who cannot see it, rows, and the formula.
 

@@ -22,8 +22,8 @@ from creme.analysis.set_sufficiency import greedy_sets, mean_activity
 from creme.analysis.traces import mean_traces
 from creme.demo.genome import write_genome
 from creme.demo.grammar import KINDS, WIDTH, find_motifs
-from creme.demo.loci import write_loci
-from creme.demo.rules import grammar
+from creme.demo.loci import random_loci, write_loci
+from creme.demo.rules import Grammar, grammar
 from creme.errors import CremeWarning
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -65,6 +65,12 @@ def draw_pairs(folder: Path) -> None:
     pairs = creme.measure("compatibility", model, loci, tracks="alpha", seed=7, tile=1000,
                           enhancers=bed, distances=[-1500])  # fmt: skip
     save("compatibility", 130, 85, report.pair_map, compatibility(pairs))
+
+
+def grammar_locus() -> creme.Locus:
+    """A gene of the grammar, of 8,192 bp."""
+    (one,) = random_loci(Grammar.read("cis"), 1, 8192, seed=1)
+    return creme.Locus.from_sequence(creme.Sequence(one.codes), one.gene)
 
 
 def draw(folder: Path) -> None:
@@ -113,6 +119,15 @@ def draw(folder: Path) -> None:
     save("fine_tile", 130, 65, report.fine_tile_map, fine)
     save("saturation_mutagenesis", 150, 55, report.measure_letters,
          grid("saturation_mutagenesis", letters))  # fmt: skip
+    oracle = creme.load_model("oracle", length=8192)
+    designed = creme.measure(
+        "design", oracle, [grammar_locus()], tracks=[0], store="designs", seed=7, tile=1000,
+        distance=-900, replicates=2, gc=[0.35, 0.65],
+    )  # fmt: skip
+    figure, axes = report.panels(2, 1, width=150, height=105)
+    report.design_rounds(designed, ax=axes[0, 0])
+    report.design_composition(designed, ax=axes[1, 0])
+    report.save(figure, DOCS / "images" / "figures" / "design", ("svg",))
     save("motif_embedding", 110, 65, report.measure_curves, grid("motif_embedding", motif))
 
 

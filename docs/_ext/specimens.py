@@ -39,6 +39,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [[6140, 6144]]},
     "compatibility": {"tiles": TILE},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
+    "design": {"rounds": 1, "candidates": 4, "choose": 2, "finalists": 2, "designs": 1},
 }
 """Tests that are no stage of a study."""
 

@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from creme.errors import SequenceError
 
+IUPAC = {
+    **{"A": "A", "C": "C", "G": "G", "T": "T"},
+    **{"R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT", "M": "AC"},
+    **{"B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT"},
+}
+"""The bases that a letter stands for."""
+
 
 def share_of_gc(codes: NDArray[np.uint8]) -> float:
     """The share of G and C in the bases, N left out; NaN without any."""

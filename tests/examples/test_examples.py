@@ -15,6 +15,7 @@ from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
 from creme.runner.plan import Plan
 from creme.suite.compatibility import Compatibility
+from creme.suite.design import Design
 from creme.suite.distance import Distance
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -44,7 +45,8 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
     # Sets come from a search that was run before; the others have examples of their own.
-    assert set(plan.tests) == own - {"set_sufficiency", "interactions", "compatibility"}
+    left_out = {"set_sufficiency", "interactions", "compatibility", "design"}
+    assert set(plan.tests) == own - left_out
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.activities == ["six_bins"]
     distance = plan.tests["distance"]
@@ -66,6 +68,16 @@ def test_the_compatibility_experiment_is_ready_to_run(chr20):
     assert len({unit.locus.name for unit in units}) == 5
     strands = {one.strand for one in units[0].promoters.values()}
     assert strands == {one.strand for one in units[0].enhancers.values()} == {"+", "-"}
+
+
+def test_the_design_experiment_is_ready_to_run(chr20):
+    _, folder = chr20
+    plan = Plan.of(parse((EXAMPLES / "seqnn_design.toml").read_text(), folder=folder))
+    (locus,), test = plan.loci, plan.tests["design"]
+    assert isinstance(test, Design)
+    assert plan.size() is None
+    assert locus.distance(test.place(locus)) == -700
+    assert not test.place(locus).overlaps(test.tss(locus))
 
 
 def gtf_rows(path: Path, feature: str) -> dict[str, tuple[int, int, str]]:

@@ -121,6 +121,10 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
     "tile_effects": lambda d, ax: report.tile_effects(d["necessity"], categories(), **ONE, ax=ax),
     "tile_effects of all": lambda d, ax: report.tile_effects(d["sufficiency"], **ONE, ax=ax),
     "necessity_sufficiency": lambda d, ax: report.necessity_sufficiency(_both(d), **ONE, ax=ax),
+    "design_rounds": lambda d, ax: report.design_rounds(d["design"], locus=_first(d), ax=ax),
+    "design_composition": lambda d, ax: report.design_composition(
+        d["design"], locus=_first(d), ax=ax
+    ),
     "distance_bars": lambda d, ax: report.distance_bars(_histogram(d), **ONE, ax=ax),
     "distance_curves": lambda d, ax: report.distance_curves(_curves(d), **ONE, ax=ax),
     "distance_profiles": lambda d, ax: report.distance_profiles(d["distance"], **ONE, ax=ax),
@@ -177,7 +181,11 @@ FIGURES: dict[str, Callable[[Data, Axes | None], Axes]] = {
 }
 
 every = pytest.mark.parametrize("name", FIGURES)
-NEEDS_A_LOCUS = ("tile_map", "individual_effects", "landscape")
+OF_ALL_TRACKS = ("coverage_profile", "design_rounds", "design_composition")
+NEEDS_A_LOCUS = (
+    *("tile_map", "individual_effects", "landscape"),
+    *("design_rounds", "design_composition"),
+)
 
 
 def without_values() -> Data:
@@ -360,7 +368,7 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = report.pie
 
 
-@pytest.mark.parametrize("name", [n for n in FIGURES if n != "coverage_profile"])
+@pytest.mark.parametrize("name", [n for n in FIGURES if n not in OF_ALL_TRACKS])
 def test_one_of_several_tracks_has_to_be_chosen(name, monkeypatch):
     monkeypatch.setitem(ONE, "track", None)
     monkeypatch.setitem(LOST, "track", None)

@@ -13,6 +13,7 @@ from creme.analysis.categories import context_categories
 from creme.suite.compatibility import Compatibility
 from creme.suite.context_dependence import ContextDependence
 from creme.suite.context_swap import ContextSwap
+from creme.suite.design import Design
 from creme.suite.distance import Distance
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
@@ -46,6 +47,7 @@ def results() -> dict[str, xr.Dataset]:
         FineTile(**common, tiles=TWO, windows=[50, 10], shares=[0.9, 0.7], removed=[1, 2]),
         SaturationMutagenesis(regions=[(1180, 1200), (1220, 1230)], seed=4),
         Compatibility(**common, tiles=TWO),
+        Design(**common, length=60, distance=-300, rounds=2, candidates=6, choose=2, finalists=3),
         MotifEmbedding(**common, motifs=["TGACTCA", "GGGCGG"], positions=[100, 900, 1500]),
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -48,6 +48,17 @@ SUITE: dict[str, list[dict[str, Any]]] = {
         {"tiles": TILES[:2]},
         {"tiles": {**OTHERS}, "distances": [-400, 500], "carriers": ["locus1"], "replicates": 2},
     ],
+    "design": [
+        {
+            "length": 50,
+            "distance": -400,
+            "rounds": 1,
+            "candidates": 3,
+            "choose": 2,
+            "finalists": 2,
+            "designs": 1,
+        }
+    ],
     "tss_activity": [{"bins": [0, 1], "tss_bin": 1, "bin_size": 400}],
 }
 CASES = [(name, case) for name, cases in SUITE.items() for case in cases]

@@ -359,6 +359,15 @@ SUITE: dict[str, dict[str, Any]] = {
     "saturation_mutagenesis": {"regions": [(1190, 1193)]},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [10, 1500]},
     "compatibility": {"tiles": TILES[:1]},
+    "design": {
+        "length": 50,
+        "distance": -400,
+        "rounds": 1,
+        "candidates": 3,
+        "choose": 2,
+        "finalists": 2,
+        "designs": 1,
+    },
 }
 
 

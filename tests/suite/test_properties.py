@@ -43,6 +43,11 @@ if "interactions" in registry.plugins("test"):
     SUITE["interactions"] = {"tiles": TILES}
 if "compatibility" in registry.plugins("test"):  # nor this one
     SUITE["compatibility"] = {"tiles": TILES[:1]}
+if "design" in registry.plugins("test"):
+    SUITE["design"] = {
+        "length": 50, "distance": -400, "rounds": 1, "candidates": 3, "choose": 2,
+        "finalists": 2, "designs": 1,
+    }  # fmt: skip
 BY_NAME = st.sampled_from(sorted(SUITE))
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -142,7 +147,9 @@ def test_a_swap_with_itself_is_nothing(order, replicates):
     assert (got.effect.values[~own] != 0).all()
 
 
-@pytest.mark.parametrize("name", sorted(set(SUITE) - {"higher_order", "multiplicity", "fine_tile"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(SUITE) - {"higher_order", "multiplicity", "fine_tile", "design"})
+)
 def test_a_test_asks_for_as_many_as_it_says(name):
     test = create(name)
     plan = prepare([test], MODEL, LOCI)

@@ -25,6 +25,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000]},
     "interactions": {"strongest": 3, "combine": "all"},
     "compatibility": {"tiles": [(2000, 3000)]},
+    "design": {"rounds": 1, "candidates": 3, "beam": 2, "choose": 1, "finalists": 2, "designs": 1},
     "set_sufficiency": {"sets": [(9000, 10_000), (2000, 3000)]},
 }
 OWN_TESTS = sorted(

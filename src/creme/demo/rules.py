@@ -10,40 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from creme.codes import IUPAC
 from creme.errors import ConfigError
 from creme.files.small import parse_toml
 from creme.parameters import Parameters
 
 FOLDER = Path(__file__).parent / "grammars"
 
-_LETTERS = {
-    "A": "A",
-    "C": "C",
-    "G": "G",
-    "T": "T",
-    "R": "AG",
-    "Y": "CT",
-    "S": "CG",
-    "W": "AT",
-    "K": "GT",
-    "M": "AC",
-    "B": "CGT",
-    "D": "AGT",
-    "H": "ACT",
-    "V": "ACG",
-    "N": "ACGT",
-}
 LONGEST = 18
 """Of a motif, bp."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Consensus = Annotated[str, Field(pattern=f"^[{''.join(_LETTERS)}]{{6,{LONGEST}}}$")]
+Consensus = Annotated[str, Field(pattern=f"^[{''.join(IUPAC)}]{{6,{LONGEST}}}$")]
 
 
 def bases_of(letter: str) -> str:
     """The bases that a letter of a consensus stands for."""
-    return _LETTERS[letter]
+    return IUPAC[letter]
 
 
 class Binding(Parameters):
@@ -62,7 +46,7 @@ class Binding(Parameters):
         """Logarithm of each base's affinity relative to the best, (width, 4), at most 0."""
         rows = np.empty((len(consensus), 4))
         for row, letter in zip(rows, consensus, strict=True):
-            allowed = ["ACGT".index(base) for base in _LETTERS[letter]]
+            allowed = ["ACGT".index(base) for base in IUPAC[letter]]
             if self.mismatches is not None:
                 row[:] = -1.0
             elif len(allowed) < 4:

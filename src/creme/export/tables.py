@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from creme.analysis.designs import by_design
 from creme.errors import ConfigError
+from creme.export.designs import write_designs
 from creme.results.calibrated import calibrated
 from creme.results.csv_text import csv_text
+from creme.results.neighbours import own
 from creme.results.tidy import tidy
 from creme.results.view import ResultsView
 
@@ -29,7 +32,9 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
     statistics of each test, one row for each locus, tile, track and what else it varies. Tables of
     replicates have a row each, with every raw activity; they are written some loci at a time.
-    ``backgrounds`` has the activities of random contexts (`creme.analysis.backgrounds`).
+    Of a design test there are FASTA, a table to order from and one of rounds besides
+    (`creme.export.designs.write_designs`). ``backgrounds`` has the activities of random contexts
+    (`creme.analysis.backgrounds`).
 
     Parameters
     ----------
@@ -62,7 +67,10 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
         dataset = view.dataset(label)
         if view.kind == "experiment":
             shown = view.presentation(label)
-            add(label, rows_of(calibrated(dataset, shown, view.panel), replicates=False))
+            statistics = by_design(calibrated(dataset, shown, view.panel))
+            add(label, rows_of(statistics, replicates=False))
+        if view.presentation(label).test == "design":
+            written += write_designs(own(dataset), label, folder)
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
     if (contexts := _backgrounds(view)) is not None:

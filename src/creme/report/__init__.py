@@ -18,6 +18,8 @@ __all__ = [
     "comparison_scatter",
     "context_histogram",
     "coverage_profile",
+    "design_composition",
+    "design_rounds",
     "distance_bars",
     "distance_curves",
     "distance_profiles",
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from creme.report.comparison import comparison_scatter
     from creme.report.compatibility import pair_map, response_lines
     from creme.report.context import context_histogram, coverage_profile, swap_boxes
+    from creme.report.design import design_composition, design_rounds
     from creme.report.distance import distance_bars, distance_curves, distance_profiles
     from creme.report.fine_tile import fine_tile_map, fine_tile_search
     from creme.report.grid import mean_over_loci
@@ -75,6 +78,8 @@ _HOMES = {
     "comparison_scatter": "creme.report.comparison",
     "context_histogram": "creme.report.context",
     "coverage_profile": "creme.report.context",
+    "design_composition": "creme.report.design",
+    "design_rounds": "creme.report.design",
     "distance_bars": "creme.report.distance",
     "distance_curves": "creme.report.distance",
     "distance_profiles": "creme.report.distance",

@@ -19,6 +19,7 @@ _NAMES = {
     "context_dependence": "context effect on TSS",
     "saturation_mutagenesis": "effect of a base",
     "motif_embedding": "effect of a motif",
+    "design": "effect of a design",
 }
 _SHORTER = 1000  # bp
 
@@ -54,6 +55,8 @@ def effect_label(test: str, attributes: Mapping[str, Any], *, lines: int = 2) ->
     high, low = "WT", "shuffled"
     if test == "sufficiency":
         high, low = ("CRE + TSS", "TSS") if word == "TSS" else ("tile", "without")
+    elif test == "design":
+        high, low = "design + TSS", "TSS"
     name = _NAMES[test]
     match whole:
         case "difference":

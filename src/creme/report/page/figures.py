@@ -18,6 +18,7 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
+from creme.report.page.designs import designs
 from creme.report.page.figure import (
     FEW,
     PageFigure,
@@ -367,4 +368,5 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "fine_tile": fine,
     "interactions": networks,
     "compatibility": pairs,
+    "design": designs,
 }

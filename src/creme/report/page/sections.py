@@ -12,6 +12,7 @@ from creme.report.page.downloads import figure_html
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import (
+    ON_REQUEST,
     RUN,
     SELECTION,
     WITH_FIGURES,
@@ -108,7 +109,8 @@ def _missing(view: ResultsView) -> Html | None:
             items.append(tag("li", f"{title}: {units} no results."))
     items += _progress(view)
     if view.kind == "study":
-        left_out = [s for s in (SELECTION, *WITH_FIGURES) if s not in view.stages]
+        every = (SELECTION, *(test for test in WITH_FIGURES if test not in ON_REQUEST))
+        left_out = [stage for stage in every if stage not in view.stages]
         if left_out:
             names = ", ".join(title_of(view, stage) for stage in left_out)
             items.append(tag("li", f"Not part of this study: {names}."))

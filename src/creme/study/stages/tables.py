@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 import xarray as xr
 
+from creme.analysis.designs import by_design
 from creme.results.calibrated import ENDINGS
 from creme.results.gaps import SHARE
 from creme.results.tidy import tidy
@@ -67,6 +68,7 @@ def with_class(frame: pd.DataFrame, classes: xr.DataArray | None) -> pd.DataFram
 
 def own_table(data: StageData) -> dict[str, pd.DataFrame]:
     """The table of a stage that a study file adds: all but the replicates, whatever its test."""
-    variables = data.whole.data_vars
+    whole = by_design(data.whole)
+    variables = whole.data_vars
     names = [str(name) for name in variables if "replicate" not in variables[name].dims]
-    return {data.name: with_class(tidy_rows(data.whole, data, names), data.classes)}
+    return {data.name: with_class(tidy_rows(whole, data, names), data.classes)}
