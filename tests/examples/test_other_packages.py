@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def test_scikit_learn(tmp_path):
         for at in random.integers(0, 990, 3):
             letters[row, at : at + 6] = list("TGACTC")
     words = ["".join(row) for row in letters]
-    vocabulary = ["".join(word) for word in np.ndindex(*[4] * 6) for word in [_word(word)]]
+    vocabulary = ["".join(word) for word in itertools.product("ACGT", repeat=6)]
     counter = text.CountVectorizer(
         analyzer="char", ngram_range=(6, 6), lowercase=False, vocabulary=vocabulary
     )
@@ -77,10 +78,6 @@ def test_scikit_learn(tmp_path):
     assert got[::2].min() > got[1::2].max()
 
 
-def _word(codes: tuple[int, ...]) -> str:
-    return "".join("ACGT"[code] for code in codes)
-
-
 def test_grelu(tmp_path):
     torch = pytest.importorskip("torch")
     lightning = pytest.importorskip("grelu.lightning", reason="pip install grelu")
@@ -90,8 +87,7 @@ def test_grelu(tmp_path):
          "channel_init": 8},
         {"task": "regression", "loss": "mse"},
     ).eval()  # fmt: skip
-    import pytorch_lightning
-
+    pytorch_lightning = pytest.importorskip("pytorch_lightning")
     trainer = pytorch_lightning.Trainer(logger=False, accelerator="cpu")
     trainer.strategy.connect(network)
     trainer.save_checkpoint(tmp_path / "model.ckpt")

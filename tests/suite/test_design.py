@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -271,14 +271,13 @@ def test_designs_hold_the_motifs_of_the_grammar_and_beat_native_and_random(plant
 class Dying(Toy):
     """The toy, until it has predicted so many sequences."""
 
+    left: ClassVar[int] = 0
+
     def predict(self, onehot):
         Dying.left -= len(onehot)
         if Dying.left < 0:
             raise MemoryError("the machine is gone")
         return super().predict(onehot)
-
-
-Dying.left = 0
 
 
 @pytest.mark.filterwarnings("ignore::creme.errors.CremeWarning")
