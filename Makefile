@@ -13,7 +13,7 @@ PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 FLOOR := 0
 
 # Each of these has an environment of its own: what they need does not go together.
-PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
+PLUGINS := creme-mini creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome
 TORCHLESS := creme-enformer creme-alphagenome
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
@@ -234,8 +234,8 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/core: $(VENV)/python pyproject.toml
-	$(BIN)/python $(PIP) -e ".[report]"
+$(VENV)/core: $(VENV)/python pyproject.toml plugins/creme-mini/pyproject.toml
+	$(BIN)/python $(PIP) -e ".[report]" -e plugins/creme-mini
 	@touch $@
 
 $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \
@@ -243,7 +243,7 @@ $(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \
 	$(BIN)/python $(PIP) "$(TORCH)"
 	$(BIN)/python $(PIP) -e ".[dev]" -e plugins/creme-seqnn
 	$(BIN)/python $(PIP) -e tests/example_plugin -e plugins/template
-	@touch $@ $(VENV)/core
+	@touch $@
 
 clean:
 	rm -rf $(VENV) $(VENV)-* demo dist

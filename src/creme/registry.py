@@ -41,7 +41,7 @@ __all__ = [
 
 OUR_MODELS = {
     name: f"creme-{name}"
-    for name in ("alphagenome", "borzoi", "enformer", "enformer-torch", "keras", "onnx", "seqnn")
+    for name in "alphagenome borzoi enformer enformer-torch keras mini onnx seqnn".split()
 }
 """The models that are published with the toolkit, and the distributions that they are in."""
 
