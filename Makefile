@@ -32,6 +32,7 @@ test: test-core test-plugins
 test-core: $(VENV)/dev lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests
+	$(BIN)/python -m pytest -q -c plugins/creme-mini/pyproject.toml plugins/creme-mini/tests
 	$(BIN)/python -m pytest -q -c plugins/template/pyproject.toml plugins/template/tests
 
 test-plugins: $(PLUGINS:%=test-%)
@@ -259,14 +260,14 @@ $(VENV)/python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/core: $(VENV)/python pyproject.toml
-	$(BIN)/python $(PIP) -e ".[report]"
+$(VENV)/core: $(VENV)/python pyproject.toml plugins/creme-mini/pyproject.toml
+	$(BIN)/python $(PIP) -e ".[report]" -e plugins/creme-mini
 	@touch $@
 
-$(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml \
+$(VENV)/dev: $(VENV)/python pyproject.toml plugins/creme-seqnn/pyproject.toml plugins/creme-mini/pyproject.toml \
   plugins/template/pyproject.toml tests/example_plugin/pyproject.toml
 	$(BIN)/python $(PIP) "$(TORCH)"
-	$(BIN)/python $(PIP) -e ".[dev]" -e plugins/creme-seqnn
+	$(BIN)/python $(PIP) -e ".[dev]" -e plugins/creme-seqnn -e plugins/creme-mini
 	$(BIN)/python $(PIP) -e tests/example_plugin -e plugins/template
 	@touch $@ $(VENV)/core
 

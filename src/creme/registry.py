@@ -43,7 +43,7 @@ OUR_MODELS = {
     name: f"creme-{name}"
     for name in (
         *("alphagenome", "alphagenome-torch", "borzoi", "enformer", "enformer-torch"),
-        *("keras", "onnx", "seqnn"),
+        *("keras", "mini", "onnx", "seqnn"),
     )
 }
 """The models that are published with the toolkit, and the distributions that they are in."""

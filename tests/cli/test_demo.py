@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from command import CREME
+from creme import registry
 
 pytest.importorskip("matplotlib", reason="the report needs matplotlib")
 
@@ -59,6 +60,13 @@ def test_again_nothing_is_predicted(shown):
     _, text, again = shown
     assert len(re.findall(r"finished before", again)) == 10
     assert again.partition("contexts: planted")[2] == text.partition("contexts: planted")[2]
+
+
+def test_a_trained_network_is_compared_where_there_is_one(shown):
+    _, text, _ = shown
+    here = "mini" in registry.plugins("model")
+    assert ("A trained network, mini, on" in text) == here
+    assert ("With creme-mini installed" in text) == (not here)
 
 
 def test_the_commands_that_it_ends_with_work(shown, tmp_path):

@@ -63,6 +63,7 @@ SHOWN = 10
 
 def run_demo(folder: Path, genes: int) -> int:
     """Write the genome and the study, run it, compare its results with the truth, and report."""
+    from creme.cli.demo_network import show_network
     from creme.cli.report import write_report
 
     genome = write_genome(folder, seed=0, genes=genes, varied=True)
@@ -81,6 +82,7 @@ def run_demo(folder: Path, genes: int) -> int:
     _show_contexts(study.table("categories"), contexts)
     _show_elements(study.table("necessity"), genome.elements)
     out.print(f"The truth: {genome.truth}")
+    show_network(folder)
     page = write_report(output)
     out.print(f"The report, to open in a browser: {page}")
     out.print("Next steps:")

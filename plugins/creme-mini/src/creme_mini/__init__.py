@@ -1,0 +1,1 @@
+"""A small network that learned an oracle's grammar, evaluated in NumPy."""
