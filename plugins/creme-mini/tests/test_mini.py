@@ -180,7 +180,8 @@ def test_the_demo_compares_it_with_the_oracle_and_the_truth(tmp_path, monkeypatc
         (line[0], line[1]): line[2:] for line in lines if line[1:2] in (["oracle"], ["network"])
     }
     assert len(rows) == 4
-    for (_, answered_by), (acting, found, calls, right, correlation) in rows.items():
+    for (_, answered_by), (acting, found, calls, right, large, large_right, r) in rows.items():
         assert 0 < int(found) <= int(acting)
         assert 0 < int(right) <= int(calls)
-        assert float(correlation) > (0.95 if answered_by == "oracle" else 0.8)
+        assert 0 < int(large_right) == int(large) <= int(calls)
+        assert float(r) > (0.95 if answered_by == "oracle" else 0.8)

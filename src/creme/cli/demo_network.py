@@ -30,6 +30,9 @@ SEED = 7
 STRONG = 0.1
 """True effect from which a tile is to be found."""
 Q = 0.05
+LEAST = 0.05
+"""Measured effect above which calls are counted once more."""
+_ROUNDING = 1e-6
 SHOWN = 10
 
 
@@ -64,9 +67,14 @@ def show_network(folder: Path) -> None:
         for name, model in models.items()
     }
     _show_elements(loci, tables["necessity", "oracle"], tables["necessity", "network"])
+    out.print(
+        f"Acting tiles have a true effect of {STRONG} or more. Calls have q < {Q}; right ones have "
+        f"the sign of the truth. A network answers a little to what does nothing, and steadily, so "
+        f"that q is small: calls of {LEAST} or more leave that out."
+    )
     columns = [
-        *("test", "answered by", f"acting tiles (true effect {STRONG} or more)", "of them found"),
-        *("calls", "of them right", "correlation with the truth"),
+        *("test", "answered by", "acting tiles", "found", "calls", "right"),
+        *(f"calls of {LEAST} or more", "right", "correlation"),
     ]
     rows = [[*key, *_counts(table)] for key, table in tables.items()]
     show_table("network", columns, rows, "what is found of what is true")
@@ -98,13 +106,13 @@ def _effects(test: str, model: Model, loci: tuple[GrammarLocus, ...], store: Pat
 
 def _counts(table: pd.DataFrame) -> list[object]:
     called = table["q"] < Q
-    right = called & (np.sign(table["effect"]) == np.sign(table["truth"]))
+    acts = table["truth"].abs() > _ROUNDING
+    right = called & acts & (np.sign(table["effect"]) == np.sign(table["truth"]))
     acting = table["truth"].abs() >= STRONG
+    large = table["effect"].abs() >= LEAST
+    chosen = (acting, acting & right, called, right, called & large, right & large)
     return [
-        int(acting.sum()),
-        int((acting & right).sum()),
-        int(called.sum()),
-        int((right & (table["truth"].abs() > 1e-6)).sum()),
+        *(int(rows.sum()) for rows in chosen),
         float(np.corrcoef(table["effect"], table["truth"])[0, 1]),
     ]
 
