@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from creme import registry
 from creme.engines.cluster import ClusterLike, opened
-from creme.errors import ConfigError, MeasurementError
+from creme.errors import ConfigError
 from creme.genome import LociConfig, Locus
 from creme.model import Model, Readout
-from creme.results import ALL_UNITS
-from creme.runner.experiment import warn_of_failures, warn_of_remarks
+from creme.runner.failures import refuse_empty, warn_of_failures, warn_of_remarks
 from creme.runner.other_stores import OtherStore, places
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
@@ -292,7 +291,7 @@ def measure(
     datasets = _with_failures(report, list(labelled))
     warn_of_failures([failure for failure in report.failures if failure[0] in datasets])
     warn_of_remarks(report.remarks, report.notes)
-    _refuse_empty(list(labelled), datasets, report.failures)
+    refuse_empty(list(labelled), datasets, report.failures)
     return datasets[next(iter(labelled))] if single else datasets
 
 
@@ -396,26 +395,3 @@ def _with_failures(report: Report, labels: list[str]) -> dict[str, xr.Dataset]:
         for label in labels
         if label in report.datasets
     }
-
-
-def _refuse_empty(
-    labels: list[str], datasets: dict[str, xr.Dataset], failures: list[tuple[str, str, str]]
-) -> None:
-    """An error for the tests without results, which has those of the others."""
-    messages = []
-    for label in labels:
-        if label in datasets:
-            continue
-        own = [(unit, why) for test, unit, why in failures if test == label]
-        whole = [why for unit, why in own if unit == ALL_UNITS]
-        if whole:
-            messages.append(f"test {label!r} failed: {whole[0]}")
-        elif own:
-            every = "its one locus" if len(own) == 1 else f"all of its {len(own)} loci"
-            first = "" if len(own) == 1 else "the first one is "
-            messages.append(f"test {label!r} failed on {every}: {first}{own[0][0]}: {own[0][1]}")
-        else:
-            messages.append(f"test {label!r} makes nothing to measure of these loci")
-    if messages:
-        others = f"; the datasets of {', '.join(datasets)} are in this error" if datasets else ""
-        raise MeasurementError("; ".join(messages) + others, datasets, failures)

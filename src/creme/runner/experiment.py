@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -10,12 +9,11 @@ from pydantic import Field
 
 from creme.analysis.thresholds import Calibration
 from creme.engines.table import ClusterTable
-from creme.errors import CremeWarning
 from creme.genome import LociConfig
 from creme.model import Readout
-from creme.results import ALL_UNITS
 from creme.results.annotate import DESCRIPTION
 from creme.results.directory import EXPERIMENT, Results
+from creme.runner.failures import warn_of_failures, warn_of_remarks
 from creme.runner.other_stores import READ_FROM, ReadFrom, places
 from creme.runner.spread import Spread
 from creme.runner.tables import FolderName as FolderName
@@ -25,9 +23,6 @@ from creme.runner.tables import select as select
 from creme.runner.toml_file import TomlFile, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from collections.abc import Sequence as SequenceOf
-
     from distributed import Client
 
     from creme.engines.cluster import ClusterLike
@@ -38,8 +33,6 @@ if TYPE_CHECKING:
     from creme.store.place import Place
 
 BatchSize = Annotated[int, Field(ge=1)] | Literal["auto"] | None
-
-_WARNED_ONE_BY_ONE = 5
 
 
 class Experiment(TomlFile):
@@ -231,47 +224,3 @@ def parse(text: str, title: str = "experiment", folder: Path = Path()) -> Experi
         Where its relative paths start from.
     """
     return Experiment.from_text(text, folder, title)
-
-
-def warn_of_failures(failures: list[tuple[str, str, str]], stacklevel: int = 3) -> None:
-    """A `CremeWarning` for each locus that failed, and one for all beyond the first few.
-
-    Parameters
-    ----------
-    failures : list of (test, locus, message)
-    stacklevel : int
-        Of the caller's caller, as `warnings.warn` counts.
-    """
-    for test, locus, message in failures[:_WARNED_ONE_BY_ONE]:
-        where = locus if locus == ALL_UNITS else f"locus {locus!r}"
-        warnings.warn(
-            f"test {test!r} failed on {where}: {message}",
-            CremeWarning,
-            stacklevel=stacklevel,
-        )
-    if len(failures) > _WARNED_ONE_BY_ONE:
-        warnings.warn(
-            f"tests failed on {len(failures) - _WARNED_ONE_BY_ONE} more loci; all of them stand "
-            f"in the failures of the results",
-            CremeWarning,
-            stacklevel=stacklevel,
-        )
-
-
-def warn_of_remarks(
-    remarks: Mapping[str, list[str]], notes: SequenceOf[str] = (), stacklevel: int = 3
-) -> None:
-    """A `CremeWarning` for each note on a run, and for each remark of a test.
-
-    Parameters
-    ----------
-    remarks : mapping of label to list of str
-    notes : sequence of str
-    stacklevel : int
-        Of the caller's caller, as `warnings.warn` counts.
-    """
-    for note in notes:
-        warnings.warn(note, CremeWarning, stacklevel=stacklevel)
-    for test, sentences in remarks.items():
-        for sentence in sentences:
-            warnings.warn(f"test {test!r}, {sentence}", CremeWarning, stacklevel=stacklevel)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from creme.engines.cluster import ClusterLike
-from creme.runner.experiment import warn_of_remarks
+from creme.runner.failures import warn_of_remarks
 from creme.runner.progress_bar import shown_in_python
 from creme.study.config import StudyFile
 from creme.study.forecast.cost import Forecast, forecast
