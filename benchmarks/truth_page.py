@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +12,8 @@ import pandas as pd
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, TABLES = DOCS / "known_truth.md", DOCS / "known_truth"
+FORMULAS = ("oracle", "noisy oracle")
+"""The models that numbers in sentences are of, unless they name another one."""
 _TABLE = re.compile(r"(<!-- table (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _NUMBER = re.compile(r"(<!-- = (.+?) -->)(.*?)(<!-- \. -->)", re.DOTALL)
 
@@ -35,9 +37,9 @@ def rewritten(text: str) -> str:
 def number(selector: str) -> str:
     """A number, or a range, such as ``calls: test=necessity; replicates=2 | range 2``.
 
-    How is ``range``, ``min``, ``max``, ``value`` or ``less`` (than one), of the column ``value``,
-    with a number of digits; ``false``, the largest share of calls that is; or ``loci`` and ``n``,
-    the columns' largest.
+    Rows are those of the formulas unless a model is named. How is ``range``, ``min``, ``max``,
+    ``value`` or ``less`` (than one), of the column ``value``, with a number of digits; ``false``,
+    the largest share of calls that is; or ``loci`` and ``n``, the columns' largest.
     """
     where, how = (part.strip() for part in selector.split("|"))
     name, _, conditions = where.partition(":")
@@ -45,6 +47,8 @@ def number(selector: str) -> str:
     for condition in filter(None, map(str.strip, conditions.split(";"))):
         column, _, wanted = condition.partition("=")
         rows = rows[rows[column.strip()].astype(str).isin(wanted.strip().split("/"))]
+    if "model=" not in conditions:
+        rows = rows[rows["model"].isin(FORMULAS)]
     kind, *digits = how.split()
     if not len(rows):
         raise ValueError(f"{selector}: no row of the table is meant")
@@ -99,21 +103,39 @@ FOUND = {
 }
 
 
-def _calls(experiment: str, rule: str, replicates: int | None = None) -> Callable[[], str]:
+def _calls(
+    experiment: str,
+    rule: str,
+    replicates: Collection[int] | None = None,
+    tiles: Collection[int] | None = None,
+    *,
+    networks: bool = False,
+) -> Callable[[], str]:
+    """Scores of calls: of the formulas, or of the networks."""
+
     def render() -> str:
-        rows = read("calls")
+        rows = _of_models("calls", networks)
         rows = rows[(rows["experiment"] == experiment) & (rows["rule"] == rule)]
         if replicates is not None:
-            rows = rows[rows["replicates"] == replicates]
+            rows = rows[rows["replicates"].isin(replicates)]
+        if tiles is not None:
+            rows = rows[rows["tile"].isin(tiles)]
         return grid(rows, ["model", "test", "tile", "replicates"], FOUND)
 
     return render
 
 
-def _calibration(experiment: str) -> Callable[[], str]:
+def _of_models(name: str, networks: bool) -> pd.DataFrame:
+    rows = read(name)
+    return rows[rows["model"].isin(FORMULAS) != networks]
+
+
+def _calibration(
+    experiment: str, levels: Collection[float] = (0.01, 0.05, 0.1, 0.2), *, networks: bool = False
+) -> Callable[[], str]:
     def render() -> str:
-        rows = read("calibration")
-        rows = rows[rows["experiment"] == experiment]
+        rows = _of_models("calibration", networks)
+        rows = rows[(rows["experiment"] == experiment) & rows["q"].isin(levels)]
         lines = [
             "| model | replicates | q < | calls | false | share |",
             "|---|---|---|---|---|---|",
@@ -181,7 +203,14 @@ def written_noise() -> str:
 
 
 RENDERED: dict[str, Callable[[], str]] = {
-    "calls": _calls("calls", "q"),
+    "calls": _calls("calls", "q", tiles=(1000,)),
+    "calls of larger tiles": _calls("calls", "q", (10,), (2500, 5000)),
+    "calls by q and size": _calls("calls", "both", (5, 10), (1000,)),
+    "calls of networks": _calls("calls", "q", (2, 5, 10), (1000, 2500), networks=True),
+    "calls of networks by q and size": _calls(
+        "calls", "both", (2, 5, 10), (1000, 2500), networks=True
+    ),
+    "calibration of networks": _calibration("calls", networks=True),
     "calibration": _calibration("calls"),
     "searches": _of(
         "searches",
@@ -192,10 +221,10 @@ RENDERED: dict[str, Callable[[], str]] = {
             "hidden named": "of its tiles that necessity does not tell, named",
         },
     ),
-    "tiles by q": _calls("tiles", "q", 5),
-    "tiles by size": _calls("tiles", "size", 1),
-    "replicates by q": _calls("replicates", "q"),
-    "calibration of replicates": _calibration("replicates"),
+    "tiles by q": _calls("tiles", "q", (5,)),
+    "tiles by size": _calls("tiles", "size", (1,)),
+    "replicates by q": _calls("replicates", "q", (2, 5, 10, 30)),
+    "calibration of replicates": _calibration("replicates", (0.05,)),
     "power": _power,
     "sets": _listed("sets", []),
     "distance": _listed("curves", ["test"], {"test": "distance"}),

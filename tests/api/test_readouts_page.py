@@ -30,7 +30,7 @@ def test_the_code_of_the_page_prints_what_the_page_says(tmp_path, monkeypatch, c
 def test_the_tables_of_the_page_are_valid():
     tables = re.findall(r"(?:^    .*\n|^\n(?=    ))+", PAGE, flags=re.M)
     tables = [table for table in tables if "[[readouts]]" in table]
-    assert len(tables) == 4
+    assert len(tables) == 6
     for table in tables:
         for readout in tomllib.loads(table.replace("\n    ", "\n"))["readouts"]:
             creme.Readout(**readout)

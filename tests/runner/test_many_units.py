@@ -218,7 +218,7 @@ def experiment(tests, folder, monkeypatch):
     monkeypatch.setattr(
         experiments, "build_model", lambda table, folder: (MODEL, experiments.select(MODEL))
     )
-    monkeypatch.setattr(LociConfig, "load", lambda self, length, tss, folder: loci(3, "x"))
+    monkeypatch.setattr(LociConfig, "load", lambda self, length, tss, folder, inputs: loci(3, "x"))
     monkeypatch.setattr(plans, "build_model", experiments.build_model)
     text = 'name = "e"\n[model]\nplugin = "toy"\n[loci]\nfasta = "x"\nbed = "y"\n' + "".join(
         "[[tests]]\n" + "".join(f"{key} = {value!r}\n" for key, value in test.items())

@@ -222,8 +222,9 @@ def test_a_server_that_is_suspended_is_waited_for(objects, postgres):
         ensure_holds(store, source, range(40))
 
 
+@pytest.mark.usefixtures("objects")
 def test_a_server_that_is_gone_costs_nothing(postgres, monkeypatch):
-    """Of its own, since it forgets all that it had."""
+    """Another one than the others', since it forgets all that it had."""
     from datetime import timedelta
 
     from creme.testing.stores import ensure_holds, fill, forget

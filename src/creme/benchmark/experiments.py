@@ -72,7 +72,7 @@ _EXPERIMENTS = (
         "calls",
         "necessity and sufficiency",
         200,
-        _calls((1000, 2500, 5000), (2, 3, 5, 10), ("q",)),
+        _calls((1000, 2500, 5000), (2, 3, 5, 10), ("q", "both")),
     ),
     BenchmarkExperiment("searches", "greedy searches", 200, _of("searches", searched_scores)),
     BenchmarkExperiment("sets", "pairs of tiles", 60, _of("sets", set_scores)),

@@ -12,6 +12,7 @@ import pandas as pd
 
 from creme.analysis.noise import q_values
 from creme.analysis.power import noise_of
+from creme.analysis.thresholds import Classes
 from creme.benchmark.detections import Strengths, calibration, scores
 from creme.benchmark.subject import Subject, windows_of
 from creme.demo.loci import GrammarLocus
@@ -24,8 +25,13 @@ TESTS = ("necessity", "sufficiency")
 STRENGTHS = Strengths()
 LEAST = 0.1
 """The effect from which a tile is called by its size."""
-RULES: dict[str, dict[str, float]] = {"q": {"q": 0.05}, "size": {"q": np.inf, "least": LEAST}}
-"""The rules by which a tile is called: by its q, or by its effect alone."""
+RULES: dict[str, dict[str, float]] = {
+    "q": {"q": 0.05},
+    "size": {"q": np.inf, "least": LEAST},
+    "both": {"q": 0.05, "least": Classes().minimum_effect},
+}
+"""The rules by which a tile is called: by its q, by its effect alone, or, as ``[classes]`` with
+``q_below`` does, by its q and a least effect."""
 
 
 def benchmark_truth(
@@ -88,10 +94,10 @@ def benchmark_truth(
                 effects = effect_table(dataset, truth, number)
                 parts = [(calibration(effects, strengths), calibrated)] if number > 1 else []
                 for rule in rules:
-                    if number == 1 and rule == "q":
+                    if number == 1 and rule != "size":
                         continue
                     bounds = RULES[rule]
-                    called = effects if rule == "q" else effects.assign(q=0.0)
+                    called = effects.assign(q=0.0) if rule == "size" else effects
                     table = scores(called, strengths, seed=subject.seed, **bounds).reset_index()
                     parts.append((table.assign(rule=rule), scored))
                 for table, into in parts:

@@ -63,7 +63,8 @@ def read_others(read_from: SequenceOf[NamedPlace], own: str | Path | Place) -> t
     """
     others: list[Store] = []
     with ExitStack() as opened:
-        for place, index_url in read_from:
+        for where, index_url in read_from:
+            place = place_at(where)
             if place.recorded() == place_at(own).recorded():
                 raise StoreError(
                     f"read_from: {place} is the store that is written to: name other ones"
