@@ -188,7 +188,7 @@ class Model(Parameters, OutputGrid):
 
         Returns
         -------
-        array of float32, shape (B, *selection.shape)
+        array of float32, shape (B, bins, tracks), as ``selection.shape`` has them
             Equal to ``selection.take(self.predict(onehot))``, or with further heads to that of
             `predict_heads`: one row a sequence.
         """

@@ -36,7 +36,7 @@ def members_of(values: ArrayLike) -> int:
 def moebius(values: ArrayLike) -> Floats:
     """The part of each subset that its smaller subsets do not explain, (..., 2^k) float64.
 
-    At m the sum over the subsets s of m of (-1)^(|m| - |s|) values[s].
+    At m the sum over the subsets s of m of ``(-1)^(size of m - size of s) values[s]``.
     """
     out = np.array(values, dtype=np.float64)
     for bit in range(members_of(out)):
@@ -78,7 +78,7 @@ def shapley_values(values: ArrayLike) -> Floats:
     Notes
     -----
     Shapley, A value for n-person games (1953). From the Moebius transform a of the landscape it is
-    minus the sum over the subsets m with the member of a[m] / |m|.
+    minus the sum over the subsets m with the member of ``a[m] / size of m``.
     """
     members = members_of(values)
     size = sizes(members)
@@ -96,7 +96,7 @@ def interaction_indices(values: ArrayLike) -> Floats:
     Notes
     -----
     Grabisch and Roubens, An axiomatic approach to the concept of interaction among players in
-    cooperative games (1999): the sum over the subsets m with both of a[m] / (|m| - 1).
+    cooperative games (1999): the sum over the subsets m with both of ``a[m] / (size of m - 1)``.
     """
     members = members_of(values)
     size = sizes(members)
