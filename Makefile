@@ -27,7 +27,9 @@ PEERS := reference tangermeme ushuffle tensorflow design
 demo: $(VENV)/core
 	$(BIN)/creme demo demo
 
-test: test-core test-plugins
+# Two plugins at a time, each with its output in one piece.
+test: test-core
+	$(MAKE) --no-print-directory -j 2 -O test-plugins
 
 test-core: $(VENV)/dev lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal tests
