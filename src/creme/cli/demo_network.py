@@ -9,30 +9,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from creme import registry
+from creme.benchmark.subject import Subject, windows_of
+from creme.benchmark.truth import RULES, STRENGTHS, effect_table, true_effects
 from creme.cli.terminal import out, show_table
 from creme.demo.loci import GrammarLocus, random_loci
 from creme.demo.rules import grammar
 from creme.errors import CremeWarning
-from creme.genome import Locus
-from creme.sequence import Sequence
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
-
-    from creme.model import Model
 
 NETWORK = "mini"
 GRAMMAR, CELL = "cis", "alpha"
 LOCI, TILE, REPLICATES = 8, 1000, 5
 TESTS = ("necessity", "sufficiency")
 SEED = 7
-STRONG = 0.1
-"""True effect from which a tile is to be found."""
-Q = 0.05
-LEAST = 0.05
-"""Measured effect above which calls are counted once more."""
-_ROUNDING = 1e-6
+Q, LEAST = RULES["both"]["q"], RULES["both"]["least"]
+"""Calls have a q below the one, and are counted once more with an effect of the other or more."""
 SHOWN = 10
 
 
@@ -52,25 +45,22 @@ def show_network(folder: Path) -> None:
         )
         return
     network = registry.create("model", {"name": NETWORK})
-    models = {
-        "oracle": registry.create("model", {"name": "oracle", "length": network.input_length}),
-        "network": network,
-    }
+    subject = Subject("network", network, GRAMMAR, CELL, None, folder / "predictions", SEED, False)
     loci = random_loci(grammar(GRAMMAR), LOCI, network.input_length, SEED, "demo")
     out.print(
         f"A trained network, {NETWORK}, on {LOCI} loci of grammar {GRAMMAR} that it has not seen; "
         f"cell type {CELL}, tiles of {TILE:,} bp, {REPLICATES} shuffles:"
     )
     tables = {
-        (test, name): _effects(test, model, loci, folder / "predictions")
+        (test, one.name): _effects(test, one, loci)
         for test in TESTS
-        for name, model in models.items()
+        for one in (subject.oracle, subject)
     }
     _show_elements(loci, tables["necessity", "oracle"], tables["necessity", "network"])
     out.print(
-        f"Acting tiles have a true effect of {STRONG} or more. Calls have q < {Q}; right ones have "
-        f"the sign of the truth. A network answers a little to what does nothing, and steadily, so "
-        f"that q is small: calls of {LEAST} or more leave that out."
+        f"Acting tiles have a true effect of {STRENGTHS.strong} or more. Calls have q < {Q}; right "
+        f"ones have the sign of the truth. A network answers a little to what does nothing, and "
+        f"steadily, so that q is small: calls of {LEAST} or more leave that out."
     )
     columns = [
         *("test", "answered by", "acting tiles", "found", "calls", "right"),
@@ -80,25 +70,12 @@ def show_network(folder: Path) -> None:
     show_table("network", columns, rows, "what is found of what is true")
 
 
-def _effects(test: str, model: Model, loci: tuple[GrammarLocus, ...], store: Path) -> pd.DataFrame:
+def _effects(test: str, subject: Subject, loci: tuple[GrammarLocus, ...]) -> pd.DataFrame:
     """A row for each tile: effect, q, truth, and where it lies."""
-    from creme.api import measure
-    from creme.benchmark.truth import effect_table, true_effects
-
     with warnings.catch_warnings():
         # Of outliers among the few shuffles; what is compared here is the mean with them.
         warnings.simplefilter("ignore", CremeWarning)
-        dataset: xr.Dataset = measure(
-            test,
-            model,
-            [Locus.from_sequence(Sequence(one.codes), one.gene) for one in loci],
-            tracks=f"{GRAMMAR}:{CELL}",
-            store=store,
-            seed=SEED,
-            progress=False,
-            tile=TILE,
-            replicates=REPLICATES,
-        )
+        dataset = subject.ask(test, windows_of(loci), tile=TILE, replicates=REPLICATES)
     table = effect_table(dataset, true_effects(loci, dataset, test, CELL), REPLICATES)
     starts = np.tile(dataset["tile_start"].values, len(loci))
     return table.assign(start=starts, end=starts + TILE)
@@ -106,9 +83,9 @@ def _effects(test: str, model: Model, loci: tuple[GrammarLocus, ...], store: Pat
 
 def _counts(table: pd.DataFrame) -> list[object]:
     called = table["q"] < Q
-    acts = table["truth"].abs() > _ROUNDING
+    acts = table["truth"].abs() > STRENGTHS.nothing
     right = called & acts & (np.sign(table["effect"]) == np.sign(table["truth"]))
-    acting = table["truth"].abs() >= STRONG
+    acting = table["truth"].abs() >= STRENGTHS.strong
     large = table["effect"].abs() >= LEAST
     chosen = (acting, acting & right, called, right, called & large, right & large)
     return [

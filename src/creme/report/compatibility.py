@@ -5,15 +5,23 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+from matplotlib.colors import TwoSlopeNorm
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from creme.report.marks import legend, name, note, number, zero
+from creme.report.marks import colour_bar, legend, name, note, number, zero
 from creme.report.select import only
-from creme.report.style import BLACK, BLUE, GREY, SMALL, VERMILION, axes_of, styled
+from creme.report.style import (
+    BLACK,
+    BLUE,
+    DIVERGING,
+    GREY,
+    SMALL,
+    VERMILION,
+    axes_of,
+    styled,
+)
 
-_DIVERGING = LinearSegmentedColormap.from_list("creme", [BLUE, "#FFFFFF", VERMILION])
 MOST_NAMES = 40
 """Promoters or enhancers that are named; more would not be read."""
 
@@ -64,7 +72,7 @@ def pair_map(
         values,
         aspect="auto",
         interpolation="none",
-        cmap=_DIVERGING,
+        cmap=DIVERGING,
         norm=TwoSlopeNorm(0.0, -most, most),
         gid="pairs",
     )
@@ -100,12 +108,7 @@ def pair_map(
     for margin in (above, side):
         margin.tick_params(labelsize=SMALL, width=0.6, length=2)
     side.xaxis.set_major_locator(MaxNLocator(2))
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    bar = figure.colorbar(image, cax=ax.inset_axes((1.19, 0, 0.03, 1)))
-    bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
-    bar.outline.set_linewidth(0.4)
-    bar.set_label("deviation, log2", fontsize=SMALL)
+    colour_bar(ax, image, "deviation, log2", left=1.19)
     return ax
 
 

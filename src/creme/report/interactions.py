@@ -16,7 +16,7 @@ from creme.analysis.landscape_tables import landscapes
 from creme.analysis.network import joined_pairs
 from creme.analysis.noise import Q
 from creme.errors import ConfigError, listing
-from creme.report.marks import legend, name, note, offset, zero
+from creme.report.marks import colour_bar, legend, name, note, offset, zero
 from creme.report.select import only
 from creme.report.style import GREY, PALETTE, SMALL, axes_of, styled
 
@@ -180,12 +180,7 @@ def pair_matrix(
     labels = [offset(place) for place in places]
     ax.set_xticks(range(len(places)), labels, rotation=90, fontsize=SMALL)
     ax.set_yticks(range(len(places)), labels, fontsize=SMALL)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    bar = figure.colorbar(image, cax=ax.inset_axes((1.02, 0, 0.03, 1)))
-    bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
-    bar.outline.set_linewidth(0.4)
-    bar.set_label("log2 (above), share of WT (below)", fontsize=SMALL)
+    colour_bar(ax, image, "log2 (above), share of WT (below)", left=1.02)
     return ax
 
 

@@ -11,6 +11,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.textpath import text_to_path
@@ -219,3 +221,16 @@ def zero(ax: Axes, at: float = 0.0, *, across: bool = True) -> None:
     """A thin line where nothing happens."""
     draw = ax.axhline if across else ax.axvline
     draw(at, color=GREY, linewidth=0.5, linestyle=(0, (3, 2)), zorder=1)
+
+
+def colour_bar(
+    ax: Axes, image: ScalarMappable, label: str, *, left: float, width: float = 0.03
+) -> Colorbar:
+    """The scale of a map's colours, at its right; `left` and `width` are shares of its width."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    bar = figure.colorbar(image, cax=ax.inset_axes((left, 0, width, 1)))
+    bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
+    bar.outline.set_linewidth(0.4)
+    bar.set_label(label, fontsize=SMALL)
+    return bar

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, TwoSlopeNorm
+from matplotlib.colors import TwoSlopeNorm
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.textpath import TextPath
@@ -12,15 +12,23 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Affine2D
 
 from creme.report.grid import MeasureGrid, words_of
-from creme.report.marks import name, note, number, set_names, zero
+from creme.report.marks import colour_bar, name, note, number, set_names, zero
 from creme.report.measure_figures import label_axes, scale_of
-from creme.report.style import BLUE, GREEN, GREY, ORANGE, SMALL, VERMILION, axes_of, styled
+from creme.report.style import (
+    BLUE,
+    DIVERGING,
+    GREEN,
+    GREY,
+    ORANGE,
+    VERMILION,
+    axes_of,
+    styled,
+)
 
 MOST_LETTERS = 150
 """Positions whose letters can be read."""
 
 _BASES = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILION}
-_DIVERGING = LinearSegmentedColormap.from_list("creme", [BLUE, "#FFFFFF", VERMILION])
 _BOLD = FontProperties(family="DejaVu Sans", weight="bold")
 
 
@@ -57,13 +65,8 @@ def measure_heat_map(
     else:
         most = float(np.nanmax(np.abs(values - base))) or 1.0
         norm = TwoSlopeNorm(base, base - most, base + most)
-        image = ax.imshow(values, aspect="auto", interpolation="none", cmap=_DIVERGING, norm=norm)
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    bar = figure.colorbar(image, cax=ax.inset_axes((1.01, 0, 0.012, 1)))
-    bar.ax.tick_params(labelsize=SMALL, width=0.6, length=2)
-    bar.outline.set_linewidth(0.4)
-    bar.set_label(grid.measure_words, fontsize=SMALL)
+        image = ax.imshow(values, aspect="auto", interpolation="none", cmap=DIVERGING, norm=norm)
+    bar = colour_bar(ax, image, grid.measure_words, left=1.01, width=0.012)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()
     ax.set_yticks(range(len(grid.rows)), [name(label, 16) for label in grid.rows], parse_math=False)

@@ -19,6 +19,7 @@ try:
 except ImportError:
     raise PluginError("figures need matplotlib: pip install 'creme-toolkit[report]'") from None
 from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 COLUMN, PAGE = 85.0, 175.0
@@ -32,6 +33,8 @@ SMALL, NORMAL = 6.0, 7.0
 # Okabe and Ito's colours, which people of all kinds of colour vision tell apart.
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#000000", "#8C8C8C"
+DIVERGING = LinearSegmentedColormap.from_list("creme", [BLUE, "#FFFFFF", VERMILION])
+"""Of maps, from below a neutral value to above it."""
 
 PALETTE = {
     "enhancing": VERMILION,

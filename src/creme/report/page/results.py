@@ -37,8 +37,6 @@ WITH_FIGURES = (
     "design",
 )
 """The tests that have figures of their own, in the order of the page."""
-ON_REQUEST = ("interactions", "compatibility", "design")
-"""Those of them that are no stage of a study unless its file adds one."""
 HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")
 """Raw activities, which are large, and which neither figures nor comparisons use."""
 REPLICATES = ("effect_replicates", "dinuc_effect_replicates", "fold_change_replicates", "mutant")

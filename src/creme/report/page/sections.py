@@ -12,7 +12,6 @@ from creme.report.page.downloads import figure_html
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import (
-    ON_REQUEST,
     RUN,
     SELECTION,
     WITH_FIGURES,
@@ -22,6 +21,7 @@ from creme.report.page.results import (
 from creme.report.page.table import count, table
 from creme.results.view import Failure, ResultsView
 from creme.results.words import duration
+from creme.study.sections import STAGES
 
 CAVEAT = (
     "A model's results are hypotheses about biology, and no measurements. Effects are "
@@ -109,7 +109,7 @@ def _missing(view: ResultsView) -> Html | None:
             items.append(tag("li", f"{title}: {units} no results."))
     items += _progress(view)
     if view.kind == "study":
-        every = (SELECTION, *(test for test in WITH_FIGURES if test not in ON_REQUEST))
+        every = [stage for stage in (SELECTION, *WITH_FIGURES) if stage in STAGES]
         left_out = [stage for stage in every if stage not in view.stages]
         if left_out:
             names = ", ".join(title_of(view, stage) for stage in left_out)
