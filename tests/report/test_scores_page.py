@@ -69,9 +69,8 @@ def test_every_score_stands_in_the_page(page):
 
 
 def test_marks_stand_in_the_order_of_their_values(page):
-    (drawn,) = [
-        svg for svg in page.named("svg") if svg.get("aria-label") == "floor 0.100, ceiling 1.00, value 0.900"
-    ]  # fmt: skip
+    words = "floor 0.100, ceiling 1.00, value 0.900"
+    (drawn,) = [svg for svg in page.named("svg") if svg.get("aria-label") == words]
     assert drawn["role"] == "img"
     lines = [float(line["x1"]) for line in page.named("line")]
     dots = [float(dot["cx"]) for dot in page.named("circle")]

@@ -15,6 +15,7 @@ import pandas as pd
 
 from creme.analysis.saturation import saturation
 from creme.benchmark.detections import statistic_scores
+from creme.benchmark.planted import PlantedLocus, planted_sets
 from creme.benchmark.subject import Subject, windows_of
 from creme.demo.truth import Interval, LocusTruth
 from creme.tiling import Tile, Tiling
@@ -29,15 +30,19 @@ LEAST = 0.1
 """True effect by itself that a tile has at least."""
 BANDS = (0, 2000, 5000, 8000, 15_000)
 """Where bands of distance begin, bp; the last ends there."""
+_SIGNS = {"enhancer": 1.0, "silencer": -1.0}
 _NEAR = 30
 """Bases on either side of a site that still count as its own, bp."""
 
 
 def strongest_tiles(
-    loci: SequenceOf[GrammarLocus], cell: int, tile: int = TILE
+    loci: SequenceOf[GrammarLocus], cell: int, tile: int = TILE, kind: str = "enhancer"
 ) -> dict[str, Interval]:
-    """By gene, the tile that truly adds most to the TSS tile; loci without one are left out."""
-    chosen = {}
+    """By gene, the tile that truly adds most to the TSS tile; loci without one are left out.
+
+    Of ``kind = "silencer"``, the one that takes most.
+    """
+    chosen, sign = {}, _SIGNS[kind]
     for locus in loci:
         length, truth = len(locus.codes), locus.truth
         own = _own(length, tile)
@@ -47,8 +52,8 @@ def strongest_tiles(
             / truth.wild_type[cell]
             for one in Tiling.around(length, length // 2, tile)
         }
-        best = max(effects, key=lambda interval: effects[interval])
-        if effects[best] >= LEAST:
+        best = max(effects, key=lambda interval: sign * effects[interval])
+        if sign * effects[best] >= LEAST:
             chosen[locus.gene] = best
     return chosen
 
@@ -58,13 +63,17 @@ def _own(length: int, tile: int) -> Interval:
     return one.start, one.end
 
 
-def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.DataFrame:
+def distance_errors(
+    subject: Subject, *, loci: int, replicates: int = 5, kind: str = "enhancer"
+) -> pd.DataFrame:
     """The distance test's curve against the true decay.
 
     Parameters
     ----------
     subject : Subject
     loci, replicates : int
+    kind : str
+        ``enhancer``, of the held-out loci, or ``silencer``, of planted ones.
 
     Returns
     -------
@@ -74,7 +83,15 @@ def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.D
         changes, and ``bias A-B bp``, their mean difference; ``slope``, of measured on true log2
         fold changes of all positions.
     """
-    held_out, dataset, chosen = _placed(subject, "distance", loci, replicates)
+    table = distance_table(subject, loci=loci, replicates=replicates, kind=kind)
+    return distance_scores(table, subject.seed)
+
+
+def distance_table(
+    subject: Subject, *, loci: int, replicates: int = 5, kind: str = "enhancer"
+) -> pd.DataFrame:
+    """``locus``, ``distance`` (bp), ``measured`` and ``true``, log2 fold changes, by position."""
+    held_out, dataset, chosen = _placed(subject, "distance", loci, replicates, kind)
     rows = []
     for locus in held_out:
         if locus.gene not in chosen:
@@ -86,8 +103,12 @@ def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.D
         ):
             if one > 0 and other > 0:
                 rows.append((locus.gene, float(distance), np.log2(one), np.log2(other)))
-    table = pd.DataFrame(rows, columns=["locus", "distance", "measured", "true"])
-    table["difference"] = table["measured"] - table["true"]
+    return pd.DataFrame(rows, columns=["locus", "distance", "measured", "true"])
+
+
+def distance_scores(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The scores of `distance_errors`, of a `distance_table`."""
+    table = table.assign(difference=table["measured"] - table["true"])
     band = pd.cut(table["distance"], BANDS, right=False, labels=False)
     statistics = {}
     for k, (low, high) in enumerate(pairwise(BANDS)):
@@ -96,7 +117,7 @@ def distance_errors(subject: Subject, *, loci: int, replicates: int = 5) -> pd.D
         statistics[f"error {name}"] = (inside, lambda rows: rows["difference"].abs().median())
         statistics[f"bias {name}"] = (inside, lambda rows: rows["difference"].mean())
     statistics["slope"] = (table, slope_of)
-    return statistic_scores(statistics, subject.seed)
+    return statistic_scores(statistics, seed)
 
 
 def slope_of(rows: pd.DataFrame) -> float:
@@ -106,10 +127,10 @@ def slope_of(rows: pd.DataFrame) -> float:
 
 
 def _placed(
-    subject: Subject, test: str, loci: int, replicates: int, **parameters: object
-) -> tuple[tuple[GrammarLocus, ...], xr.Dataset, dict[str, Interval]]:
-    held_out = subject.loci(loci)
-    chosen = strongest_tiles(held_out, subject.cell)
+    subject: Subject, test: str, loci: int, replicates: int, kind: str, **parameters: object
+) -> tuple[SequenceOf[GrammarLocus], xr.Dataset, dict[str, Interval]]:
+    held_out = subject.loci(loci) if kind == "enhancer" else _with_one(subject, loci, kind)
+    chosen = strongest_tiles(held_out, subject.cell, kind=kind)
     dataset = subject.ask(
         test,
         windows_of(held_out),
@@ -119,6 +140,16 @@ def _placed(
         **parameters,
     )
     return held_out, dataset, chosen
+
+
+def _with_one(subject: Subject, loci: int, kind: str) -> list[GrammarLocus]:
+    """Planted loci with one enhancer, or silencer, that does enough by itself."""
+
+    def accepted(one: PlantedLocus) -> bool:
+        return bool(strongest_tiles([one.locus], subject.cell, kind=kind))
+
+    planted = planted_sets(subject, loci, TILE, 1, f"{kind}s", accepted)
+    return [one.locus for one in planted]
 
 
 def _of_locus(dataset: xr.Dataset, gene: str) -> xr.Dataset:
@@ -134,7 +165,12 @@ def _true_curve(truth: LocusTruth, tile: Interval, dataset: xr.Dataset, cell: in
 
 
 def saturation_errors(
-    subject: Subject, *, loci: int, replicates: int = 3, copies: int = 6
+    subject: Subject,
+    *,
+    loci: int,
+    replicates: int = 3,
+    copies: int = 6,
+    kind: str = "enhancer",
 ) -> pd.DataFrame:
     """The multiplicity test's saturation against that of the exact search, fitted alike.
 
@@ -142,25 +178,45 @@ def saturation_errors(
     ----------
     subject : Subject
     loci, replicates, copies : int
+    kind : str
+        As of `distance_errors`.
 
     Returns
     -------
     DataFrame
         ``score``, ``value``, ``low``, ``high``, ``n`` (loci): ``half ratio``, the median of
         measured by true half-saturation points, in copies; ``half spread``, the median of the
-        absolute log2 of it; ``plateau ratio``, the same of plateaus; ``both saturate``, the share
+        absolute log2 of it; ``plateau ratio``, the same of plateaus, of enhancers; ``both saturate``, the share
         of loci whose fit is defined in the truth that is defined in the measured curve as well;
         ``fold change error``, the median absolute log2 ratio of measured and true fold changes.
     """
+    table = saturation_table(subject, loci=loci, replicates=replicates, copies=copies, kind=kind)
+    scores = saturation_scores(table, subject.seed)
+    # Silencers' plateaus are near 0, where a ratio says nothing.
+    return scores if kind == "enhancer" else scores[scores["score"] != "plateau ratio"]
+
+
+def saturation_table(
+    subject: Subject,
+    *,
+    loci: int,
+    replicates: int = 3,
+    copies: int = 6,
+    kind: str = "enhancer",
+) -> pd.DataFrame:
+    """Fits of each locus's curve: ``half`` and ``plateau`` of the measured one, ``true half`` and
+    ``true plateau`` of the exact one, NaN where not defined; ``error`` of the curve itself."""
     held_out, dataset, chosen = _placed(
-        subject, "multiplicity", loci, replicates, copies=copies, searches=["enhancers"]
+        subject, "multiplicity", loci, replicates, kind, copies=copies, searches=[f"{kind}s"]
     )
     rows = []
     for locus in held_out:
         if locus.gene not in chosen:
             continue
         measured = _of_locus(dataset, locus.gene)
-        true = _exact_copies(locus.truth, chosen[locus.gene], dataset, copies, subject.cell)
+        true = _exact_copies(
+            locus.truth, chosen[locus.gene], dataset, copies, subject.cell, _SIGNS[kind]
+        )
         exact = measured.assign(
             fold_change_replicates=(
                 measured["fold_change_replicates"] * 0
@@ -177,33 +233,52 @@ def saturation_errors(
         rows.append(
             {
                 "locus": locus.gene,
-                "half": half[0] / half[1],
-                "plateau": plateau[0] / plateau[1],
-                "defined": np.isfinite(half[1]),
-                "both": np.isfinite(half[0]) and np.isfinite(half[1]),
+                "half": half[0],
+                "true half": half[1],
+                "plateau": plateau[0],
+                "true plateau": plateau[1],
                 "error": float(np.median(np.abs(np.log2(curve / true[1:])))),
             }
         )
-    table = pd.DataFrame(rows)
-    fitted = table[table["both"]]
+    names = ["locus", "half", "true half", "plateau", "true plateau", "error"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def saturation_scores(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The scores of `saturation_errors`, of a `saturation_table`."""
+    defined = table[np.isfinite(table["true half"])]
+    defined = defined.assign(both=np.isfinite(defined["half"]))
+    fitted = defined[defined["both"]]
+    ratios = pd.DataFrame(
+        {
+            "locus": fitted["locus"],
+            "half": fitted["half"] / fitted["true half"],
+            "plateau": fitted["plateau"] / fitted["true plateau"],
+        }
+    )
     return statistic_scores(
         {
-            "half ratio": (fitted, lambda rows: rows["half"].median()),
-            "half spread": (fitted, lambda rows: np.log2(rows["half"]).abs().median()),
-            "plateau ratio": (fitted, lambda rows: rows["plateau"].median()),
-            "both saturate": (table[table["defined"]], lambda rows: rows["both"].mean()),
+            "half ratio": (ratios, lambda rows: rows["half"].median()),
+            "half spread": (ratios, lambda rows: np.log2(rows["half"]).abs().median()),
+            "plateau ratio": (ratios, lambda rows: rows["plateau"].median()),
+            "both saturate": (defined, lambda rows: rows["both"].mean()),
             "fold change error": (table, lambda rows: rows["error"].median()),
         },
-        subject.seed,
+        seed,
     )
 
 
 def _exact_copies(
-    truth: LocusTruth, tile: Interval, dataset: xr.Dataset, copies: int, cell: int
+    truth: LocusTruth,
+    tile: Interval,
+    dataset: xr.Dataset,
+    copies: int,
+    cell: int,
+    sign: float,
 ) -> np.ndarray:
     """True fold changes over the tile once at its place: without it, and of 1 to `copies` copies.
 
-    Each copy is put where it truly does most.
+    Each copy is put where it truly does most in the direction of `sign`.
     """
     own = _own(truth.length, TILE)
     control = truth.arranged([own], [(tile, tile[0])])[cell]
@@ -213,19 +288,23 @@ def _exact_copies(
     for _ in range(copies):
         free = [at for at in starts if at not in {start for _, start in placed}]
         values = {at: truth.arranged([own], [*placed, (tile, at)])[cell] for at in free}
-        best = max(values, key=lambda at: values[at])
+        best = max(values, key=lambda at: sign * values[at])
         placed.append((tile, best))
         curve.append(values[best] / control)
     return np.array(curve)
 
 
-def fine_tile_errors(subject: Subject, *, loci: int, replicates: int = 3) -> pd.DataFrame:
+def fine_tile_errors(
+    subject: Subject, *, loci: int, replicates: int = 3, planted: bool = False
+) -> pd.DataFrame:
     """The parts that the fine-tile search keeps, against the places of the sites that act.
 
     Parameters
     ----------
     subject : Subject
     loci, replicates : int
+    planted : bool
+        Of loci with one enhancer that was planted, in place of the held-out ones.
 
     Returns
     -------
@@ -236,7 +315,7 @@ def fine_tile_errors(subject: Subject, *, loci: int, replicates: int = 3) -> pd.
         site that acts; ``by chance``, the same of all bases of the tile; ``bases kept``, the share
         of the tile.
     """
-    held_out = subject.loci(loci)
+    held_out = _with_one(subject, loci, "enhancer") if planted else subject.loci(loci)
     chosen = strongest_tiles(held_out, subject.cell)
     dataset = subject.ask(
         "fine_tile",

@@ -13,6 +13,7 @@ import pandas as pd
 from creme.benchmark.backgrounds import background_scores, sharing_scores
 from creme.benchmark.curves import distance_errors, fine_tile_errors, saturation_errors
 from creme.benchmark.learned import learned_scores
+from creme.benchmark.planted_scores import planted_pair_scores, planted_set_scores
 from creme.benchmark.searches import searched_scores
 from creme.benchmark.sets import set_scores
 from creme.benchmark.subject import Subject
@@ -59,10 +60,12 @@ def _calls(
 
 
 def _of(
-    name: str, compute: Callable[..., pd.DataFrame], **columns: str
+    name: str, compute: Callable[..., pd.DataFrame], *, test: str | None = None, **options: Any
 ) -> Callable[[Subject, int], Tables]:
+    columns = {} if test is None else {"test": test}
+
     def run(subject: Subject, loci: int) -> Tables:
-        return {name: compute(subject, loci=loci).assign(**columns)}
+        return {name: compute(subject, loci=loci, **options).assign(**columns)}
 
     return run
 
@@ -94,6 +97,30 @@ _EXPERIMENTS = (
     BenchmarkExperiment("fine tile", "sub-tiles", 12, _of("fine_tile", fine_tile_errors)),
     BenchmarkExperiment(
         "replicates", "1 to 30 replicates", 12, _calls((2000,), (1, 2, 3, 5, 10, 20, 30))
+    ),
+    BenchmarkExperiment(
+        "planted pairs", "pairs of each class", 150, _of("pairs", planted_pair_scores)
+    ),
+    BenchmarkExperiment(
+        "planted sets", "sets of one to four tiles", 140, _of("set_sizes", planted_set_scores)
+    ),
+    BenchmarkExperiment(
+        "silencers' distance",
+        "the distance curve of silencers",
+        20,
+        _of("curves", distance_errors, test="distance, silencers", kind="silencer"),
+    ),
+    BenchmarkExperiment(
+        "silencers' copies",
+        "the saturation of silencers",
+        12,
+        _of("curves", saturation_errors, test="multiplicity, silencers", kind="silencer"),
+    ),
+    BenchmarkExperiment(
+        "planted sub-tiles",
+        "sub-tiles of planted enhancers",
+        40,
+        _of("fine_tile", fine_tile_errors, planted=True),
     ),
 )
 EXPERIMENTS = {one.name: one for one in _EXPERIMENTS}

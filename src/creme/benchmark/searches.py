@@ -23,7 +23,8 @@ LEAST = 0.05
 """Change of the activity, as a share of the wild type's, that makes a tile one of the true set: the
 least that the test's own rule accepts."""
 
-_SIGNS = {"enhancers": -1.0, "silencers": 1.0}
+SIGNS = {"enhancers": -1.0, "silencers": 1.0}
+"""Directions in which a search moves the activity."""
 
 
 def search_table(dataset: xr.Dataset, loci: SequenceOf[GrammarLocus], cell: int) -> pd.DataFrame:
@@ -54,15 +55,15 @@ def search_table(dataset: xr.Dataset, loci: SequenceOf[GrammarLocus], cell: int)
     selected = dataset["selected"].isel(track=0).transpose("locus", "search", ...).values
     rows = []
     for place, locus in enumerate(loci):
-        activity = partial(_activity, locus.truth, tiles, cell)
+        activity = partial(true_activity, locus.truth, tiles, cell)
         for number, name in enumerate(names):
-            sign = _SIGNS[name]
+            sign = SIGNS[name]
             named = [int(k) for k in selected[place, number].ravel() if k >= 0]
             changes = {
                 tile: sign * (activity(named[: k + 1]) - activity(named[:k]))
                 for k, tile in enumerate(named)
             }
-            true_set = _greedy(activity, len(tiles), sign)
+            true_set = exact_set(activity, len(tiles), sign)
             for tile in sorted({*named, *true_set}):
                 rows.append(
                     {
@@ -79,14 +80,14 @@ def search_table(dataset: xr.Dataset, loci: SequenceOf[GrammarLocus], cell: int)
     return pd.DataFrame(rows, columns=columns)
 
 
-def _activity(
+def true_activity(
     truth: LocusTruth, tiles: SequenceOf[Interval], cell: int, chosen: SequenceOf[int]
 ) -> float:
     """The true activity without some tiles, as a share of the wild type's."""
     return float(truth.without([tiles[k] for k in chosen])[cell] / truth.wild_type[cell])
 
 
-def _greedy(activity: Callable[[SequenceOf[int]], float], tiles: int, sign: float) -> set[int]:
+def exact_set(activity: Callable[[SequenceOf[int]], float], tiles: int, sign: float) -> set[int]:
     """The exact search: in each round the tile that changes the true activity most."""
     chosen: list[int] = []
     before = 1.0

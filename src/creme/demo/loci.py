@@ -12,7 +12,7 @@ from creme.demo.genome import fasta_text, gtf_text, write_texts
 from creme.demo.oracle import Oracle
 from creme.demo.rules import Grammar
 from creme.demo.truth import LocusTruth, TrueElement
-from creme.demo.windows import random_window
+from creme.demo.windows import RandomWindow, random_window
 from creme.sequence import Codes, complement
 
 _GENES_A_CONTIG = 8
@@ -69,24 +69,42 @@ def random_loci(
         Everything random comes from them: another name gives other loci.
     """
     oracle = Oracle(grammar)
-    out = []
-    for k in range(number):
-        window = random_window(grammar, length, seed, f"{name} {k}", tss=length // 2)
-        truth = LocusTruth(oracle, window.codes, length // 2)
-        out.append(
-            GrammarLocus(
-                gene=f"{grammar.name.upper()}{k + 1}",
-                contig=f"{grammar.name}{k // _GENES_A_CONTIG + 1}",
-                start=k % _GENES_A_CONTIG * length,
-                strand="+-"[k % 2],
-                codes=window.codes,
-                truth=truth,
-                elements=truth.elements(
-                    (one.kind, one.start, one.end, one.sites) for one in window.elements
-                ),
-            )
+    return tuple(
+        locus_of(
+            oracle,
+            random_window(grammar, length, seed, f"{name} {k}", tss=length // 2),
+            length // 2,
+            k,
         )
-    return tuple(out)
+        for k in range(number)
+    )
+
+
+def locus_of(oracle: Oracle, window: RandomWindow, tss: int, number: int) -> GrammarLocus:
+    """A window as the gene of a number: its name, its place in a genome, and its truth.
+
+    Parameters
+    ----------
+    oracle : Oracle
+    window : RandomWindow
+    tss : int
+        Where a promoter on the plus strand stands.
+    number : int
+        From 0 on.
+    """
+    name, length = oracle.grammar.name, len(window.codes)
+    truth = LocusTruth(oracle, window.codes, tss)
+    return GrammarLocus(
+        gene=f"{name.upper()}{number + 1}",
+        contig=f"{name}{number // _GENES_A_CONTIG + 1}",
+        start=number % _GENES_A_CONTIG * length,
+        strand="+-"[number % 2],
+        codes=window.codes,
+        truth=truth,
+        elements=truth.elements(
+            (one.kind, one.start, one.end, one.sites) for one in window.elements
+        ),
+    )
 
 
 def write_loci(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -142,24 +144,106 @@ def random_window(
         if place is not None:
             free.take(place, place + ELEMENT)
             drawn.append((kind, place))
-    codes = _background(length, [at for _, at, _ in placed], random)
-    for kind, at, minus in placed:
-        motifs = grammar.promoters[kind].motifs
-        _write(codes, _site(motifs[random.integers(len(motifs))], random), at, minus)
+    codes = _with_promoters(grammar, length, placed, random)
     made = tuple(_element(codes, grammar, kind, place, random) for kind, place in drawn)
     return RandomWindow(codes, tuple(placed), made)
 
 
+class PlantedElement(NamedTuple):
+    """An element that is put where it is wanted.
+
+    Attributes
+    ----------
+    kind : str
+        As of `WindowElement`.
+    start, width : int
+        Of the stretch within which its sites stand, evenly, bp.
+    sites : int, optional
+        Their number, 3 to 7 at random unless given.
+    """
+
+    kind: str
+    start: int
+    width: int = ELEMENT
+    sites: int | None = None
+
+
+def planted_window(
+    grammar: Grammar,
+    length: int,
+    seed: int,
+    name: str,
+    *,
+    tss: int,
+    promoter: str,
+    elements: Iterable[PlantedElement],
+) -> RandomWindow:
+    """A window with one promoter of a class, on the plus strand, and elements where they should be.
+
+    Parameters
+    ----------
+    grammar : Grammar
+    length : int
+        Bp.
+    seed, name : int, str
+        Bases come from them, and each site's motif and strand.
+    tss : int
+    promoter : str
+        Of the grammar's.
+    elements : iterable of PlantedElement
+
+    Raises
+    ------
+    SequenceError
+        If two of them overlap, or one lies outside or on the promoter.
+    """
+    elements = tuple(elements)
+    taken = np.zeros(length, dtype=np.bool_)
+    taken[tss : tss + LONGEST] = True
+    for one in elements:
+        end = one.start + one.width
+        if one.start < 0 or end > length or taken[one.start : end].any():
+            raise SequenceError(f"{name}: there is no room for {one.kind} at {one.start}")
+        taken[one.start : end] = True
+    random = np.random.Generator(np.random.Philox(derive(seed, "planted", grammar.name, name)))
+    placed = [(promoter, tss, False)]
+    codes = _with_promoters(grammar, length, placed, random)
+    made = tuple(
+        _element(codes, grammar, one.kind, one.start, random, one.sites, one.width)
+        for one in elements
+    )
+    return RandomWindow(codes, tuple(placed), made)
+
+
+def _with_promoters(
+    grammar: Grammar,
+    length: int,
+    placed: list[tuple[str, int, bool]],
+    random: np.random.Generator,
+) -> Codes:
+    codes = _background(length, [at for _, at, _ in placed], random)
+    for kind, at, minus in placed:
+        motifs = grammar.promoters[kind].motifs
+        _write(codes, _site(motifs[random.integers(len(motifs))], random), at, minus)
+    return codes
+
+
 def _element(
-    codes: Codes, grammar: Grammar, kind: str, place: int, random: np.random.Generator
+    codes: Codes,
+    grammar: Grammar,
+    kind: str,
+    place: int,
+    random: np.random.Generator,
+    sites: int | None = None,
+    width: int = ELEMENT,
 ) -> WindowElement:
-    """Write 3 to 7 sites; of a pair, the two factors take turns."""
+    """Write 3 to 7 sites, or so many; of a pair, the two factors take turns."""
     factors = kind.split("+")
-    number = int(random.integers(3, 8))
+    number = int(random.integers(3, 8)) if sites is None else sites
     if len(factors) == 2:
         number += number % 2
-    pitch = ELEMENT // number
-    start, end = ELEMENT, 0
+    pitch = width // number
+    start, end = width, 0
     for k in range(number):
         motifs = grammar.factors[factors[k % len(factors)]].motifs
         site = _site(motifs[random.integers(len(motifs))], random)
