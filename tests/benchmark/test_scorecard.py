@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from creme.benchmark.guess import average_precision, distance_guess
+from creme.benchmark.guess import (
+    average_precision,
+    curve_guess,
+    distance_guess,
+    guessed_calls,
+    saturation_guess,
+)
 from creme.benchmark.scorecard import scorecard_page, table_scorecard, tile_scores
 from creme.benchmark.subject import held_out_loci
 from creme.benchmark.truth_table import TruthTable
@@ -57,6 +63,68 @@ def test_a_guess_is_the_mean_of_the_other_loci():
     guess = distance_guess(frame)
     assert guess["effect"].tolist() == pytest.approx([0.1, 0.3, 0.2, 0.2, 0.0])
     assert guess["q"].isna().all()
+
+
+def test_a_guess_calls_as_many_tiles_as_the_model():
+    frame = pd.DataFrame(
+        {
+            "locus": ["a", "b", "a", "b", "a"],
+            "distance": [100, 100, 900, 900, 5000],
+            "truth": [0.3, 0.1, 0.0, 0.2, 0.1],
+            "effect": 9.0,
+            "q": [0.01, 0.02, 0.5, 0.5, 0.5],
+        }
+    )
+    # Guessed: 0.1, 0.3, 0.2, 0.0, and nothing where no other locus is.
+    calls = guessed_calls(frame)
+    assert (calls["q"] < 0.05).tolist() == [False, True, True, False, False]
+    assert np.isnan(calls["q"][4])
+
+
+def test_guesses_of_curves_are_those_of_the_other_loci():
+    curves = pd.DataFrame(
+        {
+            "locus": ["a", "b", "c", "a"],
+            "distance": [100.0, 100.0, 100.0, 700.0],
+            "measured": 9.0,
+            "true": [1.0, 2.0, 6.0, 5.0],
+        }
+    )
+    guess = curve_guess(curves)
+    assert guess["measured"].tolist() == pytest.approx([4.0, 3.5, 1.5])
+    assert guess["true"].tolist() == [1.0, 2.0, 6.0]
+    fits = pd.DataFrame(
+        {
+            "locus": ["a", "b", "c"],
+            "half": 9.0,
+            "true half": [1.0, 3.0, np.nan],
+            "plateau": 9.0,
+            "true plateau": [2.0, 4.0, 6.0],
+        }
+    )
+    guess = saturation_guess(fits)
+    assert guess["half"].tolist() == [3.0, 1.0, 2.0]
+    assert guess["plateau"].tolist() == [5.0, 4.0, 3.0]
+
+
+def test_every_score_has_a_ceiling_and_a_floor(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("creme.benchmark.detections.RESAMPLES", 20)
+    creme = streams_of(monkeypatch, capsys)
+    creme(
+        "benchmark", "truth", "oracle", "--set", f"length={LENGTH}", "--loci", 3,
+        "--replicates", 2, "--to", tmp_path / "card", "-q",
+    )  # fmt: skip
+    card = pd.read_csv(tmp_path / "card" / "scorecard.csv").set_index(["question", "score"])
+    defined = card[card["value"].notna()]
+    assert defined["oracle"].equals(defined["value"].rename("oracle"))
+    # A slope of tiles that no other locus has has no guess; all questions have one.
+    assert set(defined[defined["guess"].notna()].index.get_level_values(0)) == {
+        "necessity", "sufficiency", "distance decay", "saturation", "additivity",
+    }  # fmt: skip
+    assert 0 <= card["guess"]["additivity", "right"] <= 1
+    page = (tmp_path / "card" / "scorecard.html").read_text()
+    assert "guess (floor)" in page
+    assert page.count("<svg") > len(defined)
 
 
 def test_scores_of_tiles_by_hand():
@@ -164,7 +232,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert rows["enhancers, average precision"]["guess"] < 0.8
     assert rows["slope 0-2000 bp"]["value"] == pytest.approx(1, abs=0.15)
     page = (tmp_path / "card" / "scorecard.md").read_text()
-    assert "guess by distance (floor)" in page
+    assert "guess (floor)" in page
     assert "oracle (ceiling)" not in page
     said = creme("benchmark", "truth", "oracle", "--set", "length", status=2)[1]
     assert "give KEY=VALUE" in said
@@ -174,7 +242,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
         "benchmark", "truth", "oracle", "--set", f"length={LENGTH}", "--experiment", "sets",
         "--share", 0.05, "--to", tmp_path / "tables", "-q",
     )  # fmt: skip
-    assert (tmp_path / "tables" / "sets.csv").read_text().count("oracle,sets,3") == 12
+    assert (tmp_path / "tables" / "sets.csv").read_text().count("oracle,sets,3") == 13
 
 
 def test_pairs_of_a_table():
@@ -191,5 +259,7 @@ def test_pairs_of_a_table():
     (row,) = scores[scores["question"] == "additivity"].to_dict("records")
     assert row["n"] >= 1
     assert 0 <= row["value"] <= 1
+    # All sets of the table are additive, which is what a guess says of any.
+    assert row["guess"] == 1
     assert "necessity" in set(scores["question"])
     assert "| additivity | right |" in scorecard_page(scores, "x", "y")

@@ -186,9 +186,10 @@ def saturation_errors(
     DataFrame
         ``score``, ``value``, ``low``, ``high``, ``n`` (loci): ``half ratio``, the median of
         measured by true half-saturation points, in copies; ``half spread``, the median of the
-        absolute log2 of it; ``plateau ratio``, the same of plateaus, of enhancers; ``both saturate``, the share
-        of loci whose fit is defined in the truth that is defined in the measured curve as well;
-        ``fold change error``, the median absolute log2 ratio of measured and true fold changes.
+        absolute log2 of it; ``plateau ratio``, the same of plateaus, of enhancers; ``both
+        saturate``, the share of loci whose fit is defined in the truth that is defined in the
+        measured curve as well; ``fold change error``, the median absolute log2 ratio of measured
+        and true fold changes.
     """
     table = saturation_table(subject, loci=loci, replicates=replicates, copies=copies, kind=kind)
     scores = saturation_scores(table, subject.seed)

@@ -13,7 +13,6 @@ from creme.benchmark.sets import CLASSES, TILE, confusion, pair_table
 from creme.benchmark.subject import Subject, windows_of
 from creme.tiling import Tiling
 
-SET_TILE = 2500
 SIZES = {"enhancers": (1, 2, 3, 4), "silencers": (1, 2, 3)}
 """Sizes of the true sets that are planted."""
 
@@ -55,7 +54,7 @@ def planted_pair_scores(subject: Subject, *, loci: int, replicates: int = 10) ->
 
 
 def planted_set_scores(
-    subject: Subject, *, loci: int, replicates: int = 5, rounds: int = 6
+    subject: Subject, *, loci: int, tile: int = 2500, replicates: int = 5, rounds: int = 6
 ) -> pd.DataFrame:
     """Greedy searches on loci whose true sets have one to four tiles.
 
@@ -64,7 +63,7 @@ def planted_set_scores(
     subject : Subject
     loci : int
         In all: as many of each size of `SIZES`.
-    replicates, rounds : int
+    tile, replicates, rounds : int
 
     Returns
     -------
@@ -78,14 +77,16 @@ def planted_set_scores(
     parts = []
     for search, sizes in SIZES.items():
         for size in sizes:
-            accepted = partial(_true_set_has, size=size, search=search, cell=subject.cell)
-            planted = planted_sets(subject, number, SET_TILE, size, search, accepted)
+            accepted = partial(
+                _true_set_has, size=size, search=search, cell=subject.cell, tile=tile
+            )
+            planted = planted_sets(subject, number, tile, size, search, accepted)
             held_out = [one.locus for one in planted]
             for accept in ("tested", "all") if held_out else ():
                 dataset = subject.ask(
                     "higher_order",
                     windows_of(held_out),
-                    tile=SET_TILE,
+                    tile=tile,
                     replicates=replicates,
                     rounds=rounds,
                     accept=accept,
@@ -100,10 +101,10 @@ def planted_set_scores(
     return _first(pd.concat(parts, ignore_index=True), ["accept", "search", "size"])
 
 
-def _true_set_has(one: PlantedLocus, size: int, search: str, cell: int) -> bool:
+def _true_set_has(one: PlantedLocus, size: int, search: str, cell: int, tile: int) -> bool:
     """Whether the exact search names so many tiles, those of the planted elements."""
     length = one.locus.truth.length
-    tiles = [(each.start, each.end) for each in Tiling.around(length, length // 2, SET_TILE)]
+    tiles = [(each.start, each.end) for each in Tiling.around(length, length // 2, tile)]
     activity = partial(true_activity, one.locus.truth, tiles, cell)
     named = exact_set(activity, len(tiles), SIGNS[search])
     return len(named) == size and {tiles[k] for k in named} == set(one.tiles)

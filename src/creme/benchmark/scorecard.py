@@ -10,10 +10,21 @@ import numpy as np
 import pandas as pd
 
 from creme.api import measure
-from creme.benchmark.curves import BANDS, distance_errors, saturation_errors
+from creme.benchmark.curves import (
+    BANDS,
+    distance_scores,
+    distance_table,
+    saturation_scores,
+    saturation_table,
+)
 from creme.benchmark.detections import Strengths, ratio_scores, scores, statistic_scores
-from creme.benchmark.guess import average_precision, distance_guess
-from creme.benchmark.sets import pair_class, set_scores
+from creme.benchmark.guess import (
+    average_precision,
+    curve_guess,
+    guessed_calls,
+    saturation_guess,
+)
+from creme.benchmark.sets import ADDED, pair_class, set_scores
 from creme.benchmark.subject import Subject, windows_of
 from creme.benchmark.truth import TESTS, effect_table, true_effects
 from creme.benchmark.truth_table import TruthTable
@@ -27,6 +38,12 @@ if TYPE_CHECKING:
 
 STRONG = Strengths()
 FLOOR = "noise floor"
+GUESS = (
+    "A guess knows the truth of the other loci and nothing of the sequence: the mean effect and "
+    "the mean curve at the same distance, the median saturation, and of two elements that their "
+    "effects add up. It calls as many tiles as the model does, those of the largest guesses."
+)
+"""Of the floor, as pages say it."""
 
 
 def tile_scores(effects: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -97,8 +114,10 @@ def scorecard(
     -------
     DataFrame
         ``question``, ``score``, ``value``, ``low``, ``high``, ``n``; ``oracle``, the score of the
-        oracle on the same loci; ``guess``, that of `creme.benchmark.guess.distance_guess`, NaN for
-        what no guess answers.
+        oracle on the same loci; ``guess``, that of what is guessed without the sequence, from the
+        truth of the other loci: `creme.benchmark.guess.distance_guess` of tiles, the mean curve,
+        the median saturation, and of pairs that their single effects add up. NaN for what no guess
+        answers.
     """
     parts = []
     for test in TESTS:
@@ -109,17 +128,31 @@ def scorecard(
             truth = true_effects(held_out, dataset, test, one.cell_type)
             effects = effect_table(dataset, truth, replicates)
             tables[name] = tile_scores(effects, one.seed)
-            tables["guess"] = tile_scores(distance_guess(effects), one.seed)
+            if name == "value":
+                tables["guess"] = tile_scores(guessed_calls(effects), one.seed)
         parts.append(_beside(tables["value"], tables).assign(question=test))
-    for question, compute, kept in (
-        ("distance decay", distance_errors, ("slope",)),
-        ("saturation", saturation_errors, ("half ratio", "half spread")),
-        ("additivity", set_scores, ("right",)),
+    subjects = {"value": subject, "oracle": subject.oracle}
+    curves = {name: distance_table(one, loci=loci) for name, one in subjects.items()}
+    copies = {name: saturation_table(one, loci=loci) for name, one in subjects.items()}
+    curves["guess"] = curve_guess(curves["value"])
+    copies["guess"] = saturation_guess(copies["value"])
+    seed = subject.seed
+    pairs = {name: set_scores(one, loci=loci) for name, one in subjects.items()}
+    added = pairs["value"].set_index("score").loc[ADDED]
+    pairs["guess"] = pd.DataFrame([{**added, "score": "right"}])
+    for question, tables, kept in (
+        (
+            "distance decay",
+            {name: distance_scores(table, seed) for name, table in curves.items()},
+            ("slope",),
+        ),
+        (
+            "saturation",
+            {name: saturation_scores(table, seed) for name, table in copies.items()},
+            ("half ratio", "half spread"),
+        ),
+        ("additivity", pairs, ("right",)),
     ):
-        tables = {
-            name: compute(one, loci=loci)
-            for name, one in (("value", subject), ("oracle", subject.oracle))
-        }
         mine = tables["value"][tables["value"]["score"].isin(kept)]
         parts.append(_beside(mine, tables).assign(question=question))
     return _ordered(pd.concat(parts, ignore_index=True))
@@ -173,7 +206,7 @@ def table_scorecard(
         effects = effect_table(dataset, truth.true_effects(measured, dataset, test), replicates)
         tables = {
             "value": tile_scores(effects, seed),
-            "guess": tile_scores(distance_guess(effects), seed),
+            "guess": tile_scores(guessed_calls(effects), seed),
         }
         parts.append(_beside(tables["value"], tables).assign(question=test))
     pairs = truth.pairs(loci)
@@ -196,11 +229,13 @@ def table_scorecard(
             alone = one["tile_fold_change"].isel(round=0).values
             both = float(one["fold_change"].isel(round=1))
             kind = pair_class(float(alone[0]), float(alone[1]), both)
-            rows.append({"locus": name, "right": kind == pairs[name][1]})
+            true = pairs[name][1]
+            rows.append({"locus": name, "right": kind == true, ADDED: true == "additive"})
         table = pd.DataFrame(rows)
-        right = ratio_scores(
-            table["locus"], {"right": (table["right"], table["right"] | True)}, seed
-        )
+        every = table["right"] | True
+        counted = {name: (table[name], every) for name in ("right", ADDED)}
+        scored = ratio_scores(table["locus"], counted, seed)
+        right = scored.loc[["right"]].assign(guess=float(scored["value"][ADDED]))
         parts.append(right.reset_index().assign(question="additivity"))
     return _ordered(pd.concat(parts, ignore_index=True))
 
@@ -231,7 +266,7 @@ def scorecard_page(table: pd.DataFrame, title: str, about: str) -> str:
         A paragraph on the model and the loci.
     """
     others = [name for name in ("oracle", "guess") if name in table]
-    heads = {"oracle": "oracle (ceiling)", "guess": "guess by distance (floor)"}
+    heads = {"oracle": "oracle (ceiling)", "guess": "guess (floor)"}
     head = ["question", "score", "model", "n", *(heads[name] for name in others)]
     lines = [f"# {title}", "", about, "", f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
     for row in table.to_dict("records"):
@@ -247,7 +282,7 @@ def scorecard_page(table: pd.DataFrame, title: str, about: str) -> str:
             "In brackets 95 % intervals over loci. A tile is an enhancer (a silencer) to be found "
             f"from a true effect of {STRONG.strong} on; calls have q < 0.05. A slope of 1 is a "
             "model whose effects are as large as the true ones. The noise floor is the effect that "
-            "19 of 20 tiles stay below which do nothing.",
+            f"19 of 20 tiles stay below which do nothing. {GUESS}",
             "",
         ]
     )

@@ -75,12 +75,12 @@ def truth(
             out.print(f"{one.title}: wrote {', '.join(f'{name}.csv' for name in tables)} in {to}")
         add_values(folder=to, experiments=[one.name for one in chosen])
         return
-    table = scorecard(subject, loci=loci, tile=tile, replicates=replicates)
+    scored = scorecard(subject, loci=loci, tile=tile, replicates=replicates)
     about = (
         f"{loci} held-out loci of grammar `{subject.grammar.name}`, {subject.model.input_length:,} "
         f"bp; cell type {cell_type}; tiles of {tile:,} bp, {replicates} shuffles; seed {seed}."
     )
-    _write(table, to, f"{model}: scorecard", about)
+    _write(scored, to, model, about)
 
 
 def table(
@@ -123,7 +123,7 @@ def table(
         f"{replicates} shuffles; seed {experiment.seed}."
     )
     to.mkdir(parents=True, exist_ok=True)
-    _write(scored, to, f"{plan.model.name}: scorecard", about)
+    _write(scored, to, plan.model.name, about)
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:
@@ -142,20 +142,29 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _write(scored: pd.DataFrame, to: Path, title: str, about: str) -> None:
+def _write(scored: pd.DataFrame, to: Path, model: str, about: str) -> None:
     from creme.benchmark.scorecard import scorecard_page
+    from creme.benchmark.scorecard_html import scorecard_html
     from creme.cli.choices import add_values
     from creme.cli.tables import write_table
     from creme.cli.terminal import out, show_table
+    from creme.errors import PluginError
     from creme.files.durable import write_text
 
+    title = f"{model}: scorecard"
     write_table(to / "scorecard.csv", scored)
     write_text(to / "scorecard.md", scorecard_page(scored, title, about))
+    written, without = ["scorecard.csv", "scorecard.md"], ""
+    try:
+        write_text(to / "scorecard.html", scorecard_html(scored, title, about, model))
+        written.append("scorecard.html")
+    except PluginError as error:
+        without = f"; without scorecard.html: {error}"
     columns = [name for name in _COLUMNS if name in scored]
     rows = [[_cell(row[name]) for name in columns] for row in scored.to_dict("records")]
     show_table("scorecard", columns, rows, title)
-    add_values(folder=to, page=to / "scorecard.md")
-    out.print(f"Wrote scorecard.csv and scorecard.md in {to}")
+    add_values(folder=to, page=to / written[-1])
+    out.print(f"Wrote {', '.join(written)} in {to}{without}")
 
 
 def _cell(value: Any) -> Any:
