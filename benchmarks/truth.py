@@ -1,9 +1,9 @@
-"""The suite on loci whose truth is known, and the page that says how it does.
+"""The suite on loci whose truth is known, and the pages that say how it does.
 
     python benchmarks/truth.py                          all experiments of both formulas: hours
     python benchmarks/truth.py --models mini            those of a network that is installed
     python benchmarks/truth.py --only sets --share 0.1  one of them, on a tenth of its loci
-    python benchmarks/truth.py --only none              only the page and its figure
+    python benchmarks/truth.py --only none              only the pages and the figure
 
 Rows of a model and an experiment are replaced in the tables; others stay. A model that is no
 formula takes a tenth of the loci unless ``--share`` says otherwise.
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from truth_figure import draw
-from truth_page import PAGE, TABLES, rewritten, written_noise
+from truth_page import CITING, TABLES, rewritten, written_noise
 
 from creme.api import load_model
 from creme.benchmark.experiments import EXPERIMENTS, chosen_experiments, run_experiment
@@ -38,7 +38,7 @@ def subject_of(name: str, store: Path) -> Subject:
 
 
 def main() -> None:
-    """Measure, write the tables, and rewrite the page and its figure."""
+    """Measure, write the tables, and rewrite the pages and the figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", default="oracle,noisy oracle", help="names, with commas")
     parser.add_argument("--only", help="experiments, with commas; or none")
@@ -59,7 +59,8 @@ def main() -> None:
                 print(f"{experiment.name}, {model}: {took:.0f} s of processor time", flush=True)
     if options.to == TABLES:
         write_text(NOISE, written_noise())
-        write_text(PAGE, rewritten(PAGE.read_text(encoding="utf-8")))
+        for page in CITING:
+            write_text(page, rewritten(page.read_text(encoding="utf-8")))
         draw()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,10 @@ import pandas as pd
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PAGE, TABLES = DOCS / "known_truth.md", DOCS / "known_truth"
+CITING = (PAGE, DOCS / "trust.md", DOCS / "mini_network.md")
+"""The pages that have numbers of the tables."""
+NETWORK = "network"
+"""As a table's name: the tables of docs/mini_network.md, which the training's evaluation wrote."""
 FORMULAS = ("oracle", "noisy oracle")
 """The models that numbers in sentences are of, unless they name another one."""
 _TABLE = re.compile(r"(<!-- table (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
@@ -20,8 +25,32 @@ _NUMBER = re.compile(r"(<!-- = (.+?) -->)(.*?)(<!-- \. -->)", re.DOTALL)
 
 @cache
 def read(name: str) -> pd.DataFrame:
-    """A table of the experiments."""
+    """A table of the experiments; or `NETWORK`, with ``first``, ``column`` and ``value``."""
+    if name == NETWORK:
+        return _of_network(DOCS / "mini_network.md")
     return pd.read_csv(TABLES / f"{name}.csv")
+
+
+def _of_network(page: Path) -> pd.DataFrame:
+    """Each number of the page's tables: ``of``, the table's first heading, the ``nth`` table of it;
+    ``first``, the row."""
+    rows: list[dict[str, object]] = []
+    heads: list[str] = []
+    tables: Counter[str] = Counter()
+    for line in page.read_text(encoding="utf-8").splitlines():
+        cells = [one.strip() for one in line.strip().strip("|").split("|")]
+        if not line.startswith("|"):
+            heads = []
+        elif not heads:
+            heads = cells
+            tables[heads[0]] += 1
+        else:
+            for column, text in zip(heads[1:], cells[1:], strict=True):
+                start = re.match(r"-?[0-9.]+", text)
+                if start and not set(text) <= {"-"}:
+                    place = {"of": heads[0], "nth": tables[heads[0]], "first": cells[0]}
+                    rows.append({**place, "column": column, "value": float(start[0])})
+    return pd.DataFrame(rows)
 
 
 def rewritten(text: str) -> str:
@@ -38,8 +67,10 @@ def number(selector: str) -> str:
     """A number, or a range, such as ``calls: test=necessity; replicates=2 | range 2``.
 
     Rows are those of the formulas unless a model is named. How is ``range``, ``min``, ``max``,
-    ``value`` or ``less`` (than one), of the column ``value``, with a number of digits; ``false``,
-    the largest share of calls that is; or ``loci`` and ``n``, the columns' largest.
+    ``value`` or ``less`` (than one, a range if there are several), of the column ``value``, with a
+    number of digits; ``percent`` and ``missed``, the range of 100 times the value, or of what it
+    lacks to one; ``false``, the largest share of calls that is; or ``loci`` and ``n``, the columns'
+    largest.
     """
     where, how = (part.strip() for part in selector.split("|"))
     name, _, conditions = where.partition(":")
@@ -47,7 +78,7 @@ def number(selector: str) -> str:
     for condition in filter(None, map(str.strip, conditions.split(";"))):
         column, _, wanted = condition.partition("=")
         rows = rows[rows[column.strip()].astype(str).isin(wanted.strip().split("/"))]
-    if "model=" not in conditions:
+    if "model=" not in conditions and "model" in rows:
         rows = rows[rows["model"].isin(FORMULAS)]
     kind, *digits = how.split()
     if not len(rows):
@@ -58,13 +89,18 @@ def number(selector: str) -> str:
     if kind == "false":
         sums = rows.groupby(["model", "replicates", "q"])[["calls", "false"]].sum()
         return format((sums["false"] / sums["calls"]).max(), form)
-    low, high = rows["value"].min(), rows["value"].max()
-    if kind == "range":
+    values = rows["value"]
+    if kind in ("less", "missed"):
+        values = 1 - values
+    if kind in ("percent", "missed"):
+        values = 100 * values
+    low, high = values.min(), values.max()
+    if kind in ("range", "less", "percent", "missed"):
         texts = [format(low, form), format(high, form)]
         return texts[0] if texts[0] == texts[1] else " to ".join(texts)
-    if kind in ("value", "less") and len(rows) != 1:
+    if kind == "value" and len(rows) != 1:
         raise ValueError(f"{selector}: {len(rows)} rows of the table are meant")
-    return format({"min": low, "max": high, "value": low, "less": 1 - low}[kind], form)
+    return format({"min": low, "max": high, "value": low}[kind], form)
 
 
 def cell(row: pd.Series, digits: int = 3) -> str:
@@ -80,6 +116,8 @@ def cell(row: pd.Series, digits: int = 3) -> str:
 
 def grid(rows: pd.DataFrame, keys: list[str], scores: dict[str, str]) -> str:
     """A Markdown table: a row for each combination of keys, a column for each score."""
+    if rows.empty:
+        return "*Not measured yet.*"
     heads = [*(key.replace("_", " ") for key in keys), *scores.values()]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for key, part in rows.groupby(keys, sort=False):
@@ -155,10 +193,11 @@ def _of(name: str, keys: list[str], scores: dict[str, str]) -> Callable[[], str]
 
 
 def _listed(name: str, keys: list[str], only: dict[str, str] | None = None) -> Callable[[], str]:
-    """A row for each score."""
+    """A row for each score, but those of `_confusion`."""
 
     def render() -> str:
         rows = read(name)
+        rows = rows[~rows["score"].str.contains(" as ")]
         for column, value in (only or {}).items():
             rows = rows[rows[column] == value]
         names = list(dict.fromkeys(rows["model"]))
@@ -173,6 +212,26 @@ def _listed(name: str, keys: list[str], only: dict[str, str] | None = None) -> C
         return "\n".join(lines)
 
     return render
+
+
+def _confusion() -> str:
+    """Of each true class of pairs of enhancers, the share that is called each class."""
+    from creme.benchmark.sets import CLASSES
+
+    rows = read("pairs")
+    rows = rows[rows["pairs"] == "enhancers"]
+    lines = [
+        f"| model | truly | n | {' | '.join(f'called {name}' for name in CLASSES)} |",
+        "|" + "---|" * (3 + len(CLASSES)),
+    ]
+    for model, part in rows.groupby("model", sort=False):
+        values = part.set_index("score")
+        for true in CLASSES:
+            shares = [values["value"][f"{true} as {called}"] for called in CLASSES]
+            cells = [f"{share:.2f}" if np.isfinite(share) else "–" for share in shares]
+            number_of = str(int(values["n"][f"{true} as {true}"]))
+            lines.append("| " + " | ".join([str(model), true, number_of, *cells]) + " |")
+    return "\n".join(lines)
 
 
 def _power() -> str:
@@ -228,7 +287,22 @@ RENDERED: dict[str, Callable[[], str]] = {
     "sets": _listed("sets", []),
     "distance": _listed("curves", ["test"], {"test": "distance"}),
     "multiplicity": _listed("curves", ["test"], {"test": "multiplicity"}),
-    "fine tile": _listed("fine_tile", []),
+    "fine tile": _listed("fine_tile", [], {"experiment": "fine tile"}),
+    "planted sub-tiles": _listed("fine_tile", [], {"experiment": "planted sub-tiles"}),
+    "planted pairs": _listed("pairs", ["pairs"]),
+    "confusion": _confusion,
+    "set sizes": _of(
+        "set_sizes",
+        ["accept", "search", "size"],
+        {
+            "whole set named": "whole set named",
+            "set named": "of the set, named",
+            "named that act": "tiles named that act",
+            "names one that does nothing": "searches that name one that does nothing",
+        },
+    ),
+    "distance of silencers": _listed("curves", ["test"], {"test": "distance, silencers"}),
+    "multiplicity of silencers": _listed("curves", ["test"], {"test": "multiplicity, silencers"}),
     "backgrounds": _of(
         "backgrounds",
         ["test", "kind"],
