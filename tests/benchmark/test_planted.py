@@ -175,9 +175,11 @@ def test_sub_tiles_of_planted_enhancers(subject):
 def test_elements_stand_where_they_are_planted():
     cis = grammar("cis")
     elements = [PlantedElement("AXO", 500), PlantedElement("FEN", 2000, 48, 3)]
-    options = {"tss": 4096, "promoter": "tissue"}
-    window = planted_window(cis, LENGTH, 0, "x", elements=elements, **options)
-    again = planted_window(cis, LENGTH, 0, "x", elements=elements, **options)
+
+    def planted(elements):
+        return planted_window(cis, LENGTH, 0, "x", tss=4096, promoter="tissue", elements=elements)
+
+    window, again = planted(elements), planted(elements)
     assert np.array_equal(window.codes, again.codes)
     assert [one.kind for one in window.elements] == ["AXO", "FEN"]
     assert 500 <= window.elements[0].start < window.elements[0].end <= 900
@@ -186,6 +188,4 @@ def test_elements_stand_where_they_are_planted():
     assert window.promoters == (("tissue", 4096, False),)
     for start in (4090, 250, -10, LENGTH - 100):
         with pytest.raises(SequenceError, match="there is no room for AXO"):
-            planted_window(
-                cis, LENGTH, 0, "x", elements=[elements[0], PlantedElement("AXO", start)], **options
-            )
+            planted([elements[0], PlantedElement("AXO", start)])

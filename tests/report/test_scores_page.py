@@ -47,6 +47,7 @@ def page(tmp_path_factory):
         (0.4, 0.5, 1.0, "higher", -0.2),
         (0.4, 0.5, 0.5, "higher", np.nan),
         (0.4, np.nan, 1.0, "higher", np.nan),
+        (0.4, 0.0, 1.0, "", np.nan),
     ],
 )
 def test_how_far_from_floor_to_ceiling(value, floor, ceiling, better, expected):
