@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 
@@ -16,8 +15,9 @@ from creme.report.page.backgrounds import backgrounds
 from creme.report.page.certainty import certainty
 from creme.report.page.compare import comparison
 from creme.report.page.elements import Elements
-from creme.report.page.encode import Data, Html, as_json, digest, joined, name, packed, tag, text
+from creme.report.page.encode import Data, Html, as_json, joined, name, packed, tag, text
 from creme.report.page.figures import figures
+from creme.report.page.frame import asset, policy, style_sheet
 from creme.report.page.gene_models import GeneModels
 from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.locus_measures import LocusMeasures
@@ -25,13 +25,11 @@ from creme.report.page.measure_section import measure_sections
 from creme.report.page.motifs import P
 from creme.report.page.results import PageResults
 from creme.report.page.windows import Windows
-from creme.report.style import BLUE, GREEN, ORANGE, PALETTE, PURPLE, SKY, VERMILION
 from creme.results.annotate import Annotate
 from creme.results.view import ResultsView
 from creme.study.view import open_results
 
 NAME = "report.html"
-_OF_CRES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 ENSEMBL = {
     "hg38": ("www", "Homo_sapiens"),
     "GRCh38": ("www", "Homo_sapiens"),
@@ -114,9 +112,9 @@ def render(
     contexts = backgrounds(results)
     strongest = elements.section(results.site)
     compared = comparison(results, PageResults(other)) if other is not None else None
-    script, style = _script(), _style()
+    script, style = _script(), style_sheet()
     parts = {
-        "policy": _policy(script, style),
+        "policy": policy(style, script),
         "title": text(f"{view.name} \N{EN DASH} CREME report"),
         "style": style,
         "name": tag("bdi", view.name),
@@ -147,7 +145,7 @@ def render(
         "blocks": joined(_lines(blocks)),
         "script": script,
     }
-    return Template(_asset("page.html")).substitute(parts)
+    return Template(asset("page.html")).substitute(parts)
 
 
 def _scale(results: PageResults) -> str:
@@ -224,36 +222,6 @@ def _navigation(**there: bool) -> Html:
     )
 
 
-def _policy(script: str, style: str) -> Html:
-    """The page's rights: to run its own script and style, and nothing with a network.
-
-    Attributes of style are what drawings are made of, hence their 'unsafe-inline'.
-    """
-    rules = (
-        "default-src 'none'",
-        f"script-src {digest(script)}",
-        f"style-src-elem {digest(style)}",
-        "style-src-attr 'unsafe-inline'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-    )
-    return Html("; ".join(rules))
-
-
-def _style() -> str:
-    """The style sheet, with the figures' colours."""
-    names = ("enhancing", "neutral", "silencing", "enhancer", "silencer", "necessity",
-             "sufficiency", "additive")  # fmt: skip
-    colours = "".join(f"--{name}:{PALETTE[name]};" for name in names)
-    colours += "".join(f"--c{k}:{colour};" for k, colour in enumerate(_OF_CRES))
-    return f":root{{{colours}}}\n{_asset('page.css')}"
-
-
 def _script() -> str:
-    whole = "\n".join(_asset(name) for name in _SCRIPTS)
+    whole = "\n".join(asset(name) for name in _SCRIPTS)
     return f'"use strict";\n(() => {{\n{whole}\n}})();\n'
-
-
-def _asset(name: str) -> str:
-    return (files("creme.report.page") / "assets" / name).read_text(encoding="utf-8")

@@ -1,0 +1,259 @@
+"""A table of scores, each between a floor and a ceiling, as a page that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from creme.errors import ConfigError, listing
+from creme.report.marks import number
+from creme.report.page.encode import Child, Html, joined, tag, text
+from creme.report.page.frame import asset, policy, style_sheet
+from creme.report.page.table import count, table
+
+BETTER = ("higher", "lower", "one")
+"""Which values of a score are better: higher ones, lower ones, or those near 1."""
+_NEEDED = ("question", "score", "value", "better", "n")
+_WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
+_FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
+
+
+def standing(row: pd.Series | dict[str, Any]) -> float:
+    """How far a score is on the way from its floor (0) to its ceiling (1).
+
+    Above 1 of a score better than its ceiling, below 0 of one worse than its floor. NaN if one of
+    the three is not known, or the ceiling is no better than the floor.
+
+    Parameters
+    ----------
+    row : mapping
+        ``value``, ``floor``, ``ceiling`` and ``better``, one of `BETTER`.
+    """
+    value, floor, ceiling = (float(row.get(key, np.nan)) for key in ("value", "floor", "ceiling"))
+    if row["better"] == "one":
+        value, floor, ceiling = (-abs(each - 1) for each in (value, floor, ceiling))
+    elif row["better"] == "lower":
+        value, floor, ceiling = -value, -floor, -ceiling
+    if not ceiling > floor:
+        return float("nan")
+    return (value - floor) / (ceiling - floor)
+
+
+def scores_page(
+    scores: pd.DataFrame,
+    *,
+    title: str,
+    about: str,
+    model: str = "model",
+    floor: str = "floor",
+    ceiling: str = "ceiling",
+    notes: Iterable[str] = (),
+) -> str:
+    """A table of scores as an HTML page, a drawn line for each between its floor and its ceiling.
+
+    The file needs no network, allows itself none and runs no script; the same scores give the same
+    bytes. It is text: `creme.files.durable.write_text` writes it.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        A row a score, in the order in which they are shown:
+
+        - ``question`` (str): the heading that the score stands under; rows of one question that
+          follow each other stand in one table;
+        - ``score`` (str): its name;
+        - ``value`` (float), and optionally ``low`` and ``high``, its 95 % interval: NaN where
+          there is none;
+        - ``floor`` and ``ceiling`` (float), optional: the score of the poorest and of the best
+          answer, NaN where there is none;
+        - ``better`` (str): one of `BETTER`;
+        - ``n`` (int): the number of things that it is of;
+        - ``sentence`` (str), optional: the score in one sentence.
+    title : str
+    about : str
+        A paragraph on the model and the data.
+    model, floor, ceiling : str
+        Names of the three.
+    notes : iterable of str
+        Paragraphs below the tables.
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    ConfigError
+        If a column lacks, or ``better`` is none of `BETTER`.
+    """
+    missing = [name for name in _NEEDED if name not in scores]
+    if missing:
+        raise ConfigError(f"the table of scores lacks {listing(missing)}")
+    wrong = set(scores["better"]) - set(BETTER)
+    if wrong:
+        raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {listing(BETTER)}")
+    rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
+    parts: list[Child] = [tag("p", about), _legend(model, floor, ceiling)]
+    questions: list[tuple[str, list[dict[str, Any]]]] = []
+    for row in rows:
+        if not questions or questions[-1][0] != row["question"]:
+            questions.append((str(row["question"]), []))
+        questions[-1][1].append(row)
+    for k, (question, its) in enumerate(questions):
+        parts.append(
+            tag(
+                "section",
+                tag("h2", _capital(question), id=f"q{k}"),
+                _table(question, its, (model, floor, ceiling)),
+                aria_labelledby=f"q{k}",
+            )
+        )
+    parts += [tag("p", note) for note in notes]
+    return _whole(title, joined(parts))
+
+
+def _table(question: str, rows: list[dict[str, Any]], names: tuple[str, str, str]) -> Html:
+    model, floor, ceiling = names
+    heads: list[Child] = ["score", model, "n", floor, ceiling, "from floor to ceiling", ""]
+    body = []
+    for row in rows:
+        there = standing(row)
+        sentence = row.get("sentence")
+        label = joined([row["score"], tag("small", sentence) if sentence else None])
+        body.append(
+            [
+                label,
+                _value(row),
+                count(int(row["n"])),
+                _short(row.get("floor")),
+                _short(row.get("ceiling")),
+                f"{number(100 * there, '.0f')} %" if np.isfinite(there) else "\N{EN DASH}",
+                _line(row),
+            ]
+        )
+    drawn = table(heads, body, caption=question, numeric=" nnnnn")
+    return tag("div", drawn, class_="scores")
+
+
+def _value(row: dict[str, Any]) -> Child:
+    value = _short(row["value"])
+    low, high = _short(row.get("low")), _short(row.get("high"))
+    if "\N{EN DASH}" in (low, high):
+        return value
+    return joined([tag("b", value), tag("small", f"{low} to {high}")])
+
+
+def _short(value: object) -> str:
+    """Three significant digits, and an en dash for none."""
+    if not isinstance(value, (int, float)) or not np.isfinite(value):
+        return "\N{EN DASH}"
+    digits = 2 - int(np.floor(np.log10(abs(value)))) if value else 2
+    return number(float(value), f".{min(max(digits, 0), 3)}f")
+
+
+def _line(row: dict[str, Any]) -> Html:
+    """The score with its interval, its floor and its ceiling, on a scale of its own."""
+    places = {key: float(row.get(key, np.nan)) for key in ("floor", "ceiling", "value")}
+    ends = {key: float(row.get(key, np.nan)) for key in ("low", "high")}
+    known = [each for each in (*places.values(), *ends.values()) if np.isfinite(each)]
+    if row["better"] == "one" and known:
+        known.append(1.0)
+    if not known or not np.isfinite(places["value"]):
+        return Html("")
+    least, most = min(known), max(known)
+    wide = (most - least) or 1.0
+
+    def x(value: float) -> str:
+        return f"{_EDGE + (value - least) / wide * (_WIDE - 2 * _EDGE):.1f}"
+
+    middle = _HIGH / 2
+    marks: list[Child] = [_stroke(_EDGE, _WIDE - _EDGE, middle, middle, "var(--line)", 1)]
+    if row["better"] == "one":
+        marks.append(_stroke(x(1.0), x(1.0), 1, _HIGH - 1, "var(--line)", 1, dashed=True))
+    for key, colour in (("floor", _FLOOR), ("ceiling", _CEILING)):
+        if np.isfinite(places[key]):
+            at = x(places[key])
+            marks.append(_stroke(at, at, 3, _HIGH - 3, colour, 3))
+    if all(np.isfinite(each) for each in ends.values()):
+        marks.append(_stroke(x(ends["low"]), x(ends["high"]), middle, middle, _MODEL, 2.5))
+    at = x(places["value"])
+    marks.append(tag("circle", cx=at, cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"))
+    label = ", ".join(
+        f"{key} {_short(value)}" for key, value in places.items() if np.isfinite(value)
+    )
+    return _picture(_WIDE, label, marks)
+
+
+def _picture(width: float, label: str, marks: Iterable[Child]) -> Html:
+    return tag(
+        "svg",
+        *marks,
+        role="img",
+        aria_label=label,
+        viewBox=f"0 0 {width:g} {_HIGH:g}",
+        width=f"{width:g}",
+        height=f"{_HIGH:g}",
+    )
+
+
+def _stroke(
+    x1: object,
+    x2: object,
+    y1: float,
+    y2: float,
+    colour: str,
+    width: float,
+    *,
+    dashed: bool = False,
+) -> Html:
+    style = f"stroke:{colour};stroke-width:{width:g}"
+    style += ";stroke-dasharray:2 2" if dashed else ""
+    return tag("line", x1=x1, x2=x2, y1=f"{y1:g}", y2=f"{y2:g}", style=style)
+
+
+def _legend(model: str, floor: str, ceiling: str) -> Html:
+    middle = _HIGH / 2
+    dot = [
+        _stroke(1, 23, middle, middle, _MODEL, 2.5),
+        tag("circle", cx="12", cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"),
+    ]
+    bars = [[_stroke(12, 12, 3, _HIGH - 3, colour, 3)] for colour in (_FLOOR, _CEILING)]
+    words = (f"{model}, with its 95 % interval", floor, ceiling)
+    items = [
+        tag("li", _picture(24, name, marks), " ", name)
+        for name, marks in zip(words, (dot, *bars), strict=True)
+    ]
+    return tag("ul", *items, class_="scores-legend")
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _whole(title: str, body: Html) -> str:
+    style = f"{style_sheet()}\n{asset('scores.css')}"
+    head = [
+        tag("meta", charset="utf-8"),
+        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
+        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name_="color-scheme", content="light dark"),
+        tag("meta", name_="referrer", content="no-referrer"),
+        tag("title", f"{title} \N{EN DASH} CREME"),
+        tag("style", Html(style)),
+    ]
+    page = tag(
+        "html",
+        tag("head", *head),
+        tag(
+            "body",
+            tag("header", tag("p", "CREME scores", class_="kind"), tag("h1", text(title))),
+            tag("main", body, id="main"),
+            tag("footer", tag("p", "This file needs no network, and uses none.")),
+        ),
+        lang="en",
+    )
+    return f"<!DOCTYPE html>\n{page}\n"

@@ -1,0 +1,97 @@
+"""A page of scores: what stands in it, and that it keeps to itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from read_page import Page
+
+from creme.errors import ConfigError
+from creme.report.page.encode import digest
+from creme.report.scores_page import scores_page, standing
+
+SCORES = pd.DataFrame(
+    {
+        "question": ["necessity", "necessity", "saturation", "additivity"],
+        "score": ["enhancers <found>", "noise floor", "half ratio", "right"],
+        "value": [0.9, 0.02, 1.5, np.nan],
+        "low": [0.8, np.nan, 1.2, np.nan],
+        "high": [0.95, np.nan, 1.8, np.nan],
+        "floor": [0.1, 0.1, np.nan, 0.5],
+        "ceiling": [1.0, 0.0, 1.01, 1.0],
+        "better": ["higher", "lower", "one", "higher"],
+        "n": [1200, 8, 8, 0],
+        "sentence": ["Of all enhancers, the share that is called.", "", "", ""],
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scores") / "scores.html"
+    path.write_text(
+        scores_page(SCORES, title="mini & more", about="20 loci.", model="mini", floor="a guess"),
+        encoding="utf-8",
+    )
+    return Page(path)
+
+
+@pytest.mark.parametrize(
+    ("value", "floor", "ceiling", "better", "expected"),
+    [
+        (0.75, 0.5, 1.0, "higher", 0.5),
+        (0.02, 0.1, 0.0, "lower", 0.8),
+        (1.25, 2.0, 1.0, "one", 0.75),
+        (0.75, 0.0, 1.0, "one", 0.75),
+        (0.4, 0.5, 1.0, "higher", -0.2),
+        (0.4, 0.5, 0.5, "higher", np.nan),
+        (0.4, np.nan, 1.0, "higher", np.nan),
+    ],
+)
+def test_how_far_from_floor_to_ceiling(value, floor, ceiling, better, expected):
+    row = {"value": value, "floor": floor, "ceiling": ceiling, "better": better}
+    assert standing(row) == pytest.approx(expected, nan_ok=True)
+
+
+def test_every_score_stands_in_the_page(page):
+    assert page.within("h2") == ["Necessity", "Saturation", "Additivity"]
+    assert page.within("caption") == ["necessity", "saturation", "additivity"]
+    assert "enhancers <found>" in page.words
+    assert "Of all enhancers, the share that is called." in page.words
+    assert "mini & more" in page.within("h1")
+    assert "0.800 to 0.950" in page.words
+    assert "1,200" in page.within("td")
+    # (0.9 - 0.1) / 0.9, and 0.08 of 0.1.
+    assert {"89 %", "80 %"} <= set(page.within("td"))
+    # The score without a value has no line; the legend has three pictures.
+    assert len(page.named("svg")) == 3 + 3
+
+
+def test_marks_stand_in_the_order_of_their_values(page):
+    (drawn,) = [
+        svg for svg in page.named("svg") if svg.get("aria-label") == "floor 0.100, ceiling 1.00, value 0.900"
+    ]  # fmt: skip
+    assert drawn["role"] == "img"
+    lines = [float(line["x1"]) for line in page.named("line")]
+    dots = [float(dot["cx"]) for dot in page.named("circle")]
+    # Of the first score, after the legend's three: the scale, floor, ceiling and interval.
+    floor, ceiling, low = lines[4], lines[5], lines[6]
+    assert floor < low < dots[1] < ceiling
+
+
+def test_the_page_has_no_right_to_a_network_or_a_script(page):
+    policy = next(m["content"] for m in page.named("meta") if m.get("http-equiv"))
+    (style,) = page.within("style")
+    assert policy.startswith("default-src 'none'; script-src 'none'; ")
+    assert f"style-src-elem {digest(style)};" in policy
+    assert not page.named("script")
+    assert "http" not in policy
+
+
+def test_the_same_scores_give_the_same_page_and_wrong_ones_none():
+    assert scores_page(SCORES, title="x", about="y") == scores_page(SCORES, title="x", about="y")
+    with pytest.raises(ConfigError, match="lacks better, n"):
+        scores_page(SCORES.drop(columns=["better", "n"]), title="x", about="y")
+    with pytest.raises(ConfigError, match="better = larger: give higher, lower"):
+        scores_page(SCORES.assign(better="larger"), title="x", about="y")
