@@ -14,8 +14,9 @@ from creme.report.page.encode import Child, Html, joined, tag, text
 from creme.report.page.frame import asset, policy, style_sheet
 from creme.report.page.table import count, table
 
-BETTER = ("higher", "lower", "one")
-"""Which values of a score are better: higher ones, lower ones, or those near 1."""
+BETTER = ("higher", "lower", "one", "")
+"""Which values of a score are better: higher ones, lower ones, those near 1; or none, of a score that
+describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
 _WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
 _FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
@@ -25,7 +26,7 @@ def standing(row: pd.Series | dict[str, Any]) -> float:
     """How far a score is on the way from its floor (0) to its ceiling (1).
 
     Above 1 of a score better than its ceiling, below 0 of one worse than its floor. NaN if one of
-    the three is not known, or the ceiling is no better than the floor.
+    the three is not known, the ceiling is no better than the floor, or no value is better.
 
     Parameters
     ----------
@@ -33,6 +34,8 @@ def standing(row: pd.Series | dict[str, Any]) -> float:
         ``value``, ``floor``, ``ceiling`` and ``better``, one of `BETTER`.
     """
     value, floor, ceiling = (float(row.get(key, np.nan)) for key in ("value", "floor", "ceiling"))
+    if not row["better"]:
+        return float("nan")
     if row["better"] == "one":
         value, floor, ceiling = (-abs(each - 1) for each in (value, floor, ceiling))
     elif row["better"] == "lower":
@@ -95,7 +98,7 @@ def scores_page(
         raise ConfigError(f"the table of scores lacks {listing(missing)}")
     wrong = set(scores["better"]) - set(BETTER)
     if wrong:
-        raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {listing(BETTER)}")
+        raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {listing(filter(None, BETTER))}, or nothing")
     rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
     parts: list[Child] = [tag("p", about), _legend(model, floor, ceiling)]
     questions: list[tuple[str, list[dict[str, Any]]]] = []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from creme.errors import ConfigError, listing
+from creme.files import small
 from creme.genome import Genome, Locus
 from creme.scorecards.loci import core_digest
 from creme.scorecards.panel_file import PanelLocus, ScorecardPanel
@@ -39,8 +41,10 @@ def make_panel(
         If a locus is not in the FASTA.
     """
     try:
-        rows = pd.read_csv(table, sep=None, engine="python", dtype=str, comment="#").fillna("")
-    except (OSError, ValueError, UnicodeDecodeError) as error:
+        text = small.read_text(table)
+        separator = "\t" if "\t" in text.partition("\n")[0] else ","
+        rows = pd.read_csv(StringIO(text), sep=separator, dtype=str, comment="#").fillna("")
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{table} cannot be read as a table: {error}") from None
     there = [key for key in _PLACE if key in rows]
     if "gene" not in rows or (there and len(there) < len(_PLACE)):

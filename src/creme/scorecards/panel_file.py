@@ -65,6 +65,20 @@ class PanelLocus(Parameters):
         return self
 
 
+class SyntheticLoci(Parameters):
+    """The genome of a panel that the toolkit writes itself; see `creme.demo.loci.write_loci`."""
+
+    name: ClassVar[str] = "[synthetic]"
+
+    grammar: str = Field(description="of the rules, as `creme benchmark truth` takes it")
+    loci: int = Field(ge=3, description="how many there are")
+    length: int = Field(ge=1024, description="of each one's stretch, bp")
+    seed: int = Field(0, ge=0, description="of everything random in it")
+    draw: str = Field(
+        "held out", description="its name among draws; networks are trained on those of others"
+    )
+
+
 class ScorecardPanel(TomlFile):
     """Loci and questions with all that the numbers depend on but the model.
 
@@ -73,7 +87,7 @@ class ScorecardPanel(TomlFile):
     """
 
     called: ClassVar[str] = "panel"
-    last: ClassVar[tuple[str, ...]] = ("loci",)
+    last: ClassVar[tuple[str, ...]] = ("synthetic", "loci")
 
     format: Literal["creme scorecard panel"] = FORMAT
     version: int = Field(VERSION, ge=1, le=VERSION, description="of the format")
@@ -103,6 +117,9 @@ class ScorecardPanel(TomlFile):
         "the wild type's activity",
     )
     questions: tuple[Question, ...] = Field(QUESTIONS, min_length=1)
+    synthetic: SyntheticLoci | None = Field(
+        None, description="the genome, where the toolkit writes it: then a file needs no [genome]"
+    )
     loci: list[PanelLocus] = Field(min_length=3)
 
     @model_validator(mode="after")
@@ -127,7 +144,7 @@ class ScorecardPanel(TomlFile):
     @property
     def settings(self) -> dict[str, Any]:
         """All but the loci: what a card repeats of its panel."""
-        left_out = ("format", "version", "loci", "about", "name", "assembly")
+        left_out = ("format", "version", "loci", "about", "name", "assembly", "synthetic")
         return {key: part for key, part in self.configuration().items() if key not in left_out}
 
     @classmethod
@@ -168,6 +185,8 @@ class ScorecardPanel(TomlFile):
         loci = table.get("loci")
         if isinstance(loci, list) and all(isinstance(each, dict) for each in loci):
             table["loci"] = [PanelLocus(**each) for each in loci]
+        if isinstance(table.get("synthetic"), dict):
+            table["synthetic"] = SyntheticLoci(**table["synthetic"])
         return cls(**table)
 
 

@@ -82,6 +82,8 @@ class PreparedCard:
                 f"has sequences alone"
             )
         tiles = PanelTiles.of(panel, model)
+        settings = settings.with_genome(panel, to)
+        assert settings.genome is not None
         placed = place_loci(panel, settings.genome, model, settings.folder)
         to.mkdir(parents=True, exist_ok=True)
         write_text(kept, panel.to_toml())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from creme.engines.table import ClusterTable
+from creme.errors import ConfigError
 from creme.genome import Annotation, LociConfig
 from creme.model import Readout
 from creme.parameters import Parameters
@@ -82,7 +84,9 @@ class ScorecardSettings(TomlFile):
     )
     cluster: ClusterTable | None = Field(None, description="as in an experiment file")
     model: dict[str, Any] = Field(description="as in an experiment file")
-    genome: PanelGenome
+    genome: PanelGenome | None = Field(
+        None, description="may be left out where the toolkit writes the panel's genome itself"
+    )
     crispri: CrispriTable | None = Field(None, description="measurements to compare with")
     readouts: list[Readout] = Field(default=[], description="as in an experiment file")
 
@@ -104,6 +108,30 @@ class ScorecardSettings(TomlFile):
             if isinstance(table.get(key), dict):
                 table[key] = section(**table[key])
         return cls(**table)
+
+    def with_genome(self, panel: ScorecardPanel, to: Path) -> Self:
+        """The same with a genome; that of a synthetic panel is written into a folder.
+
+        Raises
+        ------
+        ConfigError
+            If none is given, and the panel's is not synthetic.
+        """
+        if self.genome is not None:
+            return self
+        source = panel.synthetic
+        if source is None:
+            raise ConfigError(
+                f"{self.title}: panel {panel.name!r} is of {panel.assembly}: give [genome] fasta"
+            )
+        from creme.demo.loci import write_loci
+        from creme.demo.rules import grammar
+
+        rules = grammar(source.grammar)
+        drawn = (source.loci, source.length, source.seed, source.draw)
+        written = write_loci(to / "genome", rules, *drawn)
+        place = os.path.relpath(written.fasta.absolute(), self.folder.absolute())
+        return self.model_copy(update={"genome": PanelGenome(fasta=Path(place))})
 
     def load_panel(self) -> ScorecardPanel:
         """The panel that is asked; see `ScorecardPanel.read`."""
