@@ -15,8 +15,6 @@ from creme.cli.commands import Commands
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
-    import click
-
     from creme.runner.run import Report
     from creme.scorecards.run import PreparedCard
     from creme.scorecards.steps import Step
@@ -27,7 +25,7 @@ MAKE = "make"
 class _FileFirst(TyperGroup):
     """A group whose command `MAKE` may be left out: a file stands where a command would."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         known = {*self.commands, "--help", "-h"}
         if args and args[0] not in known and not set(args) & set(self.commands):
             args = [MAKE, *args]
@@ -93,7 +91,14 @@ def _show_plan(prepared: PreparedCard) -> None:
     for step, experiment in prepared.experiments.items():
         planned = experiment.plan()
         rows += [
-            [step, test.label, test.units, f"{_ABOUT[test.kind]}{test.requested:,}", f"{test.stored:,}", f"{_ABOUT[test.kind]}{test.to_predict:,}"]
+            [
+                step,
+                test.label,
+                test.units,
+                f"{_ABOUT[test.kind]}{test.requested:,}",
+                f"{test.stored:,}",
+                f"{_ABOUT[test.kind]}{test.to_predict:,}",
+            ]
             for test in planned.tests
         ]
     loci = len(prepared.placed.loci)
@@ -171,7 +176,15 @@ def _show(card: Any) -> None:
     from creme.scorecards.card import number, shown
 
     rows = [
-        [score.question, score.score, shown(score), score.n or "", number(score.noise), number(score.floor), score.better]
+        [
+            score.question,
+            score.score,
+            shown(score),
+            score.n or "",
+            number(score.noise),
+            number(score.floor),
+            score.better,
+        ]
         for score in card.scores
     ]
     columns = ["question", "score", "value", "n", "noise", "floor", "better"]
@@ -203,7 +216,15 @@ def compare(
         rows.append([row["question"], row["score"], row["better"], *values])
     show_table("scores", ["question", "score", "better", *together.names], rows)
     differences = [
-        [row["question"], row["score"], row["card"], number(row["difference"]), f"{number(row['low'])} to {number(row['high'])}", row["n"], row["says"]]
+        [
+            row["question"],
+            row["score"],
+            row["card"],
+            number(row["difference"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            row["n"],
+            row["says"],
+        ]
         for row in together.differences.to_dict("records")
     ]
     columns = ["question", "score", "card", "difference", "interval", "loci", "says"]

@@ -15,7 +15,7 @@ from creme.report.page.frame import asset, policy, style_sheet
 from creme.report.page.table import count, table
 
 BETTER = ("higher", "lower", "one", "")
-"""Which values of a score are better: higher ones, lower ones, those near 1; or none, of a score that
+"""Which values of a score are better: higher ones, lower ones, those near 1; or none, where a score
 describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
 _WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
@@ -98,7 +98,10 @@ def scores_page(
         raise ConfigError(f"the table of scores lacks {listing(missing)}")
     wrong = set(scores["better"]) - set(BETTER)
     if wrong:
-        raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {listing(filter(None, BETTER))}, or nothing")
+        raise ConfigError(
+            f"better = {listing(sorted(map(str, wrong)))}: give {listing(filter(None, BETTER))}, or "
+            f"nothing"
+        )
     rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
     parts: list[Child] = [tag("p", about), _legend(model, floor, ceiling)]
     questions: list[tuple[str, list[dict[str, Any]]]] = []

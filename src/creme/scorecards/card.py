@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from creme.errors import ConfigError, listing
 from creme.files import small
 from creme.files.durable import write_text
 from creme.results.csv_text import csv_text
-from creme.scorecards.scores import Score
+from creme.scorecards.scores import Better, Score, Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ FORMAT = "creme scorecard"
 VERSION = 1
 
 _NUMBERS = ("value", "low", "high", "noise", "floor")
+_WORDS = {"better": get_args(Better), "summary": ("", *get_args(Summary))}
 _PARTS: dict[str, type] = {
     "name": str,
     "toolkit": str,
@@ -62,8 +63,8 @@ class Scorecard:
     notes : list of str
         What a reader of the scores has to know.
     cost : dict
-        ``sequences``, different ones that the card takes; ``predicted``, those of them that the
-        latest run has predicted, with ``seconds``.
+        ``sequences`` that the steps ask for; ``predicted``, those of them that the latest run of
+        each step has predicted, and the ``seconds`` of the model.
     scores : tuple of Score
     """
 
@@ -218,5 +219,12 @@ def _score(row: Mapping[str, Any]) -> Score:
     values = {name: row[name] for name in names}
     for name in _NUMBERS:
         values[name] = np.nan if values[name] is None else float(values[name])
+    for name, allowed in _WORDS.items():
+        if values[name] not in allowed:
+            raise ValueError(f"{name} = {values[name]!r} is none of {listing(map(repr, allowed))}")
+    if not isinstance(values["n"], int) or values["n"] < 0:
+        raise ValueError(f"n = {values['n']!r} is no count")
+    for name in ("question", "score", "unit", "floor_of", "over", "sentence", "why"):
+        values[name] = str(values[name])
     values["by_locus"] = {str(gene): float(value) for gene, value in row["by_locus"].items()}
     return Score(**values)

@@ -29,8 +29,8 @@ def distance_scores(distance: xr.Dataset, multiplicity: xr.Dataset | None) -> li
     rings = np.unique(away)
     names = distance["locus"].values.tolist()
     # (locus, position, replicate)
-    moved = _first_tile(distance["moved"]).transpose("locus", "position", "replicate").values
-    moved = moved.astype(np.float64)
+    by_place = _first_tile(distance["moved"]).transpose("locus", "position", "replicate")
+    moved = by_place.values.astype(np.float64)
     over = f"{rings[0] / 1000:g} to {rings[-1] / 1000:g} kb"
 
     def folded(replicates: list[int]) -> np.ndarray:
@@ -87,8 +87,8 @@ def saturation_scores(multiplicity: xr.Dataset) -> list[ScoreKind]:
     names = multiplicity["locus"].values.tolist()
     copies = multiplicity["copies"].values.astype(np.float64)
     # (locus, copy, replicate)
-    change = _first_tile(multiplicity["fold_change_replicates"]).isel(search=0, drop=True)
-    change = change.transpose("locus", "copy", "replicate").values.astype(np.float64)
+    by_copy = _first_tile(multiplicity["fold_change_replicates"]).isel(search=0, drop=True)
+    change = by_copy.transpose("locus", "copy", "replicate").values.astype(np.float64)
     over = f"1 to {int(copies[-1])} copies"
 
     def growth(replicates: list[int]) -> ByLocus:

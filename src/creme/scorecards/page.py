@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _BETTER = {"higher": "higher", "lower": "lower", "": "describes"}
 _HOW = (
-    "In brackets 95 % intervals of a bootstrap over loci (CRISPRi: over genes); those of fewer than "
-    "20 loci, marked *, are too narrow. Noise is how far another seed would move a score, from "
+    "In brackets 95 % intervals of a bootstrap over loci (CRISPRi: over genes); those of fewer "
+    "than 20 loci, marked *, are too narrow. Noise is how far another seed would move a score, from "
     "halves of the replicates: differences below twice that are nothing. The floor is an answer "
     "that has seen no sequence. A score that describes has no better and no worse."
 )
@@ -56,9 +56,9 @@ def about(card: Scorecard) -> str:
         each = cost["seconds"] / cost["predicted"]
         predicted = f", {cost['predicted']:,} predicted last at {each:.2g} s each"
     return (
-        f"Model {model['name']} {model['version']} (fingerprint {model['fingerprint'][:12]}), input "
-        f"of {model['input_length']:,} bp, activity {model['track']}; {len(card.loci)} loci of panel "
-        f"{panel['name']} ({panel['assembly']}, digest {panel['digest'][:12]}); toolkit "
+        f"Model {model['name']} {model['version']} (fingerprint {model['fingerprint'][:12]}), "
+        f"input of {model['input_length']:,} bp, activity {model['track']}; {len(card.loci)} loci "
+        f"of panel {panel['name']} ({panel['assembly']}, digest {panel['digest'][:12]}); toolkit "
         f"{card.toolkit}; {cost.get('sequences', 0):,} sequences{predicted}."
     )
 
@@ -153,8 +153,8 @@ def compared_text(cards: SideBySide) -> str:
     lines += [
         "",
         "Differences are over the loci that both cards have a value of, in pairs, with 95 % "
-        "intervals of a bootstrap over them. One is called where its interval leaves out 0 and it is "
-        "larger than twice the noise of seeds of both.",
+        "intervals of a bootstrap over them. One is called where its interval leaves out 0 and it "
+        "is larger than twice the noise of seeds of both.",
         "",
     ]
     for note in cards.notes:

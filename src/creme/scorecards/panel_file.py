@@ -17,7 +17,7 @@ from creme.parameters import Parameters
 from creme.runner.tables import FolderName
 from creme.runner.toml_file import TomlFile
 
-FORMAT = "creme scorecard panel"
+FORMAT: Literal["creme scorecard panel"] = "creme scorecard panel"
 VERSION = 1
 
 Question = Literal[

@@ -24,7 +24,6 @@ from creme.scorecards.settings import ScorecardSettings
 from creme.scorecards.steps import LOCI, STEPS, PanelTiles, Step
 
 if TYPE_CHECKING:
-
     from creme.engines.cluster import ClusterLike
 
 PANEL = "panel.toml"
@@ -144,8 +143,9 @@ class PreparedCard:
             [str(name) for name in view.dataset("context_dependence")["track"].values]
         )
         alone, losses = {}, {}
-        if self.tiles.tiles:
+        if "sufficiency" in view.tests:
             alone = steps.strongest_alone(view.dataset("sufficiency"), track, self.panel.least)
+        if "necessity" in view.tests:
             losses = steps.strongest_losses(view.dataset("necessity"), track, self.panel.strongest)
         arguments = (self.settings, self.panel, self.tiles, self.to, alone, losses)
         if (made := steps.curves(*arguments)) is not None:

@@ -134,8 +134,8 @@ class _Scoring:
         if question == "context":
             return context_scores(self._one("effects", "context_dependence")), ""
         if question == "agreement":
-            datasets = [self._one("effects", name) for name in ("necessity", "sufficiency")]
-            return agreement_scores(*datasets, self._over()), ""
+            lost, alone = (self._one("effects", name) for name in ("necessity", "sufficiency"))
+            return agreement_scores(lost, alone, self._over()), ""
         if question == "strands":
             if self.prepared.without_strands:
                 return [], self.prepared.without_strands
@@ -221,13 +221,13 @@ class _Scoring:
         return notes
 
     def cost(self) -> dict[str, Any]:
-        """The sequences that the card takes, and what the latest run of each step predicted."""
+        """The sequences that the steps ask for, and what the latest run of each predicted."""
         totals = {"sequences": 0, "predicted": 0, "seconds": 0.0}
         for view in self.views.values():
             if view is None:
                 continue
             counts = view.raw.get("counts", {})
-            totals["sequences"] += counts.get("asked", 0) - counts.get("repeated", 0)
+            totals["sequences"] += counts.get("asked", 0)
             totals["predicted"] += counts.get("predicted", 0)
             totals["seconds"] += float(view.raw.get("seconds", {}).get("model", 0.0))
         return {**totals, "seconds": round(totals["seconds"], 2)}

@@ -143,14 +143,14 @@ def _same_loci(
     same = {gene for gene in shared if cores[0][gene] == cores[1][gene]}
     if not same:
         raise ConfigError(
-            f"{names[0]} and {names[1]} have no locus of the same bases in common: their genomes or "
-            f"annotations differ at all {len(shared)} loci that both have"
+            f"{names[0]} and {names[1]} have no locus of the same bases in common: their genomes "
+            f"or annotations differ at all {len(shared)} loci that both have"
         )
     notes = []
     if apart := sorted(shared - same):
         notes.append(
-            f"{names[0]} and {names[1]} have other bases around the TSS of {listing(apart)} (another "
-            f"annotation or assembly): left out of their differences."
+            f"{names[0]} and {names[1]} have other bases around the TSS of {listing(apart)} "
+            f"(another annotation or assembly): left out of their differences."
         )
     for name, mine, others in ((names[0], *cores), (names[1], *cores[::-1])):
         if only := sorted(set(mine) - set(others)):
@@ -160,8 +160,8 @@ def _same_loci(
     changed = [gene for gene in same if whole[0][gene] != whole[1][gene]]
     if changed and len(lengths) == 1:
         notes.append(
-            f"{names[0]} and {names[1]} have the same bases around the TSS of {listing(sorted(changed))} "
-            f"and others further away."
+            f"{names[0]} and {names[1]} have the same bases around the TSS of "
+            f"{listing(sorted(changed))} and others further away."
         )
     return same, notes
 

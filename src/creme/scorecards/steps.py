@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 Step = Literal["effects", "strands", "curves"]
 STEPS: tuple[Step, ...] = ("effects", "strands", "curves")
 LOCI = "loci.tsv"
+TESTS = {
+    "necessity": {"agreement", "additivity", "crispri"},
+    "sufficiency": {"agreement", "distance", "saturation"},
+}
+"""Questions by the test of the first step that they need."""
 _ENOUGH = 4
 """Tiles of an input at least, for a question about their order."""
 
@@ -120,11 +125,10 @@ def effects(
     """The first step: contexts and tiles, at each locus alike."""
     shared = {"tile": panel.tile, "replicates": panel.replicates}
     tests: list[dict[str, Any]] = [{"name": "context_dependence", **shared}]
-    if tiles.tiles:
-        intervals = [[tile.start, tile.end] for tile in tiles.tiles]
-        tests += [
-            {"name": name, **shared, "tiles": intervals} for name in ("necessity", "sufficiency")
-        ]
+    intervals = [[tile.start, tile.end] for tile in tiles.tiles]
+    for name, questions in TESTS.items():
+        if intervals and questions & set(panel.questions):
+            tests.append({"name": name, **shared, "tiles": intervals})
     return _experiment(settings, to, "effects", tests, panel.seed)
 
 
