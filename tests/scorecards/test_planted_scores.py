@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
+import creme
 import planted_cards as planted
 from creme.analysis.crispri import EDGES
+from creme.scorecards.crispri_scores import names_of_scores
 from planted_cards import BASE, DECAY, PLANTED, TILE, TSS, drive, starts, tiles
 
 STEPS = (1, 2, 4, 8)
@@ -43,7 +47,18 @@ def additive(folder):
 
 @pytest.fixture(scope="module")
 def multiplicative(folder):
-    return planted.card(folder, "multiplicative", rule="multiplicative")
+    return some(folder, "multiplicative", ["additivity", "crispri"], rule="multiplicative")
+
+
+def some(folder, name, questions, **arguments):
+    """The card of a panel with some questions."""
+    panel = planted.PANEL.replace("planted-1", f"{name}-1")
+    (folder / f"{name}-1.toml").write_text(
+        panel.replace("loci =", f"questions = {json.dumps(questions)}\nloci =", 1)
+    )
+    file = planted.settings(folder, name, **arguments)
+    file = file.model_copy(update={"panel": f"{name}-1.toml"})
+    return creme.scorecard(file, to=folder / f"{name}.scorecard", progress=False)
 
 
 def by_name(card):
@@ -133,15 +148,8 @@ def test_growth_with_copies(additive):
 
 
 def test_saturation_and_one_strand(folder):
-    panel = planted.PANEL.replace("planted-1", "saturation-1")
-    panel = panel.replace("loci =", 'questions = ["saturation", "strands"]\nloci =', 1)
-    (folder / "saturation.toml").write_text(panel)
-    file = planted.settings(
-        folder, "saturating", rule="saturating", both=False, factor=0.5, decay=1e9
-    ).model_copy(update={"panel": "saturation.toml"})
-    import creme
-
-    card = creme.scorecard(file, to=folder / "saturating.scorecard", progress=False)
+    arguments = {"rule": "saturating", "both": False, "factor": 0.5, "decay": 1e9}
+    card = some(folder, "saturating", ["saturation", "strands"], **arguments)
     scores = by_name(card)
     # n copies with m motifs each: 0.1 + 0.5 m n / (1 + 0.5 m n), half of the way at n = 2 / m.
     halves = {gene: 2 / max(n for _, n in PLANTED[gene]) for gene in PLANTED}
@@ -183,11 +191,13 @@ def test_elements_that_crispri_found(additive):
     assert far.why == "no pair at these distances"
 
 
-def test_questions_that_cannot_be_asked_say_why(multiplicative):
-    missing = {s.score: s.why for s in multiplicative.scores if s.why}
-    assert missing.pop("copies to half the plateau").startswith("no locus has a value")
+def test_questions_that_cannot_be_asked_say_why(additive, multiplicative):
+    missing = {score.score: score.why for score in multiplicative.scores if score.why}
+    assert list(missing) == names_of_scores()
     assert set(missing.values()) == {"no CRISPRi table is given"}
-    assert len(missing) == 6
+    # Copies of a tile whose motifs add up grow without an end.
+    why = by_name(additive)["copies to half the plateau"].why
+    assert why.startswith("no locus has a value for it")
 
 
 def test_a_short_input_leaves_questions_out(folder):

@@ -26,8 +26,7 @@ class _FileFirst(TyperGroup):
     """A group whose command `MAKE` may be left out: a file stands where a command would."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        known = {*self.commands, "--help", "-h"}
-        if args and args[0] not in known and not set(args) & set(self.commands):
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
             args = [MAKE, *args]
         return super().parse_args(ctx, args)
 

@@ -98,10 +98,8 @@ def scores_page(
         raise ConfigError(f"the table of scores lacks {listing(missing)}")
     wrong = set(scores["better"]) - set(BETTER)
     if wrong:
-        raise ConfigError(
-            f"better = {listing(sorted(map(str, wrong)))}: give {listing(filter(None, BETTER))}, or "
-            f"nothing"
-        )
+        words = listing(filter(None, BETTER))
+        raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {words}, or nothing")
     rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
     parts: list[Child] = [tag("p", about), _legend(model, floor, ceiling)]
     questions: list[tuple[str, list[dict[str, Any]]]] = []

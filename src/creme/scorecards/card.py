@@ -35,10 +35,15 @@ _PARTS: dict[str, type] = {
     "cost": dict,
     "scores": list,
 }
-_OF_PARTS = {
-    "panel": ("name", "assembly", "digest", "settings"),
-    "model": ("name", "version", "fingerprint", "input_length", "track", "reading", "settings"),
+_OF_PARTS: dict[str, dict[str, type]] = {
+    "panel": {"name": str, "assembly": str, "digest": str, "settings": dict},
+    "model": {
+        **{"name": str, "version": str, "fingerprint": str, "input_length": int, "track": str},
+        **{"reading": dict, "settings": dict},
+    },
+    "cost": {"sequences": int, "predicted": int, "seconds": float},
 }
+_OF_LOCUS = ("gene", "core", "sequence")
 
 
 @dataclass(frozen=True)
@@ -110,9 +115,11 @@ class Scorecard:
             f"{part}.{name}"
             for part, names in _OF_PARTS.items()
             if part not in wrong
-            for name in names
-            if name not in parts[part]
+            for name, kind in names.items()
+            if not isinstance(parts[part].get(name), kind)
         ]
+        if "loci" not in wrong and not all(map(_is_locus, parts["loci"])):
+            wrong.append("loci")
         if wrong:
             raise ConfigError(
                 f"{title}: these parts are missing or of another kind: {listing(wrong)}"
@@ -120,6 +127,7 @@ class Scorecard:
         try:
             scores = tuple(_score(row) for row in parts["scores"])
             left_out = [(str(gene), str(why)) for gene, why in parts["left_out"]]
+            parts["notes"] = [str(note) for note in parts["notes"]]
         except (TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"{title}: its scores cannot be read: {error}") from None
         return cls(
@@ -205,6 +213,10 @@ def _plain_score(score: Score) -> dict[str, Any]:
         row[name] = _rounded(row[name])
     row["by_locus"] = {gene: _rounded(value) for gene, value in score.by_locus.items()}
     return row
+
+
+def _is_locus(row: object) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(key), str) for key in _OF_LOCUS)
 
 
 def _rounded(value: float) -> float | None:

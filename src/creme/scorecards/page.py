@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _BETTER = {"higher": "higher", "lower": "lower", "": "describes"}
 _HOW = (
     "In brackets 95 % intervals of a bootstrap over loci (CRISPRi: over genes); those of fewer "
-    "than 20 loci, marked *, are too narrow. Noise is how far another seed would move a score, from "
-    "halves of the replicates: differences below twice that are nothing. The floor is an answer "
-    "that has seen no sequence. A score that describes has no better and no worse."
+    "than 20 loci, marked *, are too narrow. Noise is how far another seed would move a score, "
+    "from halves of the replicates: differences below twice that are nothing. The floor is an "
+    "answer that has seen no sequence. A score that describes has no better and no worse."
 )
 
 

@@ -101,6 +101,7 @@ class _Scoring:
     def __init__(self, prepared: PreparedCard) -> None:
         self.prepared = prepared
         self.seed = prepared.panel.seed
+        self._loaded: dict[tuple[Step, str], xr.Dataset | None] = {}
         self.views = {step: prepared.results(step) for step in STEPS}
         if self.views["effects"] is None:
             raise ResultsError(f"step 'effects' of {prepared.to} is not finished")
@@ -184,10 +185,11 @@ class _Scoring:
         )
 
     def _dataset(self, step: Step, label: str) -> xr.Dataset | None:
-        view = self.views[step]
-        if view is None or label not in view.tests:
-            return None
-        return own(view.dataset(label)).load()
+        if (step, label) not in self._loaded:
+            view = self.views[step]
+            there = view is not None and label in view.tests
+            self._loaded[step, label] = own(view.dataset(label)).load() if there else None
+        return self._loaded[step, label]
 
     def _one(self, step: Step, label: str) -> xr.Dataset:
         dataset = self._dataset(step, label)
