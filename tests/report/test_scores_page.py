@@ -47,6 +47,7 @@ def page(tmp_path_factory):
         (0.4, 0.5, 1.0, "higher", -0.2),
         (0.4, 0.5, 0.5, "higher", np.nan),
         (0.4, np.nan, 1.0, "higher", np.nan),
+        (0.4, 0.0, 1.0, "", np.nan),
     ],
 )
 def test_how_far_from_floor_to_ceiling(value, floor, ceiling, better, expected):
@@ -69,9 +70,8 @@ def test_every_score_stands_in_the_page(page):
 
 
 def test_marks_stand_in_the_order_of_their_values(page):
-    (drawn,) = [
-        svg for svg in page.named("svg") if svg.get("aria-label") == "floor 0.100, ceiling 1.00, value 0.900"
-    ]  # fmt: skip
+    words = "floor 0.100, ceiling 1.00, value 0.900"
+    (drawn,) = [svg for svg in page.named("svg") if svg.get("aria-label") == words]
     assert drawn["role"] == "img"
     lines = [float(line["x1"]) for line in page.named("line")]
     dots = [float(dot["cx"]) for dot in page.named("circle")]

@@ -15,7 +15,8 @@ from creme.errors import ConfigError, GenomeError, ResultsError
 from creme.scorecards.card import Scorecard
 from creme.scorecards.making import make_panel
 from creme.scorecards.panel_file import ScorecardPanel, shipped
-from creme.scorecards.run import PreparedCard, run_steps
+from creme.scorecards.prepared import PreparedCard
+from creme.scorecards.run import run_steps
 from creme.scorecards.scores import Score, bootstrap, halves, noise_of
 from creme.scorecards.settings import ScorecardSettings
 from creme.scorecards.side_by_side import SideBySide

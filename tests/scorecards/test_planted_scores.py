@@ -201,7 +201,7 @@ def test_questions_that_cannot_be_asked_say_why(additive, multiplicative):
 
 
 def test_a_short_input_leaves_questions_out(folder):
-    from creme.scorecards.run import PreparedCard
+    from creme.scorecards.prepared import PreparedCard
 
     file = planted.settings(folder, "short", rule="additive")
     text = file.text.replace("input_length = 2048", "input_length = 500")

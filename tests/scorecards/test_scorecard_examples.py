@@ -13,7 +13,7 @@ from creme.registry import plugins
 from creme.runner.tables import build_model
 from creme.scorecards.loci import place_loci
 from creme.scorecards.panel_file import QUESTIONS, ScorecardPanel
-from creme.scorecards.run import PreparedCard
+from creme.scorecards.prepared import PreparedCard
 from creme.scorecards.settings import PanelGenome, ScorecardSettings
 from creme.scorecards.steps import PanelTiles
 

@@ -16,7 +16,7 @@ from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
     from creme.runner.run import Report
-    from creme.scorecards.run import PreparedCard
+    from creme.scorecards.prepared import PreparedCard
     from creme.scorecards.steps import Step
 
 MAKE = "make"
@@ -55,7 +55,7 @@ def make(
     """Make a model's scorecard, from where it was left.
 
     The word make may be left out: creme scorecard FILE."""
-    from creme.scorecards.run import PreparedCard
+    from creme.scorecards.prepared import PreparedCard
     from creme.scorecards.settings import ScorecardSettings
     from creme.scorecards.steps import STEPS
 
@@ -172,7 +172,7 @@ def _run(
 
 def _show(card: Any) -> None:
     from creme.cli.terminal import show_table
-    from creme.scorecards.card import number, shown
+    from creme.scorecards.scores import number, shown
 
     rows = [
         [
@@ -200,7 +200,8 @@ def compare(
 
     Differences are over the loci whose bases are the same."""
     from creme.cli.terminal import out, show_table
-    from creme.scorecards.card import Scorecard, number
+    from creme.scorecards.card import Scorecard
+    from creme.scorecards.scores import number
     from creme.scorecards.side_by_side import SideBySide
 
     together = SideBySide.of([Scorecard.read(path) for path in cards])

@@ -15,8 +15,8 @@ from creme.report.page.frame import asset, policy, style_sheet
 from creme.report.page.table import count, table
 
 BETTER = ("higher", "lower", "one", "")
-"""Which values of a score are better: higher ones, lower ones, those near 1; or none, where a score
-describes."""
+"""The values of a score that are better: higher ones, lower ones, those near 1; or none, where a
+score describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
 _WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
 _FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
@@ -163,12 +163,12 @@ def _line(row: dict[str, Any]) -> Html:
     """The score with its interval, its floor and its ceiling, on a scale of its own."""
     places = {key: float(row.get(key, np.nan)) for key in ("floor", "ceiling", "value")}
     ends = {key: float(row.get(key, np.nan)) for key in ("low", "high")}
-    known = [each for each in (*places.values(), *ends.values()) if np.isfinite(each)]
-    if row["better"] == "one" and known:
-        known.append(1.0)
-    if not known or not np.isfinite(places["value"]):
+    finite = [each for each in (*places.values(), *ends.values()) if np.isfinite(each)]
+    if row["better"] == "one" and finite:
+        finite.append(1.0)
+    if not finite or not np.isfinite(places["value"]):
         return Html("")
-    least, most = min(known), max(known)
+    least, most = min(finite), max(finite)
     wide = (most - least) or 1.0
 
     def x(value: float) -> str:

@@ -14,7 +14,7 @@ from creme.errors import ConfigError, listing
 from creme.files import small
 from creme.files.durable import write_text
 from creme.results.csv_text import csv_text
-from creme.scorecards.scores import Better, Score, Summary
+from creme.scorecards.scores import Better, Score, Summary, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,24 +187,6 @@ class Scorecard:
         for path, text in zip(paths, texts.values(), strict=True):
             write_text(path, text)
         return paths
-
-
-def shown(score: Score) -> str:
-    """A score's value with its interval, or why there is none."""
-    if score.why:
-        return f"not applicable: {score.why}"
-    value = number(score.value)
-    if np.isfinite(score.low):
-        value += f" ({number(score.low)} to {number(score.high)})"
-    return value
-
-
-def number(value: float) -> str:
-    """A number for people: three digits, or a dash."""
-    if not np.isfinite(value):
-        return "\N{EN DASH}"
-    rounded = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
-    return rounded.replace("-", "\N{MINUS SIGN}")
 
 
 def _plain_score(score: Score) -> dict[str, Any]:

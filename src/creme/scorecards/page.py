@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from creme.errors import listing
-from creme.scorecards.card import number, shown
+from creme.scorecards.scores import number, shown
 
 if TYPE_CHECKING:
     from creme.scorecards.card import Scorecard

@@ -79,6 +79,24 @@ class Score:
         return not self.why and self.n < FEW
 
 
+def shown(score: Score) -> str:
+    """A score's value with its interval, or why there is none."""
+    if score.why:
+        return f"not applicable: {score.why}"
+    value = number(score.value)
+    if np.isfinite(score.low):
+        value += f" ({number(score.low)} to {number(score.high)})"
+    return value
+
+
+def number(value: float) -> str:
+    """A number for people: three digits, or a dash."""
+    if not np.isfinite(value):
+        return "\N{EN DASH}"
+    rounded = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+    return rounded.replace("-", "\N{MINUS SIGN}")
+
+
 @dataclass(frozen=True)
 class ScoreKind:
     """One score that a question has, without a model's value; see `Score`.

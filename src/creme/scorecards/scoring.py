@@ -13,7 +13,7 @@ from creme.scorecards.card import Scorecard
 from creme.scorecards.crispri_scores import crispri_scores, names_of_scores
 from creme.scorecards.curve_scores import additivity_scores, distance_scores, saturation_scores
 from creme.scorecards.effect_scores import agreement_scores, context_scores, strand_scores
-from creme.scorecards.run import PreparedCard
+from creme.scorecards.prepared import PreparedCard
 from creme.scorecards.scores import Score, ScoreKind
 from creme.scorecards.steps import STEPS, Step
 
@@ -101,7 +101,7 @@ class _Scoring:
     def __init__(self, prepared: PreparedCard) -> None:
         self.prepared = prepared
         self.seed = prepared.panel.seed
-        self._loaded: dict[tuple[Step, str], xr.Dataset | None] = {}
+        self._loaded: dict[tuple[Step, str], xr.Dataset] = {}
         self.views = {step: prepared.results(step) for step in STEPS}
         if self.views["effects"] is None:
             raise ResultsError(f"step 'effects' of {prepared.to} is not finished")
@@ -187,8 +187,9 @@ class _Scoring:
     def _dataset(self, step: Step, label: str) -> xr.Dataset | None:
         if (step, label) not in self._loaded:
             view = self.views[step]
-            there = view is not None and label in view.tests
-            self._loaded[step, label] = own(view.dataset(label)).load() if there else None
+            if view is None or label not in view.tests:
+                return None
+            self._loaded[step, label] = own(view.dataset(label)).load()
         return self._loaded[step, label]
 
     def _one(self, step: Step, label: str) -> xr.Dataset:
