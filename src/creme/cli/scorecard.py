@@ -275,10 +275,10 @@ def panel(
 scorecard_app.add(
     make,
     """
-creme scorecard enformer.toml --plan
-creme scorecard enformer.toml --to enformer.scorecard
+creme scorecard make enformer.toml --plan
+creme scorecard make enformer.toml --to enformer.scorecard
 # the first of eight jobs of an array
-creme scorecard enformer.toml --step effects --shard 1/8
+creme scorecard make enformer.toml --step effects --shard 1/8
 """,
     MAKE,
 )
