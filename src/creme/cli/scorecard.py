@@ -276,16 +276,17 @@ scorecard_app.add(
     make,
     """
 creme scorecard make enformer.toml --plan
-creme scorecard make enformer.toml --to enformer.scorecard
+creme scorecard make enformer.toml --to enformer.card
 # the first of eight jobs of an array
-creme scorecard make enformer.toml --step effects --shard 1/8
+creme scorecard make enformer.toml --step effects \\
+    --shard 1/8
 """,
     MAKE,
 )
 scorecard_app.add(
     compare,
     """
-creme scorecard compare enformer.scorecard borzoi.json
+creme scorecard compare enformer.card borzoi.json
 creme scorecard compare a.json b.json c.json --to cards
 """,
 )
