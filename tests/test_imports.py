@@ -36,7 +36,7 @@ LEVELS = (
     {"runner"},
     {"study", "testing"},
     {"api", "export", "report"},
-    {"benchmark"},
+    {"benchmark", "scorecards"},
     {"cli"},
     {"__main__"},
 )

@@ -57,6 +57,11 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Tests of the suite against a model whose truth is known.",
         ("benchmark/*",),
     ),
+    "scorecards": (
+        "Scorecards",
+        "A fixed panel of loci and questions, and the cards of models.",
+        ("scorecards/*",),
+    ),
     "store": ("The store", "Predictions and their index.", ("store/store",)),
     "testing": ("Checks for plugins", "Functions that a plugin's own tests call.", ("testing/*",)),
 }  # fmt: skip

@@ -38,6 +38,7 @@ __all__ = [
     "load_model",
     "measure",
     "open_results",
+    "scorecard",
 ]
 
 __getattr__, __dir__ = attach(
@@ -47,6 +48,7 @@ __getattr__, __dir__ = attach(
         "load_model": "creme.api",
         "measure": "creme.api",
         "open_results": "creme.study.view",
+        "scorecard": "creme.scorecards.run",
         "Experiment": "creme.runner.experiment",
         "Study": "creme.study.study",
         "Edit": "creme.sequence",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from creme.model import Model, OutputHead, Readout, Selection, Track, TrackTable
     from creme.perturbation import Perturbation
     from creme.runner.experiment import Experiment
+    from creme.scorecards.run import scorecard
     from creme.seeds import derive
     from creme.sequence import Edit, Mutant, Sequence
     from creme.store import Store

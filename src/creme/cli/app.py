@@ -21,6 +21,7 @@ from creme.cli.gene import gene
 from creme.cli.models import models_app
 from creme.cli.plugins import plugins_app
 from creme.cli.report import report
+from creme.cli.scorecard import scorecard_app
 from creme.cli.study import study
 from creme.cli.validate import validate_app
 from creme.errors import ConfigError
@@ -336,4 +337,5 @@ app.add_typer(benchmark_app, name="benchmark")
 app.add_typer(cache_app, name="cache")
 app.add_typer(models_app, name="models")
 app.add_typer(plugins_app, name="plugins")
+app.add_typer(scorecard_app, name="scorecard")
 app.add_typer(validate_app, name="validate")

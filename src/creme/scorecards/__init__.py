@@ -1,0 +1,1 @@
+"""Scorecards: a model's answers to a fixed list of questions about a fixed list of loci."""
