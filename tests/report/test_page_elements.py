@@ -104,7 +104,7 @@ def test_elements_are_the_largest_effects(finished):
         elements.add(number, locus.data)
     rows = [data for *_, data in sorted(elements._strongest, reverse=True, key=lambda e: e[:3])]
     sizes = np.maximum(*(abs(d["effect"].values) for d in datasets.values()))
-    expected = np.sort(sizes[np.isfinite(sizes) & (sizes > 0)])[::-1]
+    expected = np.sort(sizes[sizes >= 0.05])[::-1]
     found = [max(abs(row[t]["mean"]) for t in datasets) for row in rows]
     np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
     assert len(found) == min(25, len(expected)) >= 8
@@ -177,6 +177,29 @@ def test_noise_is_no_element():
     assert "c:1-10" not in shown
     assert "<i>" not in shown.replace("&lt;i&gt;", "")
     assert "#locus=a%26tile%3D1%20%3Ci%3E&amp;tile=11-20" in shown
+
+
+def small_effects(scale: str) -> Elements:
+    """Two tiles of one locus with a small q; the second has a tiny effect."""
+    elements = Elements(0.05)
+    of = {"mean": [-0.4, 0.03], "q": [0.001, 0.001], "scale": scale}
+    tiles = [[k * 10, k * 10 + 10, k * 10, k * 10, k * 10 + 10] for k in range(2)]
+    locus = {"name": "a", "gene": "", "contig": "c", "tiles": tiles}
+    elements.add(0, {**locus, "tracks": [{"necessity": of}]})
+    return elements
+
+
+def test_a_tiny_effect_is_no_element_however_small_its_q():
+    shown = str(small_effects("share of WT").section("TSS"))
+    assert "c:1-10" in shown
+    assert "c:11-20" not in shown
+    assert "an effect of at least 0.05 of the wild type" in shown
+    assert "and q at most 0.05, in necessity." in shown
+    assert "1 further tile has a q of at most 0.05, and smaller effects" in shown
+    # A minimum in shares means nothing on another scale.
+    shown = str(small_effects("log2 ratio").section("TSS"))
+    assert "c:11-20" in shown
+    assert "An element is a tile with an effect and q at most 0.05" in shown
 
 
 def test_figures_have_their_formula_and_values(finished, page):
