@@ -102,12 +102,14 @@ def test_elements_are_the_largest_effects(finished):
         each_locus(results, LocusMeasures(results, []), Windows(results))
     ):
         elements.add(number, locus.data)
-    rows = [data for *_, data in sorted(elements._strongest, reverse=True, key=lambda e: e[:3])]
-    sizes = np.maximum(*(abs(d["effect"].values) for d in datasets.values()))
-    expected = np.sort(sizes[sizes >= 0.05])[::-1]
-    found = [max(abs(row[t]["mean"]) for t in datasets) for row in rows]
-    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
-    assert len(found) == min(25, len(expected)) >= 8
+    effects = np.stack([d["effect"].values for d in datasets.values()])
+    largest = np.take_along_axis(effects, abs(effects).argmax(0)[None], 0)[0]
+    for kind, sign in (("enhancer", 1), ("silencer", -1)):
+        expected = np.sort(largest[sign * largest >= 0.05] * sign)[::-1]
+        found = [max(abs(row[t]["mean"]) for t in datasets) for row in elements.rows()[kind]]
+        np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
+        assert len(found) == min(12, len(expected)) >= 4
+    rows = [row for kind in elements.rows().values() for row in kind]
     # Each at its place: 1-based, both ends, on either strand.
     strands = set()
     for row in rows:
@@ -172,11 +174,25 @@ def test_noise_is_no_element():
     locus = {"name": "a&tile=1 <i>", "gene": "<i>", "contig": "c", "tiles": tiles}
     elements.add(0, {**locus, "tracks": [{"necessity": necessity}]})
     shown = str(elements.section("TSS"))
-    assert "1 element," in shown
+    assert "1 enhancer, the strongest" in shown
     assert "c:11-20" in shown
     assert "c:1-10" not in shown
     assert "<i>" not in shown.replace("&lt;i&gt;", "")
     assert "#locus=a%26tile%3D1%20%3Ci%3E&amp;tile=11-20" in shown
+
+
+def test_enhancers_have_room_beside_stronger_silencers():
+    """A share of a low wild type has no lower bound, and one of an enhancer ends at 1."""
+    elements = Elements()
+    means = [-3.0 - k for k in range(40)] + [0.5, 0.6]
+    of = {"mean": means, "q": [0.0] * len(means), "scale": "share of WT"}
+    tiles = [[k * 10, k * 10 + 10, k * 10, k * 10, k * 10 + 10] for k in range(len(means))]
+    locus = {"name": "a", "gene": "", "contig": "c", "tiles": tiles}
+    elements.add(0, {**locus, "tracks": [{"necessity": of}]})
+    rows = elements.rows()
+    assert [row["necessity"]["mean"] for row in rows["enhancer"]] == [0.6, 0.5]
+    assert [row["necessity"]["mean"] for row in rows["silencer"]] == means[39:17:-1]
+    assert "2 enhancers and 22 silencers (of 40), the strongest" in str(elements.section("TSS"))
 
 
 def small_effects(scale: str) -> Elements:

@@ -16,15 +16,19 @@ from creme.report.page.encode import Child, Data, Html, joined, name, tag
 from creme.report.page.lanes import under
 from creme.report.page.table import count, table
 
-MOST = 25
-"""Rows of the table."""
+MOST = 24
+"""Rows of the table: half of them for enhancers and half for silencers, where there are as many."""
 TESTS = ("necessity", "sufficiency")
+KINDS = ("enhancer", "silencer")
 RELATIVE = SCALES["relative"]
 CONFIDENCE = 0.95
 MOTIFS = "motifs in what is left"
 LEAST_STEP = 0.05
 """A tile that a search has chosen, and that changes the activity by less, gets no number in it."""
 _FROM_PYTHON_TO_URI = "!~*'()"  # as encodeURIComponent, by which the script makes addresses
+
+_Ranked = tuple[float, int, int, Data]
+"""The size of an effect, minus the locus's and the tile's numbers, and what a row shows."""
 
 
 def region(contig: str, start: int, end: int) -> str:
@@ -65,8 +69,10 @@ class Elements:
     def __init__(self, minimum: float = MINIMUM_EFFECT) -> None:
         self._minimum = minimum
         self._below = 0
-        self._strongest: list[tuple[float, int, int, Data]] = []
-        self._seen = 0
+        self._strongest: dict[str, list[tuple[float, int, int, Data]]] = {
+            kind: [] for kind in KINDS
+        }
+        self._seen = dict.fromkeys(KINDS, 0)
         self._scales: dict[str, str] = {}
         self._lanes: list[str] = []
         self._q = False
@@ -90,13 +96,15 @@ class Elements:
         self._lanes = list(dict.fromkeys([*self._lanes, *lanes]))
         for tile, (_, _, distance, low, high) in enumerate(locus["tiles"]):
             clear = [of for of in tests.values() if _clear(of, tile)]
-            sizes = [abs(of["mean"][tile]) for of in clear if self._large(of, tile)]
+            sizes = [of["mean"][tile] for of in clear if self._large(of, tile)]
             if not sizes:
                 self._below += bool(clear)
                 continue
-            self._seen += 1
-            entry = (max(sizes), -k, -tile)
-            if len(self._strongest) == MOST and entry <= self._strongest[0][:3]:
+            most = max(sizes, key=abs)
+            kind = KINDS[most < 0]
+            self._seen[kind] += 1
+            entry, kept = (abs(most), -k, -tile), self._strongest[kind]
+            if len(kept) == MOST and entry <= kept[0][:3]:
                 continue
             data: Data = {
                 "locus": locus["name"],
@@ -108,26 +116,38 @@ class Elements:
                 "others": others.get(tile, []),
                 **{test: _effect(of, tile) for test, of in tests.items()},
             }
-            push = heapq.heappushpop if len(self._strongest) == MOST else heapq.heappush
-            push(self._strongest, (*entry, data))
+            push = heapq.heappushpop if len(kept) == MOST else heapq.heappush
+            push(kept, (*entry, data))
+
+    def rows(self) -> dict[str, list[Data]]:
+        """The elements of each kind that the table has, the strongest first."""
+        room = {
+            kind: max(MOST // 2, MOST - len(self._strongest[other]))
+            for kind, other in zip(KINDS, KINDS[::-1], strict=True)
+        }
+        return {
+            kind: [one for *_, one in sorted(kept, reverse=True, key=_order)[: room[kind]]]
+            for kind, kept in self._strongest.items()
+        }
 
     def section(self, site: str) -> Html | None:
         """The table; None where no tile has an effect."""
         if not self._scales:
             return None
         heading = tag("h2", "Strongest elements", id="elements")
-        if not self._strongest:
+        shown = self.rows()
+        if not any(shown.values()):
             none = f"No tile is an element: that is one with {self._rule()}."
             words = [tag("p", sentence) for sentence in (none, *self._smaller())]
             return tag("section", heading, *words, aria_labelledby="elements")
-        rows = [self._row(one) for *_, one in sorted(self._strongest, reverse=True, key=_order)]
+        rows = [self._row(one) for kind in KINDS for one in shown[kind]]
         columns: list[Child] = ["gene", "on the genome", f"from the {site}"]
         kinds = "  n"
         for test, scale in self._scales.items():
             columns += [joined([test, tag("small", scale)]), *(["q"] if self._q else [])]
             kinds += "n" + ("n" if self._q else "")
-        more = f", of {count(self._seen)}" if self._seen > len(rows) else ""
-        caption = f"{_elements(len(rows))}{more}, the strongest first"
+        parts = [_part(kind, len(shown[kind]), seen) for kind, seen in self._seen.items() if seen]
+        caption = f"{' and '.join(parts)}, the strongest of each first"
         whole = table(
             (*columns, "class", *map(name, self._lanes), "also measured"),
             rows,
@@ -145,8 +165,8 @@ class Elements:
     def _sentences(self, site: str) -> list[str]:
         grey = "; values within noise are grey" if self._q else ""
         return [
-            f"An element is a tile with {self._rule()}. The table ranks elements by the larger of "
-            "the effects that count.",
+            f"An element is a tile with {self._rule()}. It is ranked by the larger of the effects "
+            "that count, and is an enhancer if that one is positive.",
             *self._smaller(),
             "Places are 1-based and include both ends, as genome browsers take them. Distances "
             f"run from the {site} to the tile's middle, along the gene: negative is upstream. "
@@ -217,7 +237,7 @@ def copy_button(words: str) -> Html:
     )  # fmt: skip
 
 
-def _order(entry: tuple[float, int, int, Data]) -> tuple[float, int, int]:
+def _order(entry: _Ranked) -> tuple[float, int, int]:
     return entry[:3]
 
 
@@ -290,8 +310,10 @@ def _note(
     parts[part] = f"{parts[part]} and {words}" if and_ and part in parts else words
 
 
-def _elements(n: int) -> str:
-    return f"{count(n)} {'element' if n == 1 else 'elements'}"
+def _part(kind: str, n: int, seen: int) -> str:
+    """How many elements of a kind the table has, and of how many."""
+    words = f"{count(n)} {kind if n == 1 else kind + 's'}"
+    return f"{words} (of {count(seen)})" if seen > n else words
 
 
 def _names(names: list[str]) -> Child:
