@@ -208,6 +208,7 @@ def small_effects(scale: str) -> Elements:
 def test_a_tiny_effect_is_no_element_however_small_its_q():
     shown = str(small_effects("share of WT").section("TSS"))
     assert "c:1-10" in shown
+    assert "also measured" not in shown  # a column that would be empty
     assert "c:11-20" not in shown
     assert "an effect of at least 0.05 of the wild type" in shown
     assert "and q at most 0.05, in necessity." in shown

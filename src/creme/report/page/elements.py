@@ -148,11 +148,13 @@ class Elements:
             kinds += "n" + ("n" if self._q else "")
         parts = [_part(kind, len(shown[kind]), seen) for kind, seen in self._seen.items() if seen]
         caption = f"{' and '.join(parts)}, the strongest of each first"
+        heads = [*columns, "class", *map(name, self._lanes), "also measured"]
+        used = [k for k in range(len(heads)) if k < 3 or any(str(row[k]) for row in rows)]
         whole = table(
-            (*columns, "class", *map(name, self._lanes), "also measured"),
-            rows,
+            [heads[k] for k in used],
+            [[row[k] for k in used] for row in rows],
             caption=caption,
-            numeric=kinds,
+            numeric="".join(kinds.ljust(len(heads))[k] for k in used),
         )
         return tag(
             "section",
