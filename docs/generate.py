@@ -31,6 +31,7 @@ def pages(of_results: bool = True) -> dict[str, str]:
         "reference/experiment_file.md": reference_pages.experiment_file(),
         "reference/study_file.md": reference_pages.study_file(),
         "reference/parameters.md": reference_pages.parameters(),
+        **reference_pages.suite_pages(DOCS / "suite"),
         **api_pages.api_pages(),
         **diagrams.diagrams(),
     }

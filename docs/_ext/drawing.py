@@ -21,7 +21,7 @@ COLOURS = {
 WORDS = {
     "native": "the locus's own bases",
     "tss": "the TSS tile",
-    "element": "the tile that is asked about",
+    "element": "the tile under test",
     "other": "a further tile",
     "foreign": "another locus's bases",
     "shuffled": "shuffled bases",

@@ -241,6 +241,36 @@ def parameters() -> str:
     )
 
 
+def suite_pages(folder: Path) -> dict[str, str]:
+    """The pages of the suite's tests, each with the table of its parameters between two comments.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the pages stand, which are written by hand but for the tables.
+
+    Raises
+    ------
+    LookupError
+        If a page has no place for its table.
+    """
+    from creme import registry
+
+    made = {}
+    for name, plugin in sorted(registry.plugins("test").items()):
+        if not plugin.target.startswith("creme."):
+            continue
+        text = (folder / f"{name}.md").read_text(encoding="utf-8")
+        first, last = f"<!-- parameters of {name} -->\n", "<!-- end of parameters -->\n"
+        before, begins, rest = text.partition(first)
+        _, ends, after = rest.partition(last)
+        if not (begins and ends):
+            raise LookupError(f"{name}.md lacks {first.strip()} and {last.strip()}")
+        fields = fields_of(registry.load("test", name))
+        made[f"suite/{name}.md"] = f"{before}{first}\n{fields}\n{last}{after}"
+    return made
+
+
 def _variables(dataset: Any, names: Iterable[str], place: str) -> str:
     rows = []
     for name in names:

@@ -23,6 +23,20 @@ PAGES = [
 ]
 
 
+SUITE = sorted(path.name for path in DOCS.glob("suite/*.md"))
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """One folder for the examples of all tests, which have files and results of their own."""
+    return tmp_path_factory.mktemp("suite")
+
+
+@pytest.mark.parametrize("page", SUITE)
+def test_the_example_of_each_test_runs(page, shared, monkeypatch, capsys):
+    run(f"suite/{page}", shared, monkeypatch, capsys)
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_page_runs(page, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")

@@ -41,7 +41,16 @@ def test_no_generated_page_is_left_over(made):
         if path.read_text(encoding="utf-8").startswith(reference_pages.MADE)
     }
     drawn = {path.relative_to(DOCS).as_posix() for path in DOCS.glob("images/diagrams/*.svg")}
-    assert marked | drawn == set(made)
+    by_hand = {path.relative_to(DOCS).as_posix() for path in DOCS.glob("suite/*.md")}
+    assert marked | drawn | by_hand == set(made)
+
+
+def test_a_test_page_without_its_parameters_is_an_error(tmp_path):
+    for path in DOCS.glob("suite/*.md"):
+        text = path.read_text(encoding="utf-8").replace("<!-- parameters of necessity -->", "")
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    with pytest.raises(LookupError, match=r"necessity\.md lacks <!-- parameters"):
+        reference_pages.suite_pages(tmp_path)
 
 
 def test_a_key_without_words_is_an_error():

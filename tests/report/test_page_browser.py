@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import many_loci
 import numpy as np
@@ -500,6 +501,22 @@ def hostile(tmp_path_factory):
         tmp_path_factory.mktemp("hostile") / "<b>.study", len(HOSTILE), HOSTILE
     )
     return write_report(folder.path)
+
+
+def test_numbers_of_searches_do_not_overlap_on_a_telephone(hostile, visit):
+    page = visit(hostile, width=400)
+    marks = 0
+    for k in range(len(HOSTILE)):
+        page.locator("#table tbody a").nth(k).click()
+        page.wait_for_selector(".locus .map rect[data-test]")
+        boxes = page.eval_on_selector_all(
+            ".map .rank, .map .rank-mark",
+            "all => all.map(e => e.getBoundingClientRect()).map(b => [b.left, b.right])",
+        )
+        marks += len(boxes)
+        boxes.sort()
+        assert all(one[1] <= other[0] + 0.5 for one, other in pairwise(boxes))
+    assert marks > len(HOSTILE)
 
 
 @pytest.mark.parametrize("k", range(len(HOSTILE)))

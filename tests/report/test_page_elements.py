@@ -102,12 +102,14 @@ def test_elements_are_the_largest_effects(finished):
         each_locus(results, LocusMeasures(results, []), Windows(results))
     ):
         elements.add(number, locus.data)
-    rows = [data for *_, data in sorted(elements._strongest, reverse=True, key=lambda e: e[:3])]
-    sizes = np.maximum(*(abs(d["effect"].values) for d in datasets.values()))
-    expected = np.sort(sizes[np.isfinite(sizes) & (sizes > 0)])[::-1]
-    found = [max(abs(row[t]["mean"]) for t in datasets) for row in rows]
-    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
-    assert len(found) == min(25, len(expected)) >= 8
+    effects = np.stack([d["effect"].values for d in datasets.values()])
+    largest = np.take_along_axis(effects, abs(effects).argmax(0)[None], 0)[0]
+    for kind, sign in (("enhancer", 1), ("silencer", -1)):
+        expected = np.sort(largest[sign * largest >= 0.05] * sign)[::-1]
+        found = [max(abs(row[t]["mean"]) for t in datasets) for row in elements.rows()[kind]]
+        np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
+        assert len(found) == min(12, len(expected)) >= 4
+    rows = [row for kind in elements.rows().values() for row in kind]
     # Each at its place: 1-based, both ends, on either strand.
     strands = set()
     for row in rows:
@@ -172,11 +174,49 @@ def test_noise_is_no_element():
     locus = {"name": "a&tile=1 <i>", "gene": "<i>", "contig": "c", "tiles": tiles}
     elements.add(0, {**locus, "tracks": [{"necessity": necessity}]})
     shown = str(elements.section("TSS"))
-    assert "1 element," in shown
+    assert "1 enhancer, the strongest" in shown
     assert "c:11-20" in shown
     assert "c:1-10" not in shown
     assert "<i>" not in shown.replace("&lt;i&gt;", "")
     assert "#locus=a%26tile%3D1%20%3Ci%3E&amp;tile=11-20" in shown
+
+
+def test_enhancers_have_room_beside_stronger_silencers():
+    """A share of a low wild type has no lower bound, and one of an enhancer ends at 1."""
+    elements = Elements()
+    means = [-3.0 - k for k in range(40)] + [0.5, 0.6]
+    of = {"mean": means, "q": [0.0] * len(means), "scale": "share of WT"}
+    tiles = [[k * 10, k * 10 + 10, k * 10, k * 10, k * 10 + 10] for k in range(len(means))]
+    locus = {"name": "a", "gene": "", "contig": "c", "tiles": tiles}
+    elements.add(0, {**locus, "tracks": [{"necessity": of}]})
+    rows = elements.rows()
+    assert [row["necessity"]["mean"] for row in rows["enhancer"]] == [0.6, 0.5]
+    assert [row["necessity"]["mean"] for row in rows["silencer"]] == means[39:17:-1]
+    assert "2 enhancers and 22 silencers (of 40), the strongest" in str(elements.section("TSS"))
+
+
+def small_effects(scale: str) -> Elements:
+    """Two tiles of one locus with a small q; the second has a tiny effect."""
+    elements = Elements(0.05)
+    of = {"mean": [-0.4, 0.03], "q": [0.001, 0.001], "scale": scale}
+    tiles = [[k * 10, k * 10 + 10, k * 10, k * 10, k * 10 + 10] for k in range(2)]
+    locus = {"name": "a", "gene": "", "contig": "c", "tiles": tiles}
+    elements.add(0, {**locus, "tracks": [{"necessity": of}]})
+    return elements
+
+
+def test_a_tiny_effect_is_no_element_however_small_its_q():
+    shown = str(small_effects("share of WT").section("TSS"))
+    assert "c:1-10" in shown
+    assert "also measured" not in shown  # a column that would be empty
+    assert "c:11-20" not in shown
+    assert "an effect of at least 0.05 of the wild type" in shown
+    assert "and q at most 0.05, in necessity." in shown
+    assert "1 further tile has a q of at most 0.05, and smaller effects" in shown
+    # A minimum in shares means nothing on another scale.
+    shown = str(small_effects("log2 ratio").section("TSS"))
+    assert "c:11-20" in shown
+    assert "An element is a tile with an effect and q at most 0.05" in shown
 
 
 def test_figures_have_their_formula_and_values(finished, page):

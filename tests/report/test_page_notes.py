@@ -147,6 +147,7 @@ def test_the_page_names_the_scale(folder):
     path = run(folder, "logs", MODEL, "log_ratio")
     page = Page(write_report(path))
     assert page.elements[0][1]["data-scale"] == "log2(WT / shuffled)"
+    assert "? bp" not in page.source  # the length of a bin is in a study's record alone
     first = page.locus(0)["tracks"][0]
     assert {first[test]["scale"] for test in ("necessity", "sufficiency")} == {"log2 ratio"}
 

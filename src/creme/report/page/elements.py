@@ -8,20 +8,27 @@ from urllib.parse import quote
 import numpy as np
 from scipy.stats import t as student
 
+from creme.analysis.network import MINIMUM_EFFECT
 from creme.analysis.noise import Q
+from creme.report.axis_labels import SCALES
 from creme.report.marks import number, offset
 from creme.report.page.encode import Child, Data, Html, joined, name, tag
 from creme.report.page.lanes import under
 from creme.report.page.table import count, table
 
-MOST = 25
-"""Rows of the table."""
+MOST = 24
+"""Rows of the table: half of them for enhancers and half for silencers, where there are as many."""
 TESTS = ("necessity", "sufficiency")
+KINDS = ("enhancer", "silencer")
+RELATIVE = SCALES["relative"]
 CONFIDENCE = 0.95
 MOTIFS = "motifs in what is left"
 LEAST_STEP = 0.05
 """A tile that a search has chosen, and that changes the activity by less, gets no number in it."""
 _FROM_PYTHON_TO_URI = "!~*'()"  # as encodeURIComponent, by which the script makes addresses
+
+_Ranked = tuple[float, int, int, Data]
+"""The size of an effect, minus the locus's and the tile's numbers, and what a row shows."""
 
 
 def region(contig: str, start: int, end: int) -> str:
@@ -47,14 +54,25 @@ def margin(se: float | None, n: int) -> float | None:
 class Elements:
     """The tiles with the largest effects, collected while the loci go by.
 
-    An element is a tile whose effect by necessity or by sufficiency is not within noise (q above
-    0.05). Without q (a single replicate) every tile counts. It is as strong as the larger of those
-    effects of its that are not within noise.
+    An element is a tile whose effect by necessity or by sufficiency is clear of noise (q at most
+    0.05), and at least `minimum` of the wild type's activity: with many replicates a tiny effect
+    has a small q, too. Without q (a single replicate) the size alone decides. Elements are ranked
+    by the larger of the effects that count.
+
+    Parameters
+    ----------
+    minimum : float
+        The smallest effect, with either sign. Effects on other scales than shares of the wild type
+        have none.
     """
 
-    def __init__(self) -> None:
-        self._strongest: list[tuple[float, int, int, Data]] = []
-        self._seen = 0
+    def __init__(self, minimum: float = MINIMUM_EFFECT) -> None:
+        self._minimum = minimum
+        self._below = 0
+        self._strongest: dict[str, list[tuple[float, int, int, Data]]] = {
+            kind: [] for kind in KINDS
+        }
+        self._seen = dict.fromkeys(KINDS, 0)
         self._scales: dict[str, str] = {}
         self._lanes: list[str] = []
         self._q = False
@@ -77,12 +95,16 @@ class Elements:
         lanes = [label for label, _ in locus.get("lanes", [])] + ([MOTIFS] if motifs else [])
         self._lanes = list(dict.fromkeys([*self._lanes, *lanes]))
         for tile, (_, _, distance, low, high) in enumerate(locus["tiles"]):
-            sizes = [abs(of["mean"][tile]) for of in tests.values() if _clear(of, tile)]
+            clear = [of for of in tests.values() if _clear(of, tile)]
+            sizes = [of["mean"][tile] for of in clear if self._large(of, tile)]
             if not sizes:
+                self._below += bool(clear)
                 continue
-            self._seen += 1
-            entry = (max(sizes), -k, -tile)
-            if len(self._strongest) == MOST and entry <= self._strongest[0][:3]:
+            most = max(sizes, key=abs)
+            kind = KINDS[most < 0]
+            self._seen[kind] += 1
+            entry, kept = (abs(most), -k, -tile), self._strongest[kind]
+            if len(kept) == MOST and entry <= kept[0][:3]:
                 continue
             data: Data = {
                 "locus": locus["name"],
@@ -94,30 +116,45 @@ class Elements:
                 "others": others.get(tile, []),
                 **{test: _effect(of, tile) for test, of in tests.items()},
             }
-            push = heapq.heappushpop if len(self._strongest) == MOST else heapq.heappush
-            push(self._strongest, (*entry, data))
+            push = heapq.heappushpop if len(kept) == MOST else heapq.heappush
+            push(kept, (*entry, data))
+
+    def rows(self) -> dict[str, list[Data]]:
+        """The elements of each kind that the table has, the strongest first."""
+        room = {
+            kind: max(MOST // 2, MOST - len(self._strongest[other]))
+            for kind, other in zip(KINDS, KINDS[::-1], strict=True)
+        }
+        return {
+            kind: [one for *_, one in sorted(kept, reverse=True, key=_order)[: room[kind]]]
+            for kind, kept in self._strongest.items()
+        }
 
     def section(self, site: str) -> Html | None:
         """The table; None where no tile has an effect."""
         if not self._scales:
             return None
         heading = tag("h2", "Strongest elements", id="elements")
-        if not self._strongest:
-            words = f"No tile has an effect that is not within noise (q at most {Q:g})."
-            return tag("section", heading, tag("p", words), aria_labelledby="elements")
-        rows = [self._row(one) for *_, one in sorted(self._strongest, reverse=True, key=_order)]
+        shown = self.rows()
+        if not any(shown.values()):
+            none = f"No tile is an element: that is one with {self._rule()}."
+            words = [tag("p", sentence) for sentence in (none, *self._smaller())]
+            return tag("section", heading, *words, aria_labelledby="elements")
+        rows = [self._row(one) for kind in KINDS for one in shown[kind]]
         columns: list[Child] = ["gene", "on the genome", f"from the {site}"]
         kinds = "  n"
         for test, scale in self._scales.items():
             columns += [joined([test, tag("small", scale)]), *(["q"] if self._q else [])]
             kinds += "n" + ("n" if self._q else "")
-        more = f", of {count(self._seen)}" if self._seen > len(rows) else ""
-        caption = f"{_elements(len(rows))}{more}, the strongest first"
+        parts = [_part(kind, len(shown[kind]), seen) for kind, seen in self._seen.items() if seen]
+        caption = f"{' and '.join(parts)}, the strongest of each first"
+        heads = [*columns, "class", *map(name, self._lanes), "also measured"]
+        used = [k for k in range(len(heads)) if k < 3 or any(str(row[k]) for row in rows)]
         whole = table(
-            (*columns, "class", *map(name, self._lanes), "also measured"),
-            rows,
+            [heads[k] for k in used],
+            [[row[k] for k in used] for row in rows],
             caption=caption,
-            numeric=kinds,
+            numeric="".join(kinds.ljust(len(heads))[k] for k in used),
         )
         return tag(
             "section",
@@ -128,17 +165,42 @@ class Elements:
         )
 
     def _sentences(self, site: str) -> list[str]:
-        noise = f" that is not within noise (q at most {Q:g})" if self._q else ""
+        grey = "; values within noise are grey" if self._q else ""
         return [
-            f"Tiles with an effect{noise}, by the larger of their effects. Places are 1-based with "
-            "both ends, as genome browsers take them. Distances are from the "
-            f"{site} to the tile's middle, along the gene: negative is upstream. Necessity is "
-            "positive where shuffling the tile lowers the activity, sufficiency where the tile by "
-            "itself raises it; grey values are within noise. Below each stands its 95 % interval, "
+            f"An element is a tile with {self._rule()}. It is ranked by the larger of the effects "
+            "that count, and is an enhancer if that one is positive.",
+            *self._smaller(),
+            "Places are 1-based and include both ends, as genome browsers take them. Distances "
+            f"run from the {site} to the tile's middle, along the gene: negative is upstream. "
+            "Necessity is positive where shuffling the tile lowers the activity, sufficiency where "
+            f"the tile by itself raises it{grey}. Below each effect stands its 95 % interval, "
             "mean \N{PLUS-MINUS SIGN} t \N{MULTIPLICATION SIGN} "
-            "standard error over the replicates: it is about the choice of shuffles, and about no "
-            "other kind of error."
+            "standard error over the replicates. It covers the choice of shuffles, and no other "
+            "kind of error.",
         ]
+
+    def _rule(self) -> str:
+        """The rule by which a tile is an element."""
+        shares = RELATIVE in self._scales.values()
+        effect = "an effect"
+        if shares:
+            effect += f" of at least {self._minimum:g} of the wild type's activity"
+        noise = f" and q at most {Q:g}" if self._q else ""
+        return f"{effect}{noise}, in {' or in '.join(self._scales)}"
+
+    def _smaller(self) -> list[str]:
+        """A sentence on the tiles that are no elements for their size alone."""
+        if not self._below:
+            return []
+        tiles = "tile has" if self._below == 1 else "tiles have"
+        small = f"a q of at most {Q:g}, and smaller effects" if self._q else "smaller effects"
+        return [
+            f"{count(self._below)} further {tiles} {small}. The CSV of the figures of necessity "
+            "and sufficiency lists every tile, and so do the tables of creme export."
+        ]
+
+    def _large(self, of: Data, tile: int) -> bool:
+        return of["scale"] != RELATIVE or abs(of["mean"][tile]) >= self._minimum
 
     def _row(self, one: Data) -> list[Child]:
         at = f"#locus={quote(one['locus'], safe=_FROM_PYTHON_TO_URI)}"
@@ -177,7 +239,7 @@ def copy_button(words: str) -> Html:
     )  # fmt: skip
 
 
-def _order(entry: tuple[float, int, int, Data]) -> tuple[float, int, int]:
+def _order(entry: _Ranked) -> tuple[float, int, int]:
     return entry[:3]
 
 
@@ -250,8 +312,10 @@ def _note(
     parts[part] = f"{parts[part]} and {words}" if and_ and part in parts else words
 
 
-def _elements(n: int) -> str:
-    return f"{count(n)} {'element' if n == 1 else 'elements'}"
+def _part(kind: str, n: int, seen: int) -> str:
+    """How many elements of a kind the table has, and of how many."""
+    words = f"{count(n)} {kind if n == 1 else kind + 's'}"
+    return f"{words} (of {count(seen)})" if seen > n else words
 
 
 def _names(names: list[str]) -> Child:

@@ -107,9 +107,9 @@ def _swaps(results: PageResults) -> Iterator[PageFigure]:
     sources = in_order(texts(dataset["source_category"]))
     for measure, title, paper, caption in (
         ("effect", "TSSs in other contexts", "Figure 2c", "TSSs put into the context of other "
-         "loci. 0: as active as in its own context."),
+         "loci. 0: as active there as the TSS that it replaces."),
         ("dinuc_effect", "The same, in shuffled contexts", "Supplementary Figure 1",
-         "What the order of bases in the other context adds to its dinucleotides."),
+         "The control in shuffled contexts, which keep nothing but their dinucleotides."),
     ):  # fmt: skip
         if not sources:
             continue
@@ -135,7 +135,7 @@ def _tiles(
         labels = labels_of(results, dataset)
         words = caption
         if test == "sufficiency" and site_word(dataset.attrs) != "TSS":
-            words = "What a tile does by itself in random sequence: enhancers are positive."
+            words = "The effect of a tile by itself in random sequence: enhancers are positive."
         yield PageFigure(
             "Tiles",
             title,
@@ -352,14 +352,15 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
         "necessity",
         "Necessity of tiles",
         "Figure 3b",
-        "What shuffling a tile costs: enhancers are positive. A box of a boxen plot holds half of "
-        "the values, the next three quarters, and so on.",
+        "The share of the activity that shuffling a tile costs: enhancers are positive. A box of a "
+        "boxen plot holds half of the values, the next three quarters, and so on.",
     ),
     "sufficiency": _tiles(
         "sufficiency",
         "Sufficiency of tiles",
         "Figure 3c",
-        "What a tile adds to the TSS tile in a shuffled context: enhancers are positive.",
+        "The activity that a tile adds to the TSS tile in a shuffled context: enhancers are "
+        "positive.",
     ),
     "distance": _distances,
     "higher_order": searches,

@@ -18,13 +18,14 @@ CITATION = (
 def settings(view: ResultsView) -> Html:
     """The file, the model, versions and the seed."""
     model = view.model
+    length = f", of {model['bin_size']} bp" if "bin_size" in model else ""
     tracks = [str(track) for track in model.get("tracks") or []]
     facts: list[tuple[str, Child]] = [
         ("model", name(model.get("name", "unknown"))),
         ("model's version", model.get("version", "unknown")),
         ("fingerprint", tag("code", model.get("fingerprint", "unknown"))),
         ("configuration", _readable(model.get("configuration", {}))),
-        ("kept bins", f"{ranges(model.get('bins') or [])}, of {model.get('bin_size', '?')} bp"),
+        ("kept bins", f"{ranges(model.get('bins') or [])}{length}"),
         ("kept tracks", joined(_names(tracks))),
         ("activities", _activities(view)),
         ("deciding activity", described(view, view.tracks[0]) if view.tracks else "unknown"),

@@ -102,7 +102,7 @@ def render(
     blocks: list[Html] = []
     measures = LocusMeasures(results, view.tracks[:MOST_TRACKS])
     windows = Windows(results)
-    elements = Elements()
+    elements = Elements(results.view.limits[1].minimum_effect)
     assembly = results.annotate.assembly
     for k, locus in enumerate(each_locus(results, measures, windows)):
         rows.append(locus.row)

@@ -264,7 +264,6 @@ function locusMap(locus, measured, selected) {
       return;
     }
     for (const tile of shownTiles) {
-      const middle = (x(tile.from) + x(tile.to)) / 2;
       const width = Math.max(2, x(tile.to) - x(tile.from) - 1);
       const name = lane === "class" ? measured.classes[tile.k] : "";
       if (name) {
@@ -273,13 +272,27 @@ function locusMap(locus, measured, selected) {
           class: `cre fill-${kind}${name.startsWith("weak") ? " weak" : ""}`, x: x(tile.from) + 0.5, y: top + 3, width, height: 13,
         }));
       }
-      if (lane === "greedy" && ranks[tile.k].length) {
-        const text = ranks[tile.k].map(([search, rank]) => `${search[0].toUpperCase()}${rank}`).join(" ");
-        if (text.length * 6.2 < Math.max(width * 1.6, 16) || width > 24) {
-          inside.append(draw("text", { class: "rank", x: middle, y: top + 14, "text-anchor": "middle" }, text));
-        } else {
-          inside.append(draw("circle", { class: "rank-mark", cx: middle, cy: top + 10, r: 3 }));
-        }
+    }
+    if (lane === "greedy") drawRanks(inside, shownTiles, x, top);
+  }
+
+  // The numbers of the searches, the first ones first: a dot where there is no room for a number,
+  // and nothing where there is none for a dot.
+  function drawRanks(inside, shownTiles, x, top) {
+    const taken = [];
+    const fits = (at, half) => taken.every(([from, to]) => at + half <= from || at - half >= to);
+    const place = (at, half) => taken.push([at - half, at + half]);
+    const chosen = shownTiles.filter((tile) => ranks[tile.k].length);
+    for (const tile of chosen.sort((a, b) => ranks[a.k][0][1] - ranks[b.k][0][1])) {
+      const middle = (x(tile.from) + x(tile.to)) / 2;
+      const text = ranks[tile.k].map(([search, rank]) => `${search[0].toUpperCase()}${rank}`).join(" ");
+      const half = (text.length * 6.2) / 2 + 1;
+      if (fits(middle, half)) {
+        place(middle, half);
+        inside.append(draw("text", { class: "rank", x: middle, y: top + 14, "text-anchor": "middle" }, text));
+      } else if (fits(middle, 3)) {
+        place(middle, 3);
+        inside.append(draw("circle", { class: "rank-mark", cx: middle, cy: top + 10, r: 3 }));
       }
     }
   }
@@ -525,7 +538,7 @@ function locusMap(locus, measured, selected) {
     panels.some((panel) => panel.of && panel.of.mean.some((_, k) => noisy(panel.of, k))) ? ` Grey bars are within noise (q above ${NOISE}).` : "",
     panels.some((panel) => (panel.of && panel.of.lost) || false) ? " Hatched tiles were not measured, for lack of bases." : "",
     locus.strand === "-" ? " The gene is on the minus strand: left is upstream of it, where places on the genome are higher." : "",
-    (measured.greedy || []).length ? ` E and S: tiles in the order in which the searches chose them as enhancers and as silencers, where that changed the activity by more than ${LEAST_STEP} of the wild type and by two standard errors.` : "",
+    (measured.greedy || []).length ? ` E and S: tiles in the order in which the searches chose them as enhancers and as silencers, where that changed the activity by more than ${LEAST_STEP} of the wild type and by two standard errors; zoom in to see those for which there is no room.` : "",
     locus.genes_more ? ` ${grouped(locus.genes_more)} more genes, further from the TSS, are left out of this page.` : "");
   set(whole[0], whole[1] - whole[0]);
   const rows = () => {
