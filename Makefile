@@ -67,6 +67,7 @@ test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
 test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-snakemake/done
 	$(BIN)/python tests/services/postgres.py --install
 	$(BIN)/python tests/services/slurm.py --install
+	$(BIN)/python tests/services/ssh.py --install
 	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 CREME_SNAKEMAKE=$(VENV)-snakemake/bin/snakemake \
 	  CREME_S3_SERVER=$(CURDIR)/$(VENV)-s3/bin/moto_server \
 	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py \

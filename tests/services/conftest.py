@@ -1,14 +1,15 @@
-"""A SLURM cluster, an object store, and the results that jobs on it have to come to."""
+"""A SLURM cluster, a server of SSH, object stores, and the results that jobs on it have to come to."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from services import commands, s3
+from services import commands, s3, ssh as ssh_server
 from services.postgres import Missing
 from services.slurm import Slurm, cluster
 
@@ -39,6 +40,22 @@ def slurm() -> Iterator[Slurm]:
         if "apt-get install" in str(error):
             raise
         pytest.skip(f"SLURM cannot be started here: {error}")
+
+
+@pytest.fixture(scope="module")
+def ssh() -> Iterator[ssh_server.Ssh]:
+    """A server of this machine that starts programs as they are here."""
+    if os.environ.get("CREME_TEST_SERVICES") != "required":
+        pytest.skip("a server of SSH is started by make test-services alone")
+    import creme
+
+    try:
+        with ssh_server.server({"PYTHONPATH": str(Path(creme.__file__).parents[1])}) as running:
+            yield running
+    except Missing as error:
+        if "apt-get install" in str(error):
+            raise
+        pytest.skip(f"SSH cannot be started here: {error}")
 
 
 @pytest.fixture(scope="session")

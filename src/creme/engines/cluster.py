@@ -142,6 +142,8 @@ def _started(table: ClusterTable) -> Iterator[tuple[Any, Callable[[], str]]]:
     make = {"local": _local, "slurm": _slurm, "ssh": _ssh, "kubernetes": _kubernetes}[table.kind]
     try:
         cluster = make(table)
+    except ConfigError:
+        raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"[cluster] options: {table.kind} refuses them: {error}") from None
     try:
@@ -177,7 +179,8 @@ def _slurm(table: ClusterTable) -> Any:
 
 
 def _ssh(table: ClusterTable) -> Any:
-    from distributed import SSHCluster
+    _imported("asyncssh", "dask")
+    from creme.engines.ssh_workers import ssh_workers
 
     options = dict(table.options)
     hosts = options.pop("hosts", None)
@@ -185,8 +188,7 @@ def _ssh(table: ClusterTable) -> Any:
         raise ConfigError(
             "[cluster] options: kind = 'ssh' needs hosts, a list: the scheduler's and the workers'"
         )
-    workers = {"nthreads": 1, **options.pop("worker_options", {})}
-    return SSHCluster(hosts, worker_options=workers, **options)
+    return ssh_workers(hosts, **options)
 
 
 def _kubernetes(table: ClusterTable) -> Any:
