@@ -1,4 +1,4 @@
-"""A SLURM cluster, a server of SSH, object stores, and the results that jobs on it have to come to."""
+"""A SLURM cluster, servers of SSH and of objects, and the results that jobs have to come to."""
 
 from __future__ import annotations
 

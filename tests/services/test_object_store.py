@@ -1,4 +1,4 @@
-"""A store on real servers of objects, S3-compatible and of Azure's language; its index on a real PostgreSQL server."""
+"""A store on real servers of S3's and of Azure's language, its index on a real PostgreSQL one."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_a_server_that_is_gone_costs_nothing(objects, postgres, monkeypatch):
                 ensure_holds(store, source, range(20))
             assert running.secret not in str(error.value)
             assert "Debug" not in str(error.value)
-            with pytest.raises(StoreError, match="cannot be written to store (s3|az)://"):
+            with pytest.raises(StoreError, match=r"cannot be written to store (s3|az)://"):
                 fill(store, range(20, 30))
             assert store.count() == 20
         with pytest.raises(StoreError, match=r"store (s3|az)://.* cannot be made"):

@@ -73,7 +73,7 @@ def _started(file: Path) -> subprocess.Popen[str]:
 
 
 def _predicting(file: Path) -> set[int]:
-    """Processes that are at the run's sequences, and no more at the one by which they are compared."""
+    """Processes that are at the run's sequences, beyond the one by which they are compared."""
     noted = file.parent / "predicted"
     lines = noted.read_text().split() if noted.exists() else []
     return {int(pid) for pid, n in Counter(lines).items() if n > 3}

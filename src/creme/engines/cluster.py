@@ -193,7 +193,21 @@ def _ssh(table: ClusterTable) -> Any:
 
 def _kubernetes(table: ClusterTable) -> Any:
     module = _imported("dask_kubernetes.operator", "")
-    return module.KubeCluster(**{"name": "creme", **table.options})
+    defaults = {
+        # Two runs do not share one by its name.
+        "name": "creme-{uuid}",
+        "n_workers": table.workers or table.minimum or 1,
+        # By default Dask gives a worker all processors, and the part of the memory that one is.
+        "worker_command": "dask-worker --nthreads 1 --memory-limit 0",
+        "quiet": True,
+    }
+    try:
+        return module.KubeCluster(**{**defaults, **table.options})
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # of kr8s, httpx and others, which have nothing in common
+        why = f"{error}" or type(error).__name__
+        raise ConfigError(f"[cluster] kind = 'kubernetes': no cluster is started: {why}") from None
 
 
 def _imported(name: str, extra: str) -> Any:
