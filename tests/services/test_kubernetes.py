@@ -115,8 +115,9 @@ def _refused(words: str, **options: Any) -> None:
 
 def _schema() -> dict[str, Any]:
     """What a DaskCluster has to be, as Dask's operator tells it to Kubernetes."""
-    folder = Path(dask_kubernetes.__file__).parent / "operator"
-    (version,) = yaml.safe_load(FILE.read_text())["spec"]["versions"]
+    operator = Path(dask_kubernetes.__file__).parent / "operator" / "deployment" / "helm"
+    file = operator / "dask-kubernetes-operator" / "crds" / "daskcluster.yaml"
+    (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]
     schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
     return schema
 
