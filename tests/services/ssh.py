@@ -133,7 +133,8 @@ class Ssh:
         }
 
     def _key(self, name: str) -> None:
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name]
+        file = str(self.folder / name)
+        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True)
 
 

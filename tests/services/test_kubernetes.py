@@ -1,6 +1,6 @@
 """``[cluster] kind = "kubernetes"`` as far as it can be seen without a cluster.
 
-What Dask's package asks an API server for, which refuses it: there are no pods. ``make
+An API server is asked for a cluster by Dask's package, and refuses it: there are no pods. ``make
 test-services`` runs them in an environment that has dask-kubernetes.
 """
 
@@ -29,13 +29,13 @@ def _resource(name: str, kind: str) -> dict[str, Any]:
     return {"name": name, "singularName": kind.lower(), "kind": kind, "namespaced": True}
 
 
-THERE = {
+THERE: dict[str, dict[str, Any]] = {
     "/version": {"gitVersion": "v1.33.0"},
     "/api": {"versions": ["v1"]},
     "/api/v1": {"resources": [_resource("pods", "Pod"), _resource("services", "Service")]},
     "/apis": {"groups": []},
 }
-"""What a client asks for to see what there is."""
+"""The answers by which a client sees what the server has."""
 
 
 class Api(ThreadingHTTPServer):
@@ -114,7 +114,7 @@ def _refused(words: str, **options: Any) -> None:
 
 
 def _schema() -> dict[str, Any]:
-    """What a DaskCluster has to be, as Dask's operator tells it to Kubernetes."""
+    """The schema of a DaskCluster, as Dask's operator tells it to Kubernetes."""
     operator = Path(dask_kubernetes.__file__).parent / "operator" / "deployment" / "helm"
     file = operator / "dask-kubernetes-operator" / "crds" / "daskcluster.yaml"
     (version,) = yaml.safe_load(file.read_text())["spec"]["versions"]

@@ -56,12 +56,13 @@ def ssh_workers(hosts: list[str], **options: Any) -> SpecCluster:
             raise ConfigError(
                 f"[cluster] kind = 'ssh': of the hosts {', '.join(hosts)} one does not start: {why}"
             ) from None
-    asyncio.run_coroutine_threadsafe(_read_all(cluster), cluster.loop.asyncio_loop)
+    loop: asyncio.AbstractEventLoop = cluster.loop.asyncio_loop  # type: ignore[union-attr]
+    asyncio.run_coroutine_threadsafe(_read_all(cluster), loop)
     return cluster
 
 
 class _Lines(logging.Handler):
-    """What the processes on the hosts have printed, which Dask logs while they start."""
+    """Lines that the processes on the hosts print, which Dask logs while they start."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
