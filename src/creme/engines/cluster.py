@@ -199,7 +199,7 @@ def _kubernetes(table: ClusterTable) -> Any:
         "n_workers": table.workers or table.minimum or 1,
         # By default Dask gives a worker all processors, and the part of the memory that one is.
         "worker_command": "dask-worker --nthreads 1 --memory-limit 0",
-        # One whose driver was killed is ended by the operator, this many seconds after its last task.
+        # In seconds: one whose driver was killed is ended by the operator.
         "idle_timeout": 3600,
         "quiet": True,
     }
