@@ -63,19 +63,35 @@ test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
 	  plugins/$$each/tests -k conform || exit 1; done
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
-# S3-compatible server; job scripts on a SLURM cluster of this machine, and by Snakemake.
-test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-snakemake/done
+# S3-compatible server and on one of Azure's language; job scripts on a SLURM cluster of this machine,
+# and by Snakemake; workers by SSH, and what is asked of Kubernetes.
+test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-azure/done $(VENV)-kubernetes/done \
+  $(VENV)-snakemake/done
 	$(BIN)/python tests/services/postgres.py --install
 	$(BIN)/python tests/services/slurm.py --install
+	$(BIN)/python tests/services/ssh.py --install
 	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 CREME_SNAKEMAKE=$(VENV)-snakemake/bin/snakemake \
 	  CREME_S3_SERVER=$(CURDIR)/$(VENV)-s3/bin/moto_server \
+	  CREME_AZURE_SERVER=$(CURDIR)/$(VENV)-azure/node_modules/.bin/azurite-blob \
 	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py \
 	  tests/services
+	$(VENV)-kubernetes/bin/python -m pytest -q tests/services/test_kubernetes.py
 
 # What these need does not go together with what the toolkit does.
 $(VENV)-s3/done: $(VENV)/python
 	$(PYTHON) -m venv $(VENV)-s3
 	$(VENV)-s3/bin/python -m pip install -q "moto[s3,server]==5.2.5"
+	@touch $@
+
+$(VENV)-azure/done:
+	command -v npm || apt-get install -y -q --no-install-recommends npm
+	npm install --silent --no-fund --no-audit --prefix $(VENV)-azure azurite@3.37.0
+	@touch $@
+
+$(VENV)-kubernetes/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-kubernetes
+	$(VENV)-kubernetes/bin/python -m pip install -q -e ".[dask]" dask-kubernetes==2026.3.0 \
+	  hypothesis jsonschema pytest pytest-timeout pyyaml
 	@touch $@
 
 $(VENV)-snakemake/done: $(VENV)/python

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from creme.analysis import saturation as saturation_module
 from creme.analysis.distances import distance_curve, distance_histogram, folded
 from creme.analysis.normalise import effect_by_control, effect_by_wild_type, fold_change
 from creme.analysis.saturation import saturation
@@ -108,6 +109,29 @@ def test_a_saturating_curve_is_recovered():
     assert noisy.half_low < 2 < noisy.half_high
     assert 0 < noisy.plateau_se < 0.5
     assert noisy.identical(saturation(copies(curve, 0.05), resamples=200).squeeze())
+
+
+def test_each_draw_of_replicates_is_fitted_once(monkeypatch):
+    """Two replicates have four draws, and the interval is that of a fit for each resample."""
+    results = copies(lambda n: 0.5 + 5.5 * n / (n + 2.0), 0.05, replicates=2)
+    fits = []
+
+    def fit(*arguments):
+        fits.append(one_fit(*arguments))
+        return fits[-1]
+
+    one_fit = saturation_module._fit
+    monkeypatch.setattr(saturation_module, "_fit", fit)
+    fitted = saturation(results, resamples=50, seed=3).squeeze()
+    assert len(fits) == 1 + 4
+    n = results.copies.values.astype(float)
+    y = results.fold_change_replicates.squeeze().transpose("copy", "replicate").values.astype(float)
+    y0 = (results.tss_control / results.control).squeeze().values.astype(float)
+    draws = np.random.default_rng(3)
+    chosen = [draws.integers(0, 2, 2) for _ in range(50)]
+    slow = [one_fit(n, y[:, k].mean(axis=1), float(y0[k].mean())) for k in chosen]
+    spread = [np.array(column).std(ddof=1) for column in zip(*slow, strict=True)]
+    assert [fitted.plateau_se, fitted.half_se] == spread
 
 
 def test_silencers_saturate_downwards():

@@ -1,4 +1,4 @@
-"""A real S3-compatible server for tests: moto's, in an environment of its own."""
+"""Real object stores for tests: moto's S3-compatible server, in an environment of its own."""
 
 from __future__ import annotations
 
@@ -11,25 +11,32 @@ import time
 import urllib.error
 import urllib.request
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from services.postgres import Missing
 
-VARIABLE = "CREME_S3_SERVER"
-_KEY = "IDOFTHETESTS"
-SECRET = "SECRETOFTHETESTS"
 
-
-class ObjectServer:
-    """A server that runs.
+class ObjectServer(ABC):
+    """A server that runs, on a port of this machine.
 
     Attributes
     ----------
+    variable : str
+        The variable of the environment that names its program.
+    secret : str
+        Of the account, which nothing may print.
     environment : dict of str to str
         The variables by which clients reach it.
+    address : str
     """
+
+    variable: ClassVar[str]
+    secret: ClassVar[str]
+    environment: dict[str, str]
 
     def __init__(self, program: str, log: Path) -> None:
         self._program = program
@@ -38,18 +45,21 @@ class ObjectServer:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
         self.address = f"http://127.0.0.1:{self._port}"
-        self.environment = {
-            "AWS_ACCESS_KEY_ID": _KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_ENDPOINT_URL": self.address,
-            "AWS_REGION": "us-east-1",
-        }
+
+    @abstractmethod
+    def _arguments(self) -> list[str]:
+        """Those of the program."""
+
+    @abstractmethod
+    def url(self, bucket: str | None = None) -> str:
+        """The URL of a prefix in a bucket, which is new unless it is named."""
 
     def start(self) -> None:
         """Start it; it has forgotten all that it had."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self._program, "-H", "127.0.0.1", "-p", str(self._port)],
+                [self._program, *self._arguments()],
+                cwd=self._log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -84,22 +94,42 @@ class ObjectServer:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
-    def url(self) -> str:
-        """The URL of a new prefix in a new bucket."""
-        bucket = f"lab-{uuid.uuid4().hex[:12]}"
-        request = urllib.request.Request(f"{self.address}/{bucket}", method="PUT")
-        urllib.request.urlopen(request, timeout=60).close()
+
+class S3Server(ObjectServer):
+    """Moto's server."""
+
+    variable = "CREME_S3_SERVER"
+    secret = "SECRETOFTHETESTS"
+
+    def __init__(self, program: str, log: Path) -> None:
+        super().__init__(program, log)
+        self.environment = {
+            "AWS_ACCESS_KEY_ID": "IDOFTHETESTS",
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_REGION": "us-east-1",
+        }
+
+    def _arguments(self) -> list[str]:
+        return ["-H", "127.0.0.1", "-p", str(self._port)]
+
+    def url(self, bucket: str | None = None) -> str:
+        """The URL of a prefix in a bucket, which is new unless it is named."""
+        if bucket is None:
+            bucket = f"lab-{uuid.uuid4().hex[:12]}"
+            request = urllib.request.Request(f"{self.address}/{bucket}", method="PUT")
+            urllib.request.urlopen(request, timeout=60).close()
         return f"s3://{bucket}/predictions"
 
 
 def packages() -> str:
     """The folder of what is installed beside the server's program, boto3 among it."""
-    (folder,) = Path(os.environ[VARIABLE]).parents[1].glob("lib/python*/site-packages")
+    (folder,) = Path(os.environ[S3Server.variable]).parents[1].glob("lib/python*/site-packages")
     return str(folder)
 
 
 @contextmanager
-def server() -> Iterator[ObjectServer]:
+def server(kind: type[ObjectServer]) -> Iterator[ObjectServer]:
     """A server that runs within this context.
 
     Raises
@@ -107,11 +137,11 @@ def server() -> Iterator[ObjectServer]:
     Missing
         If there is none here.
     """
-    program = os.environ.get(VARIABLE, "")
+    program = os.environ.get(kind.variable, "")
     if not program:
-        raise Missing(f"an S3-compatible server is started by make test-services alone: {VARIABLE}")
-    with tempfile.TemporaryDirectory(prefix="creme-s3-") as folder:
-        running = ObjectServer(program, Path(folder) / "log")
+        raise Missing(f"object stores are started by make test-services alone: {kind.variable}")
+    with tempfile.TemporaryDirectory(prefix="creme-objects-") as folder:
+        running = kind(program, Path(folder) / "log")
         running.start()
         try:
             yield running

@@ -1,4 +1,4 @@
-"""A store on a real S3-compatible server, its index on a real PostgreSQL server."""
+"""A store on real servers of S3's and of Azure's language, its index on a real PostgreSQL one."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_experiment_and_the_verbs_of_the_cache(
 
     def creme_command(*arguments: object, status: int = 0) -> str:
         printed = "".join(streams(*arguments, status=status))
-        assert s3.SECRET not in printed
+        assert objects.secret not in printed
         return " ".join(printed.split())
 
     file = _file(experiment, store)
@@ -98,7 +98,7 @@ def test_an_experiment_and_the_verbs_of_the_cache(
     assert "give a directory as 'store' for the shards" in shard
     assert f"{count:,} predictions" in creme_command("doctor", file)
     for path in (*tmp_path.rglob("*.json"), *tmp_path.rglob("*.toml"), *tmp_path.rglob("*.log")):
-        assert s3.SECRET not in path.read_text()
+        assert objects.secret not in path.read_text()
 
 
 def test_from_python(objects, postgres, genome):
@@ -139,20 +139,20 @@ with Store(sys.argv[2], index_url=sys.argv[3]) as store:
 """
 
 
-def test_keys_may_be_those_of_a_profile(objects, postgres, tmp_path):
-    keys = f"aws_access_key_id = IDOFLAB\naws_secret_access_key = {s3.SECRET}\n"
+def test_keys_may_be_those_of_a_profile(s3_server, postgres, tmp_path):
+    keys = f"aws_access_key_id = IDOFLAB\naws_secret_access_key = {s3_server.secret}\n"
     (tmp_path / "credentials").write_text(f"[lab]\n{keys}")
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment = {
         **plain,
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
-        "AWS_ENDPOINT_URL": objects.address,
+        "AWS_ENDPOINT_URL": s3_server.address,
         "AWS_REGION": "us-east-1",
     }
 
     def run(profile: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-c", WITH_A_PROFILE, s3.packages(), objects.url(), postgres.url()],
+            [sys.executable, "-c", WITH_A_PROFILE, s3.packages(), s3_server.url(), postgres.url()],
             env={**environment, "AWS_PROFILE": profile},
             capture_output=True,
             text=True,
@@ -222,8 +222,7 @@ def test_a_server_that_is_suspended_is_waited_for(objects, postgres):
         ensure_holds(store, source, range(40))
 
 
-@pytest.mark.usefixtures("objects")
-def test_a_server_that_is_gone_costs_nothing(postgres, monkeypatch):
+def test_a_server_that_is_gone_costs_nothing(objects, postgres, monkeypatch):
     """Another one than the others', since it forgets all that it had."""
     from datetime import timedelta
 
@@ -231,7 +230,7 @@ def test_a_server_that_is_gone_costs_nothing(postgres, monkeypatch):
 
     monkeypatch.setattr("creme.store.objects.PATIENCE", timedelta(seconds=1))
     index = postgres.url()
-    with s3.server() as running:
+    with s3.server(type(objects)) as running:
         for name, value in running.environment.items():
             monkeypatch.setenv(name, value)
         url = running.url()
@@ -242,12 +241,12 @@ def test_a_server_that_is_gone_costs_nothing(postgres, monkeypatch):
             forget(store)
             with pytest.raises(StoreError, match="cannot be read now") as error:
                 ensure_holds(store, source, range(20))
-            assert s3.SECRET not in str(error.value)
+            assert running.secret not in str(error.value)
             assert "Debug" not in str(error.value)
-            with pytest.raises(StoreError, match="cannot be written to store s3://"):
+            with pytest.raises(StoreError, match=r"cannot be written to store (s3|az)://"):
                 fill(store, range(20, 30))
             assert store.count() == 20
-        with pytest.raises(StoreError, match=r"store s3://.* cannot be made"):
+        with pytest.raises(StoreError, match=r"store (s3|az)://.* cannot be made"):
             Store(url, index_url=index)
         # The same server with nothing in it: an index without its arrays is refused.
         running.start()
@@ -256,5 +255,6 @@ def test_a_server_that_is_gone_costs_nothing(postgres, monkeypatch):
 
 
 def test_keys_that_are_wrong_and_buckets_that_are_not_there_are_sentences(objects, postgres):
-    with pytest.raises(StoreError, match=r"store s3://no-such-bucket/prefix cannot be made"):
-        Store("s3://no-such-bucket/prefix", index_url=postgres.url())
+    url = objects.url("no-such-bucket")
+    with pytest.raises(StoreError, match=rf"store {url} cannot be made"):
+        Store(url, index_url=postgres.url())

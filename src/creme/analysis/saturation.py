@@ -89,11 +89,16 @@ def _one(
         return undefined
     n = y.shape[1]
     refits = []
+    # Of few replicates there are few draws: two have four.
+    drawn: dict[bytes, tuple[float, float]] = {}
     for _ in range(resamples if n > 1 else 0):
         chosen = draws.integers(0, n, n)
-        fit = _fit(copies, y[:, chosen].mean(axis=1), float(y0[chosen].mean()))
-        # A draw that does not bend counts as one that never saturates.
-        refits.append(fit if fit is not None else (np.nan, np.inf))
+        key = chosen.tobytes()
+        if key not in drawn:
+            fit = _fit(copies, y[:, chosen].mean(axis=1), float(y0[chosen].mean()))
+            # A draw that does not bend counts as one that never saturates.
+            drawn[key] = fit if fit is not None else (np.nan, np.inf)
+        refits.append(drawn[key])
     tail = (1 - confidence) / 2
     row = []
     for k, value in enumerate(best):

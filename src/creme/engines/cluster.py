@@ -142,6 +142,8 @@ def _started(table: ClusterTable) -> Iterator[tuple[Any, Callable[[], str]]]:
     make = {"local": _local, "slurm": _slurm, "ssh": _ssh, "kubernetes": _kubernetes}[table.kind]
     try:
         cluster = make(table)
+    except ConfigError:
+        raise
     except (TypeError, ValueError) as error:
         raise ConfigError(f"[cluster] options: {table.kind} refuses them: {error}") from None
     try:
@@ -177,7 +179,8 @@ def _slurm(table: ClusterTable) -> Any:
 
 
 def _ssh(table: ClusterTable) -> Any:
-    from distributed import SSHCluster
+    _imported("asyncssh", "dask")
+    from creme.engines.ssh_workers import ssh_workers
 
     options = dict(table.options)
     hosts = options.pop("hosts", None)
@@ -185,13 +188,28 @@ def _ssh(table: ClusterTable) -> Any:
         raise ConfigError(
             "[cluster] options: kind = 'ssh' needs hosts, a list: the scheduler's and the workers'"
         )
-    workers = {"nthreads": 1, **options.pop("worker_options", {})}
-    return SSHCluster(hosts, worker_options=workers, **options)
+    return ssh_workers(hosts, **options)
 
 
 def _kubernetes(table: ClusterTable) -> Any:
     module = _imported("dask_kubernetes.operator", "")
-    return module.KubeCluster(**{"name": "creme", **table.options})
+    defaults = {
+        # Two runs do not share one by its name.
+        "name": "creme-{uuid}",
+        "n_workers": table.workers or table.minimum or 1,
+        # By default Dask gives a worker all processors, and the part of the memory that one is.
+        "worker_command": "dask-worker --nthreads 1 --memory-limit 0",
+        # In seconds: one whose driver was killed is ended by the operator.
+        "idle_timeout": 3600,
+        "quiet": True,
+    }
+    try:
+        return module.KubeCluster(**{**defaults, **table.options})
+    except (TypeError, ValueError):
+        raise
+    except Exception as error:  # of kr8s, httpx and others, which have nothing in common
+        why = f"{error}" or type(error).__name__
+        raise ConfigError(f"[cluster] kind = 'kubernetes': no cluster is started: {why}") from None
 
 
 def _imported(name: str, extra: str) -> Any:

@@ -42,4 +42,7 @@ class ClusterTable(Parameters):
     @property
     def most(self) -> int:
         """Workers at most."""
-        return self.workers or self.maximum or len(self.options.get("hosts", "1")) - 1 or 1
+        if self.kind == "ssh":
+            each = self.options.get("worker_options", {}).get("n_workers", 1)
+            return max(1, each * (len(self.options.get("hosts", [])) - 1))
+        return self.workers or self.maximum or 1

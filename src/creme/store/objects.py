@@ -41,21 +41,32 @@ _ALLOWED = "give 's3://bucket/prefix' with an 'index' in PostgreSQL"
 
 def _bucket_of_s3(url: str) -> Bucket:
     """A prefix of a bucket; the endpoint, region and keys are AWS's variables or profile."""
+    return _bucket(url, "AWS_ENDPOINT_URL", credential_provider=_profile())
+
+
+def _bucket_of_google(url: str) -> Bucket:
+    """A prefix of a bucket; its keys are Google's variables."""
+    return _bucket(url, "GOOGLE_BASE_URL")
+
+
+def _bucket_of_azure(url: str) -> Bucket:
+    """A prefix of a container; the endpoint, account and keys are Azure's variables."""
+    # Where obstore has the account by the variable alone, to print its store ends the process.
+    account = os.environ.get("AZURE_STORAGE_ACCOUNT_NAME")
+    config = {"account_name": account} if account else {}
+    return _bucket(url, "AZURE_STORAGE_ENDPOINT", config=config)
+
+
+def _bucket(url: str, endpoint: str, **more: Any) -> Bucket:
+    """A prefix; a variable may name another server than the cloud's."""
     from obstore.store import from_url
 
-    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     return from_url(
         url,
-        client_options={"allow_http": endpoint.startswith("http://")},
+        client_options={"allow_http": os.environ.get(endpoint, "").startswith("http://")},
         retry_config={"retry_timeout": PATIENCE},
-        credential_provider=_profile(),
+        **more,
     )
-
-
-def _bucket_of_others(url: str) -> Bucket:
-    from obstore.store import from_url
-
-    return from_url(url, retry_config={"retry_timeout": PATIENCE})
 
 
 def _profile() -> Any:
@@ -84,8 +95,8 @@ def _has_profile() -> bool:
 
 SCHEMES: dict[str, Callable[[str], Bucket]] = {
     "s3": _bucket_of_s3,
-    "gs": _bucket_of_others,
-    "az": _bucket_of_others,
+    "gs": _bucket_of_google,
+    "az": _bucket_of_azure,
 }
 """Opens a prefix, by the beginning of its URL."""
 
