@@ -22,7 +22,7 @@ from creme.runner.other_stores import READ_FROM, ReadFrom
 from creme.runner.spread import Spread
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
-from creme.study.stage_tables import StageOptions, Stages
+from creme.study.stage_tables import BuiltInOptions, StageOptions, Stages
 from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Finds, Stage
 from creme.test import Test
@@ -104,7 +104,8 @@ class StudyFile(StageTables):
     @model_validator(mode="after")
     def _tests_are_valid(self) -> Self:
         for stage in TESTS:
-            self._check(BUILT_IN[stage])
+            if stage not in self.stages.added:
+                self._check(BUILT_IN[stage])
         return self
 
     def check_added(self) -> None:
@@ -153,11 +154,15 @@ class StudyFile(StageTables):
         """The loci or CREs that a stage takes, as far as the file says."""
         if stage in self.added:
             return self.stages.added[stage]
-        takes = BUILT_IN[stage].takes
-        own = {takes} & set(StageOptions.model_fields)
+        return self.built_in_options(stage)
+
+    def built_in_options(self, stage: str) -> BuiltInOptions:
+        """What the table of a stage of the toolkit has beside its test's parameters."""
+        record = BUILT_IN[stage]
+        own = {record.takes, *record.keys} & set(BuiltInOptions.model_fields)
         table = {key: value for key, value in self._table(stage).items() if key in own}
         try:
-            return StageOptions(**table)
+            return BuiltInOptions(**table)
         except ConfigError as error:
             raise ConfigError(str(error).replace("[stage]:", f"[{stage}]", 1)) from None
 
@@ -226,10 +231,10 @@ class StudyFile(StageTables):
             if key in table:
                 raise ConfigError(f"{record.heading} {key}: the study sets it")
         if record.built_in:
-            for key in StageOptions.model_fields:
+            for key in BuiltInOptions.model_fields:
                 if key in table and getattr(options, key) is None:
                     raise ConfigError(f"{record.heading} {key}: this stage has none")
-            table = {k: v for k, v in table.items() if k not in StageOptions.model_fields}
+            table = {k: v for k, v in table.items() if k not in BuiltInOptions.model_fields}
         parameters = {
             key: value
             for key, value in self.common.configuration().items()

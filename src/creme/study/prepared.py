@@ -13,6 +13,7 @@ import numpy as np
 
 import creme
 from creme import file_plugins
+from creme.analysis.designs import design_table
 from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
@@ -259,6 +260,7 @@ class PreparedStudy:
             **added,
             "parameters": parameters,
             "takes": study.cres(stage.name) if on_cres else study.contexts(stage.name),
+            **{key: getattr(study.options(stage.name), key) for key in stage.keys},
             **stage.thresholds(study),
         }
 
@@ -295,6 +297,20 @@ class PreparedStudy:
         searches = [str(name) for name in dataset["search"].values]
         search = "enhancers" if "enhancers" in searches else searches[0]
         return greedy_sets(dataset, search=search, track=self.label)
+
+    def designs(self, folder: Folder) -> dict[str, list[str]]:
+        """The designed sequences of each locus, the best first, where the search has results."""
+        stage = FOUND_BY["designs"]
+        results = folder.results(stage.name)
+        if stage.label not in results.labels():
+            return {}
+        table = design_table(own(results.load(stage.label)))
+        if table.empty:
+            return {}
+        return {
+            str(locus): [str(text) for text in rows["sequence"]]
+            for locus, rows in table.groupby("locus", sort=False)
+        }
 
     def compared(self, dataset: xr.Dataset) -> xr.Dataset:
         """A stage's Dataset with the percentile of each effect, and what the panel says of it."""

@@ -9,9 +9,9 @@ from pydantic import Field, create_model
 
 from creme.parameters import Parameters
 from creme.runner.toml_file import TomlFile
-from creme.study.stages.order import BUILT_IN
+from creme.study.stages.order import BUILT_IN, BY_DEFAULT
 
-STAGES = tuple(name for name, stage in BUILT_IN.items() if stage.by_default)
+STAGES = BY_DEFAULT
 """Names of the stages that a study runs which names none, in their order."""
 
 TESTS = tuple(BUILT_IN)[1:]

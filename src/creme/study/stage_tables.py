@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 from creme.errors import ConfigError, listing, nearest
 from creme.parameters import Parameters
 from creme.runner.experiment import FolderName
-from creme.study.stages.order import BUILT_IN, earlier, source_of
+from creme.study.stages.order import BUILT_IN, BY_DEFAULT, earlier, source_of
 from creme.study.stages.stage import Takes
 
 Context = Literal["enhancing", "neutral", "silencing"]
@@ -33,6 +33,20 @@ class StageOptions(Parameters):
     )
     cres: dict[Context, list[CreClass]] | None = Field(
         None, min_length=1, description="classes of CREs that the stage takes, by category"
+    )
+
+
+class BuiltInOptions(StageOptions):
+    """Those of the toolkit's stages, each of which has some."""
+
+    at_most: int | None = Field(
+        None,
+        ge=3,
+        description="promoters, and elements of each group (enhancers, silencers, neutral tiles), "
+        "at most; drawn by chance",
+    )
+    targets: list[str] | None = Field(
+        None, min_length=1, description="names of the loci that designs are for"
     )
 
 
@@ -94,9 +108,10 @@ class Stages(Parameters):
     name: ClassVar[str] = "[stages]"
 
     run: list[str] = Field(
-        [name for name, stage in BUILT_IN.items() if stage.by_default],
+        list(BY_DEFAULT),
         min_length=1,
-        description="the toolkit's stages to run; all but interactions unless given",
+        description="the toolkit's stages to run; unless given, all but interactions, "
+        "compatibility and design",
     )
     added: dict[FolderName, AddedStage] = Field({}, description="stages of the file's own, by name")
 
@@ -143,7 +158,9 @@ class Stages(Parameters):
 
     @model_validator(mode="after")
     def _added_fit(self) -> Stages:
-        taken = {table: stage for stage, of in BUILT_IN.items() for table in (stage, *of.tables)}
+        # One that a study names to have it leaves its name to others as long as it is not named.
+        there = {name: BUILT_IN[name] for name in BUILT_IN if name in (*BY_DEFAULT, *self.run)}
+        taken = {table: stage for stage, of in there.items() for table in (stage, *of.tables)}
         for name, stage in self.added.items():
             if name in taken:
                 raise ValueError(

@@ -53,7 +53,8 @@ def folder_work(prepared: PreparedStudy, folder: Folder, stage: Stage) -> Folder
     if FOUND_BY["classes"].name in before:
         classes = prepared.classes(folder)
     sets = prepared.sets(folder) if stage.takes == "sets" else None
-    work = work_of(prepared.study, stage, loci, categories or {}, classes, sets)
+    designs = prepared.designs(folder) if stage.takes == "designs" else None
+    work = work_of(prepared.study, stage, loci, categories or {}, classes, sets, designs)
     return FolderWork(work, categories, classes)
 
 

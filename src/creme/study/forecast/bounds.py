@@ -11,6 +11,7 @@ import math
 from creme.genome import Locus
 from creme.suite.acceptance import FRESH
 from creme.suite.context_swap import ContextSwap
+from creme.suite.design import CHECKED, Design
 from creme.suite.fine_tile import FineTile
 from creme.suite.higher_order import HigherOrder
 from creme.suite.multiplicity import Multiplicity
@@ -82,6 +83,25 @@ def context_swap(test: ContextSwap, loci: int, shared: bool) -> tuple[int, int, 
     replicates = test.replicates
     needed = loci * (loci - 1) * (1 + replicates) + (0 if shared else loci * replicates)
     return loci**2, loci**2 * (3 + 2 * replicates), needed
+
+
+def design(test: Design, locus: Locus, tracks: int, shared: bool) -> tuple[int, int]:
+    """At most: each round of the search measures as many new candidates as it may.
+
+    `shared`: whether the sufficiency test has the same backgrounds: the controls of the search.
+    """
+    native = test.context == "native"
+    search, choose = (1, 1) if native else (test.replicates, test.choose)
+    shown = 2 + test.designs
+    measured = test.candidates * (test.rounds + 1) * search
+    chosen = test.finalists * choose
+    reported = shown * (search + choose + test.report + 1)
+    checked = min(CHECKED, test.rounds + 1) * (choose + test.report)
+    controls = search + choose + test.report
+    requested = 1 + controls + measured + chosen + reported + checked
+    # Designs were measured by the search and the choice before they are reported.
+    again = 1 + test.designs * (search + choose) + (search if shared or native else 0)
+    return requested, requested - again
 
 
 def _groups(test: FineTile, length: int) -> int:

@@ -30,7 +30,7 @@ from creme.study.forecast.assumptions import (
 from creme.study.forecast.requests import alike, at_most, digests, loci_of, requests
 from creme.study.prepared import PreparedStudy
 from creme.study.stages.order import FOUND_BY, earlier
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import AssumedCounts, Stage
 from creme.study.stages.work import without_classes, work_of
 from creme.suite.tiled import TiledTest
 from creme.test import Test
@@ -166,6 +166,7 @@ class _Planner:
             and (stage.takes == "selected" or self.categories is not None)
             and (stage.takes != "cres" or self.classified)
             and (stage.takes != "sets" or self.folder.finished(FOUND_BY["sets"].name))
+            and (stage.takes != "designs" or self.folder.finished(FOUND_BY["designs"].name))
         )
         return self._of_known(stage) if units_are_known else self._of_assumed(stage)
 
@@ -184,7 +185,9 @@ class _Planner:
     def _of_known(self, stage: Stage) -> Forecast:
         classes = self.prepared.classes(self.folder) if stage.takes == "cres" else None
         sets = self.prepared.sets(self.folder) if stage.takes == "sets" else None
-        work = work_of(self.study, stage, self.loci or [], self.categories or {}, classes, sets)
+        designs = self.prepared.designs(self.folder) if stage.takes == "designs" else None
+        found = (self.loci or [], self.categories or {}, classes, sets, designs)
+        work = work_of(self.study, stage, *found)
         if work.test is None:
             return Forecast(stage.name, notes=(f"nothing to do: {work.note}",))
         return self._of_units(stage, work.test, list(work.test.units(work.loci)))
@@ -229,8 +232,20 @@ class _Planner:
             most = longest_set(self.study.test(source), self.stand_in)
             bound = self._scaled(stage, self.study.test(stage.name, sets=most), n, notes)
             return replace(bound, kind="bound", notes=(*bound.notes, SETS_NOTE))
-        cres = assumed_cres(sizes, self.study.cres(stage.name))
+        wanted = self.study.cres(stage.name)
         test = self.study.test(stage.name)
+        if stage.assumed is not None:
+            kinds = {
+                kind: assumed_cres(
+                    sizes, {c: [n for n in of if n.endswith(kind)] for c, of in wanted.items()}
+                )
+                for kind in ("enhancer", "silencer")
+            }
+            counts = stage.assumed(
+                self.study, test, AssumedCounts(sum(sizes[c] for c in wanted), kinds)
+            )
+            return Forecast(stage.name, *counts, 0, "estimate", True, (*notes, CRES_NOTE))
+        cres = assumed_cres(sizes, wanted)
         if isinstance(test, TiledTest):
             tile = test.measurable(self.stand_in)[0]
             test = self.study.test(stage.name, tiles=[(tile.start, tile.end)])

@@ -1,20 +1,49 @@
-"""Tables of a stage that a study file adds with the compatibility test, and its forecast."""
+"""Stage ``compatibility``: CREs and other tiles with the promoters of their loci, all pairs.
+
+A study file may add stages of the same test; their tables and forecast are made here, too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 
+from creme.analysis.categories import CONTEXTS, texts, tiles_of
 from creme.analysis.compatibility import compatibility, pair_table
 from creme.analysis.compatibility_classes import compatibility_classes
 from creme.errors import ConfigError
-from creme.study.stages.stage import PairForecast, Stage, StageData
+from creme.genome import Locus
+from creme.seeds import derive
+from creme.sequence import N
+from creme.study.stages.stage import (
+    AssumedCounts,
+    Chosen,
+    Found,
+    PairForecast,
+    Stage,
+    StageData,
+)
 from creme.study.stages.tables import own_table
-from creme.suite.compatibility import Compatibility
+from creme.suite.compatibility import LOCI, Compatibility
+from creme.tiling import Tile
+
+if TYPE_CHECKING:
+    from creme.study.config import StudyFile
 
 TEST = "compatibility"
+MOST = 20
+"""Promoters, and elements of each group, that the stage takes unless the study file says so."""
+NEUTRAL = "neutral tile"
+"""The group of tiles without a class."""
+_PROMOTERS = 3
 _OF_PROMOTERS = ("responsiveness", "responsiveness_low", "responsiveness_high")
+Intervals = dict[str, list[tuple[int, int]]]
 
 
 def with_pairs(stage: Stage) -> Stage:
@@ -51,7 +80,142 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
 def _count(test: Compatibility, enhancers: int, shared: bool) -> tuple[int, int, int]:
     """Carriers, sequences, and those to be predicted, with a promoter for each enhancer at most."""
     promoters = enhancers if test.promoters is None else len(test.promoters)
+    return _of_matrix(test, promoters, enhancers)
+
+
+def _of_matrix(test: Compatibility, promoters: int, enhancers: int) -> tuple[int, int, int]:
     places = 1 if test.distances is None else len(test.distances)
     sequences = test.replicates * promoters * (1 + places * (enhancers + test.shuffled))
     # The promoters at home are controls of the sufficiency test: few, and not counted.
     return test.replicates, sequences, sequences
+
+
+def _assumed(study: StudyFile, test: Compatibility, counts: AssumedCounts) -> tuple[int, int, int]:
+    most = _most(study)
+    promoters = min(most, counts.loci) if test.promoters is None else len(test.promoters)
+    groups = [*counts.cres.values(), min(promoters, counts.loci)]
+    return _of_matrix(test, promoters, sum(min(most, number) for number in groups))
+
+
+def _most(study: StudyFile) -> int:
+    given = study.built_in_options(COMPATIBILITY.name).at_most
+    return MOST if given is None else given
+
+
+def _chosen(found: Found) -> Chosen:
+    """The promoters of loci with CREs first; elements of these loci; carriers of at least five."""
+    study, most = found.study, _most(found.study)
+    by_name = {locus.name: locus for locus in found.loci}
+    with_category = [
+        locus for locus in found.loci if any(locus.name in of for of in found.categories.values())
+    ]
+    test = study.test(COMPATIBILITY.name)
+    assert isinstance(test, Compatibility)
+    if found.classes is None:
+        return Chosen(note="no tile has a class")
+
+    def at_random(locus: Locus, *names: int) -> int:
+        return derive(study.seed, locus.key, "element", *names)
+
+    by_class = _of_classes(found, study.cres(COMPATIBILITY.name))
+    with_cre = {name for tiles in by_class.values() for name in tiles}
+    if test.promoters is None:
+        order = sorted(with_category, key=lambda one: (one.name not in with_cre, at_random(one)))
+        promoters = [one.name for one in order[:most]]
+    else:
+        promoters = list(test.promoters)
+    by_class = {
+        kind: {name: spans for name, spans in tiles.items() if name in promoters}
+        for kind, tiles in by_class.items()
+    }
+    if not any(by_class.values()) and test.enhancers is None:
+        return Chosen(note="no tile of a promoter's locus is a CRE of the classes that it takes")
+    if len(promoters) < _PROMOTERS:
+        few = f"{len(promoters)} loci with a category: a matrix has {_PROMOTERS} promoters at least"
+        return Chosen(note=few)
+    homes = [by_name[name] for name in promoters if name in by_name]
+    groups: dict[str, list[tuple[str, tuple[int, int]]]] = {}
+    for sign in ("enhancer", "silencer"):
+        drawn = [
+            (kind, name, span)
+            for kind, tiles in by_class.items()
+            if kind.endswith(sign)
+            for name, spans in tiles.items()
+            for span in spans
+        ]
+        drawn.sort(key=lambda one: at_random(by_name[one[1]], *one[2]))
+        for kind, name, span in drawn[:most]:
+            groups.setdefault(kind, []).append((name, span))
+    neutral = _neutral(found.classes, homes, at_random)
+    groups[NEUTRAL] = sorted(neutral, key=lambda one: at_random(by_name[one[0]]))[:most]
+    tiles: Intervals = {}
+    for members in groups.values():
+        for name, span in members:
+            tiles.setdefault(name, []).append(span)
+    tiles = {locus.name: sorted(tiles[locus.name]) for locus in found.loci if locus.name in tiles}
+    named = {kind: [f"{n}:{a}-{b}" for n, (a, b) in of] for kind, of in groups.items() if of}
+    contexts = {c: [n for n in found.categories.get(c, []) if n in promoters] for c in CONTEXTS}
+    # Carriers of fewer loci would speak for these alone.
+    enough = with_category if len(with_category) >= LOCI else list(found.loci)
+    needed = {*promoters, *(test.carriers or ())} - {locus.name for locus in enough}
+    carrying = [one for one in found.loci if one in enough or one.name in needed]
+    return Chosen(
+        carrying,
+        {
+            "tiles": tiles,
+            "groups": {**{c: names for c, names in contexts.items() if names}, **named},
+            **({} if test.promoters is not None else {"promoters": sorted(promoters)}),
+        },
+    )
+
+
+def _of_classes(found: Found, cres: Mapping[str, SequenceOf[str]]) -> dict[str, Intervals]:
+    """The tiles of each class that the stage takes, by locus."""
+    assert found.classes is not None
+    there = {str(name) for name in found.classes["locus"].values}
+    by_class: dict[str, Intervals] = {}
+    for context, kinds in cres.items():
+        names = [name for name in found.categories.get(context, []) if name in there]
+        for kind in kinds:
+            tiles = tiles_of(found.classes.sel(locus=names), [kind])
+            by_class[kind] = {**by_class.get(kind, {}), **tiles}
+    return by_class
+
+
+def _neutral(
+    classes: xr.DataArray, loci: SequenceOf[Locus], at_random: Callable[..., int]
+) -> list[tuple[str, tuple[int, int]]]:
+    """A tile of each locus that has no class, drawn by chance of those without N."""
+    out = []
+    there = {str(name) for name in classes["locus"].values}
+    for locus in loci:
+        if locus.name not in there:
+            continue
+        one = classes.sel(locus=locus.name)
+        starts, ends = (np.asarray(one[name].values, float) for name in ("tile_start", "tile_end"))
+        free = (texts(one) == "") & np.isfinite(starts)
+        spans = [(int(a), int(b)) for a, b in zip(starts[free], ends[free], strict=True)]
+        for span in sorted(spans, key=lambda each: at_random(locus, *each)):
+            if not (Tile(*span).of(locus.sequence).codes == N).any():
+                out.append((locus.name, span))
+                break
+    return out
+
+
+COMPATIBILITY = with_pairs(
+    Stage(
+        name="compatibility",
+        test=TEST,
+        title="Compatibility",
+        make_tables=_tables,
+        needs=("sufficiency",),
+        takes="cres",
+        chooses=_chosen,
+        keys=("at_most",),
+        cres={context: ["enhancer", "silencer"] for context in CONTEXTS},
+        # Replicates are carriers here, and not the shuffles that [common] has.
+        defaults=lambda classes: {"replicates": LOCI},
+        assumed=_assumed,
+        by_default=False,
+    )
+)

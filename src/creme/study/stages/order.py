@@ -8,8 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from creme.study.stages import compatibility
+from creme.study.stages.compatibility import COMPATIBILITY
 from creme.study.stages.context_dependence import CONTEXT_DEPENDENCE
 from creme.study.stages.context_swap import CONTEXT_SWAP
+from creme.study.stages.design import DESIGN
 from creme.study.stages.distance import DISTANCE
 from creme.study.stages.fine_tile import FINE_TILE
 from creme.study.stages.higher_order import HIGHER_ORDER
@@ -36,15 +38,26 @@ BUILT_IN: dict[str, Stage] = {
         MULTIPLICITY,
         FINE_TILE,
         INTERACTIONS,
+        COMPATIBILITY,
+        DESIGN,
     )
 }
 """The toolkit's stages by name, in their order."""
 
+BY_DEFAULT = tuple(name for name, stage in BUILT_IN.items() if stage.by_default)
+"""Those that a study runs which names none."""
+
 FOUND_BY: dict[Finds, Stage] = {stage.finds: stage for stage in BUILT_IN.values() if stage.finds}
-"""The stage that finds the loci, the categories, the classes and the sets."""
+"""The stage that finds the loci, the categories, the classes, the sets and the designs."""
 
 _TAKEN: dict[Takes, Finds] = {
-    **{"selected": "loci", "categories": "categories", "cres": "classes", "sets": "sets"},
+    **{
+        "selected": "loci",
+        "categories": "categories",
+        "cres": "classes",
+        "sets": "sets",
+        "designs": "designs",
+    },
 }
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from creme.study.config import StudyFile
     from creme.study.prepared import PreparedStudy
 
-Takes = Literal["sites", "selected", "categories", "cres", "sets"]
-Finds = Literal["", "loci", "categories", "classes", "sets"]
+Takes = Literal["sites", "selected", "categories", "cres", "sets", "designs"]
+Finds = Literal["", "loci", "categories", "classes", "sets", "designs"]
 Tables = dict[str, "pd.DataFrame"]
 
 
@@ -131,6 +131,62 @@ class PairForecast:
     shares: str
 
 
+@dataclass(frozen=True)
+class Found:
+    """All that earlier stages have found, of which a stage chooses its work.
+
+    Attributes
+    ----------
+    study : StudyFile
+    loci : sequence of Locus
+        The selected ones.
+    categories : mapping of category to names of loci
+    classes : DataArray of text, (locus, tile), optional
+    designs : mapping of locus to list of str
+        The sequences that were designed for it, the best first.
+    """
+
+    study: StudyFile
+    loci: SequenceOf[Locus]
+    categories: Mapping[str, list[str]]
+    classes: xr.DataArray | None = None
+    designs: Mapping[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The work of a stage.
+
+    Attributes
+    ----------
+    loci : sequence of Locus
+    parameters : dict
+        Further parameters of its test.
+    note : str
+        Why there is nothing to do; empty where there is something.
+    """
+
+    loci: SequenceOf[Locus] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class AssumedCounts:
+    """Numbers of what earlier stages have not found yet.
+
+    Attributes
+    ----------
+    loci : int
+        Those with a category that the stage takes.
+    cres : mapping of str to int
+        Enhancers and silencers that it takes.
+    """
+
+    loci: int
+    cres: Mapping[str, int]
+
+
 def _nothing(study: StudyFile) -> dict[str, Any]:
     return {}
 
@@ -149,14 +205,18 @@ class Stage:
         A heading.
     needs : tuple of str
         The stages that have to be finished before, without those that they need themselves.
-    takes : {'sites', 'selected', 'categories', 'cres', 'sets'}
+    takes : {'sites', 'selected', 'categories', 'cres', 'sets', 'designs'}
         What its test is run on: all TSSs of the annotation, all selected loci, the loci of some
-        categories, CREs of some classes, or the sets of greedy searches.
+        categories, CREs of some classes, the sets of greedy searches, or designs.
+    chooses : callable, optional
+        Chooses of these in a way of its own.
+    keys : tuple of str
+        Further keys of its table in the study file that are no parameters of its test.
     cres : mapping of category to CRE classes
         The CREs that it takes unless the study file says otherwise.
     fewest, too_few : int, str
         Loci that it needs at least, and the note that says so.
-    finds : {'', 'loci', 'categories', 'classes', 'sets'}
+    finds : {'', 'loci', 'categories', 'classes', 'sets', 'designs'}
         What later stages take of it.
     make_tables : callable
         Makes the tables of the stage's results, by name.
@@ -181,6 +241,9 @@ class Stage:
         For a test that decides on its way what to ask.
     pairs : PairForecast, optional
         For a test of pairs of loci.
+    assumed : callable, optional
+        From the study, the test and assumed numbers to three: units, sequences, and those that have
+        to be predicted.
     built_in : bool
         False for one that a study file adds.
     by_default : bool
@@ -193,6 +256,8 @@ class Stage:
     make_tables: Callable[[StageData], Tables]
     needs: tuple[str, ...] = ()
     takes: Takes = "selected"
+    chooses: Callable[[Found], Chosen] | None = None
+    keys: tuple[str, ...] = ()
     cres: Mapping[str, SequenceOf[str]] = field(default_factory=dict)
     fewest: int = 1
     too_few: str = ""
@@ -211,6 +276,7 @@ class Stage:
     defaults: Callable[[SequenceOf[str]], dict[str, Any]] = lambda classes: {}
     searches: SearchForecast | None = None
     pairs: PairForecast | None = None
+    assumed: Callable[[StudyFile, Any, AssumedCounts], tuple[int, int, int]] | None = None
     built_in: bool = True
     by_default: bool = True
 

@@ -13,7 +13,7 @@ from creme.analysis.categories import tiles_of
 from creme.errors import CremeError, PluginError, reason
 from creme.genome import Locus
 from creme.study.stages.order import FOUND_BY
-from creme.study.stages.stage import Stage, Takes
+from creme.study.stages.stage import Found, Stage, Takes
 from creme.test import Test
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def work_of(
     categories: dict[str, list[str]],
     classes: xr.DataArray | None,
     sets: Mapping[str, list[tuple[int, int]]] | None = None,
+    designs: Mapping[str, list[str]] | None = None,
 ) -> StageWork:
     """The test of a stage, and the loci that it is run on.
 
@@ -87,11 +88,18 @@ def work_of(
         Used where the stage takes CREs.
     sets : mapping of locus to list of (int, int), optional
         Used where the stage takes the sets of searches.
+    designs : mapping of locus to list of str, optional
+        Used where the stage takes designs.
     """
     if not loci:
         return StageWork(note="no locus was selected: the funnel says why")
     if why := without_classes(study, stage.takes):
         return StageWork(note=why)
+    if stage.chooses is not None:
+        chosen = stage.chooses(Found(study, loci, categories, classes, designs or {}))
+        if chosen.note:
+            return StageWork(note=chosen.note)
+        return _checked(stage, list(chosen.loci), study.test(stage.name, **chosen.parameters))
     if stage.takes == "cres":
         return _on_cres(study, stage, loci, categories, classes)
     if stage.takes == "sets":

@@ -1,0 +1,171 @@
+"""Compatibility and design as stages of the toolkit that a study names to have them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+import mini_study as mini
+from creme.errors import ConfigError
+from creme.runner.shards import Shard
+from creme.store import Store
+from creme.store.merge import merge
+from creme.study import run_study
+from creme.study.config import STAGES, parse
+from creme.study.forecast.cost import forecast
+from creme.study.run import prepare
+from creme.study.shards import run_study_shard
+
+STAGE = """stages = ["loci", "context_dependence", "sufficiency", "compatibility", "design"]
+
+[compatibility]
+at_most = 4
+
+[design]
+targets = ["GENE2"]
+length = 60
+distance = -700
+rounds = 2
+candidates = 6
+beam = 2
+choose = 2
+finalists = 3
+designs = 2
+
+[model]"""
+NAMED = ("[model]", STAGE)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A finished study; not to be changed."""
+    folder = tmp_path_factory.mktemp("opt_in")
+    mini.write(folder, genes=6)
+    file = mini.study(folder, NAMED)
+    before = {one.stage: one for one in forecast(*prepare(file))}
+    run_study(file, stages=["loci", "context_dependence", "sufficiency"])
+    known = {one.stage: one for one in forecast(*prepare(file))}
+    return run_study(file), before, known
+
+
+def test_they_run_only_where_they_are_named():
+    text = mini.STUDY
+    assert not {"compatibility", "design"} & set(parse(text, "it").stages.run)
+    assert not {"compatibility", "design"} & set(STAGES)
+
+
+def test_a_study_with_a_stage_of_its_own_of_this_name_goes_on(tmp_path):
+    mini.write(tmp_path, genes=2)
+    own = '[stages]\nrun = ["loci"]\n[stages.design]\ntest = "necessity"\ntile = 2000\n\n[model]'
+    done = run_study(mini.study(tmp_path, ("[model]", own)))
+    assert done.dataset("design").attrs["test"] == "necessity"
+    assert set(done.table("design")["tile_end"] - done.table("design")["tile_start"]) == {2000}
+    named = own.replace('"loci"', '"loci", "context_dependence", "design"')
+    with pytest.raises(ConfigError, match="stage 'design' of the toolkit has this name"):
+        parse(mini.STUDY.replace("[model]", named), "it")
+
+
+def test_elements_are_of_the_classes_with_neutral_tiles_beside(study):
+    done, _, _ = study
+    dataset, classes = done.dataset("compatibility"), done.table("cre_classes")
+    known = {f"{r.locus}:{r.tile_start}-{r.tile_end}": r.cre_class for r in classes.itertuples()}
+    there = dataset.enhancer.values[~dataset.null.values]
+    groups = dict(zip(dataset.enhancer.values, dataset.enhancer_group.values, strict=True))
+    for name in there:
+        assert groups[name] == known.get(name, "neutral tile")
+    kinds = [str(groups[name]).rpartition(" ")[2] for name in there]
+    assert {kind: kinds.count(kind) for kind in set(kinds)}.keys() == {
+        "enhancer", "silencer", "tile",
+    }  # fmt: skip
+    assert all(kinds.count(kind) <= 4 for kind in set(kinds))
+    # At most four promoters, those of loci with CREs, and no element without its own promoter.
+    assert dataset.sizes["promoter"] == 4
+    assert {str(name).split(":")[0] for name in there} <= set(dataset.promoter.values)
+    assert set(dataset.promoter_group.values) <= {"enhancing", "neutral", "silencing"}
+
+
+def test_carriers_are_of_five_loci_whatever_common_says(study):
+    done, _, _ = study
+    dataset = done.dataset("compatibility")
+    assert json.loads(dataset.attrs["configuration"])["replicates"] == 5  # [common] has 2
+    assert len(set(dataset.carrier.values)) == 5
+
+
+def test_tables_of_both(study):
+    done, _, _ = study
+    dataset = done.dataset("compatibility")
+    pairs = done.table("compatibility_pairs")
+    assert len(pairs) == dataset.sizes["promoter"] * int((~dataset.null).sum())
+    assert {"promoter_group", "enhancer_group"} <= set(pairs)
+    assert done.table("compatibility_promoters").promoter.tolist() == list(dataset.promoter.values)
+    order, rounds = done.table("design_order"), done.table("design_rounds")
+    assert order.name.tolist() == ["GENE2_d1", "GENE2_d2"]
+    assert order.sequence.tolist() == done.dataset("design").sequence.values[0, 2:].tolist()
+    assert rounds["round"].tolist() == [0, 1, 2]
+    assert set(done.table("design").locus) == {"GENE2"}
+
+
+def test_the_plan(study):
+    done, before, known = study
+    for stage in ("compatibility", "design"):
+        took = done.stages[stage]
+        assert before[stage].assumed
+        assert before[stage].needed > 0
+        assert known[stage].units == took["units"]
+        assert took["predicted"] <= known[stage].needed <= known[stage].asked
+    assert known["compatibility"].kind == "exact"
+    assert known["compatibility"].asked == done.stages["compatibility"]["asked"]
+    assert known["compatibility"].needed == done.stages["compatibility"]["predicted"]
+    assert known["design"].kind == "bound"
+    assert "population x rounds x backgrounds" in " ".join(known["design"].notes)
+    file = done.path.parent / "study.toml"
+    assert [one.needed for one in forecast(*prepare(file))] == [0] * 5
+
+
+def test_a_second_run_does_nothing_and_a_lost_folder_is_made_from_the_store(study, tmp_path):
+    done, _, _ = study
+    shutil.copytree(done.path.parent, tmp_path, dirs_exist_ok=True)
+    ran = []
+    run_study(tmp_path / "study.toml", on_stage=lambda s, _, now: ran.append(s) if now else None)
+    assert not ran
+    shutil.rmtree(tmp_path / "mini.study")
+    again = run_study(tmp_path / "study.toml")
+    assert sum(entry["predicted"] for entry in again.stages.values()) == 0
+    assert mini.tables(again.path) == mini.tables(done.path)
+
+
+def test_shards_stage_by_stage(study, tmp_path):
+    done, _, _ = study
+    for name in ("genome.fa", "annotation.gtf", "study.toml"):
+        shutil.copy(done.path.parent / name, tmp_path)
+    file = tmp_path / "study.toml"
+    run_study(file, stages=["loci", "context_dependence", "sufficiency"])
+    for stage in ("compatibility", "design"):
+        for k in (1, 2):
+            _, path = run_study_shard(file, stage, Shard(k, 2))
+            with Store(tmp_path / "predictions") as into, Store(path) as other:
+                merge(into, other)
+    whole = run_study(file)
+    for stage in ("compatibility", "design"):
+        assert whole.stages[stage]["predicted"] == 0
+    assert mini.tables(whole.path) == mini.tables(done.path)
+
+
+def test_targets_that_are_not_selected_and_keys_of_other_stages(study, tmp_path):
+    done, _, _ = study
+    shutil.copytree(done.path.parent, tmp_path, dirs_exist_ok=True)
+    shutil.rmtree(tmp_path / "mini.study" / "stages" / "design")
+    file = tmp_path / "study.toml"
+    text = file.read_text()
+    file.write_text(text.replace('"GENE2"', '"GENE22"').replace('name = "mini"', 'name = "other"'))
+    with pytest.raises(ConfigError, match="targets has 'GENE22', which is no selected locus.*GENE2"):
+        run_study(file)
+    for wrong, words in (
+        ("[necessity]\nat_most = 4", r"\[necessity\] at_most: this stage has none"),
+        ("[design]\nat_most = 4", r"\[design\] at_most: this stage has none"),
+        ("[compatibility]\nat_most = 2", r"\[compatibility\] at_most"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            parse(f"{mini.STUDY}\n{wrong}\n", "it")
