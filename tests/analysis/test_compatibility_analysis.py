@@ -82,6 +82,28 @@ def test_planted_classes_are_recovered(classes):
     assert sum(kind > 0 for kind in found["CUL"] + found["BIR"]) >= 5
 
 
+def test_a_class_that_strong_responders_make_of_all_others_is_split(classes):
+    """`common` and `house` promoters prefer CUL more than `tissue` ones do, by unlike shares."""
+    got = compatibility_classes(classes).isel(distance=0, track=0)
+    kinds = [str(name).rstrip("0123456789") for name in got.promoter.values]
+    parts = dict(zip(kinds, got.promoter_subclass.values.tolist(), strict=True))
+    assert len(set(zip(kinds, got.promoter_subclass.values.tolist(), strict=True))) == 3
+    assert {parts["common"], parts["house"]} == {1, 2}
+    assert parts["tissue"] == 0
+    assert float(got.split_p.sel({"class": 1})) < 1e-3
+    assert not float(got.split_p.sel({"class": 2})) < 0.05
+    inner = got.enhancer_subclass.sel({"class": 1})
+    of = {factor_of(str(n)): set() for n in got.enhancer.values}
+    for name, part in zip(got.enhancer.values, inner.values.tolist(), strict=True):
+        of[factor_of(str(name))].add(part)
+    assert of["CUL"] <= {0, parts["house"]}
+    assert of["BIR"] <= {0, parts["common"]}
+    assert of["AXO"] == of["null"] == {0}
+    assert parts["house"] in of["CUL"]
+    assert parts["common"] in of["BIR"]
+    assert not got.enhancer_subclass.sel({"class": 2}).values.any()
+
+
 def test_pairs_that_are_called_are_planted_ones(classes):
     got = compatibility(classes).isel(distance=0, track=0)
     called = got.compatible.values
@@ -115,6 +137,7 @@ def test_saturation_is_no_compatibility(name, tmp_path):
     found = compatibility_classes(dataset)
     assert not found.promoter_class.any()
     assert not found.enhancer_class.any()
+    assert not found.promoter_subclass.any()
     # Without strength and responsiveness much would be left.
     logs = np.log2(dataset.mutant.values[:, 0, :, :, 0].astype(float))
     mean = logs.mean(axis=0)
@@ -320,6 +343,7 @@ def test_a_single_promoter_that_stands_out_is_no_class():
     assert not got.promoter_class.any()
     planted[3] = planted[1]
     dataset, *_ = made(random, planted, noise=0.02)
+    assert not compatibility_classes(dataset, pseudo_count=0.0).promoter_subclass.any()
     got = compatibility_classes(dataset, pseudo_count=0.0).isel(distance=0, track=0)
     assert got.promoter_class.sel(promoter=["p1", "p3"]).values.tolist() in ([1, 1], [2, 2])
     sides = got.enhancer_class.values

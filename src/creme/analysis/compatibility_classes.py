@@ -32,7 +32,7 @@ def compatibility_classes(
     minimum: float = MINIMUM,
     q_below: float = Q,
 ) -> xr.Dataset:
-    """Two classes of promoters and two of enhancers, of which like prefers like.
+    """Two classes of promoters and two of enhancers, of which like prefers like; each split once more.
 
     The axis along which the deviations differ most is found in all carriers but one, and each
     promoter's and enhancer's place on it is measured in the one left out. There are classes only if
@@ -40,6 +40,9 @@ def compatibility_classes(
     beyond log2 of `minimum`, of which a curve of second order leaves at least half, q below
     `q_below`, and for enhancers beyond the place of every shuffled one. A single promoter
     that stands out at one side is odd, and no class.
+
+    One axis has two sides. So the promoters of each class are compared once more among themselves,
+    by the same rules: a class that strong responders make of all others may be two.
 
     Parameters
     ----------
@@ -55,7 +58,10 @@ def compatibility_classes(
         less that with its second one), with ``promoter_q`` and ``enhancer_q``; ``promoter_class``
         and ``enhancer_class``: 1, 2, or 0 for none; ``axis_p``, of the axis, one-sided;
         ``null_place``, the furthest of a shuffled enhancer. The first class of promoters has the
-        first promoter by name that has a class. All along distance and track.
+        first promoter by name that has a class. ``promoter_subclass``, 1 or 2 where the promoter's
+        class is split again and 0 where it is not; ``enhancer_subclass``, (class, enhancer), those
+        that the parts of each class prefer, and ``split_p``, (class,), of the axis within it. All
+        along distance and track.
 
     Raises
     ------
@@ -68,10 +74,40 @@ def compatibility_classes(
     def make(matrix: Matrix) -> xr.Dataset:
         pseudo = matrix.pseudo if pseudo_count is None else pseudo_count
         logs = np.where(masked_pairs(matrix, floor, ceiling), np.nan, matrix.logs(pseudo))
-        line, curve = (deviations_of(logs, order)[0] for order in (1, 2))
-        return _of_matrix(line, curve, matrix.null, least, q_below)
+        found = _of_logs(logs, matrix.null, least, q_below)
+        return found.assign(
+            _split(logs, found["promoter_class"].values, matrix.null, least, q_below)
+        )
 
-    return matrices(dataset, make, intact(dataset))
+    whole = matrices(dataset, make, intact(dataset))
+    return whole.assign_coords({"class": [1, 2]})
+
+
+def _of_logs(logs: Array, null: NDArray[np.bool_], least: float, q_below: float) -> xr.Dataset:
+    line, curve = (deviations_of(logs, order)[0] for order in (1, 2))
+    return _of_matrix(line, curve, null, least, q_below)
+
+
+def _split(
+    logs: Array, classes: NDArray[np.int8], null: NDArray[np.bool_], least: float, q_below: float
+) -> dict[str, xr.Variable]:
+    """The classes within each class of promoters."""
+    promoters = np.zeros(len(classes), np.int8)
+    enhancers = np.zeros((2, len(null)), np.int8)
+    p = np.full(2, np.nan)
+    for row, number in enumerate((1, 2)):
+        members = np.flatnonzero(classes == number)
+        if len(members) < FEWEST:
+            continue
+        inner = _of_logs(logs[:, members], null, least, q_below)
+        promoters[members] = inner["promoter_class"].values
+        enhancers[row] = inner["enhancer_class"].values
+        p[row] = float(inner["axis_p"])
+    return {
+        "promoter_subclass": xr.Variable("promoter", promoters),
+        "enhancer_subclass": xr.Variable(("class", "enhancer"), enhancers),
+        "split_p": xr.Variable("class", p),
+    }
 
 
 def _of_matrix(

@@ -94,7 +94,20 @@ def _classes(classes: xr.Dataset, distance: int, track: str) -> str:
             parts.append(f"{listing(sides[1], _LISTED)} with {listing(sides[0], _LISTED)}")
     if not parts:
         return "No classes hold against the shuffled enhancers."
-    return f"Classes that prefer one another: {'; '.join(parts)}."
+    words = f"Classes that prefer one another: {'; '.join(parts)}."
+    for number in (1, 2):
+        within = []
+        for part in (1, 2):
+            chosen = (one["promoter_class"] == number) & (one["promoter_subclass"] == part)
+            preferred = one["enhancer_subclass"].sel({"class": number}) == part
+            sides = [
+                one[s].values[f.values] for s, f in (("promoter", chosen), ("enhancer", preferred))
+            ]
+            if all(side.size for side in sides):
+                within.append(f"{listing(sides[1], _LISTED)} with {listing(sides[0], _LISTED)}")
+        if within:
+            words += f" Within one of them: {'; '.join(within)}."
+    return words
 
 
 def _shares(one: xr.Dataset) -> str:

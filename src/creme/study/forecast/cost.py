@@ -225,6 +225,8 @@ class _Planner:
         notes = (*notes, *more)
         if stage.takes == "categories":
             n = sum(sizes[context] for context in self.study.contexts(stage.name))
+            if stage.built_in and (targets := self.study.built_in_options(stage.name).targets):
+                n = len(targets)
             return self._scaled(stage, self.study.test(stage.name), n, notes)
         if stage.takes == "sets":
             source = FOUND_BY["sets"].name

@@ -66,7 +66,7 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
         pairs = promoters = pd.DataFrame(columns=["promoter"])
     else:
         pairs = pair_table(result)
-        places = classes[["promoter_place", "promoter_q", "promoter_class"]]
+        places = classes[["promoter_place", "promoter_q", "promoter_class", "promoter_subclass"]]
         merged = result[[*_OF_PROMOTERS]].assign(places.data_vars)
         kept = [name for name in merged.coords if name not in (*merged.dims, "promoter_group")]
         promoters = merged.drop_vars(kept).to_dataframe().reset_index()
