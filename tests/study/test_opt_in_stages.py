@@ -161,7 +161,7 @@ def test_targets_that_are_not_selected_and_keys_of_other_stages(study, tmp_path)
     text = file.read_text()
     file.write_text(text.replace('"GENE2"', '"GENE22"').replace('name = "mini"', 'name = "other"'))
     with pytest.raises(
-        ConfigError, match="targets has 'GENE22', which is no selected locus.*GENE2"
+        ConfigError, match=r"targets has 'GENE22', which is no selected locus.*GENE2"
     ):
         run_study(file)
     for wrong, words in (

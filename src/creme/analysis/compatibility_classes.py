@@ -32,7 +32,7 @@ def compatibility_classes(
     minimum: float = MINIMUM,
     q_below: float = Q,
 ) -> xr.Dataset:
-    """Two classes of promoters and two of enhancers, of which like prefers like; each split once more.
+    """Two classes of promoters and two of enhancers, of which like prefers like, and their parts.
 
     The axis along which the deviations differ most is found in all carriers but one, and each
     promoter's and enhancer's place on it is measured in the one left out. There are classes only if

@@ -7,9 +7,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.colors import TwoSlopeNorm
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
-from creme.report.marks import colour_bar, legend, name, note, number, zero
+from creme.report.marks import colour_bar, legend, name, note, number, size_of, text_width, zero
 from creme.report.select import only
 from creme.report.style import (
     BLACK,
@@ -22,8 +21,14 @@ from creme.report.style import (
     styled,
 )
 
-MOST_NAMES = 40
-"""Promoters or enhancers that are named; more would not be read."""
+_SMALLEST = 4.0
+"""Of the letters of names, pt; where there is not even room for these, every second name stands, or
+every third."""
+_HIGH = 1.25
+"""Lines of names, by the size of their letters."""
+_BESIDE = (1.22, 43.0)
+"""The map with what stands beside it, by its width, and their labels, pt."""
+_ABOVE = (1.19, 22.0)
 
 
 @styled
@@ -96,18 +101,21 @@ def pair_map(
     above.bar(range(columns), strength, color=GREY, width=0.8)
     furthest = float(strength[np.abs(strength).argmax()])
     above.set(xlim=(-0.5, columns - 0.5), xticks=[])
-    above.set_yticks([furthest], [number(furthest, ".1f")])  # there is room for one
-    above.set_ylabel("strength", fontsize=SMALL)
+    above.set_yticks([])
+    above.text(-0.01, 0.5, f"strength, to {number(furthest, '.1f')}", fontsize=SMALL, ha="right",
+               va="center", transform=above.transAxes)  # fmt: skip
     side = ax.inset_axes((1.02, 0, 0.13, 1))
     at = one["responsiveness"].values
     reach = [at - one["responsiveness_low"].values, one["responsiveness_high"].values - at]
     side.barh(range(rows), at, xerr=np.nan_to_num(np.abs(reach)), color=GREY, height=0.8,
               error_kw={"elinewidth": 0.6})  # fmt: skip
     side.set(ylim=(rows - 0.5, -0.5), yticks=[])
-    side.set_xlabel("response", fontsize=SMALL)
+    side.set_xticks([1.0], ["1"])  # their mean; there is room for one
+    side.xaxis.tick_top()
+    side.annotate("response", (0.5, 1), (0, 14), fontsize=SMALL, ha="center",
+                  xycoords="axes fraction", textcoords="offset points")  # fmt: skip
     for margin in (above, side):
         margin.tick_params(labelsize=SMALL, width=0.6, length=2)
-    side.xaxis.set_major_locator(MaxNLocator(2))
     colour_bar(ax, image, "deviation, log2", left=1.19)
     return ax
 
@@ -182,9 +190,20 @@ def _ordered(one: xr.Dataset, shuffled: bool) -> xr.Dataset:
 
 
 def _names(ax: Axes, one: xr.Dataset) -> None:
-    for axis, dim, turned in (("y", "promoter", 0), ("x", "enhancer", 90)):
-        labels = [name(text, 18) for text in one[dim].values]
-        if len(labels) > MOST_NAMES:
-            labels = []
-        set_ticks = ax.set_yticks if axis == "y" else ax.set_xticks
-        set_ticks(range(len(labels)), labels, parse_math=False, rotation=turned, fontsize=SMALL)
+    rows, columns = (
+        [name(text, 20) for text in one[dim].values] for dim in ("promoter", "enhancer")
+    )
+    # Of what it is given, the Axes have some four fifths before there are labels.
+    width, height = (extent * 1.4 for extent in size_of(ax))
+    for labels, others, whole, (share, rest), set_ticks, turned in (
+        (rows, columns, height, _ABOVE, ax.set_yticks, 0),
+        (columns, rows, width, _BESIDE, ax.set_xticks, 90),
+    ):
+        # The names of the other axis take some of it.
+        taken = max(text_width(text, SMALL) for text in others)
+        room = max(1.0, (whole - taken - rest) / share) / len(labels)
+        size = min(SMALL, max(_SMALLEST, room / _HIGH))
+        step = max(1, int(np.ceil(_HIGH * size / room - 1e-6)))
+        kept = range(0, len(labels), step)
+        texts = [labels[k] for k in kept]
+        set_ticks(kept, texts, parse_math=False, rotation=turned, fontsize=size)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.ticker import MaxNLocator
 
-from creme.report.marks import legend, note
+from creme.report.marks import legend, note, number
 from creme.report.select import only
 from creme.report.style import BLUE, GREEN, GREY, ORANGE, VERMILION, axes_of, styled
 
@@ -60,7 +60,7 @@ def design_rounds(dataset: xr.Dataset, *, locus: str | None = None, ax: Axes | N
         return ax
     (line,) = ax.plot(rounds, part["round_median"].values, color=GREY, linewidth=0.8, zorder=1)
     entries.append(("median of the round", line))
-    legend(ax, entries, loc="best")
+    legend(ax, entries, loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0))
     return ax
 
 
@@ -105,12 +105,23 @@ def design_composition(
     for row in range(len(texts)):
         one = part.isel(design=row)
         words = (
-            f"{float(one['score']):.3g}   {float(one['gc']):.0%}   {float(one['kmer_rank']):.0%}"
+            number(one["score"], ".3g"),
+            f"{float(one['gc']):.0%}",
+            f"{float(one['kmer_rank']):.0%}",
         )
-        ax.annotate(words, (1.02, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
-    ax.set_title("score   GC   rank", loc="right", fontsize=6)
+        for k, text in enumerate(words):
+            _beside(ax, k, text, (row, "data"))
+    for k, text in enumerate(("score", "GC", "rank")):
+        _beside(ax, k, text, (1.04, "axes fraction"))
     entries: list[tuple[str, Artist]] = [
         (base, Patch(color=_BASES(k))) for k, base in enumerate("ACGT")
     ]
     legend(ax, entries, loc="upper left", ncols=4, bbox_to_anchor=(0, 1.16), columnspacing=0.8)
     return ax
+
+
+def _beside(ax: Axes, column: int, text: str, at: tuple[float, str]) -> None:
+    """A cell of the columns at the right of the Axes."""
+    height, of = at
+    ax.annotate(text, (1, height), (30 + 26 * column, 0), xycoords=("axes fraction", of),
+                textcoords="offset points", ha="right", va="center", fontsize=6)  # fmt: skip

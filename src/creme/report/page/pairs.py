@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 
 from creme import report
 from creme.analysis.compatibility import MINIMUM, Q, compatibility, pair_table
@@ -42,7 +43,7 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
             f"foretell. A dot: by more than {MINIMUM:g}-fold, q below {Q:g}, by any pseudo-count; "
             "a square: the promoter's own enhancer; behind the line: shuffled enhancers; hatched: "
             f"at a floor or a ceiling. {_calls(rows)} {_classes(classes, distance, track)}",
-            report.pair_map(one),
+            _map(one),
             "deviation = log2 activity - carrier - promoter - responsiveness x strength",
             rows,
         )
@@ -60,6 +61,14 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
             .to_dataframe()
             .reset_index(),
         )
+
+
+def _map(one: xr.Dataset) -> Axes:
+    """As large as its names need."""
+    width = min(180.0, max(110.0, 70.0 + 3.2 * one.sizes["enhancer"]))
+    height = min(200.0, max(80.0, 50.0 + 3.2 * one.sizes["promoter"]))
+    _, axes = report.panels(1, 1, width=width, height=height)
+    return report.pair_map(one, ax=axes[0, 0])
 
 
 def _size(dataset: xr.Dataset, one: xr.Dataset) -> str:
