@@ -21,11 +21,9 @@ from creme.report.style import (
     styled,
 )
 
-_SMALLEST = 4.0
-"""Of the letters of names, pt; where there is not even room for these, every second name stands, or
-every third."""
 _HIGH = 1.25
-"""Lines of names, by the size of their letters."""
+"""Lines of names, by the size of their letters; where there is no room for all, every second or third
+name stands."""
 _BESIDE = (1.22, 43.0)
 """The map with what stands beside it, by its width, and their labels, pt."""
 _ABOVE = (1.19, 22.0)
@@ -116,7 +114,7 @@ def pair_map(
                   xycoords="axes fraction", textcoords="offset points")  # fmt: skip
     for margin in (above, side):
         margin.tick_params(labelsize=SMALL, width=0.6, length=2)
-    colour_bar(ax, image, "deviation, log2", left=1.19)
+    colour_bar(ax, image, "deviation, log2", left=1.17)
     return ax
 
 
@@ -202,8 +200,7 @@ def _names(ax: Axes, one: xr.Dataset) -> None:
         # The names of the other axis take some of it.
         taken = max(text_width(text, SMALL) for text in others)
         room = max(1.0, (whole - taken - rest) / share) / len(labels)
-        size = min(SMALL, max(_SMALLEST, room / _HIGH))
-        step = max(1, int(np.ceil(_HIGH * size / room - 1e-6)))
+        step = max(1, int(np.ceil(_HIGH * SMALL / room - 1e-6)))
         kept = range(0, len(labels), step)
         texts = [labels[k] for k in kept]
-        set_ticks(kept, texts, parse_math=False, rotation=turned, fontsize=size)
+        set_ticks(kept, texts, parse_math=False, rotation=turned, fontsize=SMALL)
