@@ -18,7 +18,8 @@ from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.study.shards import run_study_shard
 
-STAGE = """stages = ["loci", "context_dependence", "sufficiency", "compatibility", "design"]
+STAGE = """stages = ["loci", "context_dependence", "sufficiency", "compatibility", "design",
+    "design_check"]
 
 [compatibility]
 at_most = 4
@@ -33,6 +34,11 @@ beam = 2
 choose = 2
 finalists = 3
 designs = 2
+
+[design_check]
+replicates = 3
+others = 2
+part = 20
 
 [model]"""
 NAMED = ("[model]", STAGE)
@@ -52,8 +58,8 @@ def study(tmp_path_factory):
 
 def test_they_run_only_where_they_are_named():
     text = mini.STUDY
-    assert not {"compatibility", "design"} & set(parse(text, "it").stages.run)
-    assert not {"compatibility", "design"} & set(STAGES)
+    assert not {"compatibility", "design", "design_check"} & set(parse(text, "it").stages.run)
+    assert not {"compatibility", "design", "design_check"} & set(STAGES)
 
 
 def test_a_study_with_a_stage_of_its_own_of_this_name_goes_on(tmp_path):
@@ -105,11 +111,17 @@ def test_tables_of_both(study):
     assert order.sequence.tolist() == done.dataset("design").sequence.values[0, 2:].tolist()
     assert rounds["round"].tolist() == [0, 1, 2]
     assert set(done.table("design").locus) == {"GENE2"}
+    checks = done.table("design_check")
+    assert set(checks.locus) == {"GENE2_d1", "GENE2_d2"}
+    assert set(checks.kind) == {"place", "moved", "copies", "swap", "part"}
+    swapped = checks[checks.kind == "swap"]
+    assert len(set(swapped.target)) == 2
+    assert "GENE2" not in set(swapped.target)
 
 
 def test_the_plan(study):
     done, before, known = study
-    for stage in ("compatibility", "design"):
+    for stage in ("compatibility", "design", "design_check"):
         took = done.stages[stage]
         assert before[stage].assumed
         assert before[stage].needed > 0
@@ -121,7 +133,9 @@ def test_the_plan(study):
     assert known["design"].kind == "bound"
     assert "population x rounds x backgrounds" in " ".join(known["design"].notes)
     file = done.path.parent / "study.toml"
-    assert [one.needed for one in forecast(*prepare(file))] == [0] * 5
+    # It is known how many designs there are once they are found.
+    assert (known["design_check"].kind, known["design_check"].assumed) == ("bound", True)
+    assert [one.needed for one in forecast(*prepare(file))] == [0] * 6
 
 
 def test_a_second_run_does_nothing_and_a_lost_folder_is_made_from_the_store(study, tmp_path):
@@ -142,14 +156,14 @@ def test_shards_stage_by_stage(study, tmp_path):
         shutil.copy(done.path.parent / name, tmp_path)
     file = tmp_path / "study.toml"
     run_study(file, stages=["loci", "context_dependence", "sufficiency"])
-    for stage in ("compatibility", "design"):
+    for stage in ("compatibility", "design", "design_check"):
         for k in (1, 2):
             _, path = run_study_shard(file, stage, Shard(k, 2))
             with Store(tmp_path / "predictions") as into, Store(path) as other:
                 merge(into, other)
+        finished = run_study(file, stages=[stage])
+        assert finished.stages[stage]["predicted"] == 0
     whole = run_study(file)
-    for stage in ("compatibility", "design"):
-        assert whole.stages[stage]["predicted"] == 0
     assert mini.tables(whole.path) == mini.tables(done.path)
 
 

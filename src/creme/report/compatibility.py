@@ -22,8 +22,7 @@ from creme.report.style import (
 )
 
 _HIGH = 1.25
-"""Lines of names, by the size of their letters; where there is no room for all, every second or third
-name stands."""
+"""Lines of names, by the size of their letters; without room for all, every second stands."""
 _BESIDE = (1.22, 43.0)
 """The map with what stands beside it, by its width, and their labels, pt."""
 _ABOVE = (1.19, 22.0)

@@ -23,6 +23,7 @@ from creme.runner.spread import Spread
 from creme.runner.tables import build_test
 from creme.study.sections import STAGES, TESTS, Common, LocusSelection, StageTables
 from creme.study.stage_tables import BuiltInOptions, StageOptions, Stages
+from creme.study.stages.design_check import OF_DESIGNS
 from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Finds, Stage
 from creme.test import Test
@@ -227,6 +228,7 @@ class StudyFile(StageTables):
         by_study += ["tiles"] if record.built_in or record.takes == "cres" else []
         by_study += ["groups"] if record.built_in or record.takes == "categories" else []
         by_study += ["sets"] if record.takes == "sets" else []
+        by_study += ["designs", *OF_DESIGNS] if record.takes == "designs" else []
         for key in by_study:
             if key in table:
                 raise ConfigError(f"{record.heading} {key}: the study sets it")

@@ -378,7 +378,7 @@ class PreparedStudy:
                     test.tiling(locus)
                 if (
                     stage.pairs is None
-                    and stage.takes != "sets"
+                    and stage.takes not in ("sets", "designs")
                     and not isinstance(getattr(test, "tiles", None), dict)
                 ):
                     test.size(locus)

@@ -111,7 +111,7 @@ class Stages(Parameters):
         list(BY_DEFAULT),
         min_length=1,
         description="the toolkit's stages to run; unless given, all but interactions, "
-        "compatibility and design",
+        "compatibility, design and design_check",
     )
     added: dict[FolderName, AddedStage] = Field({}, description="stages of the file's own, by name")
 

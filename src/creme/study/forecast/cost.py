@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -234,24 +234,33 @@ class _Planner:
             most = longest_set(self.study.test(source), self.stand_in)
             bound = self._scaled(stage, self.study.test(stage.name, sets=most), n, notes)
             return replace(bound, kind="bound", notes=(*bound.notes, SETS_NOTE))
+        if stage.assumed is not None:
+            return self._by_stage(stage, sizes, notes)
         wanted = self.study.cres(stage.name)
         test = self.study.test(stage.name)
-        if stage.assumed is not None:
-            kinds = {
-                kind: assumed_cres(
-                    sizes, {c: [n for n in of if n.endswith(kind)] for c, of in wanted.items()}
-                )
-                for kind in ("enhancer", "silencer")
-            }
-            counts = stage.assumed(
-                self.study, test, AssumedCounts(sum(sizes[c] for c in wanted), kinds)
-            )
-            return Forecast(stage.name, *counts, 0, "estimate", True, (*notes, CRES_NOTE))
         cres = assumed_cres(sizes, wanted)
         if isinstance(test, TiledTest):
             tile = test.measurable(self.stand_in)[0]
             test = self.study.test(stage.name, tiles=[(tile.start, tile.end)])
         return self._scaled(stage, test, cres, (*notes, CRES_NOTE))
+
+    def _by_stage(self, stage: Stage, sizes: Mapping[str, int], notes: tuple[str, ...]) -> Forecast:
+        """As the stage counts for itself, by assumed numbers of loci and CREs."""
+        assert stage.assumed is not None
+        test, kinds = self.study.test(stage.name), {}
+        if stage.takes == "designs":
+            contexts = self.study.contexts(FOUND_BY["designs"].name)
+            targets = self.study.built_in_options(FOUND_BY["designs"].name).targets
+            loci = len(targets) if targets else sum(sizes[context] for context in contexts)
+            counts = stage.assumed(self.study, test, AssumedCounts(loci, kinds))
+            return Forecast(stage.name, *counts, 0, "bound", True, notes)
+        wanted = self.study.cres(stage.name)
+        for kind in ("enhancer", "silencer"):
+            named = {c: [name for name in of if name.endswith(kind)] for c, of in wanted.items()}
+            kinds[kind] = assumed_cres(sizes, named)
+        loci = sum(sizes[context] for context in wanted)
+        counts = stage.assumed(self.study, test, AssumedCounts(loci, kinds))
+        return Forecast(stage.name, *counts, 0, "estimate", True, (*notes, CRES_NOTE))
 
     def _scaled(self, stage: Stage, test: Test, units: int, notes: tuple[str, ...]) -> Forecast:
         """As many as a stand-in asks for, for each of the units; pairs, for all of them."""

@@ -12,6 +12,7 @@ from creme.study.stages.compatibility import COMPATIBILITY
 from creme.study.stages.context_dependence import CONTEXT_DEPENDENCE
 from creme.study.stages.context_swap import CONTEXT_SWAP
 from creme.study.stages.design import DESIGN
+from creme.study.stages.design_check import DESIGN_CHECK
 from creme.study.stages.distance import DISTANCE
 from creme.study.stages.fine_tile import FINE_TILE
 from creme.study.stages.higher_order import HIGHER_ORDER
@@ -40,6 +41,7 @@ BUILT_IN: dict[str, Stage] = {
         INTERACTIONS,
         COMPATIBILITY,
         DESIGN,
+        DESIGN_CHECK,
     )
 }
 """The toolkit's stages by name, in their order."""
