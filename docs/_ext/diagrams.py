@@ -133,6 +133,18 @@ DIAGRAMS: dict[str, tuple[str, list[Row], str]] = {
         ],
         "score = weighted activities of MUTANT, or log2(MUTANT / CONTROL)",
     ),
+    "design_check": (
+        "Checks of designs: moved, copied, beside another TSS tile, and in parts",
+        [
+            Row("TSS tile alone", "-----T-----", "CONTROL"),
+            Row("at its place", "---e-T-----", "MUTANT"),
+            Row("moved", "e----T-----", "MUTANT"),
+            Row("two copies", "--ee-T-----", "MUTANT"),
+            Row("another TSS tile", "---e-f-----", "MUTANT"),
+            Row("one part random", "---x-T-----", "MUTANT"),
+        ],
+        "effect = log2(MUTANT / CONTROL)",
+    ),
 }
 """By test: words for those who cannot see it, rows, and the formula.
 

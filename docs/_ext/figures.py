@@ -25,6 +25,7 @@ from creme.demo.grammar import KINDS, WIDTH, find_motifs
 from creme.demo.loci import random_loci, write_loci
 from creme.demo.rules import Grammar, grammar
 from creme.errors import CremeWarning
+from creme.report.design_check import check_panel
 
 DOCS = Path(__file__).resolve().parents[1]
 GENES = 12
@@ -128,6 +129,15 @@ def draw(folder: Path) -> None:
     report.design_rounds(designed, ax=axes[0, 0])
     report.design_composition(designed, ax=axes[1, 0])
     report.save(figure, DOCS / "images" / "figures" / "design", ("svg",))
+    best = str(designed["sequence"].sel(design="1").values[0])
+    checked = creme.measure(
+        "design_check", oracle, [grammar_locus()], tracks=[0], store="designs", seed=7, tile=1000,
+        distance=-900, designs={grammar_locus().name: [best]}, distances=[-2500, -1700, 900, 1700],
+    )  # fmt: skip
+    figure, axes = report.panels(1, 3, width=170, height=60)
+    for ax, kind in zip(axes[0], ("moved", "copies", "part"), strict=True):
+        check_panel(checked, kind, ax=ax)
+    report.save(figure, DOCS / "images" / "figures" / "design_check", ("svg",))
     save("motif_embedding", 110, 65, report.measure_curves, grid("motif_embedding", motif))
 
 

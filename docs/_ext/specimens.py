@@ -40,6 +40,7 @@ ALONE: dict[str, dict[str, Any]] = {
     "compatibility": {"tiles": TILE},
     "motif_embedding": {"motifs": ["TGACTCA"], "positions": [3000, 9000]},
     "design": {"rounds": 1, "candidates": 4, "choose": 2, "finalists": 2, "designs": 1},
+    "design_check": {"designs": {"GENE1": ["ACGTTGCA" * 20]}, "part": 40},
 }
 """Tests that are no stage of a study."""
 

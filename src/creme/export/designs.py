@@ -12,6 +12,7 @@ from creme.files.durable import write_text
 from creme.results.csv_text import csv_text
 
 _WIDTH = 60
+_NATURAL = ("gc", "edits", "kmer_rank", "nearest_identity")
 
 
 def write_designs(dataset: xr.Dataset, label: str, folder: Path) -> list[str]:
@@ -52,7 +53,7 @@ def fasta(dataset: xr.Dataset) -> str:
         facts = {
             "place": f"{row['contig']}:{row['start']}-{row['end']}",
             **{key: row[key] for key in ("orientation", "distance")},
-            **{key: f"{row[key]:.6g}" for key in ("score", "score_se", "curse", "gc")},
+            **{key: f"{row[key]:.6g}" for key in ("score", "score_se", "curse", *_NATURAL)},
             **common,
         }
         words = " ".join(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas as pd
+import xarray as xr
+
 from creme import report
 from creme.analysis.designs import design_table
+from creme.errors import listing
+from creme.report.design_check import check_panel
 from creme.report.marks import number
 from creme.report.page.figure import PageFigure
 from creme.report.page.results import PageResults
@@ -36,8 +41,63 @@ def designs(results: PageResults) -> Iterator[PageFigure]:
             f"the share of windows of the locus that are more natural by their words. The best "
             f"design scores {number(best['score'], '.3g')}, with a standard error of "
             f"{number(best['score_se'], '.2g')}; the search promised "
-            f"{number(best['search_score'], '.3g')}.",
+            f"{number(best['search_score'], '.3g')}. The window of the locus that is nearest to it "
+            f"shares {number(best['nearest_identity'], '.0%')} of its bases.",
             figure,
             "score = weighted sum of the activities, or of their log2 ratios to those without",
             rows,
         )
+
+
+def checks(results: PageResults) -> Iterator[PageFigure]:
+    """Each design moved, copied, beside other TSSs, and without each of its parts."""
+    track = results.view.track
+    dataset = results.open("design_check").sel(track=[track]).load()
+    for name in map(str, dataset["locus"].values[:_MOST]):
+        one = dataset.sel(locus=name, track=track)
+        figure, axes = report.panels(2, 2, width=170, height=115)
+        for ax, kind in zip(axes.flat, ("moved", "copies", "swap", "part"), strict=True):
+            check_panel(dataset, kind, locus=name, track=track, ax=ax)
+        rows = _rows(one)
+        place = rows[rows["kind"] == "place"].iloc[0]
+        replicates = dataset.sizes["replicate"]
+        yield PageFigure(
+            "Designs",
+            f"Checks of {name}",
+            "",
+            f"The design moved, side by side with copies of itself, beside the TSS tiles of other "
+            f"loci in their random contexts, and with random bases in the place of each of its "
+            f"parts; means over {replicates} backgrounds with their standard errors, those on "
+            f"which designs are reported. Blue: at its place, {number(place['effect'], '+.2f')} "
+            f"(standard error {number(place['effect_se'], '.2f')}). {_swapped(rows)} "
+            f"{_parts(rows)}",
+            figure,
+            "effect = log2(activity with the design / without); of parts, without / with",
+            rows,
+        )
+
+
+def _rows(one: xr.Dataset) -> pd.DataFrame:
+    names = ["kind", "at", "target", "effect", "effect_std", "effect_se"]
+    return one[names].reset_coords(drop=True).to_dataframe().reset_index()
+
+
+def _swapped(rows: pd.DataFrame) -> str:
+    swaps = rows[(rows["kind"] == "swap") & rows["effect"].notna()]
+    if swaps.empty:
+        return ""
+    low, high = number(swaps["effect"].min(), "+.2f"), number(swaps["effect"].max(), "+.2f")
+    return f"Beside {len(swaps)} other TSSs: {low} to {high}."
+
+
+def _parts(rows: pd.DataFrame) -> str:
+    parts = rows[rows["kind"] == "part"]
+    matter = parts[parts["effect"] + 2 * parts["effect_se"] < 0].sort_values("effect")
+    if matter.empty:
+        return "No part alone matters beyond twice its standard error."
+    named = [f"{int(at)} ({number(value, '+.2f')})" for at, value in
+               zip(matter["at"], matter["effect"], strict=True)]  # fmt: skip
+    return (
+        f"{len(matter)} of {len(parts)} parts matter by more than twice their standard error "
+        f"(red); by first base: {listing(named, 4)}."
+    )

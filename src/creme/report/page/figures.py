@@ -18,7 +18,7 @@ from creme.errors import ConfigError
 from creme.genome.records import TSS
 from creme.report.marks import number
 from creme.report.page.coverage import coverage
-from creme.report.page.designs import designs
+from creme.report.page.designs import checks, designs
 from creme.report.page.figure import (
     FEW,
     PageFigure,
@@ -370,4 +370,5 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
     "interactions": networks,
     "compatibility": pairs,
     "design": designs,
+    "design_check": checks,
 }

@@ -35,6 +35,7 @@ WITH_FIGURES = (
     "interactions",
     "compatibility",
     "design",
+    "design_check",
 )
 """The tests that have figures of their own, in the order of the page."""
 HEAVY = ("shuffled", "moved", "placed", "dinuc", "dinuc_mutant", "whole")
