@@ -149,7 +149,10 @@ DATASET: dict[str, tuple[str, str]] = {
     "designed_for": ("name", "locus that the design is for"),
     "check": ("name", "place; moved, copies, swap or part, with a number"),
     "design_check.kind": ("name", "place, moved, copies, swap or part"),
-    "design_check.at": ("bp, or a count", "distance from the TSS; number of copies; first base of the part"),
+    "design_check.at": (
+        "bp, or a count",
+        "distance from the TSS, copies, or first base of the part",
+    ),
     "design_check.target": ("name", "locus whose TSS tile the design stands beside"),
     "design_check.mutant": (ACTIVITY, "of a background with the design; of parts, without one"),
     "design_check.control": (ACTIVITY, "of the background without it; of parts, with all of it"),

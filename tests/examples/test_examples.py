@@ -14,6 +14,7 @@ from creme.registry import plugins
 from creme.results.directory import Results
 from creme.runner.experiment import build_tests, parse
 from creme.runner.plan import Plan
+from creme.study.config import StudyFile
 from creme.suite.compatibility import Compatibility
 from creme.suite.design import Design
 from creme.suite.distance import Distance
@@ -45,7 +46,7 @@ def test_the_suite_experiment_is_ready_to_run(chr20):
     plan = Plan.of(parse((EXAMPLES / "seqnn_suite.toml").read_text(), folder=folder))
     own = {n for n, p in plugins("test").items() if p.target.startswith("creme.suite.")}
     # Sets come from a search that was run before; the others have examples of their own.
-    left_out = {"set_sufficiency", "interactions", "compatibility", "design"}
+    left_out = {"set_sufficiency", "interactions", "compatibility", "design", "design_check"}
     assert set(plan.tests) == own - left_out
     assert [locus.name for locus in plan.loci] == ["PSMF1", "FKBP1A"]
     assert plan.activities == ["six_bins"]
@@ -68,6 +69,22 @@ def test_the_compatibility_experiment_is_ready_to_run(chr20):
     assert len({unit.locus.name for unit in units}) == 5
     strands = {one.strand for one in units[0].promoters.values()}
     assert strands == {one.strand for one in units[0].enhancers.values()} == {"+", "-"}
+
+
+def test_the_study_of_pairs_and_designs_is_ready_to_run(chr20):
+    _, folder = chr20
+    study = StudyFile.from_text((EXAMPLES / "seqnn_pairs_designs.toml").read_text(), folder=folder)
+    named = ["compatibility", "design", "design_check", "parts"]
+    assert study.stages.in_order == ["loci", "context_dependence", "sufficiency", *named]
+    design, parts = study.test("design"), study.test("parts")
+    assert isinstance(design, Design)
+    assert isinstance(parts, Compatibility)
+    assert design.replicates == 1
+    assert isinstance(parts.tiles, dict)
+    assert len(parts.tiles["SNPH"]) == 12
+    own = study.test("compatibility")
+    assert isinstance(own, Compatibility)
+    assert parts.replicates == own.replicates == 5
 
 
 def test_the_design_experiment_is_ready_to_run(chr20):

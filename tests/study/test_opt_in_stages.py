@@ -9,11 +9,15 @@ import pytest
 
 import mini_study as mini
 from creme.errors import ConfigError
+from creme.export import export
+from creme.report.page.figures import figures as drawn
+from creme.report.page.results import PageResults
 from creme.runner.shards import Shard
 from creme.store import Store
 from creme.store.merge import merge
 from creme.study import run_study
 from creme.study.config import STAGES, parse
+from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
 from creme.study.shards import run_study_shard
@@ -119,6 +123,24 @@ def test_tables_of_both(study):
     assert "GENE2" not in set(swapped.target)
 
 
+def test_the_report_has_their_figures_and_the_export_their_files(study, tmp_path):
+    done, _, _ = study
+    shown = {one.title: one for one in drawn(PageResults(done))}
+    assert "in 5 carriers" in shown["Compatibility"].caption
+    assert "the search promised" in shown["Designs for GENE2"].caption
+    assert shown["Designs for GENE2"].data is not None
+    for name in ("GENE2_d1", "GENE2_d2"):
+        caption = shown[f"Checks of {name}"].caption
+        assert "Beside 2 other TSSs" in caption
+        assert "art" in caption.rpartition("TSSs")[2]  # of parts
+    files = export(done.path, tmp_path / "out", ("tables",))
+    wanted = {"design.fa", "design.order.csv", "design_check.csv", "compatibility_pairs.csv"}
+    assert {f"tables/{name}" for name in wanted} <= set(files)
+    header = (tmp_path / "out" / "tables" / "design.fa").read_text().splitlines()[0]
+    for key in ("place", "score", "curse", "nearest_identity", "model", "fingerprint", "seed"):
+        assert f" {key}=" in header
+
+
 def test_the_plan(study):
     done, before, known = study
     for stage in ("compatibility", "design", "design_check"):
@@ -138,15 +160,21 @@ def test_the_plan(study):
     assert [one.needed for one in forecast(*prepare(file))] == [0] * 6
 
 
-def test_a_second_run_does_nothing_and_a_lost_folder_is_made_from_the_store(study, tmp_path):
+def test_a_second_run_does_nothing_and_lost_results_are_made_from_the_store(study, tmp_path):
     done, _, _ = study
     shutil.copytree(done.path.parent, tmp_path, dirs_exist_ok=True)
     ran = []
-    run_study(tmp_path / "study.toml", on_stage=lambda s, _, now: ran.append(s) if now else None)
+
+    def note(stage, _, now):
+        ran.extend([stage] * now)
+
+    run_study(tmp_path / "study.toml", on_stage=note)
     assert not ran
-    shutil.rmtree(tmp_path / "mini.study")
-    again = run_study(tmp_path / "study.toml")
-    assert sum(entry["predicted"] for entry in again.stages.values()) == 0
+    for name in ("compatibility", "design", "design_check"):
+        shutil.rmtree(tmp_path / "mini.study" / "stages" / name)
+    again = run_study(tmp_path / "study.toml", on_stage=note)
+    assert ran == ["compatibility", "design", "design_check"]
+    assert sum(again.stages[name]["predicted"] for name in ran) == 0
     assert mini.tables(again.path) == mini.tables(done.path)
 
 
@@ -169,15 +197,16 @@ def test_shards_stage_by_stage(study, tmp_path):
 
 def test_targets_that_are_not_selected_and_keys_of_other_stages(study, tmp_path):
     done, _, _ = study
-    shutil.copytree(done.path.parent, tmp_path, dirs_exist_ok=True)
-    shutil.rmtree(tmp_path / "mini.study" / "stages" / "design")
-    file = tmp_path / "study.toml"
-    text = file.read_text()
-    file.write_text(text.replace('"GENE2"', '"GENE22"').replace('name = "mini"', 'name = "other"'))
+    file = done.path.parent / "wrong.toml"
+    file.write_text((done.path.parent / "study.toml").read_text().replace('"GENE2"', '"GENE22"'))
+    unfinished = shutil.copytree(done.path, tmp_path / "mini.study")
+    folder = Folder(unfinished)
+    folder.update_stage("design", {"state": "interrupted"})
+    folder.update_stage("design_check", {"state": "waiting"})
     with pytest.raises(
         ConfigError, match=r"targets has 'GENE22', which is no selected locus.*GENE2"
     ):
-        run_study(file)
+        run_study(file, output=unfinished)
     for wrong, words in (
         ("[necessity]\nat_most = 4", r"\[necessity\] at_most: this stage has none"),
         ("[design]\nat_most = 4", r"\[design\] at_most: this stage has none"),

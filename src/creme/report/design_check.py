@@ -9,6 +9,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from creme.analysis.categories import texts
 from creme.report.marks import name, note, zero
 from creme.report.select import only
 from creme.report.style import BLUE, GREY, SMALL, VERMILION, axes_of, styled
@@ -55,7 +56,7 @@ def check_panel(
     """
     ax = axes_of(ax)
     one = only(dataset, locus=locus, track=track)
-    kinds = one["kind"].values.astype(str)
+    kinds = texts(one["kind"])
     chosen = np.flatnonzero((kinds == kind) | ((kinds == "place") & (kind != "part")))
     at, effect, error = (one[v].values[chosen].astype(float) for v in ("at", "effect", "effect_se"))
     error = np.nan_to_num(error)

@@ -14,7 +14,8 @@
 
 STAGE is one of `creme.study.stages`, in this order: ``loci``, ``context_dependence``,
 ``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``,
-``set_sufficiency``, ``multiplicity``, ``fine_tile``; or one that the study file adds, after them.
+``set_sufficiency``, ``multiplicity``, ``fine_tile``; ``interactions``, ``compatibility``, ``design``
+and ``design_check`` where it names them; or one that the study file adds, after them.
 Every file stands whole or not at all. A stage that had nothing to do has no folder below
 ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why. One
 process at a time runs a study: ``.study.json.lock`` is locked by it, and its death unlocks it.
@@ -85,6 +86,8 @@ Tables beside those of the stages, of the deciding track alone unless there is a
                             `creme.analysis.landscape_tables.shapley_table`
     orders.csv              locus, track, scale, order, share: the variance over all subsets that
                             single tiles, pairs, triples and so on make
+    compatibility_*.csv     pairs and promoters: see `creme.analysis.compatibility`
+    design_*.csv            order and rounds: see `creme.analysis.designs`
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile
 

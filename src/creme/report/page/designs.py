@@ -8,6 +8,7 @@ import pandas as pd
 import xarray as xr
 
 from creme import report
+from creme.analysis.categories import texts
 from creme.analysis.designs import design_table
 from creme.errors import listing
 from creme.report.design_check import check_panel
@@ -78,8 +79,9 @@ def checks(results: PageResults) -> Iterator[PageFigure]:
 
 
 def _rows(one: xr.Dataset) -> pd.DataFrame:
-    names = ["kind", "at", "target", "effect", "effect_std", "effect_se"]
-    return one[names].reset_coords(drop=True).to_dataframe().reset_index()
+    words = {name: texts(one[name]) for name in ("check", "kind", "target")}
+    numbers = {name: one[name].values for name in ("at", "effect", "effect_std", "effect_se")}
+    return pd.DataFrame({**words, **numbers})
 
 
 def _swapped(rows: pd.DataFrame) -> str:
