@@ -2,10 +2,10 @@
 
     python benchmarks/growth_of_elements.py --sizes 5 20 80
 
-Peak memory and processor time of compatibility (so many promoters, and as many enhancers of 5 kb, in
-5 carriers), interactions (so many loci; pairs of the 8 strongest tiles, 3 replicates) and design (so
-many rounds of 50 candidates on 4 backgrounds) at 196,608 bp, on the model of `growth.py` that costs
-next to nothing. Each size is a process of its own.
+Peak memory and processor time of compatibility (so many promoters, and as many enhancers of 5 kb,
+in 5 carriers), interactions (so many loci; pairs of the 8 strongest tiles, 3 replicates) and design
+(so many rounds of 50 candidates on 4 backgrounds) at 196,608 bp, on the model of `growth.py` that
+costs next to nothing. Each size is a process of its own.
 """
 
 from __future__ import annotations

@@ -74,9 +74,9 @@ def compatibility_classes(
     def make(matrix: Matrix) -> xr.Dataset:
         pseudo = matrix.pseudo if pseudo_count is None else pseudo_count
         logs = np.where(masked_pairs(matrix, floor, ceiling), np.nan, matrix.logs(pseudo))
-        found = _of_logs(logs, matrix.null, least, q_below)
-        return found.assign(
-            _split(logs, found["promoter_class"].values, matrix.null, least, q_below)
+        first = _of_logs(logs, matrix.null, least, q_below)
+        return first.assign(
+            _split(logs, first["promoter_class"].values, matrix.null, least, q_below)
         )
 
     whole = matrices(dataset, make, intact(dataset))

@@ -14,8 +14,8 @@
 
 STAGE is one of `creme.study.stages`, in this order: ``loci``, ``context_dependence``,
 ``context_swap``, ``necessity``, ``sufficiency``, ``distance``, ``higher_order``,
-``set_sufficiency``, ``multiplicity``, ``fine_tile``; ``interactions``, ``compatibility``, ``design``
-and ``design_check`` where it names them; or one that the study file adds, after them.
+``set_sufficiency``, ``multiplicity``, ``fine_tile``; ``interactions``, ``compatibility``,
+``design`` and ``design_check`` where it names them; or one that the study file adds, after them.
 Every file stands whole or not at all. A stage that had nothing to do has no folder below
 ``stages``, tables without rows (of one column, ``locus``), and a ``note`` that says why. One
 process at a time runs a study: ``.study.json.lock`` is locked by it, and its death unlocks it.

@@ -60,7 +60,7 @@ class DesignOfLocus:
 
 
 @dataclass(frozen=True)
-class Check:
+class DesignComparison:
     """A pair of sequences in each background: with what is checked, and without.
 
     Attributes
@@ -214,7 +214,7 @@ class DesignCheck(BackgroundTest):
             most += 1
         return range(2, most + 1)
 
-    def checks(self, unit: DesignOfLocus) -> Iterator[Check]:
+    def checks(self, unit: DesignOfLocus) -> Iterator[DesignComparison]:
         """All checks of a design, those of one kind beside one another.
 
         Raises
@@ -231,28 +231,30 @@ class DesignCheck(BackgroundTest):
         here = self._contexts(unit.locus)
         name = unit.locus.name
         whole = _with(here, own.start, unit.codes)
-        yield Check("place", "place", name, self.distance, whole, here)
+        yield DesignComparison("place", "place", name, self.distance, whole, here)
         for at in self.moves(unit):
             place = self.place(unit, at)
             assert place is not None
             moved = _with(here, place.start, unit.codes)
-            yield Check(f"moved {at}", "moved", name, at, moved, here)
+            yield DesignComparison(f"moved {at}", "moved", name, at, moved, here)
         for number in self._copies(unit):
             place = self.place(unit, self.distance, number)
             assert place is not None
             copied = _with(here, place.start, np.tile(unit.codes, number))
-            yield Check(f"copies {number}", "copies", name, number, copied, here)
+            yield DesignComparison(f"copies {number}", "copies", name, number, copied, here)
         for number, other in enumerate(unit.others, 1):
             there = self._contexts(other)
             # The window is as long in all loci, and the TSS in its middle.
             swapped = _with(there, own.start, unit.codes)
-            yield Check(f"swap {number}", "swap", other.name, self.distance, swapped, there)
+            yield DesignComparison(
+                f"swap {number}", "swap", other.name, self.distance, swapped, there
+            )
         for part in self.parts(unit):
             lost = tuple(
                 Mutant(context, [Edit(own.start, self._without(unit, part, k))])
                 for k, context in enumerate(here)
             )
-            yield Check(f"part {part.start}", "part", name, part.start, lost, whole)
+            yield DesignComparison(f"part {part.start}", "part", name, part.start, lost, whole)
 
     def _contexts(self, locus: Locus) -> tuple[Mutant, ...]:
         """Backgrounds on which the design test reports, with the locus's TSS tile."""

@@ -186,8 +186,8 @@ class _Planner:
         classes = self.prepared.classes(self.folder) if stage.takes == "cres" else None
         sets = self.prepared.sets(self.folder) if stage.takes == "sets" else None
         designs = self.prepared.designs(self.folder) if stage.takes == "designs" else None
-        found = (self.loci or [], self.categories or {}, classes, sets, designs)
-        work = work_of(self.study, stage, *found)
+        findings = (self.loci or [], self.categories or {}, classes, sets, designs)
+        work = work_of(self.study, stage, *findings)
         if work.test is None:
             return Forecast(stage.name, notes=(f"nothing to do: {work.note}",))
         return self._of_units(stage, work.test, list(work.test.units(work.loci)))

@@ -98,26 +98,28 @@ def _assumed(study: StudyFile, test: Compatibility, counts: AssumedCounts) -> tu
 
 
 def _most(study: StudyFile) -> int:
-    given = study.built_in_options(COMPATIBILITY.name).at_most
-    return MOST if given is None else given
+    limit = study.built_in_options(COMPATIBILITY.name).at_most
+    return MOST if limit is None else limit
 
 
-def _chosen(found: Found) -> Chosen:
+def _chosen(findings: Found) -> Chosen:
     """The promoters of loci with CREs first; elements of these loci; carriers of at least five."""
-    study, most = found.study, _most(found.study)
-    by_name = {locus.name: locus for locus in found.loci}
+    study, most = findings.study, _most(findings.study)
+    by_name = {locus.name: locus for locus in findings.loci}
     with_category = [
-        locus for locus in found.loci if any(locus.name in of for of in found.categories.values())
+        locus
+        for locus in findings.loci
+        if any(locus.name in of for of in findings.categories.values())
     ]
     test = study.test(COMPATIBILITY.name)
     assert isinstance(test, Compatibility)
-    if found.classes is None:
+    if findings.classes is None:
         return Chosen(note="no tile has a class")
 
     def at_random(locus: Locus, *names: int) -> int:
         return derive(study.seed, locus.key, "element", *names)
 
-    by_class = _of_classes(found, study.cres(COMPATIBILITY.name))
+    by_class = _of_classes(findings, study.cres(COMPATIBILITY.name))
     with_cre = {name for tiles in by_class.values() for name in tiles}
     if test.promoters is None:
         order = sorted(with_category, key=lambda one: (one.name not in with_cre, at_random(one)))
@@ -146,19 +148,21 @@ def _chosen(found: Found) -> Chosen:
         drawn.sort(key=lambda one: at_random(by_name[one[1]], *one[2]))
         for kind, name, span in drawn[:most]:
             groups.setdefault(kind, []).append((name, span))
-    neutral = _neutral(found.classes, homes, at_random)
+    neutral = _neutral(findings.classes, homes, at_random)
     groups[NEUTRAL] = sorted(neutral, key=lambda one: at_random(by_name[one[0]]))[:most]
     tiles: Intervals = {}
     for members in groups.values():
         for name, span in members:
             tiles.setdefault(name, []).append(span)
-    tiles = {locus.name: sorted(tiles[locus.name]) for locus in found.loci if locus.name in tiles}
+    tiles = {
+        locus.name: sorted(tiles[locus.name]) for locus in findings.loci if locus.name in tiles
+    }
     named = {kind: [f"{n}:{a}-{b}" for n, (a, b) in of] for kind, of in groups.items() if of}
-    contexts = {c: [n for n in found.categories.get(c, []) if n in promoters] for c in CONTEXTS}
+    contexts = {c: [n for n in findings.categories.get(c, []) if n in promoters] for c in CONTEXTS}
     # Carriers of fewer loci would speak for these alone.
-    enough = with_category if len(with_category) >= LOCI else list(found.loci)
+    enough = with_category if len(with_category) >= LOCI else list(findings.loci)
     needed = {*promoters, *(test.carriers or ())} - {locus.name for locus in enough}
-    carrying = [one for one in found.loci if one in enough or one.name in needed]
+    carrying = [one for one in findings.loci if one in enough or one.name in needed]
     return Chosen(
         carrying,
         {
@@ -169,15 +173,15 @@ def _chosen(found: Found) -> Chosen:
     )
 
 
-def _of_classes(found: Found, cres: Mapping[str, SequenceOf[str]]) -> dict[str, Intervals]:
+def _of_classes(findings: Found, cres: Mapping[str, SequenceOf[str]]) -> dict[str, Intervals]:
     """The tiles of each class that the stage takes, by locus."""
-    assert found.classes is not None
-    there = {str(name) for name in found.classes["locus"].values}
+    assert findings.classes is not None
+    there = {str(name) for name in findings.classes["locus"].values}
     by_class: dict[str, Intervals] = {}
     for context, kinds in cres.items():
-        names = [name for name in found.categories.get(context, []) if name in there]
+        names = [name for name in findings.categories.get(context, []) if name in there]
         for kind in kinds:
-            tiles = tiles_of(found.classes.sel(locus=names), [kind])
+            tiles = tiles_of(findings.classes.sel(locus=names), [kind])
             by_class[kind] = {**by_class.get(kind, {}), **tiles}
     return by_class
 

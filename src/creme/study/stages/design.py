@@ -17,20 +17,20 @@ _NO_TARGET = (
 )
 
 
-def _chosen(found: Found) -> Chosen:
+def _chosen(findings: Found) -> Chosen:
     """The targets that the study file names, or the loci of its categories."""
-    study = found.study
+    study = findings.study
     targets = study.built_in_options(DESIGN.name).targets
     if targets is None:
-        wanted = {n for c in study.contexts(DESIGN.name) for n in found.categories.get(c, [])}
-        loci = [locus for locus in found.loci if locus.name in wanted]
+        wanted = {n for c in study.contexts(DESIGN.name) for n in findings.categories.get(c, [])}
+        loci = [locus for locus in findings.loci if locus.name in wanted]
         return Chosen(loci, note="" if loci else "no locus has a category that it takes")
-    names = [locus.name for locus in found.loci]
+    names = [locus.name for locus in findings.loci]
     for name in targets:
         if name not in names:
             like = nearest(name, names)
             raise ConfigError(_NO_TARGET.format(stage=DESIGN.name, name=name, like=like))
-    return Chosen([locus for locus in found.loci if locus.name in targets])
+    return Chosen([locus for locus in findings.loci if locus.name in targets])
 
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:

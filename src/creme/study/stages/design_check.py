@@ -17,12 +17,12 @@ OF_DESIGNS = ("distance", "orientation", "tile", "tss_tile", "perturbation")
 """Parameters that are those of the design stage: the place, and the backgrounds of its report."""
 
 
-def _chosen(found: Found) -> Chosen:
-    if not found.designs:
+def _chosen(findings: Found) -> Chosen:
+    if not findings.designs:
         return Chosen(note="no design was found")
-    design = found.study.test(DESIGN.name)
+    design = findings.study.test(DESIGN.name)
     of_designs = {name: getattr(design, name) for name in OF_DESIGNS}
-    return Chosen(list(found.loci), {"designs": dict(found.designs), **of_designs})
+    return Chosen(list(findings.loci), {"designs": dict(findings.designs), **of_designs})
 
 
 def _assumed(study: StudyFile, test: DesignCheck, counts: AssumedCounts) -> tuple[int, int, int]:
