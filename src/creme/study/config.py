@@ -158,7 +158,7 @@ class StudyFile(StageTables):
         return self.built_in_options(stage)
 
     def built_in_options(self, stage: str) -> BuiltInOptions:
-        """What the table of a stage of the toolkit has beside its test's parameters."""
+        """The keys of a stage of the toolkit that are no parameters of its test."""
         record = BUILT_IN[stage]
         own = {record.takes, *record.keys} & set(BuiltInOptions.model_fields)
         table = {key: value for key, value in self._table(stage).items() if key in own}
