@@ -182,7 +182,7 @@ def study_file() -> str:
     from creme.analysis.thresholds import Categories, Classes, Networks
     from creme.study.config import StudyFile
     from creme.study.sections import TESTS, Common, LocusSelection
-    from creme.study.stage_tables import AddedStage, StageOptions
+    from creme.study.stage_tables import AddedStage, BuiltInOptions
 
     shared = ("model", "loci", "readouts", "calibration", "spread", "cluster")
     tables = (*shared, "selection", "categories", "classes", "network", "common", *TESTS)
@@ -208,7 +208,7 @@ def study_file() -> str:
             fields_of(Common),
             "## Tables of stages\n",
             f"{listed}: each takes [parameters](parameters.md) of its test, and these keys:\n",
-            fields_of(StageOptions),
+            fields_of(BuiltInOptions),
             "## `[stages.NAME]`, a stage of your own\n",
             fields_of(AddedStage),
         ],

@@ -42,11 +42,11 @@ class BuiltInOptions(StageOptions):
     at_most: int | None = Field(
         None,
         ge=3,
-        description="promoters, and elements of each group (enhancers, silencers, neutral tiles), "
-        "at most; drawn by chance",
+        description="of compatibility: promoters, and elements of each group (enhancers, "
+        "silencers, neutral tiles), at most; drawn by chance; 20 unless given",
     )
     targets: list[str] | None = Field(
-        None, min_length=1, description="names of the loci that designs are for"
+        None, min_length=1, description="of design: names of the loci that designs are for"
     )
 
 
