@@ -93,7 +93,7 @@ def test_a_class_that_strong_responders_make_of_all_others_is_split(classes):
     assert float(got.split_p.sel({"class": 1})) < 1e-3
     assert not float(got.split_p.sel({"class": 2})) < 0.05
     inner = got.enhancer_subclass.sel({"class": 1})
-    of = {factor_of(str(n)): set() for n in got.enhancer.values}
+    of: dict[str, set[int]] = {factor_of(str(n)): set() for n in got.enhancer.values}
     for name, part in zip(got.enhancer.values, inner.values.tolist(), strict=True):
         of[factor_of(str(name))].add(part)
     assert of["CUL"] <= {0, parts["house"]}

@@ -87,7 +87,8 @@ def measured():
             activity(row["promoter"], None, lost) / activity(row["promoter"], None, None)
         )
         truth = {"true_effect": whole, "true_change": ablated - whole, "true_alone": alone}
-        rows.append({**row, **truth, "number": part, "acting": lost == ACTING})
+        place = {"number": part, "acting": lost == ACTING}
+        rows.append({str(k): v for of in (row, truth, place) for k, v in of.items()})
     return pd.DataFrame(rows)
 
 

@@ -42,7 +42,7 @@ def test_names_do_not_touch(width, promoters, enhancers):
     for labels, vertical in ((ax.get_xticklabels(), False), (ax.get_yticklabels(), True)):
         boxes = [label.get_window_extent() for label in labels]
         assert len(boxes) >= 3
-        assert all(label.get_fontsize() >= 6 for label in labels)
+        assert all(float(label.get_fontsize()) >= 6 for label in labels)
         for one, other in pairwise(boxes):
             if vertical:
                 assert one.y0 >= other.y1 or other.y0 >= one.y1

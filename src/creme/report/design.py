@@ -105,7 +105,7 @@ def design_composition(
     for row in range(len(texts)):
         one = part.isel(design=row)
         words = (
-            number(one["score"], ".3g"),
+            number(float(one["score"]), ".3g"),
             f"{float(one['gc']):.0%}",
             f"{float(one['kmer_rank']):.0%}",
         )

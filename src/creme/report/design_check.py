@@ -69,12 +69,12 @@ def check_panel(
         note(ax, "nothing to draw: no effect is finite")
         return ax
     own = kinds[chosen] == "place"
-    lines = {"elinewidth": 0.7, "capsize": 0}
     if kind in ("moved", "copies"):
         order = [k for k in np.argsort(at, kind="stable") if there[k]]
-        ax.errorbar(at[order], effect[order], error[order], fmt=".-", color=GREY, **lines)
+        ax.errorbar(at[order], effect[order], error[order], fmt=".-", color=GREY, elinewidth=0.7)
         mine = own & there
-        ax.errorbar(at[mine], effect[mine], error[mine], fmt="o", color=BLUE, markersize=4, **lines)
+        ax.errorbar(at[mine], effect[mine], error[mine], fmt="o", color=BLUE, markersize=4,
+                    elinewidth=0.7)  # fmt: skip
         if kind == "copies":
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         else:

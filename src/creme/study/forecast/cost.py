@@ -247,7 +247,8 @@ class _Planner:
     def _by_stage(self, stage: Stage, sizes: Mapping[str, int], notes: tuple[str, ...]) -> Forecast:
         """As the stage counts for itself, by assumed numbers of loci and CREs."""
         assert stage.assumed is not None
-        test, kinds = self.study.test(stage.name), {}
+        test = self.study.test(stage.name)
+        kinds: dict[str, int] = {}
         if stage.takes == "designs":
             contexts = self.study.contexts(FOUND_BY["designs"].name)
             targets = self.study.built_in_options(FOUND_BY["designs"].name).targets

@@ -96,10 +96,10 @@ def work_of(
     if why := without_classes(study, stage.takes):
         return StageWork(note=why)
     if stage.chooses is not None:
-        chosen = stage.chooses(Found(study, loci, categories, classes, designs or {}))
-        if chosen.note:
-            return StageWork(note=chosen.note)
-        return _checked(stage, list(chosen.loci), study.test(stage.name, **chosen.parameters))
+        work = stage.chooses(Found(study, loci, categories, classes, designs or {}))
+        if work.note:
+            return StageWork(note=work.note)
+        return _checked(stage, list(work.loci), study.test(stage.name, **work.parameters))
     if stage.takes == "cres":
         return _on_cres(study, stage, loci, categories, classes)
     if stage.takes == "sets":
