@@ -15,7 +15,9 @@ from creme.report.select import only
 from creme.report.style import BLUE, GREY, SMALL, VERMILION, axes_of, styled
 
 Kind = Literal["moved", "copies", "swap", "part"]
-_X: dict[str, str] = {
+PANELS: tuple[Kind, ...] = ("moved", "copies", "swap", "part")
+"""The kinds, as a page shows them."""
+_X: dict[Kind, str] = {
     "moved": "distance of its centre from the TSS (bp)",
     "copies": "copies side by side",
     "swap": "TSS that it is put beside",

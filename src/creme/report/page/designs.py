@@ -11,7 +11,7 @@ from creme import report
 from creme.analysis.categories import texts
 from creme.analysis.designs import design_table
 from creme.errors import listing
-from creme.report.design_check import check_panel
+from creme.report.design_check import PANELS, check_panel
 from creme.report.marks import number
 from creme.report.page.figure import PageFigure
 from creme.report.page.results import PageResults
@@ -57,7 +57,7 @@ def checks(results: PageResults) -> Iterator[PageFigure]:
     for name in map(str, dataset["locus"].values[:_MOST]):
         one = dataset.sel(locus=name, track=track)
         figure, axes = report.panels(2, 2, width=170, height=115)
-        for ax, kind in zip(axes.flat, ("moved", "copies", "swap", "part"), strict=True):
+        for ax, kind in zip(axes.flat, PANELS, strict=True):
             check_panel(dataset, kind, locus=name, track=track, ax=ax)
         rows = _rows(one)
         place = rows[rows["kind"] == "place"].iloc[0]
