@@ -15,10 +15,10 @@ from creme.errors import ConfigError, CremeError, ModelError, PluginError, Resul
 from creme.registry import plugins
 from creme.results.directory import Results
 from creme.study import run_study
-from creme.study.config import STAGES
 from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
+from creme.study.stages.order import BUILT_IN
 from creme.study.study import Study
 from in_process import caller
 from states import change_table
@@ -390,7 +390,7 @@ def test_parameters_may_have_a_table_of_their_own(tmp_path):
     nested = DOSE.replace("copies = 3", "parameters = { copies = 3 }")
     assert Study.from_file(added(tmp_path, nested)) == flat
     assert flat.test("dose").configuration()["copies"] == 3
-    assert list(flat.stage_records) == [*STAGES, "interactions", "dose"]
+    assert list(flat.stage_records) == [*BUILT_IN, "dose"]
 
 
 FILE = """
