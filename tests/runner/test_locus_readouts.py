@@ -368,6 +368,13 @@ SUITE: dict[str, dict[str, Any]] = {
         "finalists": 2,
         "designs": 1,
     },
+    "design_check": {
+        "designs": ["ACGTTGCA" * 8],
+        "distance": -400,
+        "others": 0,
+        "copies": 2,
+        "part": 32,
+    },
 }
 
 

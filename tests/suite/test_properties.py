@@ -48,8 +48,16 @@ if "design" in registry.plugins("test"):
         "length": 50, "distance": -400, "rounds": 1, "candidates": 3, "choose": 2,
         "finalists": 2, "designs": 1,
     }  # fmt: skip
+if "design_check" in registry.plugins("test"):
+    SUITE["design_check"] = {
+        "designs": ["ACGTTGCA" * 8],
+        "distance": -400,
+        "others": 0,
+        "copies": 2,
+        "part": 32,
+    }
 BY_NAME = st.sampled_from(sorted(SUITE))
-OF_ONE_LOCUS = st.sampled_from(sorted(set(SUITE) - {"compatibility"}))
+OF_ONE_LOCUS = st.sampled_from(sorted(set(SUITE) - {"compatibility", "design_check"}))
 """Those whose units are loci; a carrier of compatibility has elements of all."""
 few = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -26,6 +26,7 @@ SUITE: dict[str, dict[str, Any]] = {
     "interactions": {"strongest": 3, "combine": "all"},
     "compatibility": {"tiles": [(2000, 3000)]},
     "design": {"rounds": 1, "candidates": 3, "beam": 2, "choose": 1, "finalists": 2, "designs": 1},
+    "design_check": {"designs": ["ACGTTGCA" * 8], "copies": 2, "part": 32},
     "set_sufficiency": {"sets": [(9000, 10_000), (2000, 3000)]},
 }
 OWN_TESTS = sorted(

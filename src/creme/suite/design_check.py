@@ -102,8 +102,10 @@ class DesignCheck(BackgroundTest):
     )
     along: ClassVar[str] = ""
 
-    designs: dict[str, list[str]] = Field(
-        {}, description="sequences of the designs by the locus that they are for, the best first"
+    designs: list[str] | dict[str, list[str]] = Field(
+        {},
+        description="sequences of the designs, the best first: by the locus that they are for, or "
+        "a list for each locus",
     )
     distance: int = Field(
         -3000, description="of the designs' centres from the TSS, bp; negative upstream"
@@ -123,8 +125,8 @@ class DesignCheck(BackgroundTest):
 
     @field_validator("designs")
     @classmethod
-    def _bases(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        for name, texts in value.items():
+    def _bases(cls, value: list[str] | dict[str, list[str]]) -> list[str] | dict[str, list[str]]:
+        for name, texts in ({"designs": value} if isinstance(value, list) else value).items():
             for text in texts:
                 try:
                     good = text and not (encode(text) == N).any()
@@ -145,7 +147,10 @@ class DesignCheck(BackgroundTest):
         by_name = {locus.name: locus for locus in loci}
         if not self.designs:
             raise ConfigError(f"test {self.name}: designs is needed, sequences by locus")
-        for name in self.designs:
+        chosen = self.designs
+        if isinstance(chosen, list):
+            chosen = dict.fromkeys(by_name, chosen)
+        for name in chosen:
             if name not in by_name:
                 raise ConfigError(
                     f"test {self.name}: designs names locus {name!r}, which the experiment does "
@@ -154,7 +159,7 @@ class DesignCheck(BackgroundTest):
         for locus in loci:
             rest = [one for one in loci if one.name != locus.name]
             rest.sort(key=lambda one: derive(self.seed, one.key, "design swap"))
-            for rank, text in enumerate(self.designs.get(locus.name, []), 1):
+            for rank, text in enumerate(chosen.get(locus.name, []), 1):
                 codes = encode(text)
                 if self.orientation == "reverse":
                     codes = complement(codes[::-1])
