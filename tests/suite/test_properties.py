@@ -169,5 +169,5 @@ def test_a_test_asks_for_as_many_as_it_says(name):
 
 
 def test_the_wild_type_is_the_same_in_all_tests():
-    for name in set(SUITE) - {"context_swap", "compatibility"}:
+    for name in set(SUITE) - {"context_swap", "compatibility", "design_check"}:
         np.testing.assert_array_equal(alone(name).wild_type, alone("necessity").wild_type)
