@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from creme.adapters import Description, DescribedModel, FileModel
+from creme.adapters import DescribedModel, Description, FileModel
 from creme.errors import ModelError
 
 GRID = {
