@@ -31,6 +31,7 @@ def source_description(model: Model, selection: Selection) -> dict[str, Any]:
         "track_indices": list(selection.tracks),
         "bin_size": model.bin_size,
         **({"heads": heads} if heads else {}),
+        **({"inputs": list(model.inputs)} if model.inputs else {}),
         "configuration": model.configuration(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }
