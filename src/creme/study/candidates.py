@@ -192,7 +192,8 @@ def _check_inputs(
 ) -> None:
     """One transcript stands for all that start at a place, and so do its numbers."""
     for place, records in places.items():
-        for column, values in zip(inputs, zip(*(each.inputs for each in records)), strict=True):
+        columns = zip(*(each.inputs for each in records), strict=True)
+        for column, values in zip(inputs, columns, strict=True):
             if len(set(values)) > 1:
                 raise GenomeError(
                     f"the table of loci has {len(records)} rows of {':'.join(map(str, place))}, "

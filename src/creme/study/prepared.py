@@ -38,9 +38,9 @@ from creme.study.config import StudyFile
 from creme.study.folder import Folder
 from creme.study.lineage import files
 from creme.study.loci import activity_test
-from creme.study.stages.loci import INPUT
 from creme.study.sections import LocusSelection
 from creme.study.stages.grouping import class_of_tiles, loci_by_category
+from creme.study.stages.loci import INPUT
 from creme.study.stages.order import FOUND_BY
 from creme.study.stages.stage import Stage, Takes
 from creme.study.stages.work import without_classes
