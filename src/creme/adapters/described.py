@@ -110,7 +110,7 @@ class DescribedModel(LoadedModel):
         return {name: each.head(self.input_length) for name, each in its}
 
     def layouts(self) -> dict[str, Any]:
-        """What changes numbers beyond the grid: axes, and names of outputs. For `identity`."""
+        """Axes and names of outputs, which change numbers beyond the grid: for `identity`."""
         its = self.described.heads
         heads = {name: each.output_layout for name, each in its.items()}
         outputs = {name: each.output for name, each in its.items() if each.output is not None}

@@ -38,7 +38,7 @@ def export_source(
     ``.zarr`` is a Dataset as xarray reads it: ``value`` along ``prediction, bin, track``, with the
     digests (SHA-256 of the sequence's codes, hexadecimal) as coordinate. ``.parquet`` is a table
     with a row for each prediction: ``digest``, and a column for each track, or each track and bin.
-    What is kept of a further head of a model is ``value_HEAD`` along ``prediction, bin_HEAD,
+    The kept part of a further head of a model is ``value_HEAD`` along ``prediction, bin_HEAD,
     track_HEAD``, and columns that begin with ``HEAD:``. A bin of a contact map is named by
     the two that are paired, ``i:j``.
 
@@ -91,7 +91,7 @@ def export_source(
 
 @dataclass(frozen=True)
 class _Part:
-    """What is kept of one head, in each row from `start` on: by bin, and within it by track."""
+    """The kept values of one head, in each row from `start` on: by bin, and in it by track."""
 
     head: str
     bins: list[Any]

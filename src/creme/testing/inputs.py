@@ -66,11 +66,11 @@ def _of_its_sequence(device: Device, base: Sequence, values: NDArray[np.float64]
     """In a batch each sequence and mutant has its own numbers, whose digest tells them apart."""
     own, bare = base.with_inputs(values), base.with_inputs(np.zeros(len(values)))
     edit = Edit(0, np.full(1, (int(base.codes[0]) + 1) % 4, np.uint8))
-    asked = [own, bare, Mutant(own, [edit]), Mutant(bare, [edit])]
-    ensure(len({each.digest for each in asked}) == len(asked), "two predictions have one identity")
-    alone = np.stack([device.predict([each])[0] for each in asked])
+    several = [own, bare, Mutant(own, [edit]), Mutant(bare, [edit])]
+    ensure(len({each.digest for each in several}) == len(several), "two predictions have one identity")
+    alone = np.stack([device.predict([each])[0] for each in several])
     for order in ([0, 1], [1, 0], [2, 3], [3, 2]):
-        together = device.predict([asked[place] for place in order])
+        together = device.predict([several[place] for place in order])
         ensure(
             _apart(together, alone[order]) <= TOLERANCE,
             "in a batch a sequence has inputs of another: its prediction is not what it is alone",
