@@ -54,12 +54,16 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(VENV)-$*/bin/python $(PIP) -e . -e "plugins/$*[test]"
 	@touch $@
 
-# The kit of every plugin that runs PyTorch, where PyTorch finds a GPU: their suites then take it.
+# The kit of every plugin that runs PyTorch, where PyTorch finds a GPU: their suites then take it. What
+# is selected by -k is the kit: pytest's exit status is 5 where nothing is.
 ON_GPU := creme-enformer-torch creme-borzoi creme-alphagenome-torch creme-keras
-test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
-	$(BIN)/python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("PyTorch finds no GPU")'
+FINDS_GPU := -c 'import sys, torch; torch.cuda.is_available() or sys.exit("PyTorch finds no GPU")'
+test-gpu: $(VENV)/dev
+	$(BIN)/python $(FINDS_GPU)
+	$(MAKE) --no-print-directory $(ON_GPU:%=$(VENV)-%/done)
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests -k conform
-	for each in $(ON_GPU); do $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
+	for each in $(ON_GPU); do $(VENV)-$$each/bin/python $(FINDS_GPU) && \
+	  $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
 	  plugins/$$each/tests -k conform || exit 1; done
 
 # The examples for networks of other packages, each in an environment with its package: what they

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from examples_table import NAME, PACKAGES, table
 from page_block import block, digest
 
@@ -17,7 +15,7 @@ ROW = {"package": "p 1.2", "network": "two layers", "own": 0.25, "ours": 0.25}
 def test_the_page_has_a_row_of_each_package():
     text, recorded = block(PAGE.read_text(), NAME)
     packages = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines()[2:]]
-    names = [name.rpartition(" ")[0] for name in packages]
+    names = [name.partition(" ")[0] for name in packages]
     assert names == list(PACKAGES.values()), "run make test-examples, which writes the table anew"
     assert recorded == digest(text), "the table was edited by hand: make test-examples writes it"
 
@@ -30,5 +28,4 @@ def test_a_table_is_written(tmp_path):
     row = "| gReLU 1.2 | two layers | 0.25 | 0.25 | 3e-07 | 0.01 | 0.012 | 22 of 22 |"
     assert row in text.splitlines()
     (tmp_path / "bpnet.json").unlink()
-    with pytest.raises(SystemExit, match="lacks bpnet: make test-examples measures all"):
-        table(tmp_path)
+    assert table(tmp_path).splitlines()[2] == "| bpnet-lite | not measured | | | | | | |"
