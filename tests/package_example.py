@@ -61,7 +61,7 @@ class PackageExample:
             if file:
                 (folder / file).write_text((EXAMPLES / file).read_text())
         self.file = folder / f"{name}.toml"
-        self.file.write_text(text)
+        self.file.write_text(text + "replicates = 2\n")  # of the last table, its one test
         self._write_loci()
 
     def _write_loci(self) -> None:
