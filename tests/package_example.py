@@ -21,6 +21,8 @@ import xarray as xr
 from creme.model import Model
 from creme.results.directory import Results
 from creme.runner.experiment import build_model
+from creme.testing import model_checks
+from creme.testing.checks import outcomes
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 LOCI = """gtf = "gencode.v46.annotation.gtf.gz"
@@ -154,10 +156,10 @@ class PackageExample:
 
     def kit(self) -> tuple[int, int]:
         """Checks that passed, and those that could be made."""
-        command = ("plugins", "check", self.table["plugin"], "--from", self.file.name, "--json")
-        checks = json.loads(self.creme(*command))["tables"]["checks"]
-        states = [each["state"] for each in checks]
-        assert set(states) <= {"passed", "not checked"}, states
+        results = list(outcomes(model_checks(), self.make))
+        bad = [f"{each.check}: {each.reason}" for each in results if each.is_bad]
+        assert not bad, bad
+        states = [each.state for each in results]
         return states.count("passed"), len(states) - states.count("not checked")
 
 

@@ -67,7 +67,9 @@ def _of_its_sequence(device: Device, base: Sequence, values: NDArray[np.float64]
     own, bare = base.with_inputs(values), base.with_inputs(np.zeros(len(values)))
     edit = Edit(0, np.full(1, (int(base.codes[0]) + 1) % 4, np.uint8))
     several = [own, bare, Mutant(own, [edit]), Mutant(bare, [edit])]
-    ensure(len({each.digest for each in several}) == len(several), "two predictions have one identity")
+    ensure(
+        len({each.digest for each in several}) == len(several), "two predictions have one identity"
+    )
     alone = np.stack([device.predict([each])[0] for each in several])
     for order in ([0, 1], [1, 0], [2, 3], [3, 2]):
         together = device.predict([several[place] for place in order])
