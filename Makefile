@@ -84,7 +84,8 @@ test-examples: $(VENV)/dev $(EXAMPLES:%=$(VENV)-example-%/done)
 	  plugins/creme-keras/tests/test_spliceai.py
 	$(BIN)/python tests/examples_table.py .examples docs/models.md
 
-# No constraints: the packages have their own of what they need. Weights come without the package's.
+# No constraints: the packages have their own of what they need (bpnet-lite compiles MACS3, for minutes).
+# SpliceAI is its weights alone.
 $(EXAMPLES:%=$(VENV)-example-%/done): $(VENV)-example-%/done: $(VENV)/python
 	$(PYTHON) -m venv $(VENV)-example-$*
 	$(VENV)-example-$*/bin/python -m pip install -q -e . $(NEEDS-$*) pytest pytest-timeout hypothesis

@@ -66,7 +66,7 @@ def _of_its_sequence(device: Device, base: Sequence, values: NDArray[np.float64]
     """In a batch each sequence and mutant has its own numbers, whose digest tells them apart."""
     own, bare = base.with_inputs(values), base.with_inputs(np.zeros(len(values)))
     edit = Edit(0, np.full(1, (int(base.codes[0]) + 1) % 4, np.uint8))
-    several = [own, bare, Mutant(own, [edit]), Mutant(bare, [edit])]
+    several: list[Sequence | Mutant] = [own, bare, Mutant(own, [edit]), Mutant(bare, [edit])]
     ensure(
         len({each.digest for each in several}) == len(several), "two predictions have one identity"
     )
