@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from creme.adapters import DescribedModel, Description, FileModel
 from creme.errors import ModelError
 
-GRID = {
+GRID: dict[str, Any] = {
     "input_length": 40,
     "bin_size": 4,
     "n_bins": 10,
