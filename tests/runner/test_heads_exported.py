@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -16,7 +18,7 @@ from creme.suite.necessity import Necessity
 from heads import MODEL, PAIRED, outputs
 from toy import toy_loci
 
-HEADS = {
+HEADS: dict[str, dict[str, Any]] = {
     "counts": {"bins": "all"},
     "profile": {"bins": [3, 7, 8], "tracks": ["rev"]},
     "contacts": {"bins": "1:4, 0:2"},
@@ -44,8 +46,8 @@ def test_columns_of_a_table(store, tmp_path):
     profile = [f"profile: rev bin {bin_}" for bin_ in (3, 7, 8)]
     assert frame.columns.tolist() == [*own, *contacts, "counts: sum", *profile]
     line, expected = frame.loc[sequence.digest.hex()], outputs(sequence.codes)
-    pairs = list(zip(*np.triu_indices(PAIRED, 1), strict=True))
-    places = [pairs.index((0, 2)), pairs.index((1, 4))]
+    pairs = np.stack(np.triu_indices(PAIRED, 1), axis=1).tolist()
+    places = [pairs.index([0, 2]), pairs.index([1, 4])]
     for columns, values in (
         (own, expected[""][:, list(selection.tracks)].ravel()),
         (contacts, expected["contacts"][places, 0]),

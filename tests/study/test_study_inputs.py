@@ -57,8 +57,8 @@ NUMBERS = {"GENE1": (3.0, 0.25), "GENE2": (-1.0, 2.0), "GENE3": (0.1, 7.5)}
 
 
 def raised(gene: str) -> float:
-    half_life, dose = np.float32(NUMBERS[gene])
-    return float(half_life + 2 * dose)
+    numbers = np.array(NUMBERS[gene], dtype=np.float32)
+    return float(numbers[0] + 2 * numbers[1])
 
 
 def table(folder, genes, *more: str, name: str = "half_life") -> None:
