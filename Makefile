@@ -20,7 +20,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 WEIGHTS-creme-keras := spliceai==1.3.1
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
-.PHONY: constraints coverage test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
+.PHONY: constraints coverage test-examples test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow design
 
@@ -54,13 +54,44 @@ $(TORCHLESS:%=$(VENV)-%/done): $(VENV)-%/done: $(VENV)/python plugins/%/pyprojec
 	$(VENV)-$*/bin/python $(PIP) -e . -e "plugins/$*[test]"
 	@touch $@
 
-# The kit of every plugin that runs PyTorch, where PyTorch finds a GPU: their suites then take it.
+# The kit of every plugin that runs PyTorch, where PyTorch finds a GPU: their suites then take it. What
+# is selected by -k is the kit: pytest's exit status is 5 where nothing is.
 ON_GPU := creme-enformer-torch creme-borzoi creme-alphagenome-torch creme-keras
-test-gpu: $(VENV)/dev $(ON_GPU:%=$(VENV)-%/done)
-	$(BIN)/python -c 'import sys, torch; torch.cuda.is_available() or sys.exit("PyTorch finds no GPU")'
+FINDS_GPU := -c 'import sys, torch; torch.cuda.is_available() or sys.exit("PyTorch finds no GPU")'
+test-gpu: $(VENV)/dev
+	$(BIN)/python $(FINDS_GPU)
+	$(MAKE) --no-print-directory $(ON_GPU:%=$(VENV)-%/done)
 	$(BIN)/python -m pytest -q -c plugins/creme-seqnn/pyproject.toml plugins/creme-seqnn/tests -k conform
-	for each in $(ON_GPU); do $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
+	for each in $(ON_GPU); do $(VENV)-$$each/bin/python $(FINDS_GPU) && \
+	  $(VENV)-$$each/bin/python -m pytest -q -c plugins/$$each/pyproject.toml \
 	  plugins/$$each/tests -k conform || exit 1; done
+
+# The examples for networks of other packages, each in an environment with its package: what they
+# predict beside the package's own numbers, and the kit, which write the table of docs/models.md.
+EXAMPLES := bpnet grelu crested sklearn spliceai
+NEEDS-bpnet := "$(TORCH)" bpnet-lite==1.1.0
+NEEDS-grelu := "$(TORCH)" grelu==1.1.0
+NEEDS-crested := "$(TORCH)" crested==1.11.0 -e plugins/creme-keras
+NEEDS-sklearn := scikit-learn
+NEEDS-spliceai := tensorflow -e plugins/creme-keras
+test-examples: $(VENV)/dev $(EXAMPLES:%=$(VENV)-example-%/done)
+	rm -rf .examples
+	for each in $(filter-out spliceai,$(EXAMPLES)); do CREME_EXAMPLES_FOLDER=$(CURDIR)/.examples \
+	  $(VENV)-example-$$each/bin/python -m pytest -q --timeout 3600 -k $$each \
+	  tests/examples/test_other_packages.py || exit 1; done
+	CREME_EXAMPLES_FOLDER=$(CURDIR)/.examples KERAS_BACKEND=tensorflow TF_CPP_MIN_LOG_LEVEL=2 \
+	  $(VENV)-example-spliceai/bin/python -m pytest -q -c plugins/creme-keras/pyproject.toml \
+	  plugins/creme-keras/tests/test_spliceai.py
+	$(BIN)/python tests/examples_table.py .examples docs/models.md
+
+# No constraints: the packages have their own of what they need (bpnet-lite compiles MACS3, for minutes).
+# SpliceAI is its weights alone.
+$(EXAMPLES:%=$(VENV)-example-%/done): $(VENV)-example-%/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-example-$*
+	$(VENV)-example-$*/bin/python -m pip install -q -e . $(NEEDS-$*) pytest pytest-timeout hypothesis
+	$(if $(filter spliceai,$*),$(VENV)-example-$*/bin/python -m pip install -q --no-deps \
+	  $(WEIGHTS-creme-keras))
+	@touch $@
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
 # S3-compatible server and on one of Azure's language; job scripts on a SLURM cluster of this machine,

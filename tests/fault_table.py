@@ -6,15 +6,12 @@ python tests/fault_table.py FOLDER docs/reliability.md
 from __future__ import annotations
 
 import json
-import re
 import sys
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from faulty import CASES
-
-_BLOCK = re.compile(r"<!-- faults (\w+) -->\n(.*?)\n<!-- end of faults -->", re.DOTALL)
+from page_block import with_block
 
 _HEAD = "| fault | tries | rows compared | lost | wrong | paid for twice | what the user saw |"
 
@@ -55,28 +52,9 @@ def _cell(text: str) -> str:
     return short.replace("|", "\\|").replace("<", "&lt;")
 
 
-def block(page: str) -> tuple[str, str]:
-    """The table in a page, and the digest that is beside it."""
-    match = _BLOCK.search(page)
-    assert match, "the page has no place for the table"
-    return match[2], match[1]
-
-
-def digest(text: str) -> str:
-    """Shows that a table is as it was written."""
-    return sha256(text.encode()).hexdigest()[:12]
-
-
-def with_table(page: str, text: str) -> str:
-    """A page with another table."""
-    assert _BLOCK.search(page), "the page has no place for the table"
-    new = f"<!-- faults {digest(text)} -->\n{text}\n<!-- end of faults -->"
-    return _BLOCK.sub(lambda _: new, page)
-
-
 def main() -> None:
     folder, page = map(Path, sys.argv[1:])
-    page.write_text(with_table(page.read_text(), table(folder)))
+    page.write_text(with_block(page.read_text(), "faults", table(folder)))
 
 
 if __name__ == "__main__":

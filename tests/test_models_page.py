@@ -64,6 +64,8 @@ def test_a_model_in_twenty_lines(tmp_path, monkeypatch, capsys):
         **{key: table[key] for key in ("object", "files")},
     }
     creme = in_process.caller(monkeypatch, capsys)
+    # Progress is a line for each check where it takes long.
+    monkeypatch.setattr("creme.cli.plugins.PATIENCE", 1e9)
     assert "creme plugins check python --from experiment.toml" in PAGE
     for more in ("", "receptive_field = 0\n"):
         (tmp_path / "experiment.toml").write_text(toml + more)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import mini_study as mini
-from creme.adapters.described import Description
+from creme.adapters.description import Description
 from creme.adapters.targets import read_targets
 from creme.analysis.categories import read_genes
 from creme.analysis.crispri_table import read_pairs

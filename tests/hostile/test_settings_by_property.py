@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from creme import registry
-from creme.adapters.described import Description
+from creme.adapters.description import Description
 from creme.analysis.calibration import Distribution
 from creme.analysis.panel import Panel, PanelTest
 from creme.files.small import DEEPEST, parse_json, parse_toml

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from creme.adapters.split import SplitModel, size, windows
-from creme.errors import ModelError
+from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
 from creme.inference import feature_memory
 from creme.inference.device import Device
@@ -591,3 +591,27 @@ def test_what_is_remembered_of_a_batch_is_its_own():
     for known in windowed._remembered:
         for array in known.features or ():
             assert (array if array.base is None else array.base).nbytes == array.nbytes
+
+
+class BesideBases(Split):
+    """The same, with a number beside the sequence."""
+
+    name: ClassVar[str] = "split-beside"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("half_life",)
+
+    def predict_with_inputs(self, onehot, inputs, selection):
+        return selection.take(self.predict(onehot) * inputs[:, :1, None])
+
+
+def test_windows_are_of_bases_alone():
+    with pytest.raises(ConfigError, match="takes half_life beside the sequence, and windows are"):
+        BesideBases()
+    model, chosen = BesideBases(exact="full"), Selection((3,), (0,))
+    sequence = Sequence(RNG.integers(0, 4, 3000).astype(np.uint8)).with_inputs([2.0])
+    mutant = Mutant(sequence, [Edit(100, np.zeros(50, np.uint8))])
+    values = Device(model, chosen).predict([sequence, mutant])
+    bare = Device(Split(), chosen).predict([sequence.with_inputs(()), mutant.sequence])
+    np.testing.assert_allclose(values, 2 * bare, rtol=1e-5)

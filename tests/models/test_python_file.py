@@ -12,7 +12,7 @@ import xarray as xr
 
 import creme
 from command import CREME
-from creme.adapters.described import Description
+from creme.adapters.description import Description
 from creme.errors import ConfigError, ModelError
 from creme.genome import Locus
 from creme.model import Track

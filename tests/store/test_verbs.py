@@ -503,6 +503,17 @@ def test_exported_to_zarr(tmp_path, store):
         export_source(store, source, tmp_path / "x.npy")
 
 
+def test_a_prediction_of_zero_is_exported_as_zero(tmp_path, store):
+    import xarray as xr
+
+    source = store.source(MODEL, (2, 1), {"model": "m", "bins": [0, 1], "tracks": ["a"]})
+    store.write(source, [digest(0)], np.array([[[0.0], [2.0]]], dtype=np.float32))
+    export_source(store, source, tmp_path / "x.zarr")
+    with xr.open_zarr(tmp_path / "x.zarr") as dataset:
+        assert dataset.value.values.tolist() == [[[0.0], [2.0]]]
+        assert dataset.bin.values.tolist() == [0, 1]
+
+
 def test_exported_to_parquet(tmp_path, store):
     import pyarrow.parquet as pq
 

@@ -52,6 +52,25 @@ def test_what_has_no_defect_passes_everything(kind):
     check_all(make())
 
 
+def test_a_model_with_inputs_passes_everything():
+    assert local("inputs")().inputs == ("age", "dose")
+    assert {outcome.state for outcome in outcomes(model_checks(), local("inputs"))} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("defect", "reason"),
+    [
+        ("ignores an input", "no prediction depends on input 'dose'"),
+        ("inputs of others", "in a batch a sequence has inputs of another"),
+        ("not taken for 0", "predict does not take the inputs for 0"),
+    ],
+)
+def test_the_reason_names_the_input(defect, reason):
+    (check,) = [check for check in model_checks() if str(check) == "inputs"]
+    with pytest.raises(ConformanceError, match=reason):
+        check(local(defect))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_check_has_a_twin(kind):
     _, twins, checks, _ = KINDS[kind]

@@ -220,6 +220,21 @@ class Local(Model):
                 return {"": 2 * out, "whole": out.sum(axis=(1, 2), keepdims=True)}
         return {"": out}
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return ("age", "dose") if self.defect in _BESIDE else ()
+
+    def predict_with_inputs(self, onehot, inputs, selection):
+        out = super().predict_selected(onehot, selection)
+        match self.defect:
+            case "ignores an input":
+                inputs = inputs[:, :1]
+            case "inputs of others":
+                inputs = inputs[::-1]
+            case "not taken for 0":
+                inputs = inputs + 1
+        return out + 0.1 * inputs.sum(axis=1)[:, None, None]
+
     def predict_selected(self, onehot, selection):
         out = super().predict_selected(onehot, selection)
         return out[:, ::-1] if self.defect == "selected" else out
@@ -230,6 +245,7 @@ class Local(Model):
         return super().__reduce__()
 
 
+_BESIDE = ("inputs", "ignores an input", "inputs of others", "not taken for 0")
 _BUFFERS: dict = {}
 _KEPT: dict = {}
 _ALL: list = []
@@ -247,6 +263,9 @@ MODELS = [
     Twin("heads", "no head"),
     Twin("heads", "shape of a head"),
     Twin("heads", "other numbers"),
+    Twin("inputs", "ignores an input"),
+    Twin("inputs", "inputs of others"),
+    Twin("inputs", "not taken for 0"),
     Twin("position", "reversed"),
     Twin("position", "shifted"),
     Twin("position", "reshaped"),

@@ -174,6 +174,57 @@ def test_one_of_several_outputs_is_read(tmp_path):
         KerasModel(file=file, output="third").predict(onehot)
 
 
+PROFILE_AND_COUNTS = """
+input_length = 512
+n_value = 0
+bin_size = 1
+n_bins = 300
+tracks = [{name = "plus", strand = "+", pair = 1}, {name = "minus", strand = "-", pair = 0}]
+[heads.counts]
+output = "logcount_predictions"
+tracks = ["counts"]
+"""
+
+
+@pytest.fixture
+def two_outputs(tmp_path):
+    """A BPNet as ChromBPNet builds it, smaller: two outputs, whose names are those of layers."""
+    keras.utils.set_random_seed(2)
+    x = keras.Input((512, 4), name="sequence")
+    hidden = keras.layers.Conv1D(6, 21, padding="same", activation="relu")(x)
+    further = keras.layers.Conv1D(6, 3, dilation_rate=2, padding="same", activation="relu")(hidden)
+    hidden = keras.layers.Add()([hidden, further])
+    profile = keras.layers.Conv1D(2, 75, padding="same")(hidden)
+    profile = keras.layers.Cropping1D(106, name="logits_profile_predictions")(profile)
+    pooled = keras.layers.GlobalAveragePooling1D()(hidden)
+    counts = keras.layers.Dense(1, name="logcount_predictions")(pooled)
+    network, file = keras.Model(x, [profile, counts]), tmp_path / "bpnet.keras"
+    network.save(file)
+    file.with_suffix(".toml").write_text(PROFILE_AND_COUNTS)
+    return network, file
+
+
+def test_heads_are_outputs_by_their_names(two_outputs):
+    network, file = two_outputs
+    model = KerasModel(file=file)
+    onehot = sequences(model, 2)
+    profile, counts = (keras.ops.convert_to_numpy(each) for each in network(onehot))
+    outputs = model.predict_heads(onehot)
+    np.testing.assert_allclose(outputs[""], profile, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs["counts"][:, 0], counts, rtol=1e-5, atol=1e-6)
+    named = KerasModel(file=file, output="logits_profile_predictions")
+    np.testing.assert_array_equal(named.predict(onehot), outputs[""])
+    description = file.with_suffix(".toml")
+    description.write_text(PROFILE_AND_COUNTS.replace('output = "logcount_predictions"', ""))
+    with pytest.raises(ModelError, match="no output 'counts', which head 'counts' reads: it has"):
+        KerasModel(file=file).predict(onehot)
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+def test_two_outputs_conform(check, two_outputs):
+    check(lambda: KerasModel(file=two_outputs[1]))
+
+
 def test_a_sequential_network(tmp_path):
     keras.utils.set_random_seed(1)
     layers = [keras.Input((64, 4)), keras.layers.Flatten(), keras.layers.Dense(1, name="last")]

@@ -183,3 +183,75 @@ def test_a_real_network_agrees_with_its_original(tmp_path):
     assert model.tss_bin() == original.tss_bin() == 1024
     got, expected = model.predict(onehot), original.predict(onehot)
     assert np.abs(got - expected).max() <= 1e-4 * np.abs(expected).max()
+
+
+PROFILE_AND_COUNTS = """
+input_length = 512
+input_layout = "4L"
+n_value = 0
+bin_size = 1
+n_bins = 400
+output_layout = "tracks,bins"
+tracks = [{name = "plus", strand = "+", pair = 1}, {name = "minus", strand = "-", pair = 0}]
+[heads.counts]
+output = "logcounts"
+tracks = ["counts"]
+"""
+
+
+@pytest.fixture(scope="module")
+def two_outputs(tmp_path_factory):
+    """A BPNet as PyTorch exports it: its file, and its own numbers of two sequences."""
+    torch = pytest.importorskip("torch")
+
+    class Network(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(5)
+            self.first = torch.nn.Conv1d(4, 6, 21, padding=10)
+            self.dilated = torch.nn.Conv1d(6, 6, 3, padding=2, dilation=2)
+            self.profile = torch.nn.Conv1d(6, 2, 75, padding=37)
+            self.counts = torch.nn.Linear(6, 1)
+
+        def forward(self, x):
+            x = torch.relu(self.first(x))
+            x = x + torch.relu(self.dilated(x))
+            return self.profile(x)[:, :, 56:-56], self.counts(x.mean(dim=2))
+
+    network = Network().eval()
+    file = tmp_path_factory.mktemp("two") / "bpnet.onnx"
+    file.with_suffix(".toml").write_text(PROFILE_AND_COUNTS)
+    codes = np.random.default_rng(1).integers(0, 4, (2, 512))
+    onehot = np.eye(4, dtype=np.float32)[codes]
+    rows = torch.from_numpy(np.ascontiguousarray(onehot.transpose(0, 2, 1)))
+    torch.onnx.export(
+        network,
+        (rows,),
+        file,
+        dynamo=True,
+        input_names=["x"],
+        output_names=["logits", "logcounts"],
+        dynamic_shapes={"x": {0: torch.export.Dim("batch")}},
+    )
+    with torch.inference_mode():
+        own = [each.numpy() for each in network(rows)]
+    return file, onehot, own
+
+
+def test_heads_are_outputs_by_their_names(two_outputs, tmp_path):
+    file, onehot, (logits, counts) = two_outputs
+    model = OnnxModel(file=file)
+    outputs = model.predict_heads(onehot)
+    np.testing.assert_allclose(outputs[""], logits.transpose(0, 2, 1), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(outputs["counts"][:, 0], counts, rtol=1e-5, atol=1e-6)
+    named = OnnxModel(file=file, output="logits")
+    np.testing.assert_array_equal(named.predict(onehot), outputs[""])
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(PROFILE_AND_COUNTS.replace('"logcounts"', '"counts"'))
+    with pytest.raises(ModelError, match="no output 'counts', which head 'counts' reads: it has"):
+        OnnxModel(file=file, description=wrong).predict(onehot)
+
+
+@pytest.mark.parametrize("check", model_checks(), ids=str)
+def test_two_outputs_conform(check, two_outputs):
+    check(lambda: OnnxModel(file=two_outputs[0]))

@@ -40,7 +40,7 @@ __getattr__, __dir__ = attach(
     {
         "LoadedModel": "creme.adapters.loaded",
         "DescribedModel": "creme.adapters.described",
-        "Description": "creme.adapters.described",
+        "Description": "creme.adapters.description",
         "FileModel": "creme.adapters.described",
         "TorchModel": "creme.adapters.torch_model",
         "SplitTorchModel": "creme.adapters.torch_model",
@@ -65,7 +65,8 @@ __getattr__, __dir__ = attach(
 )
 
 if TYPE_CHECKING:
-    from creme.adapters.described import DescribedModel, Description, FileModel
+    from creme.adapters.described import DescribedModel, FileModel
+    from creme.adapters.description import Description
     from creme.adapters.loaded import LoadedModel
     from creme.adapters.pretrained import PretrainedModel
     from creme.adapters.relative_positions import (

@@ -7,177 +7,19 @@ from collections.abc import Mapping
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from creme.adapters.description import Description
 from creme.adapters.loaded import LoadedModel
-from creme.errors import ConfigError, ModelError
-from creme.files.small import parse_toml, read_text, reason
-from creme.model import OutputHead, Selection, Track, TrackTable
-from creme.parameters import Parameters
+from creme.errors import ModelError
+from creme.model import OutputHead, Selection, TrackTable
 
 Outputs = NDArray[np.float32] | SequenceOf[NDArray[np.float32]] | Mapping[str, NDArray[np.float32]]
 """The output of a network, or those of its heads: in their order, or by name."""
-
-
-class HeadDescription(Parameters):
-    """The grid of a further output of a network: what it gives beside the first one."""
-
-    bin_size: int | None = Field(
-        None, ge=1, description="length of a bin, bp; the whole input as one unless given"
-    )
-    n_bins: int = Field(1, ge=1, description="number of bins")
-    output_start: int | None = Field(
-        None, ge=0, description="input position of bin 0's first base; centred unless given"
-    )
-    output_layout: Literal["bins,tracks", "tracks,bins"] = Field(
-        "bins,tracks", description="axes of the output after the batch"
-    )
-    pairs: int | None = Field(
-        None,
-        ge=0,
-        description="for contact maps: values are of the pairs (i, j) of bins with j - i of so "
-        "many or more, as numpy.triu_indices(n_bins, pairs) has them",
-    )
-    tracks: list[str | Track] = Field(
-        ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
-    )
-
-    def head(self, input_length: int) -> OutputHead:
-        """The head of a network that takes sequences of so many bp.
-
-        Raises
-        ------
-        ValueError
-            If it does not fit into them, or a pair is none.
-        """
-        bin_size = self.bin_size or input_length // self.n_bins
-        start, span = self.output_start, self.n_bins * bin_size
-        first = (input_length - span) // 2 if start is None else start
-        _check_fit(self.n_bins, bin_size, first, input_length)
-        return OutputHead(bin_size, self.n_bins, _table(self.tracks), start, self.pairs)
-
-
-class Description(Parameters):
-    """The grid of a network: what it takes and gives.
-
-    A network's output may have the axes of `output_layout` after the batch, or fewer where there
-    is one bin or one track: (B,), (B, bins) or (B, tracks).
-    """
-
-    input_length: int = Field(ge=1, description="length of the input, bp")
-    input_layout: Literal["L4", "4L"] = Field(
-        "L4", description="axes of the input after the batch: positions, bases or the reverse"
-    )
-    n_value: float = Field(0.25, description="value of all four channels of an N")
-    bin_size: int | None = Field(
-        None, ge=1, description="length of a bin, bp; the whole input as one unless given"
-    )
-    n_bins: int = Field(1, ge=1, description="number of bins")
-    output_start: int | None = Field(
-        None, ge=0, description="input position of bin 0's first base; centred unless given"
-    )
-    output_layout: Literal["bins,tracks", "tracks,bins"] = Field(
-        "bins,tracks", description="axes of the output after the batch"
-    )
-    tss: int | None = Field(
-        None, ge=0, description="input position of the TSS base; the middle unless given"
-    )
-    receptive_field: int | None = Field(
-        None, ge=0, description="bp on either side of a bin's own that it depends on, where known"
-    )
-    tracks: list[str | Track] = Field(
-        ["output"], min_length=1, description="names of the tracks, or tables of name, strand, ..."
-    )
-    inputs: list[str] = Field(
-        [], description="numbers beside the sequence: columns of the table of loci"
-    )
-    heads: dict[str, HeadDescription] = Field(
-        {}, description="further outputs of the network, by name, each with a grid of its own"
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        _check_fit(self.n_bins, self.bin, self.start, self.input_length)
-        if self.tss is not None and self.tss >= self.input_length:
-            raise ValueError(f"tss = {self.tss} is no position of {self.input_length} bp")
-        self.table()
-        for name, each in self.heads.items():
-            if not name.isidentifier():
-                raise ValueError(f"heads: {name!r} is no name of letters, digits and _")
-            try:
-                each.head(self.input_length)
-            except ValueError as error:
-                raise ValueError(f"heads.{name}: {error}") from None
-        return self
-
-    def configuration(self) -> dict[str, Any]:
-        """The parameters; without heads and inputs where there are none."""
-        configuration = super().configuration()
-        for name in ("heads", "inputs"):
-            if not configuration[name]:
-                del configuration[name]
-        return configuration
-
-    def table(self) -> TrackTable:
-        """The tracks; a bare name does not say of which strand its track is."""
-        return _table(self.tracks)
-
-    @property
-    def bin(self) -> int:
-        """Length of a bin, bp."""
-        return self.bin_size or self.input_length // self.n_bins
-
-    @property
-    def start(self) -> int:
-        """Input position of bin 0's first base."""
-        if self.output_start is not None:
-            return self.output_start
-        return (self.input_length - self.n_bins * self.bin) // 2
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """A description from a TOML file.
-
-        Raises
-        ------
-        ConfigError
-            If the file is missing or malformed, or a value is not allowed.
-        """
-        try:
-            table = parse_toml(read_text(path), f"the description {path}")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"the description {path} cannot be read: {reason(error)}") from None
-        try:
-            return cls(**table)
-        except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
-
-
-def _check_fit(n_bins: int, bin_size: int, start: int, input_length: int) -> None:
-    if start < 0 or start + n_bins * bin_size > input_length:
-        raise ValueError(
-            f"{n_bins} bins of {bin_size} bp from {start} on do not fit into the input of "
-            f"{input_length} bp"
-        )
-
-
-def _table(tracks: SequenceOf[str | Track]) -> TrackTable:
-    """Tracks; a bare name does not say of which strand its track is."""
-    table = TrackTable(
-        tuple(Track(track) if isinstance(track, str) else track for track in tracks),
-        strands_known=not any(isinstance(track, str) for track in tracks),
-    )
-    wrong = table.mispaired()
-    if wrong is not None:
-        raise ValueError(
-            f"track {table[wrong].name}: pair = {table[wrong].pair} is not the index of the "
-            f"same track of the other strand, '+' or '-', which has this one as its own"
-        )
-    return table
 
 
 class DescribedModel(LoadedModel):
@@ -196,7 +38,7 @@ class DescribedModel(LoadedModel):
         """The network's own output of a batch in its own layout.
 
         Of a description with heads several: in its order, with the one without a name first, or by
-        name, where that one is ``""``.
+        the names of `output_names`, where that one is ``""``.
 
         Parameters
         ----------
@@ -268,10 +110,20 @@ class DescribedModel(LoadedModel):
         return {name: each.head(self.input_length) for name, each in its}
 
     def layouts(self) -> dict[str, Any]:
-        """The axes of input and output, which change numbers beyond the grid: for `identity`."""
-        heads = {name: each.output_layout for name, each in self.described.heads.items()}
-        own = {"input": self.described.input_layout, "output": self.described.output_layout}
-        return {**own, "heads": heads} if heads else own
+        """Axes and names of outputs, which change numbers beyond the grid: for `identity`."""
+        its = self.described.heads
+        heads = {name: each.output_layout for name, each in its.items()}
+        outputs = {name: each.output for name, each in its.items() if each.output is not None}
+        return {
+            "input": self.described.input_layout,
+            "output": self.described.output_layout,
+            **({"heads": heads} if heads else {}),
+            **({"outputs": outputs} if outputs else {}),
+        }
+
+    def output_names(self) -> dict[str, str]:
+        """The network's name for the output of each head: the head's own unless it is described."""
+        return {name: each.output or name for name, each in self.described.heads.items()}
 
     def predict(self, onehot: NDArray[np.float32]) -> NDArray[np.float32]:
         """Predict all bins and tracks; see `creme.model.Model.predict`.
@@ -324,17 +176,17 @@ class DescribedModel(LoadedModel):
 
     def _by_head(self, outputs: Outputs) -> Mapping[str, Any]:
         """A network's outputs by head."""
-        if not self.heads:
+        if not (self.heads or isinstance(outputs, Mapping)):
             return {"": outputs}
-        names = ["", *self.heads]
+        names = {"": "", **self.output_names()}
         if isinstance(outputs, Mapping):
-            missing = [name for name in names if name not in outputs]
+            missing = [output for output in names.values() if output not in outputs]
             if missing:
                 raise ModelError(
                     f"model {self.name} returned no output {missing[0]!r}, and its description has "
                     f"one: it returned {', '.join(map(repr, outputs))}"
                 )
-            return outputs
+            return {head: outputs[output] for head, output in names.items()}
         several = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
         if len(several) != len(names):
             raise ModelError(
@@ -390,10 +242,39 @@ class FileModel(DescribedModel):
         _ = self.described
         return self
 
-    def check_output(self, name: str | None, outputs: SequenceOf[str]) -> None:
-        """Raise `ModelError` where the network has no output of a name."""
-        if name is not None and name not in outputs:
-            raise ModelError(f"{self.file} has no output {name!r}: it has {', '.join(outputs)}")
+    def outputs_read(self, own: str | None, outputs: SequenceOf[str]) -> dict[str, str]:
+        """The names of the outputs to read: by `output_names`, and that of the own grid by ``""``.
+
+        Parameters
+        ----------
+        own : str, optional
+            The output of the model's own grid. Unless given, it is the one that no head has; of a
+            network without heads its first one.
+        outputs : sequence of str
+            Those that the network has.
+
+        Raises
+        ------
+        ModelError
+            If the network has no output of a name, or it is not clear which one is the own grid's.
+        """
+        heads = self.output_names()
+        for name in (own, *heads.values()):
+            if name is not None and name not in outputs:
+                head = next((head for head, its in heads.items() if its == name), None)
+                of = f", which head {head!r} reads" if head else ""
+                raise ModelError(
+                    f"{self.file} has no output {name!r}{of}: it has {', '.join(outputs)}"
+                )
+        if own is None:
+            left = [name for name in outputs if name not in heads.values()]
+            if heads and len(left) != 1:
+                raise ModelError(
+                    f"{self.file} has the outputs {', '.join(outputs)}, and its heads read "
+                    f"{', '.join(heads.values())}: say with output which one is of its own grid"
+                )
+            own = left[0]
+        return {"": own, **{name: name for name in heads.values()}}
 
     @property
     def _beside(self) -> Path:

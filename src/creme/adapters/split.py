@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from creme.errors import listing
 from creme.fingerprint import NotInFingerprint
 from creme.model import Model, Selection
 
@@ -36,6 +37,15 @@ class SplitModel(Model):
         description="compute the part of the trunk that an edit changed, or all of it every time; "
         "both are exact up to rounding",
     )
+
+    @model_validator(mode="after")
+    def _windows_of_bases_alone(self) -> Self:
+        if self.exact == "windowed" and self.inputs:
+            raise ValueError(
+                f"it takes {listing(self.inputs)} beside the sequence, and windows are of bases "
+                f"alone: set exact = 'full'"
+            )
+        return self
 
     @property
     @abstractmethod

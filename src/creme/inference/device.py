@@ -108,7 +108,7 @@ class Device:
         self._leaves_input = False
         self._lock = threading.Lock()
         self._windowed: Windowed | None = None
-        if isinstance(model, SplitModel) and model.exact == "windowed" and not model.inputs:
+        if isinstance(model, SplitModel) and model.exact == "windowed":
             self._windowed = Windowed(model, selection)
 
     def skip(self, sizes: Iterable[int]) -> None:

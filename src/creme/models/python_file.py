@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, model_validator
 
-from creme.adapters.described import DescribedModel, Description, Outputs
+from creme.adapters.described import DescribedModel, Outputs
+from creme.adapters.description import Description
 from creme.adapters.torch_model import arithmetic, device_name, on_device, parameters_digest
 from creme.errors import ModelError, PluginError
 from creme.file_plugins import load_object

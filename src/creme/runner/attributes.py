@@ -22,6 +22,7 @@ def attributes_of(plan: Plan, label: str) -> dict[str, Any]:
         "tracks": [plan.model.tracks[index].name for index in plan.selection.tracks],
         "configuration": plan.model.configuration(),
         **({"heads": heads} if heads else {}),
+        **({"inputs": list(plan.model.inputs)} if plan.model.inputs else {}),
     }
     shown = vars(test.presentation())
     members = [member.model.fingerprint for member in plan.by_member()]

@@ -17,6 +17,11 @@ from creme.store import Source, Store
 def source_description(model: Model, selection: Selection) -> dict[str, Any]:
     """The store's record of a source, for people and for `recorded_selection` to read."""
     heads = heads_kept(model, selection)
+    for name, its in heads.items():
+        head = model.heads[name]
+        its["bin_size"] = head.bin_size
+        if head.pairs is not None:  # whose bins are pairs of bins
+            its["pairs"] = [head.n_bins, head.pairs]
     return {
         "model": model.name,
         "version": model.version,
@@ -26,6 +31,7 @@ def source_description(model: Model, selection: Selection) -> dict[str, Any]:
         "track_indices": list(selection.tracks),
         "bin_size": model.bin_size,
         **({"heads": heads} if heads else {}),
+        **({"inputs": list(model.inputs)} if model.inputs else {}),
         "configuration": model.configuration(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
     }

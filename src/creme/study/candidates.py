@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ class Candidates:
         Of the annotation, or of the genes asked for.
     kept : tuple of bool
         Whether a site is on a contig that the FASTA has and that is wanted.
+    inputs : tuple of str
+        Names of the numbers that each site has beside its sequence.
     """
 
     genome: Genome
@@ -46,9 +48,16 @@ class Candidates:
     starts: tuple[int, ...]
     transcripts: int
     kept: tuple[bool, ...]
+    inputs: tuple[str, ...] = ()
 
     @classmethod
-    def load(cls, loci: LociConfig, selection: LocusSelection, folder: Path) -> Candidates:
+    def load(
+        cls,
+        loci: LociConfig,
+        selection: LocusSelection,
+        folder: Path,
+        inputs: SequenceOf[str] = (),
+    ) -> Candidates:
         """Read the annotation and open the genome.
 
         Parameters
@@ -57,14 +66,18 @@ class Candidates:
         selection : LocusSelection
         folder : Path
             Where relative paths start from.
+        inputs : sequence of str
+            Columns of the table of loci that the model takes beside the sequence.
 
         Raises
         ------
+        ConfigError
+            If there are such columns, and no table.
         GenomeError
             If a file is missing or damaged, a gene is unknown, no contig of the annotation is in
-            the FASTA, or a TSS lies outside its contig.
+            the FASTA, a TSS lies outside its contig, or two rows of one place have other inputs.
         """
-        annotation = loci.annotation(folder)
+        annotation = loci.annotation(folder, inputs)
         genome = Genome(folder / loci.fasta.expanduser())
         records = _records(annotation, loci.genes, selection)
         names = _contigs(records, genome)
@@ -73,10 +86,11 @@ class Candidates:
             # An annotation put together from two may have 1 and chr1.
             contig = names[record.contig] or record.contig
             places.setdefault((contig, *record.place[1:]), []).append(record)
+        _check_inputs(places, inputs)
         sites = tuple(min(records, key=_preference) for records in places.values())
         starts = tuple(len(records) for records in places.values())
         kept = _on_contigs(sites, names, genome, annotation, selection)
-        return cls(genome, sites, starts, len(records), kept)
+        return cls(genome, sites, starts, len(records), kept, tuple(inputs))
 
     def __len__(self) -> int:
         return len(self.sites)
@@ -99,6 +113,7 @@ class Candidates:
             tss=tss,
             gene=gene_name(site),
             transcript=site.transcript,
+            inputs=site.inputs,
         )
 
     def fits(self, number: int, moved: int) -> bool:
@@ -170,6 +185,20 @@ def _records(
 def _preference(site: TSS) -> tuple[tuple[int, str], int, str]:
     """Of transcripts that start at one place the least stands for them, as in an annotation."""
     return (tag_rank(site.tag), -site.span, site.transcript)
+
+
+def _check_inputs(
+    places: Mapping[tuple[str, int, str], SequenceOf[TSS]], inputs: SequenceOf[str]
+) -> None:
+    """One transcript stands for all that start at a place, and so do its numbers."""
+    for place, records in places.items():
+        columns = zip(*(each.inputs for each in records), strict=True)
+        for column, values in zip(inputs, columns, strict=True):
+            if len(set(values)) > 1:
+                raise GenomeError(
+                    f"the table of loci has {len(records)} rows of {':'.join(map(str, place))}, "
+                    f"with {column} {listing(values, 3)}: a place has one locus, give it one row"
+                )
 
 
 def _contigs(records: Iterable[TSS], genome: Genome) -> dict[str, str | None]:

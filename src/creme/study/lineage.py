@@ -14,7 +14,7 @@ from creme.errors import CremeError
 from creme.files.digests import FileState, digest, file_state
 from creme.study.config import StudyFile
 from creme.study.stages.order import BUILT_IN, earlier
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import PassedOn, Stage
 from creme.study.table_files import separator_of
 
 
@@ -34,12 +34,12 @@ def passed_on(folder: Path, intact: Callable[[str], bool]) -> dict[str, str]:
             continue
         path = folder / stage.passes_on.file
         if path.is_file() and intact(stage.passes_on.file):
-            digests[stage.name] = _digest(path, stage.passes_on.columns, file_state(path))
+            digests[stage.name] = _digest(path, stage.passes_on, file_state(path))
     return digests
 
 
 @lru_cache(maxsize=64)
-def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
+def _digest(path: Path, passed_on: PassedOn, _version: FileState) -> str:
     """SHA-256 of the columns of a table, however its lines end; hexadecimal.
 
     Remembered by the state of the file: of thousands of loci it takes a while, and many ask.
@@ -49,7 +49,7 @@ def _digest(path: Path, columns: tuple[str, ...], _version: FileState) -> str:
     with path.open(encoding="utf-8", errors="replace", newline="") as file:
         rows = csv.reader(file, delimiter=separator)
         header = next(rows, [])
-        places = [header.index(column) for column in columns if column in header]
+        places = passed_on.places(header)
         state.update(json.dumps([header[k] for k in places]).encode())
         for row in rows:
             state.update(json.dumps([row[k] if k < len(row) else "" for k in places]).encode())

@@ -41,6 +41,7 @@ from creme.study.lineage import files
 from creme.study.loci import activity_test
 from creme.study.sections import LocusSelection
 from creme.study.stages.grouping import class_of_tiles, loci_by_category
+from creme.study.stages.loci import INPUT
 from creme.study.stages.order import FOUND_BY
 from creme.study.stages.stage import Stage, Takes
 from creme.study.stages.work import without_classes
@@ -168,7 +169,8 @@ class PreparedStudy:
     @cached_property
     def candidates(self) -> Candidates:
         """All TSSs; reads the annotation."""
-        return Candidates.load(self.study.loci, self.selection, self.study.folder)
+        inputs = self.plan.model.inputs
+        return Candidates.load(self.study.loci, self.selection, self.study.folder, inputs)
 
     @cached_property
     def genome(self) -> Genome:
@@ -332,6 +334,7 @@ class PreparedStudy:
                 gene=row["gene"],
                 transcript=row["transcript"],
                 annotation=self._annotation,
+                inputs=tuple(float(row[INPUT + name]) for name in model.inputs),
             )
             for row in folder.selected().to_dict("records")
         ]

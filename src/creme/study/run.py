@@ -364,7 +364,7 @@ class _Runner:
         whole = state["state"] == "finished" and not state["failures"]
         if whole and label in results.labels():
             return finished(work, state["counts"], state["failures"]) | {"from_results": True}
-        write_text(listed, csv_text(table_of_loci(work), "\t"))
+        write_text(listed, csv_text(table_of_loci(work, plan.model.inputs), "\t"))
         self._begin(results)
         with self._watch(stage.name)(plan) as (on_progress, on_start):
             report = measure(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from creme.study.candidates import Candidates, gene_name
 from creme.study.sections import MAX_N, LocusSelection
+from creme.study.stages.loci import INPUT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,6 +237,10 @@ def table(candidates: Candidates, measured: DecidingActivity, funnel: Funnel) ->
             "summit_activity": measured.summit_activity,
             "summit_distance": pd.array(measured.summit_distance).astype("Int64"),
             "step": funnel.steps,
+            **{
+                INPUT + name: [site.inputs[k] for site in sites]
+                for k, name in enumerate(candidates.inputs)
+            },
         }
     )
 
@@ -249,6 +254,7 @@ def chosen(loci: pd.DataFrame) -> pd.DataFrame:
     part = loci[loci["step"] == SELECTED]
     shared = part["gene"].duplicated(keep=False)
     key = part["contig"] + ":" + part["used"].astype(str) + ":" + part["strand"]
+    inputs = [name for name in loci if name.startswith(INPUT)]
     return part.assign(
         tss=part["used"], locus=part["gene"].where(~shared, part["gene"] + "@" + key)
-    )[["contig", "tss", "strand", "gene", "transcript", "locus", "activity"]]
+    )[["contig", "tss", "strand", "gene", "transcript", "locus", "activity", *inputs]]

@@ -17,6 +17,7 @@ from creme.sequence import Sequence
 from creme.testing.checks import Check, ensure, run_all
 from creme.testing.codes import codes
 from creme.testing.heads import check_heads
+from creme.testing.inputs import check_inputs
 from creme.testing.position import position
 from creme.testing.settings import TOLERANCE, check_settings
 from creme.testing.state import deterministic as check_deterministic
@@ -247,6 +248,11 @@ def heads(make: Make) -> None:
     check_heads(make, sequences(make(), 2))
 
 
+def inputs(make: Make) -> None:
+    """Each number beside the sequence changes predictions, is its own sequence's, and is needed."""
+    check_inputs(make)
+
+
 def batch_size(make: Make) -> None:
     """A sequence's prediction does not depend on its batch, up to rounding."""
     model = make()
@@ -346,7 +352,7 @@ def written_with_results(make: Make) -> None:
 
 _CHECKS = (
     *(grid, tracks, shape_and_dtype, deterministic, depends_on_input, position, n_rows),
-    *(heads, input_not_modified, input_not_kept, input_views, output_not_reused),
+    *(heads, inputs, input_not_modified, input_not_kept, input_views, output_not_reused),
     *(batch_size, batch_of_one, empty_batch, selection, wrong_length, codes),
     *(pickles, fingerprint, settings, written_with_results),
 )

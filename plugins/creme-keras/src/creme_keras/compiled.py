@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Call = Callable[[list[NDArray[np.float32]]], NDArray[np.float32]]
-"""Takes the inputs in the network's order, each with the batch first; gives one output."""
+Call = Callable[[list[NDArray[np.float32]]], list[NDArray[np.float32]]]
+"""Takes the inputs in the network's order, each with the batch first; gives the outputs."""
 
 
-def function_of(network: Any, output: int, shapes: list[tuple[int, ...]]) -> Call:
+def function_of(network: Any, outputs: list[int], shapes: list[tuple[int, ...]]) -> Call:
     """The network as a function: TensorFlow's graph, JAX's `jit`, or PyTorch layer by layer.
 
     Graphs are of any number of sequences on TensorFlow, and of each number once on JAX.
@@ -20,22 +20,23 @@ def function_of(network: Any, output: int, shapes: list[tuple[int, ...]]) -> Cal
     Parameters
     ----------
     network : keras.Model
-    output : int
-        Place among its outputs of the one to give.
+    outputs : list of int
+        Places among its outputs of those to give.
     shapes : list of tuple of int
         Of its inputs, without the batch.
     """
     import keras
 
     def predicted(call: Callable[..., Any], *inputs: Any) -> Any:
-        return keras.tree.flatten(call(_structured(network, inputs)))[output]
+        there = keras.tree.flatten(call(_structured(network, inputs)))
+        return [there[place] for place in outputs]
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
         return _of_tensorflow(network, predicted, shapes)
     if backend == "jax":
         return _of_jax(network, predicted)
-    return lambda inputs: _array(predicted(lambda x: network(x, training=False), *inputs))
+    return lambda inputs: _arrays(predicted(lambda x: network(x, training=False), *inputs))
 
 
 def _structured(network: Any, inputs: tuple[Any, ...]) -> Any:
@@ -47,10 +48,10 @@ def _structured(network: Any, inputs: tuple[Any, ...]) -> Any:
     return keras.tree.pack_sequence_as(network.input, list(inputs))
 
 
-def _array(output: Any) -> NDArray[np.float32]:
+def _arrays(outputs: list[Any]) -> list[NDArray[np.float32]]:
     import keras
 
-    return np.asarray(keras.ops.convert_to_numpy(output), dtype=np.float32)
+    return [np.asarray(keras.ops.convert_to_numpy(each), dtype=np.float32) for each in outputs]
 
 
 def _of_tensorflow(network: Any, predicted: Any, shapes: list[tuple[int, ...]]) -> Call:
@@ -63,7 +64,7 @@ def _of_tensorflow(network: Any, predicted: Any, shapes: list[tuple[int, ...]]) 
     def graph(*inputs: Any) -> Any:
         return predicted(lambda x: network(x, training=False), *inputs)
 
-    return lambda inputs: _array(graph(*inputs))
+    return lambda inputs: _arrays(graph(*inputs))
 
 
 def _of_jax(network: Any, predicted: Any) -> Call:
@@ -76,9 +77,9 @@ def _of_jax(network: Any, predicted: Any) -> Call:
 
         return predicted(call, *inputs)
 
-    def values(inputs: list[NDArray[np.float32]]) -> NDArray[np.float32]:
+    def values(inputs: list[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         trained = [each.value for each in network.trainable_variables]
         other = [each.value for each in network.non_trainable_variables]
-        return _array(graph(trained, other, *inputs))
+        return _arrays(graph(trained, other, *inputs))
 
     return values

@@ -30,7 +30,7 @@ class KerasModel(FileModel):
     """A network in a Keras file, run by Keras 3 on PyTorch, TensorFlow or JAX.
 
     A TOML file beside it, ``NAME.toml`` unless given, says what the network takes and gives; see
-    `creme.adapters.described.Description`. Inputs beside the sequence get constant values.
+    `creme.adapters.description.Description`. Inputs beside the sequence get constant values.
 
     Files with layers that hold Python code (Lambda) are refused, as Keras does unless told
     otherwise: they would run it.
@@ -53,7 +53,7 @@ class KerasModel(FileModel):
     )
     constants: dict[str, list[float]] = Field({}, description="values of the other inputs, by name")
     output: str | None = Field(
-        None, description="name of the output to read; needed if there are several"
+        None, description="name of the output to read; needed if several are left by the heads"
     )
     backend: Literal["torch", "tensorflow", "jax"] = Field(
         "torch", description="what Keras computes with"
@@ -72,8 +72,8 @@ class KerasModel(FileModel):
             **({} if self.output is None else {"output": self.output}),
         }
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's output, as it predicts (without dropout)."""
+    def forward(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The network's outputs, as it predicts (without dropout)."""
         network = self.network
         inputs = [
             batch if values is None else np.broadcast_to(values, (len(batch), *values.shape))
@@ -81,7 +81,11 @@ class KerasModel(FileModel):
         ]
         with self._placed(), self._inference():
             assert self._call is not None  # made with the network
-            return self._call(inputs)
+            return dict(zip(self._read(network), self._call(inputs), strict=True))
+
+    def _read(self, network: Any) -> dict[str, str]:
+        """The names of the outputs to read, by head."""
+        return self.outputs_read(self.output, self._output_names(network))
 
     def _fed(self, network: Any) -> list[NDArray[np.float32] | None]:
         """The value of each input: None for the sequence, and the constants for the others."""
@@ -124,8 +128,9 @@ class KerasModel(FileModel):
         length = (self.input_length, 4)
         sequence = length if self.described.input_layout == "L4" else length[::-1]
         shapes = [sequence if fed is None else fed.shape for fed in self._fed(network)]
-        output = 0 if self.output is None else self._output_names(network).index(self.output)
-        self._call = function_of(network, output, shapes)
+        names = self._output_names(network)
+        outputs = [names.index(name) for name in self._read(network).values()]
+        self._call = function_of(network, outputs, shapes)
         return network
 
     def device_used(self) -> str:
@@ -162,12 +167,12 @@ class KerasModel(FileModel):
     def _check(self, network: Any) -> None:
         """Whether inputs and output are those that the parameters and the description speak of."""
         outputs = self._output_names(network)
-        if self.output is None and len(outputs) > 1:
+        if self.output is None and len(outputs) > 1 and not self.heads:
             raise ModelError(
                 f"{self.file} has the outputs {', '.join(outputs)}: say with output which one to "
                 f"read"
             )
-        self.check_output(self.output, outputs)
+        self._read(network)
         names = [place.name for place in network.inputs]
         if self.sequence_input is None and len(names) > 1:
             raise ModelError(

@@ -18,7 +18,7 @@ class OnnxModel(FileModel):
     """A network in an ONNX file, run by ONNX Runtime on the CPU or a CUDA GPU.
 
     A TOML file beside it, ``NAME.toml`` for ``NAME.onnx`` unless given, says what the network takes
-    and gives; see `creme.adapters.described.Description`. Weights that the exporter has put into
+    and gives; see `creme.adapters.description.Description`. Weights that the exporter has put into
     files of their own (such as ``NAME.onnx.data``) belong to the fingerprint as well.
 
     Raises
@@ -34,7 +34,9 @@ class OnnxModel(FileModel):
     frameworks: ClassVar[tuple[str, ...]] = ("onnxruntime",)
 
     output: str | None = Field(
-        None, description="name of the output to read; the first unless given"
+        None,
+        description="name of the output to read; the first, or the one that no head has, unless "
+        "given",
     )
 
     def identity(self) -> dict[str, Any]:
@@ -47,11 +49,11 @@ class OnnxModel(FileModel):
             "layouts": self.layouts(),
         }
 
-    def forward(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The network's output, one sequence at a time if it was exported with a batch of one."""
+    def forward(self, batch: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """The network's outputs, one sequence at a time if it was exported with a batch of one."""
         session = self.network
         place = session.get_inputs()[0]
-        outputs = [self.output or session.get_outputs()[0].name]
+        read = self.outputs_read(self.output, [each.name for each in session.get_outputs()])
         size = place.shape[0] if isinstance(place.shape[0], int) else len(batch)
         parts = []
         for start in range(0, len(batch), size):
@@ -59,9 +61,9 @@ class OnnxModel(FileModel):
             short = size - len(part)
             if short:  # the last part of a batch, of a network with a fixed batch size
                 part = np.concatenate([part, np.repeat(part[-1:], short, axis=0)])
-            (values,) = session.run(outputs, {place.name: part})
-            parts.append(np.asarray(values)[: size - short])
-        return np.concatenate(parts)
+            several = session.run(list(read.values()), {place.name: part})
+            parts.append([np.asarray(values)[: size - short] for values in several])
+        return dict(zip(read, map(np.concatenate, zip(*parts, strict=True)), strict=True))
 
     def device_used(self) -> str:
         """The device of the first provider that ONNX Runtime has accepted."""
@@ -118,7 +120,7 @@ class OnnxModel(FileModel):
                 f"{self.file} takes {inputs[0].type} of shape {shape}, and its description "
                 f"says tensor(float) of [batch, {expected[0]}, {expected[1]}]"
             )
-        self.check_output(self.output, outputs)
+        self.outputs_read(self.output, outputs)
 
 
 # In Protocol Buffers' encoding, an entry of the key "location": the field's number and type, the

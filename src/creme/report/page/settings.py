@@ -35,6 +35,8 @@ def settings(view: ResultsView) -> Html:
         ("folder", tag("code", view.path.resolve())),
         ("state of", view.raw.get("updated", "unknown")),
     ]
+    if model.get("inputs"):
+        facts.insert(6, ("inputs beside the sequence", joined(_names(model["inputs"]))))
     if model.get("machine"):
         facts.insert(6, ("machine", model["machine"]))
     rows = [joined([tag("dt", key), tag("dd", value)]) for key, value in facts]

@@ -8,6 +8,9 @@ from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
 
 ALL_SITES, SELECTED = "loci.tsv", "selected.tsv"
 
+INPUT = "input:"
+"""Before the name of a number that the model takes beside the sequence: a column of both tables."""
+
 
 def _tables(data: StageData) -> dict[str, pd.DataFrame]:
     import json
@@ -25,6 +28,8 @@ LOCI = Stage(
     own_table=False,
     further_tables=("funnel",),
     files=(ALL_SITES, SELECTED),
-    passes_on=PassedOn(SELECTED, ("contig", "tss", "strand", "gene", "transcript", "locus")),
+    passes_on=PassedOn(
+        SELECTED, ("contig", "tss", "strand", "gene", "transcript", "locus"), further=INPUT
+    ),
     outcome=StageOutcome("funnel", [], lambda tables: tables["funnel"].to_dict("records")),
 )

@@ -68,10 +68,18 @@ class PassedOn:
         Where they stand in the study's folder.
     columns : tuple of str
         None of them is a measured value: rounding makes no stage another one.
+    further : str
+        How the names of further such columns begin, where there may be any.
     """
 
     file: str
     columns: tuple[str, ...]
+    further: str = ""
+
+    def places(self, header: list[str]) -> list[int]:
+        """Where the columns stand in a file that has some of them."""
+        further = [name for name in header if self.further and name.startswith(self.further)]
+        return [header.index(name) for name in (*self.columns, *further) if name in header]
 
 
 @dataclass(frozen=True)

@@ -172,8 +172,8 @@ def _or(words: SequenceOf[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def table_of_loci(work: StageWork) -> pd.DataFrame:
-    """A stage's loci as a table that an experiment file takes."""
+def table_of_loci(work: StageWork, inputs: SequenceOf[str] = ()) -> pd.DataFrame:
+    """A stage's loci as a table that an experiment file takes, with those inputs of the model."""
     import pandas as pd
 
     rows = [
@@ -183,6 +183,7 @@ def table_of_loci(work: StageWork) -> pd.DataFrame:
             "strand": locus.strand,
             "gene": locus.name,
             "transcript": locus.transcript,
+            **dict(zip(inputs, locus.inputs, strict=True)),
         }
         for locus in work.loci
     ]
