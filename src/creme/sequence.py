@@ -200,6 +200,9 @@ class Sequence:
     def _states(self) -> list[Any]:
         return [hashlib.sha256()]
 
+    midstates: NDArray[np.uint32] | None = None
+    """The same for `creme.kernels.digests`, in steps of its own."""
+
     @cached_property
     def complemented(self) -> Sequence:
         """The reverse complement: the other strand, read 5' to 3'."""
@@ -336,6 +339,15 @@ class Mutant:
         if self._digest is None:
             self._digest = self._hashed() if self.edits else self.base.digest
         return self._digest
+
+    @property
+    def hashed(self) -> bool:
+        """Whether its digest is there already."""
+        return self._digest is not None
+
+    def remember(self, digest: bytes) -> None:
+        """Take the digest from who has computed it, such as `creme.kernels.digests`."""
+        self._digest = digest
 
     def _hashed(self) -> bytes:
         state, done = self.base.hashed_to(self.edits[0].start)
