@@ -139,7 +139,7 @@ class Sequence:
         return f"Sequence({text!r}, length={len(self)})"
 
     def __len__(self) -> int:
-        return int(self.codes.size)
+        return self._codes.size
 
     def __getitem__(self, span: slice) -> Sequence:
         if not isinstance(span, slice):
@@ -267,7 +267,7 @@ class Edit:
     @property
     def end(self) -> int:
         """Position after the last replaced base."""
-        return self.start + int(self.codes.size)
+        return self.start + self.codes.size
 
     def __repr__(self) -> str:
         return f"Edit({self.start}, {self.end})"
@@ -310,15 +310,14 @@ class Mutant:
         self.base = base.base
         self.edits = _merged([*base.edits, *edits])
         self._digest = None
-        for edit in self.edits[-1:]:
-            if edit.end > len(self.base):
-                raise SequenceError(
-                    f"an edit of [{edit.start}, {edit.end}) does not fit into a sequence of "
-                    f"{len(self.base)} bp"
-                )
+        if self.edits and (edit := self.edits[-1]).end > self.base.codes.size:
+            raise SequenceError(
+                f"an edit of [{edit.start}, {edit.end}) does not fit into a sequence of "
+                f"{len(self.base)} bp"
+            )
 
     def __len__(self) -> int:
-        return len(self.base)
+        return self.base.codes.size
 
     def __repr__(self) -> str:
         spans = ", ".join(f"[{e.start}, {e.end})" for e in self.edits)
@@ -400,6 +399,8 @@ def onehot_table(n_value: float) -> NDArray[np.float32]:
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
     """Sorted disjoint edits with the effect of the given ones in their order; none is empty."""
     edits = [edit for edit in edits if edit.codes.size]
+    if len(edits) < 2:
+        return tuple(edits)
     ordered = sorted(edits, key=lambda edit: edit.start)
     if all(a.end <= b.start for a, b in pairwise(ordered)):
         return tuple(ordered)

@@ -15,9 +15,9 @@ from creme import registry
 from creme.analysis.outliers import RULE, outliers
 from creme.codes import share_of_gc
 from creme.genome import Locus
-from creme.perturbation import Perturbation, checked
+from creme.perturbation import Perturbation
 from creme.perturbations.shuffle import Shuffle
-from creme.seeds import Name, derive
+from creme.seeds import Name, derive_each
 from creme.sequence import Edit, Mutant, N, Sequence
 from creme.test import Test, remarked
 from creme.tiling import Tile
@@ -86,10 +86,8 @@ class BackgroundTest(Test):
         for all tests of the locus. `replicates` are all unless given.
         """
         numbers = self._replicates if replicates is None else replicates
-        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        perturb = self._perturb.bound(locus)
-        mutants = perturb.many(locus.sequence, seeds)
-        return [checked(perturb, locus.sequence, mutant).sequence for mutant in mutants]
+        seeds = derive_each(self.seed, locus.key, "background", *names, last=numbers)
+        return self._perturb.bound(locus).sequences(locus.sequence, seeds)
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
