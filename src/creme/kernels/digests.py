@@ -394,9 +394,15 @@ def _expand(typing: Any, raw: Any, schedule: Any, constants: Any) -> Any:
                 builder.store(word, _row(builder, target, now), align=4)
             for place in range(_WORDS):
                 early, late = words[(place + 1) % _WORDS], words[(place + 14) % _WORDS]
-                small = builder.xor(_turned(builder, early, 7, 18), builder.lshr(early, _constant(3)))
-                large = builder.xor(_turned(builder, late, 17, 19), builder.lshr(late, _constant(10)))
-                words[place] = _total(builder, words[place], words[(place + 9) % _WORDS], small, large)
+                small = builder.xor(
+                    _turned(builder, early, 7, 18), builder.lshr(early, _constant(3))
+                )
+                large = builder.xor(
+                    _turned(builder, late, 17, 19), builder.lshr(late, _constant(10))
+                )
+                words[place] = _total(
+                    builder, words[place], words[(place + 9) % _WORDS], small, large
+                )
                 builder.store(words[place], last[place])
         return context.get_dummy_value()
 
