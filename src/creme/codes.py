@@ -20,8 +20,14 @@ IUPAC = {
 
 def share_of_gc(codes: NDArray[np.uint8]) -> float:
     """The share of G and C in the bases, N left out; NaN without any."""
-    counts = np.bincount(codes, minlength=5)[:4]
-    return float(counts[1:3].sum() / counts.sum()) if counts.any() else float("nan")
+    bases = codes.size - np.count_nonzero(codes == 4)
+    gc = np.count_nonzero(codes == 1) + np.count_nonzero(codes == 2)
+    return gc / bases if bases else float("nan")
+
+
+def share_of_n(codes: NDArray[np.uint8]) -> float:
+    """The share of N; NaN of no codes."""
+    return np.count_nonzero(codes == 4) / codes.size if codes.size else float("nan")
 
 
 def position(start: Any) -> int:

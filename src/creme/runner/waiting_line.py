@@ -76,6 +76,8 @@ class WaitingLine:
 
     def take_from_others(self, slot: Slot, n: int, least: int = 0) -> list[Sequenceable]:
         """Sequences of the base of which most wait, if more than `least` do."""
+        if not self._by_base:
+            return self.take(slot, n) if self._length > least else []
         base = max(self._lines, key=lambda base: len(self._lines[base]), default=None)
         if base is None or len(self._lines[base]) <= least:
             return []
