@@ -78,9 +78,7 @@ class CheapByCodes(Cheap):
 
 
 def the_loci(length, number=1):
-    return [
-        Locus.from_sequence(Sequence(codes(length, 7 + k)), f"locus{k}") for k in range(number)
-    ]
+    return [Locus.from_sequence(Sequence(codes(length, 7 + k)), f"locus{k}") for k in range(number)]
 
 
 @contextmanager

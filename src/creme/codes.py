@@ -74,3 +74,16 @@ def sealed(codes: NDArray) -> bool:
     away = isinstance(owner, np.ndarray) and owner is not memory and not owner.flags.writeable
     whole = codes.dtype == np.uint8 and codes.flags.c_contiguous
     return whole and (away or isinstance(owner, bytes))
+
+
+_TABLES: dict[float, NDArray[np.float32]] = {}
+
+
+def onehot_table(n_value: float) -> NDArray[np.float32]:
+    """Rows of the one-hot encoding by code, shape (5, 4): ``table.take(codes, axis=0)``."""
+    table = _TABLES.get(n_value)
+    if table is None:
+        table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), n_value, np.float32)])
+        table.flags.writeable = False
+        _TABLES[n_value] = table
+    return table

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.codes import as_array, no_codes, position, sealed
+from creme.codes import onehot_table as onehot_table
 from creme.errors import SequenceError
 
 ALPHABET = "ACGTN"
@@ -382,18 +383,6 @@ def written(sequence: Sequenceable, out: Codes) -> Codes:
 # Two threads may ask the same base at once.
 _HASHING = threading.Lock()
 _STEP = 2**12
-
-_TABLES: dict[float, NDArray[np.float32]] = {}
-
-
-def onehot_table(n_value: float) -> NDArray[np.float32]:
-    """Rows of the one-hot encoding by code, shape (5, 4): ``table.take(codes, axis=0)``."""
-    table = _TABLES.get(n_value)
-    if table is None:
-        table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), n_value, np.float32)])
-        table.flags.writeable = False
-        _TABLES[n_value] = table
-    return table
 
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creme.kernels.digests import BLOCK, LANES, STEP, digests
+from creme.kernels.digests import digests
+from creme.kernels.sha256 import BLOCK, LANES, STEP
 from creme.sequence import Edit, Mutant, Sequence
 
 
@@ -65,6 +66,13 @@ def test_an_edit_that_changes_nothing_and_one_of_everything():
     other = random_base(len(base), 1)
     mutants = [Mutant(base, [Edit(5, base.codes[5:9])]), Mutant(base, [Edit(0, other)])]
     assert digests(base, mutants) == [base.digest, other.digest]
+
+
+@pytest.mark.parametrize("begin", range(4))
+def test_a_part_of_another_sequence_may_begin_anywhere_in_memory(begin):
+    base = random_base(3 * STEP)[begin:]
+    mutants = random_mutants(base, 20, 2, 1)
+    assert digests(base, mutants) == one_by_one(mutants)
 
 
 @pytest.mark.parametrize("starts", [[STEP * 5 + 1, 3], [3, STEP * 5 + 1]])
