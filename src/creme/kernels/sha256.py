@@ -78,10 +78,10 @@ def compiled() -> Callable[..., None]:
         return njit(signature, nogil=True)(_sweep)
 
 
-def _sweep(
+def _sweep(  # type: ignore[no-untyped-def]
     code_words, tail_words, codes, tail, first, spans, edited, enter,
     of_base, runs, blocks, block_words, at_end, base_lane,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     zero, one, block, words = np.uint64(0), np.uint64(1), np.uint64(64), np.uint64(16)
     lanes, groups = np.uint64(16), np.uint64(at_end.shape[0])
     whole = np.uint64(codes.size) // block
@@ -136,14 +136,14 @@ def _sweep(
         begin = step * lanes
         stop = min(begin + lanes, total)
         for column in range(stop - begin):
-            here = begin + column
+            current = begin + column
             for word in range(words):
                 raw[word, column] = (
-                    code_words[here * words + word]
-                    if here < whole
-                    else tail_words[(here - whole) * words + word]
+                    code_words[current * words + word]
+                    if current < whole
+                    else tail_words[(current - whole) * words + word]
                 )
-        _expand(raw, schedule, _CONSTANTS)
+        _expand(raw, schedule, _CONSTANTS)  # type: ignore[call-arg]
         for group in range((entered + lanes - one) // lanes):
             state = at_end[group]
             for here in range(begin, stop):

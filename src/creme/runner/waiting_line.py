@@ -53,10 +53,10 @@ class WaitingLine:
     def take(self, slot: Slot, n: int) -> list[Sequenceable]:
         """The oldest sequences for a slot, `n` at most, without those at home at others alone."""
         if not self._by_base:
-            line = self._lines.get(ANYWHERE, ())
-            number = min(n, len(line))
+            line = self._lines.get(ANYWHERE)
+            number = min(n, self._length)
             self._length -= number
-            return [line.popleft()[1] for _ in range(number)]
+            return [line.popleft()[1] for _ in range(number)] if line else []
         own = self._bases.setdefault(slot, OrderedDict())
         heads = [(self._lines[base][0][0], base) for base in own if base in self._lines]
         heapify(heads)
