@@ -353,7 +353,7 @@ class Scheduler:
 
     def _store(self, digests: list[bytes], values: NDArray[np.float32]) -> list[bool]:
         """Keep the values that are finite; returns whether each sequence's are."""
-        finite: list[bool] = np.isfinite(values).all(axis=(1, 2)).tolist()
+        finite: list[bool] = np.asarray(np.isfinite(values).all(axis=(1, 2))).tolist()
         if all(finite):
             self.buffer.write(digests, values)
         else:
