@@ -325,14 +325,20 @@ def design(quick: bool) -> Case:
 
 
 def own_time(quick: bool) -> Case:
-    """The time of a prediction beside the model, for one that takes one-hot and one of codes."""
-    size, bounds = size_of(quick), {"one-hot": 1.0, "codes": 0.1}
+    """The time of a prediction beside the model's, which takes one-hot or codes."""
+    size, many = size_of(quick), 2 if quick else 8
+    # What a run and a test cost besides is shared by more predictions where there are many loci.
+    bounds = {"one-hot": 1.0, "codes": 0.1, f"codes, {many} loci": 0.1}
     return Case(
         "The toolkit's own time",
         "own-time",
         tuple(
             Run(
-                way, "toolkit", "toolkit_suite", "own_time", {**size, "takes_codes": way == "codes"}
+                way,
+                "toolkit",
+                "toolkit_suite",
+                "own_time",
+                {**size, "way": way, "loci": many if "loci" in way else 1},
             )
             for way in bounds
         ),
@@ -340,11 +346,16 @@ def own_time(quick: bool) -> Case:
             Part(
                 f"necessity and sufficiency, {size['length']:,} bp, for each prediction, {way}",
                 f"{way}: ",
-                goals=(fact(f"{way} ms", bound, f"under {bound:g} ms", form="{:.2f} ms"),),
-                also=(
-                    (f"{way} predictions", "{:.0f} predictions"),
-                    (f"{way} processor", "{:.3f} ms of processor"),
+                # The processor's: other work on the machine adds to the clock's many times over.
+                goals=(
+                    fact(
+                        f"{way} processor",
+                        bound,
+                        f"under {bound:g} ms of processor",
+                        form="{:.3f} ms",
+                    ),
                 ),
+                also=((f"{way} predictions", "{:.0f} predictions"),),
             )
             for way, bound in bounds.items()
         ),

@@ -56,9 +56,9 @@ def page(
         "above the imports. Goals are judged by the median of the rounds' own ratios. How it is",
         "measured: [benchmarks/README.md](../benchmarks/README.md).",
         "",
-        f"{processor()}, {os.cpu_count()} cores, {memory()}, {platform.system()}, "
-        f"Python {platform.python_version()}; load {load[0]:.1f} at the start, {load[1]:.1f} at "
-        f"the end.",
+        f"Seen on one machine: {processor()}, {os.cpu_count()} cores, {memory()}, "
+        f"{platform.system()}, Python {platform.python_version()}; load {load[0]:.1f} at the "
+        f"start, {load[1]:.1f} at the end.",
         "",
         ", ".join(f"{name} {version}" for name, version in sorted(versions.items())) + ".",
     ]

@@ -77,8 +77,8 @@ class CheapByCodes(Cheap):
     takes_codes: ClassVar[bool] = True
 
 
-def the_locus(length):
-    return Locus.from_sequence(Sequence(codes(length)), "locus")
+def the_loci(length, number=1):
+    return [Locus.from_sequence(Sequence(codes(length, 7 + k)), f"locus{k}") for k in range(number)]
 
 
 @contextmanager
@@ -87,20 +87,20 @@ def new_store() -> Iterator[Store]:
         yield store
 
 
-def run_tests(tests, model, locus, store) -> Report:
-    report = measure(prepare(tests, model, [locus]), store)
+def run_tests(tests, model, loci, store) -> Report:
+    report = measure(prepare(tests, model, loci), store)
     assert not report.failures, report.failures
     return report
 
 
 def suite(make, kind=Cheap):
     def job(length, tile, replicates):
-        model, locus = kind(length=length), the_locus(length)
+        model, loci = kind(length=length), the_loci(length)
         test = make(tile, replicates, tiles(length, tile)[1])
 
         def run():
             with new_store() as store:
-                report = run_tests([test], model, locus, store)
+                report = run_tests([test], model, loci, store)
             return {"predictions": report.progress.predicted}
 
         return run
@@ -108,11 +108,10 @@ def suite(make, kind=Cheap):
     return job
 
 
-def own_time(length, tile, replicates, takes_codes=False):
+def own_time(length, tile, replicates, way, loci=1):
     """All but the model's own calculation, for each prediction, by what it is spent on."""
-    model = (CheapByCodes if takes_codes else Cheap)(length=length)
-    locus = the_locus(length)
-    way = "codes" if takes_codes else "one-hot"
+    model = (Cheap if way.startswith("one-hot") else CheapByCodes)(length=length)
+    those = the_loci(length, loci)
     tests = [Necessity(tile=tile, replicates=replicates)]
     tests += [Sufficiency(tile=tile, replicates=replicates)]
 
@@ -120,7 +119,7 @@ def own_time(length, tile, replicates, takes_codes=False):
         SPENT[:] = [0.0, 0.0]
         with new_store() as store:
             began = time.process_time()
-            report, seconds = timed(run_tests, tests, model, locus, store)
+            report, seconds = timed(run_tests, tests, model, those, store)
             processor = time.process_time() - began - SPENT[1]
         n = report.progress.predicted
         parts = {part: report.seconds[part] for part in PROFILED if part not in ("wait", "model")}
@@ -128,7 +127,6 @@ def own_time(length, tile, replicates, takes_codes=False):
         return Took(
             {
                 f"{way} predictions": n,
-                f"{way} ms": 1000 * (seconds - SPENT[0]) / n,
                 f"{way} processor": 1000 * processor / n,
             },
             **{f"{way}: a prediction": (seconds - SPENT[0]) / n},
@@ -140,7 +138,7 @@ def own_time(length, tile, replicates, takes_codes=False):
 
 def warm_run(length, tile, replicates, cost):
     """A finished experiment again, on a model that costs nothing and on a costly one."""
-    locus = the_locus(length)
+    loci = the_loci(length)
     tests = [Necessity(tile=tile, replicates=replicates)]
     tests += [Sufficiency(tile=tile, replicates=replicates)]
     models = {"cheap": Cheap(length=length), "costly": Cheap(length=length, cost=cost)}
@@ -149,11 +147,11 @@ def warm_run(length, tile, replicates, cost):
         times = Took({"passes": 0})
         with new_store() as store:
             for name, model in models.items():
-                _, times[f"first run, {name}"] = timed(run_tests, tests, model, locus, store)
+                _, times[f"first run, {name}"] = timed(run_tests, tests, model, loci, store)
             warm = {name: [] for name in models}
             for _ in range(5):
                 for name, model in models.items():
-                    report, seconds = timed(run_tests, tests, model, locus, store)
+                    report, seconds = timed(run_tests, tests, model, loci, store)
                     warm[name].append(seconds)
                     times.facts["passes"] += report.progress.predicted
         # The least disturbed run of each.

@@ -20,8 +20,14 @@ IUPAC = {
 
 def share_of_gc(codes: NDArray[np.uint8]) -> float:
     """The share of G and C in the bases, N left out; NaN without any."""
-    counts = np.bincount(codes, minlength=5)[:4]
-    return float(counts[1:3].sum() / counts.sum()) if counts.any() else float("nan")
+    bases = codes.size - np.count_nonzero(codes == 4)
+    gc = np.count_nonzero(codes == 1) + np.count_nonzero(codes == 2)
+    return gc / bases if bases else float("nan")
+
+
+def share_of_n(codes: NDArray[np.uint8]) -> float:
+    """The share of N; NaN of no codes."""
+    return np.count_nonzero(codes == 4) / codes.size if codes.size else float("nan")
 
 
 def position(start: Any) -> int:
@@ -68,3 +74,16 @@ def sealed(codes: NDArray) -> bool:
     away = isinstance(owner, np.ndarray) and owner is not memory and not owner.flags.writeable
     whole = codes.dtype == np.uint8 and codes.flags.c_contiguous
     return whole and (away or isinstance(owner, bytes))
+
+
+_TABLES: dict[float, NDArray[np.float32]] = {}
+
+
+def onehot_table(n_value: float) -> NDArray[np.float32]:
+    """Rows of the one-hot encoding by code, shape (5, 4): ``table.take(codes, axis=0)``."""
+    table = _TABLES.get(n_value)
+    if table is None:
+        table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), n_value, np.float32)])
+        table.flags.writeable = False
+        _TABLES[n_value] = table
+    return table

@@ -78,6 +78,17 @@ class Perturbation(Parameters, ABC):
         """A mutant for each seed, as one by one; override where many at once are cheaper."""
         return [self(sequence, seed=seed) for seed in seeds]
 
+    def sequences(self, sequence: Sequence, seeds: Iterable[int]) -> list[Sequence]:
+        """The sequences of `many`; override where they are there without their mutants.
+
+        Raises
+        ------
+        SequenceError
+            If one has another length; see `checked`.
+        """
+        mutants = self.many(sequence, seeds)
+        return [checked(self, sequence, mutant).sequence for mutant in mutants]
+
 
 def checked(perturbation: Perturbation, sequence: Sequence, mutant: Mutant) -> Mutant:
     """A perturbation's mutant of a sequence, as it came.

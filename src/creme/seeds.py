@@ -8,6 +8,7 @@ exactly the same sequences, and adding a locus changes no other locus's.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 MAX_SEED = 2**128 - 1
@@ -32,6 +33,15 @@ def derive(seed: int, *names: Name) -> int:
         Between 0 and 2**128 - 1: the first 16 bytes of a SHA-256.
     """
     return int.from_bytes(hashlib.sha256(_canonical((seed, *names))).digest()[:16], "little")
+
+
+def derive_each(seed: int, *names: Name, last: Iterable[int]) -> list[int]:
+    """The same as `derive` for each number as the last name: ``derive(seed, *names, number)``."""
+    begin = b"".join(map(_canonical, (seed, *names)))
+    return [
+        int.from_bytes(hashlib.sha256(_framed(b"t", begin + _of_one(n))).digest()[:16], "little")
+        for n in last
+    ]
 
 
 def _canonical(name: Name) -> bytes:

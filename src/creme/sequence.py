@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.codes import as_array, no_codes, position, sealed
+from creme.codes import onehot_table as onehot_table
 from creme.errors import SequenceError
 
 ALPHABET = "ACGTN"
@@ -139,7 +140,7 @@ class Sequence:
         return f"Sequence({text!r}, length={len(self)})"
 
     def __len__(self) -> int:
-        return int(self.codes.size)
+        return self._codes.size
 
     def __getitem__(self, span: slice) -> Sequence:
         if not isinstance(span, slice):
@@ -199,6 +200,9 @@ class Sequence:
     @cached_property
     def _states(self) -> list[Any]:
         return [hashlib.sha256()]
+
+    midstates: NDArray[np.uint32] | None = None
+    """The same for `creme.kernels.digests`, in steps of its own."""
 
     @cached_property
     def complemented(self) -> Sequence:
@@ -264,7 +268,7 @@ class Edit:
     @property
     def end(self) -> int:
         """Position after the last replaced base."""
-        return self.start + int(self.codes.size)
+        return self.start + self.codes.size
 
     def __repr__(self) -> str:
         return f"Edit({self.start}, {self.end})"
@@ -307,15 +311,14 @@ class Mutant:
         self.base = base.base
         self.edits = _merged([*base.edits, *edits])
         self._digest = None
-        for edit in self.edits[-1:]:
-            if edit.end > len(self.base):
-                raise SequenceError(
-                    f"an edit of [{edit.start}, {edit.end}) does not fit into a sequence of "
-                    f"{len(self.base)} bp"
-                )
+        if self.edits and (edit := self.edits[-1]).end > self.base.codes.size:
+            raise SequenceError(
+                f"an edit of [{edit.start}, {edit.end}) does not fit into a sequence of "
+                f"{len(self.base)} bp"
+            )
 
     def __len__(self) -> int:
-        return len(self.base)
+        return self.base.codes.size
 
     def __repr__(self) -> str:
         spans = ", ".join(f"[{e.start}, {e.end})" for e in self.edits)
@@ -336,6 +339,15 @@ class Mutant:
         if self._digest is None:
             self._digest = self._hashed() if self.edits else self.base.digest
         return self._digest
+
+    @property
+    def hashed(self) -> bool:
+        """Whether its digest is there already."""
+        return self._digest is not None
+
+    def remember(self, digest: bytes) -> None:
+        """Take the digest from who has computed it, such as `creme.kernels.digests`."""
+        self._digest = digest
 
     def _hashed(self) -> bytes:
         state, done = self.base.hashed_to(self.edits[0].start)
@@ -372,22 +384,12 @@ def written(sequence: Sequenceable, out: Codes) -> Codes:
 _HASHING = threading.Lock()
 _STEP = 2**12
 
-_TABLES: dict[float, NDArray[np.float32]] = {}
-
-
-def onehot_table(n_value: float) -> NDArray[np.float32]:
-    """Rows of the one-hot encoding by code, shape (5, 4): ``table.take(codes, axis=0)``."""
-    table = _TABLES.get(n_value)
-    if table is None:
-        table = np.vstack([np.eye(4, dtype=np.float32), np.full((1, 4), n_value, np.float32)])
-        table.flags.writeable = False
-        _TABLES[n_value] = table
-    return table
-
 
 def _merged(edits: list[Edit]) -> tuple[Edit, ...]:
     """Sorted disjoint edits with the effect of the given ones in their order; none is empty."""
     edits = [edit for edit in edits if edit.codes.size]
+    if len(edits) < 2:
+        return tuple(edits)
     ordered = sorted(edits, key=lambda edit: edit.start)
     if all(a.end <= b.start for a, b in pairwise(ordered)):
         return tuple(ordered)

@@ -85,3 +85,16 @@ def test_a_slot_is_at_home_at_its_last_bases():
     for number in (0, BASES):
         line.push(base(number))
     assert line.take(second, 2) == [base(0)], "which the first slot was given longest ago"
+
+
+def test_the_single_slot_takes_what_came_after_it_was_asked():
+    line = WaitingLine(by_base=False)
+    (slot,) = slots(1)
+    assert line.take(slot, 4) == []
+    a = mutants(base(0), 6)
+    for one in a:
+        line.push(one)
+    assert line.take_from_others(slot, 4, least=6) == []
+    assert line.take_from_others(slot, 4) == a[:4]
+    assert line.take(slot, 4) == a[4:]
+    assert line.take_from_others(slot, 4) == []

@@ -128,6 +128,9 @@ def test_many_equals_one_by_one(case, seeds):
         perturbation(sequence, seed=seed).edits for seed in seeds
     ]
     assert all(mutant.base is sequence for mutant in many)
+    sequence = sequence.with_inputs([0.5])
+    whole = [mutant.sequence for mutant in perturbation.many(sequence, seeds)]
+    assert perturbation.sequences(sequence, iter(seeds)) == whole
 
 
 @settings(deadline=None)

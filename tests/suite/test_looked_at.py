@@ -17,6 +17,7 @@ from creme.runner.plan import prepare
 from creme.runner.run import measure
 from creme.sequence import N, Sequence
 from creme.store import Store
+from creme.suite.background import BackgroundTest
 from creme.test import REMARKS
 
 TESTS: dict[str, dict[str, Any]] = {
@@ -58,6 +59,22 @@ def test_composition_is_that_of_the_sequence_and_its_backgrounds(name, tmp_path)
     assert dataset["background_gc"].values.ravel() == pytest.approx([share_of_gc(codes)] * 3)
     assert dataset["background_n"].values.ravel() == pytest.approx([0.05] * 3)
     assert any(f"{JOINED}: 2." in remark for remark in remarks)
+
+
+@pytest.mark.parametrize("perturbation", ["dinucleotide_shuffle", "local_shuffle", "mask"])
+def test_compositions_are_those_of_the_backgrounds_counted(perturbation):
+    locus = gapped((600, 660))
+    made = {"name": "sufficiency", "tile": 200, "replicates": 3, "perturbation": perturbation}
+    test = registry.create("test", made)
+    assert isinstance(test, BackgroundTest)
+    counted = [np.bincount(each.codes, minlength=5) for each in test.backgrounds(locus)]
+    with np.errstate(invalid="ignore"):
+        gc = [count[1:3].sum() / count[:4].sum() for count in counted]
+    n = [np.mean(each.codes == N) for each in test.backgrounds(locus)]
+    dataset = test.looked_at(xr.Dataset(), locus, np.ones((3, 1), dtype=np.float32))
+    np.testing.assert_array_equal(dataset["background_gc"].values, gc)
+    np.testing.assert_array_equal(dataset["background_n"].values, n)
+    assert dataset["sequence_n"].item() == np.mean(locus.sequence.codes == N)
 
 
 def test_a_locus_without_n_and_outliers_has_no_remark(tmp_path):

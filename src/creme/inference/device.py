@@ -125,6 +125,8 @@ class Device:
             if buffer is None or len(buffer) < len(sequences):
                 buffer = self._buffer(len(sequences))
             order = buffer.arranged(sequences)
+            if order == list(range(len(sequences))):
+                return Batch(sequences, buffer.write(sequences), buffer=buffer)
             ordered = [sequences[place] for place in order]
             return Batch(ordered, buffer.write(ordered), buffer=buffer, order=order)
         except MemoryError:

@@ -49,6 +49,8 @@ class Buffer:
 
     def arranged(self, sequences: SequenceOf[Sequenceable]) -> list[int]:
         """The sequence to write into each of the first rows: one of the base that it holds."""
+        if len({id(sequence.base) for sequence in sequences}) == 1:
+            return list(range(len(sequences)))
         waiting: dict[int, list[int]] = {}
         for place in reversed(range(len(sequences))):
             waiting.setdefault(id(sequences[place].base), []).append(place)
@@ -79,12 +81,13 @@ class Buffer:
         whole : bool
             Look at all of it, or at a sample.
         """
-        step = 1 if whole else SAMPLED
-        for row, sequence in enumerate(sequences):
-            expected: NDArray[Any] = _every(step, sequence)
+        step, rows = (1, 1) if whole else (SAMPLED, len(sequences))
+        for first in range(0, len(sequences), rows):
+            part = sequences[first : first + rows]
+            expected: NDArray[Any] = np.stack([_every(step, sequence) for sequence in part])
             if self._table is not None:
                 expected = self._table.take(expected, axis=0)
-            if not np.array_equal(self._array[row, ::step], expected):
+            if not np.array_equal(self._array[first : first + rows, ::step], expected):
                 self._holds = [None] * len(self)
                 return False
         return True

@@ -112,6 +112,8 @@ def _shuffles(
 def junctions(codes: Codes) -> int:
     """How many dinucleotides a shuffle may alter: the runs of N between other bases."""
     is_base = codes != N
+    if is_base.all():
+        return 0
     starts = np.count_nonzero(is_base[1:] & ~is_base[:-1]) + int(is_base[:1].any())
     return max(0, int(starts) - 1)
 

@@ -42,7 +42,16 @@ class Shuffle(IntervalPerturbation):
     def many(self, sequence: Sequence, seeds: Iterable[int]) -> list[Mutant]:
         """A shuffle for each seed, in one call of the kernel."""
         tile = self.interval(sequence)
-        rows = self.arrangements(tile.of(sequence).codes, seeds)
-        # Copies, so that one mutant does not keep the bases of all in memory.
-        own = (Sequence.owning(row.copy()) for row in rows)
+        own = self._arranged(tile.of(sequence), seeds)
         return [Mutant(sequence, [Edit(tile.start, codes)]) for codes in own]
+
+    def sequences(self, sequence: Sequence, seeds: Iterable[int]) -> list[Sequence]:
+        """The same as sequences: the kernel's rows where all is shuffled."""
+        if len(self.interval(sequence)) < len(sequence):
+            return super().sequences(sequence, seeds)
+        return [row.with_inputs(sequence.inputs) for row in self._arranged(sequence, seeds)]
+
+    def _arranged(self, sequence: Sequence, seeds: Iterable[int]) -> list[Sequence]:
+        rows = self.arrangements(sequence.codes, seeds)
+        # Copies, so that one does not keep the bases of all in memory.
+        return [Sequence.owning(row.copy()) for row in rows]

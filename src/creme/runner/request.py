@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creme.errors import SequenceError
-from creme.model import Selection
+from creme.model import Model, Selection
 from creme.runner.tasks import Task
-from creme.sequence import Sequenceable
+from creme.sequence import Mutant, Sequence, Sequenceable
 from creme.test import Profiles, Steps
 
 
@@ -79,6 +80,29 @@ class InFlight:
             raise
         except BaseException:
             pass
+
+
+def check_sequences(sequences: SequenceOf[Any], model: Model) -> None:
+    """See that a model takes what a test has yielded.
+
+    Raises
+    ------
+    SequenceError
+        At the first that is no sequence, or has another length.
+    """
+    for one in sequences:
+        if not isinstance(one, (Sequence, Mutant)):
+            raise SequenceError(
+                f"a test yields Sequence or Mutant objects, not {type(one).__name__}"
+            )
+    # Mutants are as long as their base.
+    bases = {id(one.base): one.base for one in sequences}
+    for base in bases.values():
+        if len(base) != model.input_length:
+            raise SequenceError(
+                f"a sequence of {len(base)} bp was asked for, and model {model.name} takes "
+                f"{model.input_length} bp"
+            )
 
 
 def _iterator(sequences: Any, profiles: bool) -> Iterator[Sequenceable]:

@@ -10,19 +10,18 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creme.engines.engine import DEPTH, Engine, LostBatchError
-from creme.errors import ConfigError, CremeWarning, ModelError, SequenceError
+from creme.errors import ConfigError, CremeWarning, ModelError
 from creme.runner.dispatch import Dispatch, SentBatch
 from creme.runner.hashing import Hashers
-from creme.runner.request import InFlight
+from creme.runner.request import InFlight, check_sequences
+from creme.runner.stopwatch import Spent
 from creme.runner.tasks import AwaitedBatch, Outcome, Progress, Task
 from creme.runner.write_buffer import NarrowerSource, WriteBuffer, narrower_sources
 from creme.sequence import Sequenceable
@@ -88,6 +87,7 @@ class Scheduler:
     ) -> None:
         self.progress = Progress() if progress is None else progress
         self.seconds: dict[str, float] = dict.fromkeys(PROFILED, 0.0)
+        self._spent = {what: Spent(self.seconds, what) for what in PROFILED}
         self.engine = engine
         self._readout_of = readout_of
         self.buffer = buffer
@@ -156,7 +156,7 @@ class Scheduler:
                 self._fill()
                 yield from self._drain()
                 if self._dispatch.queue:
-                    with self._spent("one-hot"):
+                    with self._spent["one-hot"]:
                         self._dispatch.feed(slots)
                 if self._dispatch.sent or self._dispatch.queue:
                     self._collect()
@@ -182,12 +182,13 @@ class Scheduler:
     def _end(self) -> None:
         """Keep what was predicted, and end everything that is open."""
         try:
-            with self._spent("write"):
+            with self._spent["write"]:
                 # Where something failed, models may have been at other batches.
                 for future, batch in self._dispatch.sent.items():
                     if future.done() and future.exception() is None:
-                        self._count(batch.sequences)
-                        self._store(batch.sequences, future.result().values)
+                        digests = [sequence.digest for sequence in batch.sequences]
+                        self._count(digests)
+                        self._store(digests, future.result().values)
                 self._dispatch.sent.clear()
                 self.buffer.end()
         finally:
@@ -195,14 +196,6 @@ class Scheduler:
                 self._hashers.close()
             for active in self._active:
                 active.close()
-
-    @contextmanager
-    def _spent(self, what: str) -> Iterator[None]:
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[what] += perf_counter() - began
 
     def _drain(self) -> Iterator[Outcome]:
         while self._outcomes:
@@ -254,12 +247,11 @@ class Scheduler:
     def _pull(self, active: InFlight) -> None:
         """Take a part of a request's sequences, with one look-up for all of them."""
         try:
-            with self._spent("perturb"):
+            with self._spent["perturb"]:
                 part = list(islice(active.sequences, LOOK_UP))
-            for sequence in part:
-                self._check(sequence)
+            check_sequences(part, self.engine.model)
             assert self._hashers is not None
-            with self._spent("hash"):
+            with self._spent["hash"]:
                 digests = self._hashers.digests(part)
         except KeyboardInterrupt:
             raise
@@ -267,7 +259,7 @@ class Scheduler:
             self._fail(active, error)
             return
         active.exhausted = len(part) < LOOK_UP
-        with self._spent("look-up"):
+        with self._spent["look-up"]:
             stored = self.buffer.read([d for d in digests if d not in self._waiting])
         self.progress.asked += len(part)
         for sequence, digest in zip(part, digests, strict=True):
@@ -288,24 +280,12 @@ class Scheduler:
                 self._dispatch.queue.push(sequence)
             self._waiting[digest].append((active, place))
 
-    def _check(self, sequence: Any) -> None:
-        if not isinstance(sequence, Sequenceable):
-            raise SequenceError(
-                f"a test yields Sequence or Mutant objects, not {type(sequence).__name__}"
-            )
-        model = self.engine.model
-        if len(sequence) != model.input_length:
-            raise SequenceError(
-                f"a sequence of {len(sequence)} bp was asked for, and model {model.name} takes "
-                f"{model.input_length} bp"
-            )
-
     def _collect(self) -> None:
         """Wait for batches; store their values, then hand them to whoever waits for them."""
-        with self._spent("wait"):
+        with self._spent["wait"]:
             ended = self._dispatch.wait(TICK)
         if not ended:
-            with self._spent("write"):
+            with self._spent["write"]:
                 self.buffer.flush()
         for batch in ended:
             self._take(batch)
@@ -319,25 +299,25 @@ class Scheduler:
 
     def _take(self, sent: SentBatch) -> None:
         """Take the answer to a batch."""
-        batch = sent.sequences
+        digests = [sequence.digest for sequence in sent.sequences]
         try:
             predicted = sent.future.result()
         except LostBatchError as error:
             self._fail_all(error.lost, error)
-            batch = [one for one in batch if one.digest in self._waiting]
+            digests = [digest for digest in digests if digest in self._waiting]
             predicted = error.predicted
         values = predicted.values
         self.seconds["model"] += predicted.seconds
         self.buffer.record(self.differences)
         self.buffer.record_environments(self.engine.environments())
-        with self._spent("write"):
-            finite = self._store(batch, values)
+        with self._spent["write"]:
+            finite = self._store(digests, values)
         # Until now an interruption leaves it to `_end`.
         del self._dispatch.sent[sent.future]
-        self._count(batch)
+        self._count(digests)
         answers: dict[int, NDArray[np.float32]] = {}
-        for row, sequence in enumerate(batch):
-            for active, place in self._waiting.pop(sequence.digest):
+        for row, digest in enumerate(digests):
+            for active, place in self._waiting.pop(digest):
                 if active not in self._active:
                     continue
                 if not finite[row]:
@@ -365,17 +345,20 @@ class Scheduler:
                 if active in self._active:
                     self._fail(active, error)
 
-    def _count(self, batch: list[Sequenceable]) -> None:
+    def _count(self, digests: list[bytes]) -> None:
         """Count a batch that was predicted, and the requests that it answers besides."""
-        self.progress.predicted += len(batch)
-        for sequence in batch:
-            self.progress.repeated += max(0, len(self._waiting[sequence.digest]) - 1)
+        self.progress.predicted += len(digests)
+        for digest in digests:
+            self.progress.repeated += max(0, len(self._waiting[digest]) - 1)
 
-    def _store(self, batch: list[Sequenceable], values: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Keep the values that are finite; returns whether each sequence's are, (n,)."""
-        finite = np.asarray(np.isfinite(values).all(axis=(1, 2)))
-        digests = [one.digest for one, ok in zip(batch, finite, strict=True) if ok]
-        self.buffer.write(digests, values[finite])
+    def _store(self, digests: list[bytes], values: NDArray[np.float32]) -> list[bool]:
+        """Keep the values that are finite; returns whether each sequence's are."""
+        finite: list[bool] = np.asarray(np.isfinite(values).all(axis=(1, 2))).tolist()
+        if all(finite):
+            self.buffer.write(digests, values)
+        else:
+            whole = [digest for digest, ok in zip(digests, finite, strict=True) if ok]
+            self.buffer.write(whole, values[finite])
         return finite
 
     def _answer(self, active: InFlight) -> NDArray[np.float32]:
@@ -387,7 +370,7 @@ class Scheduler:
     def _advance(self, active: InFlight, answer: NDArray[np.float32] | None) -> None:
         """Let a generator go on to its next request, or to its end."""
         try:
-            with self._spent("tests"):
+            with self._spent["tests"]:
                 active.accept(active.steps.send(answer))  # type: ignore[arg-type]
         except StopIteration as stop:
             del self._active[active]

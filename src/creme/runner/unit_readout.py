@@ -66,6 +66,8 @@ class UnitReadout:
 
     def __call__(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Activities of kept values, (n, bins, tracks) to (n, activities) float32."""
+        if len(self.parts) == 1:
+            return self.parts[0](values)
         return np.concatenate([part(values) for part in self.parts], axis=1)
 
     @cached_property

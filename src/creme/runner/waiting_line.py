@@ -52,6 +52,11 @@ class WaitingLine:
 
     def take(self, slot: Slot, n: int) -> list[Sequenceable]:
         """The oldest sequences for a slot, `n` at most, without those at home at others alone."""
+        if not self._by_base:
+            line = self._lines.get(ANYWHERE)
+            number = min(n, self._length)
+            self._length -= number
+            return [line.popleft()[1] for _ in range(number)] if line else []
         own = self._bases.setdefault(slot, OrderedDict())
         heads = [(self._lines[base][0][0], base) for base in own if base in self._lines]
         heapify(heads)
@@ -71,6 +76,8 @@ class WaitingLine:
 
     def take_from_others(self, slot: Slot, n: int, least: int = 0) -> list[Sequenceable]:
         """Sequences of the base of which most wait, if more than `least` do."""
+        if not self._by_base:
+            return self.take(slot, n) if self._length > least else []
         base = max(self._lines, key=lambda base: len(self._lines[base]), default=None)
         if base is None or len(self._lines[base]) <= least:
             return []

@@ -13,12 +13,12 @@ from pydantic import Field
 
 from creme import registry
 from creme.analysis.outliers import RULE, outliers
-from creme.codes import share_of_gc
+from creme.codes import share_of_gc, share_of_n
 from creme.genome import Locus
-from creme.perturbation import Perturbation, checked
+from creme.perturbation import Perturbation
 from creme.perturbations.shuffle import Shuffle
-from creme.seeds import Name, derive
-from creme.sequence import Edit, Mutant, N, Sequence
+from creme.seeds import Name, derive_each
+from creme.sequence import Edit, Mutant, Sequence
 from creme.test import Test, remarked
 from creme.tiling import Tile
 
@@ -86,10 +86,8 @@ class BackgroundTest(Test):
         for all tests of the locus. `replicates` are all unless given.
         """
         numbers = self._replicates if replicates is None else replicates
-        seeds = (derive(self.seed, locus.key, "background", *names, k) for k in numbers)
-        perturb = self._perturb.bound(locus)
-        mutants = perturb.many(locus.sequence, seeds)
-        return [checked(perturb, locus.sequence, mutant).sequence for mutant in mutants]
+        seeds = derive_each(self.seed, locus.key, "background", *names, last=numbers)
+        return self._perturb.bound(locus).sequences(locus.sequence, seeds)
 
     def controls(
         self, locus: Locus, *names: Name, replicates: Iterable[int] | None = None
@@ -125,24 +123,34 @@ class BackgroundTest(Test):
             shuffle alters dinucleotides, and where backgrounds have another GC.
         """
         codes = locus.sequence.codes
-        gc = share_of_gc(codes)
-        dataset = dataset.assign(sequence_gc=gc, sequence_n=float(np.mean(codes == N)))
+        gc, n = share_of_gc(codes), share_of_n(codes)
+        composition: dict[str, Any] = {"sequence_gc": gc, "sequence_n": n}
         if activities.ndim == 2:
-            rows = [background.codes for background in self.backgrounds(locus)]
-            each = np.array([share_of_gc(row) for row in rows])
+            each, shares = self._compositions(locus)
             unlike = int((np.abs(each - gc) > _GC_APART).sum())
             if unlike:
                 dataset = remarked(dataset, _OTHER_GC, unlike)
-            shares = np.array([np.mean(row == N) for row in rows])
-            dataset = dataset.assign(
-                background_gc=("replicate", each), background_n=("replicate", shares)
-            )
+            composition["background_gc"] = "replicate", each
+            composition["background_n"] = "replicate", shares
+        dataset = dataset.assign(composition)
         off = outliers(activities.reshape(-1, activities.shape[-1])).any(axis=1)
         if off.any():
             dataset = remarked(dataset, _OUTLIERS, int(off.sum()))
         if isinstance(self._perturb, Shuffle) and (altered := self._perturb.altered(codes)):
             dataset = remarked(dataset, _JUNCTIONS, altered)
         return dataset
+
+    def _compositions(self, locus: Locus) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Shares of G and C, and of N, of each background."""
+        if isinstance(self._perturb.bound(locus), Shuffle):  # which has the same bases
+            rows = [locus.sequence.codes]
+        else:
+            rows = [background.codes for background in self.backgrounds(locus)]
+        shape = (self.replicates,)
+        return (
+            np.broadcast_to([share_of_gc(row) for row in rows], shape).copy(),
+            np.broadcast_to([share_of_n(row) for row in rows], shape).copy(),
+        )
 
     @property
     def _replicates(self) -> range:

@@ -13,9 +13,8 @@ from pydantic import Field
 
 from creme.errors import SequenceError
 from creme.genome import Locus
-from creme.perturbation import checked
 from creme.perturbations.shuffle import Shuffle
-from creme.seeds import Name, derive
+from creme.seeds import Name, derive_each
 from creme.sequence import Edit, Mutant, N, Sequenceable
 from creme.suite.background import BackgroundTest
 from creme.suite.intervals import ByLocus, chosen_loci, chosen_tiles
@@ -142,19 +141,19 @@ class TiledTest(BackgroundTest):
             If the tile has no other arrangement.
         """
         bases, perturb = tile.of(locus.sequence), self._perturb.bound(locus)
-        if not perturb.can_change(bases):
+        prefix = (locus.key, "tile", tile.start, tile.end, *names)
+        numbers = self._replicates if replicates is None else replicates
+        arrangements = perturb.sequences(bases, derive_each(self.seed, *prefix, last=numbers))
+        as_before = [each.codes.data == bases.codes.data for each in arrangements]
+        # A tile that no seed changes was not changed by these.
+        if all(as_before) and not perturb.can_change(bases):
             raise SequenceError(
                 f"tile [{tile.start}, {tile.end}) ({shortened(str(bases))}) has no other "
                 f"arrangement, so that {perturb.name} leaves it as it is: take a longer "
                 f"tile, or perturbation = 'mask', or 'mononucleotide_shuffle' where bases differ"
             )
-        prefix = (locus.key, "tile", tile.start, tile.end, *names)
-        numbers = self._replicates if replicates is None else replicates
-        seeds = [derive(self.seed, *prefix, replicate) for replicate in numbers]
-        before = bases.codes.tobytes()
-        for shuffled in perturb.many(bases, seeds):
-            arrangement = checked(perturb, bases, shuffled).sequence
-            if unchanged is not None and arrangement.codes.tobytes() == before:
+        for arrangement, same in zip(arrangements, as_before, strict=True):
+            if same and unchanged is not None:
                 unchanged[tile] += 1
             yield Mutant(sequence, [Edit(tile.start, arrangement)])
 
@@ -180,7 +179,7 @@ class TiledTest(BackgroundTest):
 
 
 def _share_of_bases(tile: Tile, locus: Locus) -> float:
-    return float(np.mean(tile.of(locus.sequence).codes != N))
+    return np.count_nonzero(tile.of(locus.sequence).codes != N) / len(tile)
 
 
 def tile_coords(tiling: Iterable[Tile], locus: Locus) -> dict[str, tuple[str, list[int]]]:
