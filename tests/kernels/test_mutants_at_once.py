@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creme.kernels.digests import digests
+from creme.kernels import digests as module
+from creme.kernels.digests import digests, suits
 from creme.kernels.sha256 import BLOCK, LANES, STEP
 from creme.sequence import Edit, Mutant, Sequence
 
@@ -91,3 +92,16 @@ def test_threads_may_hash_mutants_of_one_base_at_once():
     with ThreadPoolExecutor(4) as threads:
         made = list(threads.map(lambda part: digests(base, part), parts))
     assert made == [one_by_one(part) for part in parts]
+
+
+@pytest.mark.skipif(not suits(), reason="vectors are too short here")
+def test_machine_code_that_is_wrong_is_not_used(monkeypatch):
+    right = module.compiled()
+
+    def wrong(*arrays):
+        right(*arrays)
+        at_end = arrays[-2]
+        at_end[0, 3, 2] ^= 1  # a bit of one mutant
+
+    monkeypatch.setattr(module, "compiled", lambda: wrong)
+    assert not suits.__wrapped__()
