@@ -9,8 +9,8 @@ CONSTRAINTS ?= constraints.txt
 PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # The share of lines, in per cent, that `make coverage` asks for: raised after each whole run, never
-# lowered (docs/releasing.md).
-FLOOR := 0
+# lowered (docs/releasing.md). This one is what 1,027 tests of six folders ran.
+FLOOR := 56
 
 # Each of these has an environment of its own: what they need does not go together.
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome \
