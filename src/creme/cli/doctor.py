@@ -147,8 +147,9 @@ def _machine() -> Iterator[Row]:
         command = [sys.executable, "-c", _TORCH]
         ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         problem = (ran.stderr.strip().splitlines() or ["its import ended the process"])[-1]
-        answer = "cannot be imported\n" + problem if ran.returncode else ran.stdout.strip()
-        yield ("PyTorch", *answer.split("\n", 1))
+        state = "cannot be imported\n" + problem if ran.returncode else ran.stdout.strip()
+        sees, _, built = state.partition("\n")
+        yield "PyTorch", sees, built
 
 
 _TORCH = """
