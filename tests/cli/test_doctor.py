@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 
 import pytest
@@ -35,9 +36,12 @@ def test_everything_is_said_and_no_secret(creme, monkeypatch, tmp_path, genome):
     said = sections(shown)
     assert {"toolkit", "packages", "machine", "plugins", "folders", "settings"} <= set(said)
     assert said["packages"]["numpy"]["state"][0].isdigit()
+    assert {"regex", "tomli-w", "pyarrow", "psycopg"} <= set(said["packages"])
+    assert not {"pytest", "sphinx", "creme-toolkit"} & set(said["packages"])
     assert said["plugins"]["model example_broken"]["state"] == "broken"
     assert "has no attribute" in said["plugins"]["model example_broken"]["detail"]
     assert said["plugins"]["test dose"]["state"] == "loads"
+    assert int(said["plugins"]["of the toolkit"]["state"].split()[0]) > 20
     assert "free" in said["folders"]["cache"]["detail"]
     assert said["path"]["fasta"]["state"] == "there"
     assert "index" in said["path"]["fasta"]["detail"]
@@ -47,6 +51,36 @@ def test_everything_is_said_and_no_secret(creme, monkeypatch, tmp_path, genome):
     plain, _ = creme("doctor")
     assert "  numpy" in plain
     assert "model example_broken" in plain
+
+
+def test_packages_that_are_too_old_or_missing_are_named(creme, monkeypatch):
+    real = doctor_command.metadata.version
+
+    def version(name: str) -> str:
+        if name in ("psycopg", "regex"):
+            raise doctor_command.metadata.PackageNotFoundError(name)
+        return {"numpy": "1.26.4"}.get(name) or real(name)
+
+    monkeypatch.setattr(doctor_command.metadata, "version", version)
+    said = {name: (state, detail) for name, state, detail in doctor_command._packages()}
+    assert said["numpy"] == ("1.26.4", "the toolkit needs >=2.0: pip install 'numpy>=2.0'")
+    assert said["regex"] == ("missing", "pip install 'regex>=2024.4'")
+    pip = "pip install 'psycopg[binary]>=3.1'"
+    assert said["psycopg"] == ("not installed", f"for [postgres]: {pip}")
+
+
+def test_pytorch_is_asked_whether_it_sees_the_gpu(monkeypatch, tmp_path):
+    """A driver that is older than PyTorch's CUDA, or a build for CPUs, is not seen otherwise."""
+    torch = pytest.importorskip("torch")
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho 'NVIDIA H200, 143771 MiB, 570.1'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    said = {name: (state, detail) for name, state, detail in doctor_command._machine()}
+    assert said["GPU 0"] == ("NVIDIA H200, 143771 MiB, 570.1", "")
+    built = f"CUDA {torch.version.cuda}" if torch.version.cuda else "CPUs alone"
+    assert said["PyTorch"] == ("sees no GPU", f"built for {built}")
 
 
 def test_it_never_fails(creme, monkeypatch, tmp_path):

@@ -12,28 +12,19 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from creme.cli.choices import add_table, chosen
 from creme.passwords import masked
 
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
 Row = tuple[str, str, str]
 """A subject, its state, and more of it."""
 
-_CORE = "numpy numba pandas pydantic pyfaidx rich scipy sqlalchemy typer xarray zarr numcodecs"
-_EXTRAS = {
-    "report": ("matplotlib",),
-    "parquet": ("pyarrow",),
-    "bgzip": ("biopython",),
-    "dask": ("distributed", "dask-jobqueue"),
-    "postgres": ("psycopg",),
-    "objects": ("obstore",),
-    "bigwig": ("pybigtools",),
-    "motifs": ("memelite",),
-    "network": ("networkx",),
-}
 _FRAMEWORKS = ("torch", "tensorflow", "keras", "onnxruntime", "jax")
 PATIENCE = 120.0
 """Seconds that the plugins, and a GPU's driver, have to answer."""
@@ -98,15 +89,34 @@ def _toolkit() -> Iterator[Row]:
 
 
 def _packages() -> Iterator[Row]:
-    for name in _CORE.split():
-        yield name, _version(name) or "missing", ""
-    for extra, names in _EXTRAS.items():
-        for name in names:
-            pip = f"pip install 'creme-toolkit[{extra}]'"
-            yield name, _version(name) or "not installed", "" if _version(name) else pip
+    """The packages that the toolkit declares, by its metadata, and frameworks that plugins use."""
+    from packaging.requirements import Requirement
+
+    toolkit = metadata.metadata("creme-toolkit")
+    extras = ("", *sorted({*(toolkit.get_all("Provides-Extra") or [])} - {"dev", "docs"}))
+    declared = [Requirement(line) for line in metadata.requires("creme-toolkit") or []]
+    for extra in extras:
+        for wanted in declared:
+            marker = wanted.marker
+            plain = marker is None or marker.evaluate({"extra": ""})
+            if plain if not extra else (not plain and marker and marker.evaluate({"extra": extra})):
+                yield _package(wanted, extra)
     for name in _FRAMEWORKS:
         if installed := _version(name):
             yield name, installed, ""
+
+
+def _package(wanted: Requirement, extra: str) -> Row:
+    installed = _version(wanted.name)
+    wanted.marker = None
+    pip = f"pip install '{wanted}'"
+    if not installed:
+        if extra:
+            return wanted.name, "not installed", f"for [{extra}]: {pip}"
+        return wanted.name, "missing", pip
+    if not wanted.specifier.contains(installed, prereleases=True):
+        return wanted.name, installed, f"the toolkit needs {wanted.specifier}: {pip}"
+    return wanted.name, installed, ""
 
 
 def _version(name: str) -> str:
@@ -133,7 +143,21 @@ def _machine() -> Iterator[Row]:
         yield "GPU", "nvidia-smi failed", (answer.stderr or answer.stdout).strip()
     for number, line in enumerate(answer.stdout.splitlines() if not answer.returncode else []):
         yield f"GPU {number}", line, ""
+    if _version("torch"):
+        command = [sys.executable, "-c", _TORCH]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        problem = (ran.stderr.strip().splitlines() or ["its import ended the process"])[-1]
+        state = "cannot be imported\n" + problem if ran.returncode else ran.stdout.strip()
+        sees, _, built = state.partition("\n")
+        yield "PyTorch", sees, built
 
+
+_TORCH = """
+import torch
+print("sees", torch.cuda.device_count() or "no", "GPU")
+print("built for", "CUDA " + torch.version.cuda if torch.version.cuda else
+      "ROCm " + torch.version.hip if torch.version.hip else "CPUs alone")
+"""
 
 _LOAD = """
 import json, sys, warnings
@@ -175,10 +199,12 @@ def _plugins() -> Iterator[Row]:
         answers[tuple(json.loads(lines[at]))] = (
             json.loads(lines[at + 1]) if at + 1 < len(lines) else ended
         )
+    own = 0
     for kind in registry.KINDS:
         for name, plugin in registry.plugins(kind).items():
             if plugin.distribution == "creme-toolkit" and answers.get((kind, name)) == "":
-                continue  # of the toolkit's own only those that do not load
+                own += 1  # of the toolkit's own only those that do not load have a row
+                continue
             problem = answers.get((kind, name), "not tried, since another one ended the process")
             missing = plugin.missing()
             needs = f"; pip install {' '.join(missing)}" if missing else ""
@@ -188,7 +214,7 @@ def _plugins() -> Iterator[Row]:
                 "loads" if not problem else "broken",
                 f"{of}{needs}" + (f": {problem}" if problem else ""),
             )
-    yield "of the toolkit", "the others load", ""
+    yield "of the toolkit", f"{own} load", ""
 
 
 def _folders() -> Iterator[Row]:
@@ -232,12 +258,17 @@ _SECRET = ("PASSWORD", "SECRET", "TOKEN", "KEY")
 
 def _settings() -> Iterator[Row]:
     """Variables of the environment that change how the toolkit works; no secret."""
+    rows = [row for name in sorted(os.environ) if (row := _setting(name))]
+    yield from rows or [("variables", "none set", "")]
+
+
+def _setting(name: str) -> Row | None:
     others = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "PYTHONPATH", "COLUMNS", "NO_COLOR")
-    for name in sorted(os.environ):
-        if any(word in name for word in _SECRET) and name.startswith(("CREME_", "PG")):
-            yield name, "set", "its value is not shown"
-        elif name.startswith("CREME_") or name in others:
-            yield name, os.environ[name], ""
+    if any(word in name for word in _SECRET) and name.startswith(("CREME_", "PG")):
+        return name, "set", "its value is not shown"
+    if name.startswith("CREME_") or name in others:
+        return name, os.environ[name], ""
+    return None
 
 
 def _path(path: Path) -> Iterator[Row]:

@@ -136,7 +136,7 @@ class WeightFile:
             return {name: dataset[()].astype(np.float64) for name, dataset in datasets.items()}
         except _DAMAGE as error:
             raise ModelError(
-                f"{self.path}: the weights of layer {layer!r} cannot be read ({error})."
+                f"{self.path} is damaged: the weights of layer {layer!r} cannot be read ({error})."
             ) from None
 
     def remaining(self, kind: str) -> int:
