@@ -85,18 +85,6 @@ class Experiment(TomlFile):
     tests: list[dict[str, Any]] = Field(min_length=1, description="name and parameters of each")
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Self:
-        """Read an experiment file.
-
-        Raises
-        ------
-        ConfigError
-            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
-        """
-        path = Path(path).expanduser()
-        return cls.from_text(read_text(path), path.parent, str(path))
-
-    @classmethod
     def of_results(cls, directory: str | Path) -> Self:
         """The experiment that a results directory belongs to.
 

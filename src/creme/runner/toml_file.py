@@ -42,6 +42,18 @@ class TomlFile(Parameters):
     _directory: Path | None = PrivateAttr(default=None)
 
     @classmethod
+    def from_file(cls, path: str | Path) -> Self:
+        """Read a file.
+
+        Raises
+        ------
+        ConfigError
+            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
+        """
+        path = Path(path).expanduser()
+        return cls.from_text(read_text(path, cls.called), path.parent, str(path))
+
+    @classmethod
     def from_directory(
         cls, directory: Path, text: str, folder: Path | None, title: str, trust: Trust
     ) -> Self:
@@ -167,7 +179,7 @@ class TomlFile(Parameters):
     __hash__ = None  # type: ignore[assignment]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, called: str = "experiment") -> str:
     """The text of a file; a ConfigError if it is missing or cannot be read.
 
     A byte order mark, as some editors write, is no part of it.
@@ -175,9 +187,8 @@ def read_text(path: Path) -> str:
     try:
         return small.read_text(path)
     except FileNotFoundError:
-        raise ConfigError(
-            f"no experiment file {path}; 'creme init {path}' writes a commented one"
-        ) from None
+        hint = f"; 'creme init {path}' writes a commented one" if called == "experiment" else ""
+        raise ConfigError(f"no {called} file {path}{hint}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {small.reason(error)}") from None
 

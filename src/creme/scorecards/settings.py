@@ -1,4 +1,4 @@
-"""The file of a scorecard: a model, where its genome is, and the panel that is asked."""
+"""The file of a scorecard: a model, where its genome is, and the panel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from creme.model import Readout
 from creme.parameters import Parameters
 from creme.runner.experiment import BatchSize, FolderName
 from creme.runner.other_stores import READ_FROM, ReadFrom
-from creme.runner.toml_file import TomlFile, read_text
+from creme.runner.toml_file import TomlFile
 from creme.scorecards.panel_file import ScorecardPanel
 
 
@@ -91,18 +91,6 @@ class ScorecardSettings(TomlFile):
     readouts: list[Readout] = Field(default=[], description="as in an experiment file")
 
     @classmethod
-    def from_file(cls, path: str | Path) -> Self:
-        """Read a scorecard's file.
-
-        Raises
-        ------
-        ConfigError
-            If the file is missing, is not TOML, or holds a key or a value that is not allowed.
-        """
-        path = Path(path).expanduser()
-        return cls.from_text(read_text(path), path.parent, str(path))
-
-    @classmethod
     def _from_table(cls, table: dict[str, Any]) -> Self:
         for key, section in _SECTIONS.items():
             if isinstance(table.get(key), dict):
@@ -134,7 +122,7 @@ class ScorecardSettings(TomlFile):
         return self.model_copy(update={"genome": PanelGenome(fasta=Path(place))})
 
     def load_panel(self) -> ScorecardPanel:
-        """The panel that is asked; see `ScorecardPanel.read`."""
+        """The panel; see `ScorecardPanel.read`."""
         return ScorecardPanel.read(self.panel, self.folder)
 
 

@@ -254,7 +254,7 @@ def chosen(loci: pd.DataFrame) -> pd.DataFrame:
     part = loci[loci["step"] == SELECTED]
     shared = part["gene"].duplicated(keep=False)
     key = part["contig"] + ":" + part["used"].astype(str) + ":" + part["strand"]
-    inputs = [name for name in loci if name.startswith(INPUT)]
+    inputs = [name for name in map(str, loci) if name.startswith(INPUT)]
     return part.assign(
         tss=part["used"], locus=part["gene"].where(~shared, part["gene"] + "@" + key)
     )[["contig", "tss", "strand", "gene", "transcript", "locus", "activity", *inputs]]
