@@ -123,7 +123,8 @@ def test_every_score_has_a_ceiling_and_a_floor(tmp_path, monkeypatch, capsys):
     }  # fmt: skip
     assert 0 <= card["guess"]["additivity", "right"] <= 1
     page = (tmp_path / "card" / "scorecard.html").read_text()
-    assert "guess (floor)" in page
+    assert "floor: a guess" in page
+    assert "ceiling: the oracle" in page
     assert page.count("<svg") > len(defined)
 
 

@@ -95,3 +95,15 @@ def test_the_same_scores_give_the_same_page_and_wrong_ones_none():
         scores_page(SCORES.drop(columns=["better", "n"]), title="x", about="y")
     with pytest.raises(ConfigError, match="better = larger: give higher, lower"):
         scores_page(SCORES.assign(better="larger"), title="x", about="y")
+
+
+def test_columns_that_no_score_of_a_question_has_are_left_out(tmp_path):
+    path = tmp_path / "scores.html"
+    bare = SCORES.drop(columns=["ceiling"]).assign(floor=[0.1, np.nan, np.nan, np.nan])
+    path.write_text(scores_page(bare, title="x", about="y", floor="a guess"), encoding="utf-8")
+    page = Page(path)
+    heads = page.within("th")
+    assert heads.count("floor") == 1
+    assert not {"ceiling", "from floor to ceiling"} & set(heads)
+    assert "floor: a guess" in page.words
+    assert "ceiling" not in page.words

@@ -61,8 +61,8 @@ def scorecard_html(table: pd.DataFrame, title: str, about: str, model: str) -> s
         title=title,
         about=about,
         model=model,
-        floor="guess (floor)",
-        ceiling="oracle (ceiling)",
+        floor="a guess",
+        ceiling="the oracle",
         notes=[
             "Intervals are 95 % intervals over loci. A slope or a ratio of 1 is a model whose "
             "effects are as large as the true ones; the dashed line is at 1.",

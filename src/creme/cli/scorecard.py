@@ -16,6 +16,7 @@ from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
     from creme.runner.run import Report
+    from creme.scorecards.card import Scorecard
     from creme.scorecards.prepared import PreparedCard
     from creme.scorecards.steps import Step
 
@@ -170,8 +171,9 @@ def _run(
     return 1 if failed else 0
 
 
-def _show(card: Any) -> None:
-    from creme.cli.terminal import show_table
+def _show(card: Scorecard) -> None:
+    """Print the scores, and below them why others have no value."""
+    from creme.cli.terminal import out, show_table
     from creme.scorecards.scores import number, shown
 
     rows = [
@@ -185,9 +187,22 @@ def _show(card: Any) -> None:
             score.better,
         ]
         for score in card.scores
+        if not score.why
     ]
     columns = ["question", "score", "value", "n", "noise", "floor", "better"]
     show_table("scores", columns, rows, f"{card.name}, panel {card.panel['name']}")
+    without: dict[tuple[str, str], list[str]] = {}
+    for score in card.scores:
+        if score.why:
+            without.setdefault((score.question, score.why), []).append(score.score)
+    for (question, why), names in without.items():
+        out.print(f"Not applicable, {question} ({listing(names, 3)}): {why}")
+    add_values(
+        not_applicable=[
+            {"question": question, "scores": names, "why": why}
+            for (question, why), names in without.items()
+        ]
+    )
 
 
 def compare(

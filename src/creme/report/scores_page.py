@@ -18,6 +18,7 @@ BETTER = ("higher", "lower", "one", "")
 """The values of a score that are better: higher ones, lower ones, those near 1; or none, where a
 score describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
+_NONE = "\N{EN DASH}"
 _WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
 _FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
 
@@ -51,8 +52,8 @@ def scores_page(
     title: str,
     about: str,
     model: str = "model",
-    floor: str = "floor",
-    ceiling: str = "ceiling",
+    floor: str = "",
+    ceiling: str = "",
     notes: Iterable[str] = (),
 ) -> str:
     """A table of scores as an HTML page, a drawn line for each between its floor and its ceiling.
@@ -78,8 +79,10 @@ def scores_page(
     title : str
     about : str
         A paragraph on the model and the data.
-    model, floor, ceiling : str
-        Names of the three.
+    model : str
+        Its name.
+    floor, ceiling : str
+        The answers that they are of, for the legend.
     notes : iterable of str
         Paragraphs below the tables.
 
@@ -101,7 +104,9 @@ def scores_page(
         words = listing(filter(None, BETTER))
         raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {words}, or nothing")
     rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
-    parts: list[Child] = [tag("p", about), _legend(model, floor, ceiling)]
+    ends = {"floor": floor, "ceiling": ceiling}
+    legend = _legend(model, {name: words for name, words in ends.items() if _any(rows, name)})
+    parts: list[Child] = [tag("p", about), legend]
     questions: list[tuple[str, list[dict[str, Any]]]] = []
     for row in rows:
         if not questions or questions[-1][0] != row["question"]:
@@ -112,7 +117,7 @@ def scores_page(
             tag(
                 "section",
                 tag("h2", _capital(question), id=f"q{k}"),
-                _table(question, its, (model, floor, ceiling)),
+                _table(question, its, model),
                 aria_labelledby=f"q{k}",
             )
         )
@@ -120,33 +125,38 @@ def scores_page(
     return _whole(title, joined(parts))
 
 
-def _table(question: str, rows: list[dict[str, Any]], names: tuple[str, str, str]) -> Html:
-    model, floor, ceiling = names
-    heads: list[Child] = ["score", model, "n", floor, ceiling, "from floor to ceiling", ""]
+def _table(question: str, rows: list[dict[str, Any]], model: str) -> Html:
+    """The scores of a question; without the columns that none of them has."""
+    ends = [name for name in ("floor", "ceiling") if _any(rows, name)]
+    heads: list[Child] = ["score", model, "n", *ends]
+    whole = len(ends) == 2
+    heads += ["from floor to ceiling"] if whole else []
+    heads += [""] if ends else []
     body = []
     for row in rows:
-        there = standing(row)
         sentence = row.get("sentence")
-        label = joined([row["score"], tag("small", sentence) if sentence else None])
-        body.append(
-            [
-                label,
-                _value(row),
-                count(int(row["n"])),
-                _short(row.get("floor")),
-                _short(row.get("ceiling")),
-                f"{number(100 * there, '.0f')} %" if np.isfinite(there) else "\N{EN DASH}",
-                _line(row),
-            ]
-        )
-    drawn = table(heads, body, caption=question, numeric=" nnnnn")
+        cells: list[Child] = [
+            joined([row["score"], tag("small", sentence) if sentence else None]),
+            _value(row),
+            count(int(row["n"])),
+            *(_short(row.get(name)) for name in ends),
+        ]
+        if whole:
+            there = standing(row)
+            cells.append(f"{number(100 * there, '.0f')} %" if np.isfinite(there) else _NONE)
+        body.append([*cells, _line(row)] if ends else cells)
+    drawn = table(heads, body, caption=question, numeric=" nnnnn"[: len(heads)])
     return tag("div", drawn, class_="scores")
+
+
+def _any(rows: Iterable[dict[str, Any]], name: str) -> bool:
+    return any(_short(row.get(name)) != _NONE for row in rows)
 
 
 def _value(row: dict[str, Any]) -> Child:
     value = _short(row["value"])
     low, high = _short(row.get("low")), _short(row.get("high"))
-    if "\N{EN DASH}" in (low, high):
+    if _NONE in (low, high):
         return value
     return joined([tag("b", value), tag("small", f"{low} to {high}")])
 
@@ -154,7 +164,7 @@ def _value(row: dict[str, Any]) -> Child:
 def _short(value: object) -> str:
     """Three significant digits, and an en dash for none."""
     if not isinstance(value, (int, float)) or not np.isfinite(value):
-        return "\N{EN DASH}"
+        return _NONE
     digits = 2 - int(np.floor(np.log10(abs(value)))) if value else 2
     return number(float(value), f".{min(max(digits, 0), 3)}f")
 
@@ -219,19 +229,19 @@ def _stroke(
     return tag("line", x1=x1, x2=x2, y1=f"{y1:g}", y2=f"{y2:g}", style=style)
 
 
-def _legend(model: str, floor: str, ceiling: str) -> Html:
+def _legend(model: str, ends: dict[str, str]) -> Html:
+    """The marks and what they stand for; `ends` has the words for floor and ceiling."""
     middle = _HIGH / 2
     dot = [
         _stroke(1, 23, middle, middle, _MODEL, 2.5),
         tag("circle", cx="12", cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"),
     ]
-    bars = [[_stroke(12, 12, 3, _HIGH - 3, colour, 3)] for colour in (_FLOOR, _CEILING)]
-    words = (f"{model}, with its 95 % interval", floor, ceiling)
-    items = [
-        tag("li", _picture(24, name, marks), " ", name)
-        for name, marks in zip(words, (dot, *bars), strict=True)
-    ]
-    return tag("ul", *items, class_="scores-legend")
+    items = [(f"{model}, with its 95 % interval", dot)]
+    for name, words in ends.items():
+        colour = {"floor": _FLOOR, "ceiling": _CEILING}[name]
+        items.append((f"{name}: {words}" if words else name, [_stroke(12, 12, 3, 19, colour, 3)]))
+    listed = [tag("li", _picture(24, words, marks), " ", words) for words, marks in items]
+    return tag("ul", *listed, class_="scores-legend")
 
 
 def _capital(words: str) -> str:

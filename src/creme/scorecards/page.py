@@ -92,7 +92,7 @@ def card_page(card: Scorecard) -> str:
         title=f"{card.name}: scorecard",
         about=about(card),
         model=card.name,
-        floor="floor: an answer that has seen no sequence",
+        floor="an answer that has seen no sequence",
         notes=[*_not_applicable(card), _HOW, *card.notes],
     )
 
