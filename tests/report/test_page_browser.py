@@ -405,7 +405,7 @@ def test_all_tiles_as_a_table(report, visit, finished):
     open_locus(page, "GENE2")
     page.get_by_text("All tiles as a table").click()
     rows = page.locator('div[aria-label="All tiles"] tbody tr')
-    assert rows.count() == 10
+    expect(rows).to_have_count(10)
     effect = finished.dataset("necessity")["effect"].isel(track=0).sel(locus="GENE2").values
     shown = [number(row.locator("td").nth(2).inner_text()) for row in rows.all()]
     assert shown == [float(f"{value:.4g}") for value in effect]
