@@ -81,3 +81,14 @@ def test_the_commands_that_it_ends_with_work(shown, tmp_path):
         assert done.returncode == 0, done.stdout + done.stderr
     assert any((folder / "export").rglob("*.bed"))
     assert (tmp_path / "experiment.toml").is_file()
+
+
+def test_elements_are_listed_by_kind_and_by_places_of_genome_browsers(shown):
+    folder, text, _ = shown
+    rows = re.findall(r"│ GENE\d+ +│ \w+ +│ (enhancer|silencer) +│ (syn\d+):(\d+)-(\d+) +│", text)
+    assert [row[0] for row in rows] == ["enhancer"] * 5 + ["silencer"] * 5
+    truth = [line.split("\t") for line in (folder / "truth.tsv").read_text().splitlines()]
+    contig, start, end = (truth[0].index(name) for name in ("contig", "start", "end"))
+    # The file counts from 0, the table from 1.
+    planted = {(row[contig], str(int(row[start]) + 1), row[end]) for row in truth[1:]}
+    assert {row[1:] for row in rows} <= planted

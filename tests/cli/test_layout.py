@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from creme.cli.layout import fitted
+from creme.cli.layout import cell, fitted
 
 WORDS = ("chr1:1234567-1239567", "enhancer", "GENE12345", "0.123", "of", "tiles", "silencing")
 
@@ -94,3 +94,19 @@ def test_columns_and_colours_of_the_environment():
     values, plain = run(NO_COLOR="1", COLUMNS="70")
     assert values == [70, True]
     assert "\x1b[33m" not in plain
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (0.0, "0.000"),
+        (1.23456, "1.235"),
+        (-5.1, "-5.100"),
+        (0.0005, "0.001"),
+        (0.00049, "4.9e-04"),
+        (-2.04e-7, "-2.0e-07"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_a_small_number_is_not_written_as_nothing(value, written):
+    assert cell(value) == written

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creme.cli.places import interval_text
 from creme.cli.study import execute_study
 from creme.cli.terminal import out, show_table
 from creme.demo.genome import Element, write_genome
@@ -57,7 +58,7 @@ cres = { enhancing = ["strong enhancer"] }
 
 NEGLIGIBLE = 0.003
 """Necessity effects below this count as no element: they are chance matches of motifs."""
-SHOWN = 10
+SHOWN = 5
 """Number of elements that are listed, the strongest first."""
 
 
@@ -121,9 +122,14 @@ def _show_contexts(categories: pd.DataFrame, planted: dict[str, str]) -> None:
 def _show_elements(necessity: pd.DataFrame, elements: tuple[Element, ...]) -> None:
     tiles = necessity.drop_duplicates(["locus", "tile_start"])
     compared = compare(tiles, elements)
-    columns = ["gene", "context", "planted", "genome interval", "distance", "necessity", "found as"]
-    title = f"the {min(SHOWN, len(compared))} strongest of {len(compared)} planted elements"
-    show_table("elements", columns, compared[:SHOWN], title)
+    columns = ["gene", "context", "planted", "interval (1-based)", "distance", "necessity", "found as"]
+    # Apart: a silencer's necessity has no bound, and an enhancer's is 1 at the most.
+    kinds = [[row for row in compared if row[2] == kind][:SHOWN] for kind in ("enhancer", "silencer")]
+    title = (
+        f"the {len(kinds[0])} strongest enhancers and the {len(kinds[1])} strongest silencers "
+        f"of {len(compared)} planted elements"
+    )
+    show_table("elements", columns, [row for rows in kinds for row in rows], title)
     recovered = sum(row[2] == row[6] for row in compared)
     others, false = false_elements(tiles, elements)
     out.print(
@@ -155,7 +161,7 @@ def compare(frame: pd.DataFrame, elements: tuple[Element, ...]) -> list[list[obj
                 element.gene,
                 element.context,
                 element.kind,
-                f"{element.contig}:{element.start}-{element.end}",
+                interval_text(element.contig, element.start, element.end),
                 element.distance,
                 effect,
                 kind if abs(effect) > NEGLIGIBLE else "nothing",
