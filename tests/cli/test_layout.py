@@ -39,7 +39,7 @@ def test_no_line_is_too_long_and_no_word_is_cut(width, seed):
     lines = printed(columns, rows, width, title="a title")
     assert max(map(len, lines)) <= width
     shown = " ".join(lines).replace("│", " ").replace("┃", " ").split()
-    for text in [*columns, *(cell for row in rows for cell in row)]:
+    for text in [*columns, *(text for row in rows for text in row)]:
         assert set(text.split()) <= set(shown)
 
 

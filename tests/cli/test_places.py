@@ -10,7 +10,7 @@ import xarray as xr
 
 import in_process
 import mini_study as mini
-from creme.cli.places import interval_text, on_genome, with_places
+from creme.cli.places import on_genome, with_places
 from creme.cli.strongest import strongest
 from creme.results.tidy import tidy
 from creme.study import StudyResults, run_study
@@ -29,12 +29,6 @@ def study(tmp_path_factory):
 @pytest.fixture
 def creme(monkeypatch, capsys):
     return in_process.streams_of(monkeypatch, capsys)
-
-
-def test_intervals_as_browsers_have_them():
-    assert interval_text("chr1", 100, 200) == "chr1:101-200"
-    assert interval_text("chr1", 100, 101) == "chr1:101"
-    assert interval_text("chr1", np.nan, 200) == ""
 
 
 @pytest.mark.parametrize("strand", "+-")

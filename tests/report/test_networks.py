@@ -85,12 +85,14 @@ NETWORK = pd.DataFrame(ROWS, columns=list(COLUMNS))
 
 def test_a_gene_of_several_loci_is_one_node():
     made = graph(NETWORK)
-    assert set(made) == {"c:10-20", "c:30-40", "T1"}
+    assert set(made) == {"c:11-20", "c:31-40", "T1"}
     assert made.nodes["T1"]["label"] == "G1"
+    # The name is a place as browsers take it; the attributes are 0-based and half-open.
+    assert (made.nodes["c:11-20"]["start"], made.nodes["c:11-20"]["end"]) == (10, 20)
     assert sorted(data["kind"] for *_, data in made.edges(data=True)) == [
         "accessibility", "insulating", "tss", "tss",
     ]  # fmt: skip
-    assert made.edges["c:30-40", "T1", 0]["effect"] == -0.2
+    assert made.edges["c:31-40", "T1", 0]["effect"] == -0.2
 
 
 def test_interact_has_eighteen_columns_that_agree():

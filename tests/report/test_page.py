@@ -268,9 +268,9 @@ def test_summary_funnel_stages_and_settings(page, finished):
     assert "seed 7" in words
     assert f"numpy {np.__version__}" in words
     assert (finished.path / "study.toml").read_text() in "".join(page.within("code"))
-    assert "hypotheses about biology, and no measurements" in words
+    assert "hypotheses about biology, not measurements" in words
     assert "Toneyan and Peter K Koo" in words
-    assert "What is missing" not in words
+    assert "Missing parts" not in words
 
 
 def test_every_figure_of_the_paper_that_has_results(page):
@@ -400,7 +400,7 @@ def test_a_stage_that_is_missing_is_said(copied):
     )
     found = Page(write_report(copied))
     words = found.words
-    assert "What is missing" in words
+    assert "Missing parts" in words
     assert "Distance is waiting: it has not begun." in words
     assert "Fine-tile search is failed: the model broke" in words
     assert "Multiplicity had nothing to do: no tile is a strong enhancer." in words

@@ -71,8 +71,9 @@ def test_the_page_names_outliers_and_composition(page, results):
     dataset = open_results(results).dataset("sufficiency").sel(track=TRACK)
     name = dataset["locus"].values[1]
     highest = f"{dataset['control'][1, 3].item():.3g}"
-    assert "Replaced by dinucleotide_shuffle. 1 locus of 3 has a background" in words
-    assert "Replaced by local_shuffle (window = 500). No locus of 3 has a background" in words
+    outliers = "Loci with an outlier among their backgrounds:"
+    assert f"Replaced by dinucleotide_shuffle. {outliers} 1 of 3." in words
+    assert f"Replaced by local_shuffle (window = 500). {outliers} 0 of 3." in words
     assert f"3 ({highest})" in words
     # It stands first, though it is the second locus.
     first = words.split("Activities of backgrounds")[2].split("N", 1)[1]
@@ -102,7 +103,7 @@ def test_a_single_choice_is_not_compared(experiment, command, tmp_path):
     file = experiment()
     command("run", file)
     page = Page(write_report(file.with_suffix(".results"), tmp_path / "report.html"))
-    assert "The choice of backgrounds" not in page.words
+    assert "Choice of backgrounds" not in page.words
     assert "Activities of backgrounds" in page.words
 
 

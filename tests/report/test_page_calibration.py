@@ -63,7 +63,7 @@ def test_a_panel_decides_with_the_thresholds(plain, monkeypatch, capsys):
     measured = page.loci()[0]["tracks"][0]["sufficiency"]
     assert len(measured["percentile"]) == len(measured["panel_p"]) == len(measured["mean"])
     words = (folder / "report.html").read_text()
-    assert "How large is large" in words
+    assert "How large effects are" in words
     assert "Sufficiency: panel" in words
     assert "rank p among the" in words
     export = folder / "export"

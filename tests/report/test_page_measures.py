@@ -76,7 +76,7 @@ def test_the_table_has_the_value_of_each_locus_that_is_furthest_from_neutral(sev
             float(there["loss"]), rel=1e-3
         )
         start, end = int(there["genomic_start"]), int(there["genomic_end"])
-        assert place == f"{there['contig'].item()}:{start:,}-{end:,}"
+        assert place == f"{there['contig'].item()}:{start + 1}-{end}"
         assert away == f"{int(there['distance']):+,} bp".replace("-", "\N{MINUS SIGN}")
 
 
@@ -127,7 +127,7 @@ def test_bases_are_rows_of_a_map_with_letters_and_the_tests_own_profile(bases):
     assert each.title == "4 of 6 loci"
     other, _ = sections["Saturation mutagenesis (elsewhere)"].figures
     assert other.title == "All values by locus"
-    assert "measured at different positions, and so have no mean" in other.caption
+    assert "measured at different positions, so that they have no mean" in other.caption
     elsewhere = measures(page, "GENE2")["elsewhere"]
     assert len(elsewhere["letters"]) == 30
     assert "elsewhere" not in measures(page, "GENE3")

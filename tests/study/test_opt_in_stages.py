@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import pandas as pd
 import pytest
 
 import mini_study as mini
@@ -127,7 +128,7 @@ def test_the_report_has_their_figures_and_the_export_their_files(study, tmp_path
     done, _, _ = study
     shown = {one.title: one for one in drawn(PageResults(done))}
     assert "in 5 carriers" in shown["Compatibility"].caption
-    assert "the search promised" in shown["Designs for GENE2"].caption
+    assert "on the backgrounds of the search it scored" in shown["Designs for GENE2"].caption
     assert shown["Designs for GENE2"].data is not None
     for name in ("GENE2_d1", "GENE2_d2"):
         caption = shown[f"Checks of {name}"].caption
@@ -139,6 +140,9 @@ def test_the_report_has_their_figures_and_the_export_their_files(study, tmp_path
     header = (tmp_path / "out" / "tables" / "design.fa").read_text().splitlines()[0]
     for key in ("place", "score", "curse", "nearest_identity", "model", "fingerprint", "seed"):
         assert f" {key}=" in header
+    order = pd.read_csv(tmp_path / "out" / "tables" / "design.order.csv").iloc[0]
+    place = f"{order['contig']}:{order['start'] + 1}-{order['end']}"
+    assert f" place={place} " in header  # as genome browsers take it
 
 
 def test_the_plan(study):

@@ -19,8 +19,8 @@ _TO_SD = 1.4826
 """Of a median absolute deviation, for normal values."""
 
 RULE = (
-    f"more robust standard deviations from their median than the furthest of as many normal values "
-    f"is in 1 of 20 loci (4.6 of 10), and more than {FOLD}-fold"
+    f"differs more than {FOLD}-fold from the median, and by more robust standard deviations than "
+    f"the most extreme of as many normal values would in 1 of 20 loci (4.6 for 10 backgrounds)"
 )
 
 

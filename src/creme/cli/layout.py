@@ -48,8 +48,8 @@ def table(
 def cell(value: Any) -> str:
     """A value in a line of a table, which it stays in.
 
-    Numbers have three decimals; one that these would show as nothing, such as a q-value of 2e-05, is
-    written with its exponent.
+    Numbers have three decimals; one that these would show as nothing, such as a q-value of 2e-05,
+    is written with its exponent.
     """
     if isinstance(value, float):
         return f"{value:.1e}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"

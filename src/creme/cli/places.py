@@ -1,10 +1,12 @@
-"""Places on the genome as people write them: 1-based, both ends included."""
+"""Tables with places on the genome instead of positions in the window."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from creme.genome.places import interval_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,22 +17,6 @@ INTERVAL = "interval"
 
 PLACES = {"selected_start": "selected", "position_start": "position"}
 """Positions in the window where something was put or selected, and the columns of their places."""
-
-
-def interval_text(contig: object, start: float, end: float) -> str:
-    """``chr1:101-200`` of the 0-based interval [100, 200); ``chr1:101`` of a single base.
-
-    Empty where it is not known.
-    """
-    if start != start or end != end:
-        return ""
-    first, last = int(start) + 1, int(end)
-    return f"{contig}:{first}-{last}" if last > first else f"{contig}:{first}"
-
-
-def one_place(contig: object, position: float) -> str:
-    """A single base, ``chr1:101`` of position 100."""
-    return interval_text(contig, position, position + 1)
 
 
 def with_places(frame: pd.DataFrame, dataset: xr.Dataset) -> pd.DataFrame:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from creme.cli.choices import add_values, chosen
-from creme.cli.places import interval_text, one_place
 from creme.cli.strongest import first_rows, strongest
 from creme.cli.tables import of_batches, write_table
 from creme.cli.terminal import out, say_aside, show_table
 from creme.errors import ConfigError, listing
+from creme.genome.places import interval_text, one_place
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -136,7 +136,7 @@ def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
     title = f"{label}: activities of its backgrounds"
     show_table(f"{label} backgrounds", columns, first_rows(rows, top), title)
     if number := int((frame["outliers"] > 0).sum()):
-        out.print(f"Outliers in {number} of {len(frame)} rows: an activity that is off by {RULE}.")
+        out.print(f"Outliers in {number} of {len(frame)} rows: an activity that {RULE}.")
 
 
 def warn_if_outdated(view: ResultsView) -> None:

@@ -13,6 +13,7 @@ from creme.errors import ConfigError
 from creme.export.big import BigTrack
 from creme.export.tracks import STRONG_DOWN, STRONG_UP
 from creme.files.durable import write_text
+from creme.genome.places import interval_text
 from creme.results.annotate import Annotate, fasta_of
 from creme.results.view import ResultsView
 
@@ -151,7 +152,7 @@ def _first_window(view: ResultsView) -> str:
         )
         for contig, start, end in first.itertuples(index=False):
             if contig:
-                return f"{_line(str(contig))}:{max(0, int(start)) + 1}-{int(end)}"
+                return interval_text(_line(str(contig)), start, end)
     return ""
 
 

@@ -9,6 +9,7 @@ import xarray as xr
 
 from creme.analysis.designs import design_table, round_table
 from creme.files.durable import write_text
+from creme.genome.places import interval_text
 from creme.results.csv_text import csv_text
 
 _WIDTH = 60
@@ -51,7 +52,7 @@ def fasta(dataset: xr.Dataset) -> str:
     lines = []
     for row in design_table(dataset).to_dict("records"):
         facts = {
-            "place": f"{row['contig']}:{row['start']}-{row['end']}",
+            "place": interval_text(row["contig"], row["start"], row["end"]),
             **{key: row[key] for key in ("orientation", "distance")},
             **{key: f"{row[key]:.6g}" for key in ("score", "score_se", "curse", *_NATURAL)},
             **common,

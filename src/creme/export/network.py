@@ -14,6 +14,7 @@ from creme.analysis.network import JOINED, edges, joined_pairs
 from creme.errors import ConfigError
 from creme.export.tables import write_csv
 from creme.files.durable import write_text
+from creme.genome.places import interval_text
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 
@@ -135,7 +136,7 @@ def graph(table: pd.DataFrame) -> networkx.MultiDiGraph:
 
 def _add_tile(made: networkx.MultiDiGraph, row: Mapping[Any, Any], which: str) -> str:
     start, end = int(row[f"{which}_start"]), int(row[f"{which}_end"])
-    name = f"{row['contig']}:{start}-{end}"
+    name = interval_text(row["contig"], start, end)
     made.add_node(name, kind="tile", contig=str(row["contig"]), start=start, end=end, label=name)
     return name
 
@@ -190,9 +191,9 @@ def interact(table: pd.DataFrame, name: str) -> str:
     for row in ordered.sort_values(["contig", "low"], kind="stable").to_dict("records"):
         low = min(row["source_start"], row["target_start"])
         high = max(row["source_end"], row["target_end"])
-        source = f"{row['contig']}:{row['source_start'] + 1}-{row['source_end']}"
-        target = row["target_gene"] or (
-            f"{row['contig']}:{row['target_start'] + 1}-{row['target_end']}"
+        source = interval_text(row["contig"], row["source_start"], row["source_end"])
+        target = row["target_gene"] or interval_text(
+            row["contig"], row["target_start"], row["target_end"]
         )
         colour = COLOURS[row["kind"] if row["kind"] in JOINED else row["sign"]]
         words = [str(part).replace(" ", "_") for part in (f"{source}>{target}", row["kind"])]

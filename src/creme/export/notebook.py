@@ -60,7 +60,7 @@ def _first(view: ResultsView, relative: str) -> list[dict[str, Any]]:
             "It opens the results where they are; the path is relative to this notebook. It needs",
             '`pip install "creme-toolkit[report]" jupyter`.',
             "",
-            "A model's results are hypotheses about biology, and no measurements.",
+            "A model's results are hypotheses about biology, not measurements.",
         ),
         _code(
             "%matplotlib inline",

@@ -54,9 +54,9 @@ def backgrounds(results: PageResults) -> Html | None:
         tag("h2", "Backgrounds", id="backgrounds"),
         tag(
             "p",
-            "Backgrounds are what the context of a TSS is replaced with. Their activity, with the "
-            "TSS tile in them, is what contexts are compared with and tiles are added to: one that "
-            f"is far off moves every effect of its locus. An outlier is off by {RULE}.",
+            "A background is a sequence that replaces the context of a TSS. The activity of the "
+            "TSS tile in it is the reference for the effects of contexts and tiles, so one unusual "
+            f"background shifts every effect of its locus. An outlier {RULE}.",
         )
         if parts
         else None,
@@ -68,12 +68,10 @@ def backgrounds(results: PageResults) -> Html | None:
 
 def _of_test(title: str, frame: pd.DataFrame, dataset: xr.Dataset) -> Iterator[Html]:
     off = int((frame["outliers"] > 0).sum())
-    has = "has" if off == 1 else "have"
     yield tag(
         "p",
         f"Replaced by {perturbation_name(dataset.attrs)}. ",
-        f"{loci_of(off) if off else 'No locus'} of {len(frame):,} {has if off else 'has'} a "
-        f"background that is an outlier.",
+        f"Loci with an outlier among their backgrounds: {off:,} of {len(frame):,}.",
     )
     rows = [
         (
@@ -133,7 +131,7 @@ def _choices(results: PageResults) -> Iterator[Html]:
         )
     if not rows and not notes:
         return
-    yield tag("h3", "The choice of backgrounds")
+    yield tag("h3", "Choice of backgrounds")
     if rows:
         columns = (
             *("test", "A", "B", "loci", "values", "Pearson", "Spearman", "same sign"),
@@ -148,9 +146,9 @@ def _choices(results: PageResults) -> Iterator[Html]:
 
 
 CHOICE = (
-    "Tests that differ in nothing but what bases are replaced with. Where they disagree by more "
-    f"than replicates do, the choice is part of the answer. Signs are of values of which one at "
-    f"least is {SMALL:g} or more in size; intervals are 95 % intervals of a bootstrap over loci."
+    "These tests differ only in the sequence that replaces bases. Where they disagree by more than "
+    "replicates do, the result depends on that choice. Signs are compared where one of the two "
+    f"values is at least {SMALL:g} in size; intervals are 95 % intervals of a bootstrap over loci."
 )
 
 

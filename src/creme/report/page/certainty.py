@@ -73,17 +73,17 @@ def certainty(results: PageResults) -> Html:
         return Html("")
     heads = ("effects", "n", *(f"{quantile:.0%}" for quantile in _QUANTILES))
     parts: list[Html] = [
-        tag("h3", "How large is large"),
+        tag("h3", "How large effects are"),
         tag(
             "p",
-            "Quantiles of all values of the deciding activity: a value says more where it is far "
-            "out among them. ",
+            "Quantiles of all effects on the activity that decides: an effect stands out where "
+            "few others are as large. ",
             *(f"{sentence} " for sentence in dict.fromkeys(sentences)),
         ),
         table(heads, rows, caption="Quantiles of effects", numeric=" nnnnnn"),
     ]
     if spreads:
-        caption = "Typical standard deviation (median over values), by what it is between"
+        caption = "Typical standard deviation (median over values), by its source"
         parts.append(table(("spread", "median"), spreads, caption=caption, numeric=" n"))
     return joined(parts)
 

@@ -49,7 +49,7 @@ def why_not(results: PageResults) -> str | None:
         return None
     if results.table("coverage") is None:
         return (
-            "Predicted coverage (Figure 2b) is not drawn: an earlier version has made this study; "
+            "Predicted coverage (Figure 2b) is not drawn: an earlier version made this study; "
             "'creme study' adds what is missing, from the store."
         )
     if not _rows(results).empty:

@@ -36,16 +36,16 @@ def designs(results: PageResults) -> Iterator[PageFigure]:
             "Designs",
             f"Designs for {locus}",
             "",
-            f"Above, the best sequence after each round, on the backgrounds of the search and on "
-            f"two sets that the search has not seen. Below, the designs, the native CRE and a "
-            f"random sequence, with the score on the set that reports, the share of G and C, and "
-            f"the share of windows of the locus that are more natural by their words. The best "
-            f"design scores {number(best['score'], '.3g')}, with a standard error of "
-            f"{number(best['score_se'], '.2g')}; the search promised "
-            f"{number(best['search_score'], '.3g')}. The window of the locus that is nearest to it "
-            f"shares {number(best['nearest_identity'], '.0%')} of its bases.",
+            f"Top: the score of the best sequence after each round, on the backgrounds of the "
+            f"search and on two sets of backgrounds that the search does not see. Bottom: the "
+            f"designs, the native CRE and a random sequence: their score on the backgrounds for "
+            f"the report, their GC content, and the share of the locus's windows whose k-mers are "
+            f"more natural. The best design scores {number(best['score'], '.3g')} (standard error "
+            f"{number(best['score_se'], '.2g')}); on the backgrounds of the search it scored "
+            f"{number(best['search_score'], '.3g')}. The most similar window of the locus shares "
+            f"{number(best['nearest_identity'], '.0%')} of its bases.",
             figure,
-            "score = weighted sum of the activities, or of their log2 ratios to those without",
+            "score = weighted sum of activities, or of log2 (activity with the design / without)",
             rows,
         )
 
@@ -66,12 +66,11 @@ def checks(results: PageResults) -> Iterator[PageFigure]:
             "Designs",
             f"Checks of {name}",
             "",
-            f"The design moved, side by side with copies of itself, beside the TSS tiles of other "
-            f"loci in their random contexts, and with random bases in the place of each of its "
-            f"parts; means over {replicates} backgrounds with their standard errors, those on "
-            f"which designs are reported. Blue: at its place, {number(place['effect'], '+.2f')} "
-            f"(standard error {number(place['effect_se'], '.2f')}). {_swapped(rows)} "
-            f"{_parts(rows)}",
+            f"The design at other distances, in several copies side by side, beside the TSS tiles "
+            f"of other loci in random contexts, and with random bases instead of each of its "
+            f"parts. Means and standard errors over the {replicates} backgrounds for the report. "
+            f"Blue: at its own place, {number(place['effect'], '+.2f')} (standard error "
+            f"{number(place['effect_se'], '.2f')}). {_swapped(rows)} {_parts(rows)}",
             figure,
             "effect = log2(activity with the design / without); of parts, without / with",
             rows,

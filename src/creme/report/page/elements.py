@@ -10,6 +10,7 @@ from scipy.stats import t as student
 
 from creme.analysis.network import MINIMUM_EFFECT
 from creme.analysis.noise import Q
+from creme.genome.places import interval_text
 from creme.report.axis_labels import SCALES
 from creme.report.marks import number, offset
 from creme.report.page.encode import Child, Data, Html, joined, name, tag
@@ -29,19 +30,6 @@ _FROM_PYTHON_TO_URI = "!~*'()"  # as encodeURIComponent, by which the script mak
 
 _Ranked = tuple[float, int, int, Data]
 """The size of an effect, minus the locus's and the tile's numbers, and what a row shows."""
-
-
-def region(contig: str, start: int, end: int) -> str:
-    """A place as genome browsers take it: 1-based, both ends included.
-
-    Parameters
-    ----------
-    contig : str
-    start, end : int
-        0-based, half-open. The part before the contig's first base is cut off.
-    """
-    first = f"{contig}:{max(0, start) + 1}"
-    return first if end - start == 1 else f"{first}-{end}"
 
 
 def margin(se: float | None, n: int) -> float | None:
@@ -109,7 +97,7 @@ class Elements:
             data: Data = {
                 "locus": locus["name"],
                 "gene": locus["gene"] or locus["name"],
-                "place": region(locus["contig"], low, high),
+                "place": interval_text(locus["contig"], low, high),
                 "distance": distance,
                 "class": (first.get("classes") or [""] * (tile + 1))[tile],
                 "lanes": {**under(locus, tile), **motifs.get(tile, {})},
@@ -137,7 +125,7 @@ class Elements:
         heading = tag("h2", "Strongest elements", id="elements")
         shown = self.rows()
         if not any(shown.values()):
-            none = f"No tile is an element: that is one with {self._rule()}."
+            none = f"No tile is an element, that is, a tile with {self._rule()}."
             words = [tag("p", sentence) for sentence in (none, *self._smaller())]
             return tag("section", heading, *words, aria_labelledby="elements")
         rows = [self._row(one) for kind in KINDS for one in shown[kind]]
@@ -147,7 +135,7 @@ class Elements:
             columns += [joined([test, tag("small", scale)]), *(["q"] if self._q else [])]
             kinds += "n" + ("n" if self._q else "")
         parts = [_part(kind, len(shown[kind]), seen) for kind, seen in self._seen.items() if seen]
-        caption = f"{' and '.join(parts)}, the strongest of each first"
+        caption = f"{' and '.join(parts)}, the strongest of each kind first"
         heads = [*columns, "class", *map(name, self._lanes), "also measured"]
         used = [k for k in range(len(heads)) if k < 3 or any(str(row[k]) for row in rows)]
         whole = table(
@@ -167,8 +155,8 @@ class Elements:
     def _sentences(self, site: str) -> list[str]:
         grey = "; values within noise are grey" if self._q else ""
         return [
-            f"An element is a tile with {self._rule()}. It is ranked by the larger of the effects "
-            "that count, and is an enhancer if that one is positive.",
+            f"An element is a tile with {self._rule()}. Elements are ranked by the larger of "
+            "the effects that meet this, which is positive for enhancers, negative for silencers.",
             *self._smaller(),
             "Places are 1-based and include both ends, as genome browsers take them. Distances "
             f"run from the {site} to the tile's middle, along the gene: negative is upstream. "

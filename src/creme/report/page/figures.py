@@ -106,10 +106,10 @@ def _swaps(results: PageResults) -> Iterator[PageFigure]:
     dataset = results.deciding("context_swap")
     sources = in_order(texts(dataset["source_category"]))
     for measure, title, paper, caption in (
-        ("effect", "TSSs in other contexts", "Figure 2c", "TSSs put into the context of other "
-         "loci. 0: as active there as the TSS that it replaces."),
+        ("effect", "TSSs in other contexts", "Figure 2c", "TSSs placed in the contexts of "
+         "other loci. 0: as active there as the TSS that was there."),
         ("dinuc_effect", "The same, in shuffled contexts", "Supplementary Figure 1",
-         "The control in shuffled contexts, which keep nothing but their dinucleotides."),
+         "The control in shuffled contexts, which keep their dinucleotides alone."),
     ):  # fmt: skip
         if not sources:
             continue
@@ -120,7 +120,7 @@ def _swaps(results: PageResults) -> Iterator[PageFigure]:
             "Contexts",
             title,
             paper,
-            f"{caption} A point is a pair of loci where there are few, a box holds half of many.",
+            f"{caption} Few pairs of loci are points; of many, a box holds the middle half.",
             figure,
             _SWAP[measure],
             values_of(dataset, measure),
@@ -215,14 +215,14 @@ def _maps(results: PageResults, sufficiency: xr.Dataset) -> Iterator[PageFigure]
     marked = [within_noise(part) for part in (necessity, sufficiency)]
     grey = f"Grey: within noise (q above {Q:g}). " if any(m is not None for m in marked) else ""
     hatched = "Hatched: tiles that were not measured, for lack of bases. " if lost else ""
-    arrows = "Arrows: TSSs around, the locus's own gene in bold. " if any(genes.values()) else ""
+    arrows = "Arrows: annotated TSSs, the locus's own gene in bold. " if any(genes.values()) else ""
     yield PageFigure(
         "Tiles",
         "Tiles along the sequence",
         "Figure 3a",
-        "Of each context the locus whose strongest tile is most necessary. Error bars are standard "
-        f"errors over replicates. {arrows}{grey}{hatched}Every locus has such a map below, to zoom "
-        "into.",
+        "For each kind of context, the locus with the largest necessity effect of either sign. "
+        f"Error bars are standard errors over replicates. {arrows}{grey}{hatched}Every locus has "
+        "such a map below, to zoom into.",
         figure,
         "; ".join(
             f"{test}: {formula_of(test, part.attrs)}"
@@ -352,8 +352,9 @@ _FIGURES_OF: dict[str, Callable[[PageResults], Iterator[PageFigure]]] = {
         "necessity",
         "Necessity of tiles",
         "Figure 3b",
-        "The share of the activity that shuffling a tile costs: enhancers are positive. A box of a "
-        "boxen plot holds half of the values, the next three quarters, and so on.",
+        "The share of the activity that is lost when a tile is shuffled: enhancers are positive. "
+        "The widest box holds the middle half of the values, the next the middle three quarters, "
+        "and so on.",
     ),
     "sufficiency": _tiles(
         "sufficiency",

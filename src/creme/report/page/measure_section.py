@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from creme import report
 from creme.errors import ConfigError
+from creme.genome.places import interval_text
 from creme.report.grid import MeasureGrid, mean_over_loci, words_of
 from creme.report.grid_reading import measure_grid, variables_of
 from creme.report.marks import name as short_name
@@ -108,7 +109,7 @@ def _about(grid: MeasureGrid) -> str:
         text += f", for each {words_of(grid.row_dim)} ({names})"
     text += "."
     if grid.neutral is not None:
-        text += f" {number(grid.neutral, 'g')} means that nothing happens."
+        text += f" {number(grid.neutral, 'g')} means no effect."
     if grid.averaged:
         text += f" It is averaged over {' and '.join(map(words_of, grid.averaged))}."
     return text
@@ -164,8 +165,8 @@ def _over_loci(grid: MeasureGrid, title: str) -> PageFigure:
             title,
             "All values by locus",
             "",
-            f"Loci were measured at different {_many(grid.across, 2)}, and so have no mean: a "
-            f"point is a value. The loci {_extreme(grid, 'that are', 'with')} come first.",
+            f"Loci were measured at different {_many(grid.across, 2)}, so that they have no mean: "
+            f"a point is a value. The loci {_extreme(grid, 'that are', 'with')} come first.",
             measure_by_locus(grid),
         )
     n = loci_of(grid)
@@ -194,8 +195,8 @@ def _each(grid: MeasureGrid, title: str, total: int) -> PageFigure:
         words = f"{len(names)} of {count(total)} loci"
         caption = (
             f"The {len(names)} of {count(total)} loci "
-            f"{_extreme(grid, 'whose values are', 'with')}; the others have theirs in their "
-            "sections below. "
+            f"{_extreme(grid, 'whose values are', 'with')}; the others are in their sections "
+            "below. "
         )
     if grid.as_heat_map:
         return PageFigure(title, words, "", caption + _of_map(grid), _map_panels(grid, names))
@@ -308,7 +309,7 @@ def _row(grid: MeasureGrid, place: int) -> list[Child]:
             )
     if grid.intervals is not None:
         low, high = grid.intervals[place, position]
-        cells.append(name(f"{grid.contigs[place]}:{low:,.0f}-{high:,.0f}"))
+        cells.append(name(interval_text(grid.contigs[place], low, high)))
     cells.append(number(grid.values[place, row, position], ".4g"))
     if grid.spread is not None:
         spread = grid.spread[place, row, position]

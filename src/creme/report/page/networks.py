@@ -11,6 +11,7 @@ from creme import report
 from creme.analysis.epistasis import pair_table
 from creme.analysis.landscape_tables import order_table
 from creme.analysis.network import EDGE_COLUMNS, edges, hubs
+from creme.genome.places import interval_text
 from creme.report.page.figure import PageFigure
 from creme.report.page.results import PageResults
 from creme.report.select import MINUS
@@ -42,17 +43,16 @@ def networks(results: PageResults) -> Iterator[PageFigure]:
     first = hubs(of_tss).head(1).to_dict("records")
     hub = ""
     if first and first[0]["genes"] > 1:
-        hub = (
-            f" The tile that acts on most genes is {first[0]['contig']}:"
-            f"{first[0]['source_start']:,}-{first[0]['source_end']:,} ({first[0]['gene_names']})."
-        )
+        place = interval_text(*(first[0][key] for key in ("contig", "source_start", "source_end")))
+        hub = f" The tile that acts on most genes is {place} ({first[0]['gene_names']})."
     yield PageFigure(
         "Local networks",
         "Tiles and the TSSs that they act on",
         "",
-        "Arcs go from a tile to a TSS whose activity changes without it; the wider, the more. "
-        "Below the line: pairs of tiles that stand in for one another (redundant), need one "
-        "another (cooperative), or of which one keeps the other from the TSS (insulating)."
+        "An arc joins a tile to a TSS whose activity changes when the tile is shuffled; a wider "
+        "arc is a larger change. Below the line: pairs of tiles that can replace each other "
+        "(redundant), need each other (cooperative), or of which one shields the TSS from the "
+        "other (insulating)."
         f"{hub}",
         figure,
         "effect = (WT - shuffled) / WT of the TSS at the arc's end",
@@ -67,8 +67,8 @@ def networks(results: PageResults) -> Iterator[PageFigure]:
         "Local networks",
         "Pairs of tiles",
         "",
-        "How far the loss of two tiles together is from the losses one by one, tiles by their "
-        "distance from the TSS. Negative: more is lost together. Dots: q of at most 0.05. "
+        "The effect of shuffling two tiles together, compared with shuffling each alone; tiles by "
+        "their distance from the TSS. Negative: more is lost together. Dots: q of at most 0.05. "
         f"Of all {len(pairs)} pairs: {named or 'none is more than noise'}.",
         figure,
         f"{_EPISTASIS}; below the diagonal (WT {MINUS} A {MINUS} B + AB) / WT",
@@ -86,10 +86,11 @@ def networks(results: PageResults) -> Iterator[PageFigure]:
         "Local networks",
         "All subsets of tiles",
         "",
-        "Left: a point is a subset of tiles that is lost; a greedy search's path beside the "
-        "subset of each size that leaves least. Right: how much of the variance single tiles, "
-        f"pairs and larger sets make; beyond single tiles {means['additive']:.0%} on the additive "
-        f"scale and {means['log']:.0%} on that of logarithms, in the mean over loci.",
+        "Left: a point is a subset of tiles that are shuffled together; lines follow a greedy "
+        "search and the subset of each size that leaves the least activity. Right: the shares of "
+        "the variance that single tiles, pairs and larger sets explain. Averaged over loci, pairs "
+        f"and larger sets explain {means['additive']:.0%} on the additive scale and "
+        f"{means['log']:.0%} on the log scale.",
         figure,
         "activity with the tiles shuffled / wild type",
         orders,

@@ -38,11 +38,11 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
             SECTION,
             f"Compatibility{at}",
             "",
-            f"{_size(dataset, one)} Colours are what a pair is more or less active than the "
-            "enhancer's strength, as other promoters measure it, and the promoter's responsiveness "
-            f"foretell. A dot: by more than {MINIMUM:g}-fold, q below {Q:g}, by any pseudo-count; "
-            "a square: the promoter's own enhancer; behind the line: shuffled enhancers; hatched: "
-            f"at a floor or a ceiling. {_calls(rows)} {_classes(classes, distance, track)}",
+            f"{_size(dataset, one)} Colour: how much more or less active a pair is than expected "
+            "from the enhancer's strength with other promoters and the promoter's responsiveness. "
+            f"Dot: more than {MINIMUM:g}-fold, with q below {Q:g}, by every pseudo-count. Square: "
+            "the promoter's own enhancer. Right of the line: shuffled enhancers. Hatched: at a "
+            f"floor or a ceiling. {_calls(rows)} {_classes(classes, distance, track)}",
             _map(one),
             "deviation = log2 activity - carrier - promoter - responsiveness x strength",
             rows,
@@ -51,8 +51,8 @@ def pairs(results: PageResults) -> Iterator[PageFigure]:
             SECTION,
             f"Responses of promoters{at}",
             "",
-            "Activity of each promoter (a line) with ever stronger enhancers, over that of the "
-            "promoter alone; means over carriers. A steeper line is a more responsive promoter. "
+            "A line is a promoter: its activity beside stronger and stronger enhancers, relative "
+            "to the promoter alone; means over carriers. Steeper lines are more responsive. "
             f"{_shares(shares.sel(distance=distance, track=track))}",
             report.response_lines(dataset, result, distance=distance, track=track),
             "effect = log2(activity of the pair / of the promoter alone)",
@@ -77,7 +77,7 @@ def _size(dataset: xr.Dataset, one: xr.Dataset) -> str:
         f"{one.sizes['promoter']} promoters and {one.sizes['enhancer'] - null} enhancers",
         f"and {null} shuffled ones, in {dataset.sizes['locus']} carriers.",
     ]
-    few = " Few promoters: a pair that deviates much moves the strength that the others measure."
+    few = " With so few promoters, one pair that deviates strongly shifts the others as well."
     return " ".join(words) + (few if one.sizes["promoter"] < 10 else "")
 
 
@@ -127,7 +127,7 @@ def _shares(one: xr.Dataset) -> str:
     )
     r2 = {str(model): float(one["r2"].sel(model=model)) for model in one["model"].values}
     return (
-        f"Shares of the variance of log activity: {shares}. R2 in carriers that were left out: "
-        f"{r2['multiplicative']:.2f} of promoter + enhancer, {r2['rank_one']:.2f} with "
-        f"responsiveness, {r2['pairs']:.2f} of each pair's mean."
+        f"Shares of the variance of log activity: {shares}. R2 in held-out carriers: "
+        f"{r2['multiplicative']:.2f} for promoter + enhancer, {r2['rank_one']:.2f} with "
+        f"responsiveness, {r2['pairs']:.2f} for each pair's own mean."
     )

@@ -44,8 +44,9 @@ def searches(results: PageResults) -> Iterator[PageFigure]:
             "Sets of tiles",
             f"Sets of {search}",
             figure,
-            f"Activity over the wild type as ever more tiles are shuffled, those first that leave "
-            f"{less} of it. The band is the standard deviation of the mean over loci.",
+            f"Activity relative to the wild type as tiles are shuffled one after another: in each "
+            f"round the tile whose loss leaves the {less} activity. The band is the standard "
+            f"deviation of the mean over loci.",
             report.greedy_traces(means, search=search, track=results.view.track),
             _SHUFFLED,
             _rows(means.sel(search=search)),
@@ -77,8 +78,8 @@ def _additive(
         "Sets of tiles",
         f"Are sets of {search} additive?",
         "Figure 4d to g" if search == "enhancers" else "Supplementary Figure 4",
-        f"The observed trace of the search, and the sum of what its tiles do by themselves; "
-        f"{whose}, and those of each class by themselves.{more}",
+        f"The observed trace of the search, and the trace expected if the effects of single tiles "
+        f"added up: {whose} together, then each class of sets.{more}",
         figure,
         f"{_SHUFFLED}; additive = 1 {MINUS} sum of (1 {MINUS} fold change of each tile alone)",
         _rows(additive.sel(search=search)),
@@ -103,10 +104,10 @@ def _one_search(
     )
     yield PageFigure(
         "Sets of tiles",
-        "The set that is least additive",
+        "The least additive set",
         "Supplementary Figure 3",
-        f"Search of {search}: above, the two traces; below, what each tile does by itself, in the "
-        "order in which the search chose them.",
+        f"Search of {search}. Top: the two traces. Bottom: the effect of each tile by itself, in "
+        "the order in which the search chose them.",
         figure,
         _SHUFFLED,
         _rows(additive.sel(search=search, locus=locus)),
@@ -131,16 +132,16 @@ def enough(results: PageResults) -> Iterator[PageFigure]:
     needs = ""
     if sentences:
         needs = (
-            f" Tiles that half of the loci need for {SHARE:.0%} of the activity, the dotted line: "
+            f" Tiles that half of the loci need for {SHARE:.0%} of the activity (dotted line): "
             f"{'; '.join(sentences)}."
         )
     yield PageFigure(
         "Sets of tiles",
         "Sets that are enough",
         "",
-        "Activity over the wild type as ever more tiles of a set are put back into random context, "
-        "in the order of the search; a set that is all there counts on as it is. The band is the "
-        f"standard deviation of the mean over loci.{needs}",
+        "Activity relative to the wild type as the tiles of a set are put back into random context "
+        "one after another, in the order of the search; a complete set keeps its last value. The "
+        f"band is the standard deviation of the mean over loci.{needs}",
         report.set_curves(
             mean_activity(dataset, labels, **FEW), share=SHARE, track=results.view.track
         ),
@@ -156,8 +157,9 @@ def copies(results: PageResults) -> Iterator[PageFigure]:
             "Copies",
             "Copies" if dataset.sizes["search"] == 1 else f"Copies, placed as {search}",
             "Supplementary Figure 5",
-            "Activity with ever more copies of a CRE, over that with the CRE at its own position; "
-            "each copy stands where it does most. Short lines at the right: fitted plateaus.",
+            "Activity with more and more copies of a CRE, relative to the activity with the CRE at "
+            "its own position; each copy is placed where it does most. Short lines at the right: "
+            "fitted plateaus.",
             report.saturation_curves(
                 dataset, _fitted(results, search), search=search, track=results.view.track
             ),
@@ -183,17 +185,17 @@ def fine(results: PageResults) -> Iterator[PageFigure]:
         "Parts of tiles",
         "Fine-tile search",
         "",
-        "Share of a tile's effect that is kept, against the bases that are left; the first tiles. "
-        "A star is what is left, rebuilt and measured once more.",
+        "The share of a tile's effect that is kept, by the number of bases left, for the first "
+        "tiles. A star is the final set of bases, put together and predicted once more.",
         report.fine_tile_search(dataset, track=results.view.track, most=5),
         _KEPT,
         values_of(dataset, "score", "kept_bp", "window"),
     )
     yield PageFigure(
         "Parts of tiles",
-        "What is left of each tile",
+        "Bases that each tile needs",
         "",
-        "Bases that keep the effect, in gene orientation; the first tiles.",
+        "The bases that keep the effect, in gene orientation, for the first tiles.",
         report.fine_tile_map(dataset, track=results.view.track),
         _KEPT,
         values_of(dataset, "final_score"),

@@ -24,7 +24,7 @@ from creme.results.words import duration
 from creme.study.sections import STAGES
 
 CAVEAT = (
-    "A model's results are hypotheses about biology, and no measurements. Effects are "
+    "A model's results are hypotheses about biology, not measurements. Effects are "
     "differences of predictions: they say what this model has learned, errors and all."
 )
 
@@ -118,7 +118,7 @@ def _missing(view: ResultsView) -> Html | None:
         return None
     return tag(
         "div",
-        tag("h3", "What is missing"),
+        tag("h3", "Missing parts"),
         tag("ul", *items),
         class_="missing",
         role="note",

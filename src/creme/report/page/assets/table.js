@@ -79,8 +79,8 @@ function lociTable(columns, open) {
     const pages = Math.max(1, Math.ceil(order.length / PAGE));
     page = Math.min(page, pages - 1);
     body.replaceChildren(...order.slice(page * PAGE, (page + 1) * PAGE).map(row));
-    at("found").textContent =
-      order.length === size ? `${grouped(size)} loci` : `${grouped(order.length)} of ${grouped(size)} loci`;
+    const all = `${grouped(size)} ${size === 1 ? "locus" : "loci"}`;
+    at("found").textContent = order.length === size ? all : `${grouped(order.length)} of ${all}`;
     const turn = (step, text, label) =>
       make("button", {
         type: "button", "aria-label": label, disabled: page + step < 0 || page + step >= pages,
