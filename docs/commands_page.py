@@ -37,8 +37,8 @@ the width of the terminal: cells wrap between words, and if that is not enough, 
 in another table that repeats the first column. `COLUMNS` sets the width (180 if the output is a
 file or a pipe and `COLUMNS` is not set), and `NO_COLOR` turns colours off.
 
-Places on the genome are printed in the form that genome browsers take, `chr1:101-200`: 1-based, both
-ends included. Files and Datasets hold 0-based, half-open intervals.
+Places on the genome are printed in the form that genome browsers take, `chr1:101-200`: 1-based,
+both ends included. Files and Datasets hold 0-based, half-open intervals.
 
 With `--json` a command prints one object, also if it fails:
 
@@ -60,8 +60,8 @@ option, a missing argument) is printed on standard error alone.
 | status | meaning |
 |---|---|
 | 0 | done |
-| 1 | the command ended, but something is wrong: units failed, a check failed, a store is damaged or \
-has conflicts; or the machine had no disk space, memory or permission |
+| 1 | the command ended, but something is wrong: units failed, a check failed, a store is damaged \
+or has conflicts; or the machine had no disk space, memory or permission |
 | 2 | a mistake in the command, a file or a setting, or a model or plugin that does not work: the \
 message says what is wrong, and often gives the command that repairs it |
 | 130 | stopped by Ctrl-C or SIGTERM; the same command continues from there |
