@@ -122,19 +122,9 @@ def _show_contexts(categories: pd.DataFrame, planted: dict[str, str]) -> None:
 def _show_elements(necessity: pd.DataFrame, elements: tuple[Element, ...]) -> None:
     tiles = necessity.drop_duplicates(["locus", "tile_start"])
     compared = compare(tiles, elements)
-    columns = [
-        "gene",
-        "context",
-        "planted",
-        "interval (1-based)",
-        "distance",
-        "necessity",
-        "found as",
-    ]
+    columns = ["gene", "context", "planted", "interval (1-based)", "distance", "necessity", "found as"]
     # Apart: a silencer's necessity has no bound, and an enhancer's is 1 at the most.
-    kinds = [
-        [row for row in compared if row[2] == kind][:SHOWN] for kind in ("enhancer", "silencer")
-    ]
+    kinds = [[row for row in compared if row[2] == kind][:SHOWN] for kind in ("enhancer", "silencer")]
     title = (
         f"the {len(kinds[0])} strongest enhancers and the {len(kinds[1])} strongest silencers "
         f"of {len(compared)} planted elements"
