@@ -14,9 +14,9 @@ _HEAD = """\
 
 This page is written by `python docs/commands_page.py` from the program's own help.
 
-`creme COMMAND --help` (or `-h`) shows the same at the terminal, `python -m creme` is the same
-command, `creme --version` says which version it is, and `creme --install-completion` teaches your
-shell to complete commands and options.
+`creme COMMAND --help` (or `-h`) prints the same help at the terminal. `python -m creme` is another
+way to call `creme`, and `creme --version` prints the version. After `creme --install-completion`
+your shell completes commands and options.
 
 ## Common options
 
@@ -32,15 +32,15 @@ Every command has these:
 
 ## Output
 
-Results go to standard output; progress, notes, warnings and errors to standard error. Tables fit
-the terminal: cells wrap between words, and where that is not enough, columns go on in a further
-table that repeats the first column. `COLUMNS` sets the width (180 where the output is a file or a
-pipe, and `COLUMNS` is not set), and `NO_COLOR` turns colours off.
+Results go to standard output; progress, notes, warnings and errors go to standard error. Tables fit
+the width of the terminal: cells wrap between words, and if that is not enough, the columns continue
+in another table that repeats the first column. `COLUMNS` sets the width (180 if the output is a
+file or a pipe and `COLUMNS` is not set), and `NO_COLOR` turns colours off.
 
-Places on the genome are printed as genome browsers take them, `chr1:101-200`: 1-based, both ends
-included. Files and Datasets have 0-based, half-open intervals.
+Places on the genome are printed in the form that genome browsers take, `chr1:101-200`: 1-based,
+both ends included. Files and Datasets hold 0-based, half-open intervals.
 
-With `--json` a command prints one object, also where it fails:
+With `--json` a command prints one object, also if it fails:
 
 | key | value |
 |---|---|
@@ -49,10 +49,10 @@ With `--json` a command prints one object, also where it fails:
 | `status` | the exit status |
 | `values` | single values by name, such as a file that was written |
 | `tables` | by name, lists of rows; a row is an object with a value for each column |
-| `error` | the sentence that it failed with; only then |
+| `error` | the error message; only if the command fails |
 
-Columns are the headings of the printed tables in small letters, with underscores for spaces.
-Numbers are not rounded, and NaN is `null`. A mistake in the command line itself (an unknown
+The names of columns are the headings of the printed tables in lower case, with underscores for
+spaces. Numbers are not rounded, and NaN is `null`. A mistake in the command line itself (an unknown
 option, a missing argument) is printed on standard error alone.
 
 ## Exit status
@@ -60,11 +60,11 @@ option, a missing argument) is printed on standard error alone.
 | status | meaning |
 |---|---|
 | 0 | done |
-| 1 | it came to its end, and something is not as it should be: units failed, a check failed, a \
-store is damaged or has conflicts; or the machine had no room, memory or permission |
+| 1 | the command ended, but something is wrong: units failed, a check failed, a store is damaged \
+or has conflicts; or the machine had no disk space, memory or permission |
 | 2 | a mistake in the command, a file or a setting, or a model or plugin that does not work: the \
-message says what, and often the command that mends it |
-| 130 | stopped by Ctrl-C or SIGTERM; the same command goes on from there |
+message says what is wrong, and often gives the command that repairs it |
+| 130 | stopped by Ctrl-C or SIGTERM; the same command continues from there |
 """
 
 

@@ -82,7 +82,8 @@ def included(text: str, page: str) -> str:
 def with_contents(text: str) -> str:
     """The text of a page with a table of contents for the links of each of its lists.
 
-    The heading above a list is its caption.
+    The heading above a list is its caption. A link of several words is the entry's title; one word,
+    such as a test's name, leaves the page its own.
     """
     if "<!-- contents -->" not in text:
         return text
@@ -91,12 +92,16 @@ def with_contents(text: str) -> str:
         if part.startswith("## "):
             caption = part.removeprefix("## ")
             continue
-        pages = re.findall(
-            r"^ *- \[[^\]]*\]\((?![a-z]+:)([^)#]+)\.(?:md|ipynb)\)", part, flags=re.M
+        links = re.findall(
+            r"^ *- \[([^\]]*)\]\((?![a-z]+:)([^)#]+)\.(?:md|ipynb)\)", part, flags=re.M
         )
-        if pages:
+        if links:
             lines = ["```{toctree}", ":hidden:", *([f":caption: {caption}"] if caption else [])]
-            tables.append("\n".join([*lines, "", *pages, "```"]))
+            entries = [
+                f"{' '.join(words.split())} <{page}>" if " " in words else page
+                for words, page in links
+            ]
+            tables.append("\n".join([*lines, "", *entries, "```"]))
     return "\n\n".join([text, *tables, ""])
 
 

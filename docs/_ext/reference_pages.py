@@ -234,9 +234,9 @@ def parameters() -> str:
             parts.append(fields_of(cls) if cls.model_fields else "It takes no parameters.\n")
     return page(
         "Parameters of tests, perturbations and models",
-        "Everything that is installed with the core. A parameter without a default has to be set; "
-        "one with an empty default is left out unless you set it. "
-        "`creme plugins` lists the plugins that you have installed besides.",
+        "The tests, perturbations and models that come with the core. You have to set a parameter "
+        "that is required; one with an empty default is left out unless you set it. "
+        "`creme plugins` lists these and the plugins that you have installed.",
         parts,
     )
 
@@ -316,7 +316,7 @@ def datasets(made: Specimens) -> str:
     missing = {str(name) for name in attributes} - set(words.ATTRIBUTES)
     if missing:
         raise LookupError(f"attributes without words, see docs/_ext/words.py: {sorted(missing)}")
-    parts += ["## Attributes\n", "JSON stands in text.\n"]
+    parts += ["## Attributes\n", "Structured values are JSON, as text.\n"]
     rows = [(f"`{name}`", text) for name, text in words.ATTRIBUTES.items()]
     parts.append(table(("attribute", "meaning"), rows))
     return page(
@@ -364,9 +364,10 @@ def tables(made: Specimens) -> str:
         parts += [f"## `{name}`\n", f"{about}.\n", table(("column", "unit", "meaning"), rows)]
     return page(
         "Columns of each table",
-        "A study writes its tables to `tables/` in its folder, and `loci.tsv` and `selected.tsv` "
-        "beside them; `creme export` writes them once more, with a table of replicates for each "
-        "test. Coordinates are 0-based and half-open. A cell is empty where nothing was measured.",
+        "A study writes its tables into `tables/` in its folder, and `loci.tsv` and `selected.tsv` "
+        "into the folder itself. `creme export` writes all of them, and a table of replicates for "
+        "each test. Coordinates are 0-based and half-open. A cell is empty if nothing was "
+        "measured.",
         parts,
     )
 

@@ -88,7 +88,7 @@ def load_loci(
     table: str | Path | None = None,
     genes: Iterable[str] | None = None,
 ) -> list[Locus]:
-    """The loci of genes, as long as a model takes them, with the TSS where it takes it.
+    """The loci of genes, with sequences of a model's input length and the TSS at its place.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def measure(
 ) -> xr.Dataset | dict[str, xr.Dataset]:
     """Run one test, or several, on loci.
 
-    The numbers are those of ``creme run`` on an experiment file that says the same.
+    The numbers are those of ``creme run`` on an experiment file with the same settings.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from creme.tracks import TrackTable, is_index, shortened
 
 
 class OutputGrid(ABC):
-    """Bins of some bp, each with a value of every track: a model's output, or that of one head."""
+    """Bins of equal length with a value for every track: the output of a model, or of one head."""
 
     @property
     def title(self) -> str:

@@ -103,7 +103,7 @@ class HeadGrid(OutputGrid):
 
 
 class PairGrid(HeadGrid):
-    """The grid of a head whose values are of pairs of bins, as those of a contact map.
+    """The grid of a head whose values belong to pairs of bins, such as a contact map.
 
     Its "bins" are the pairs. Besides ``'all'`` and indices there are ``'tss'``, the pairs of which
     one is the TSS's bin; ``'i:j'``, one or several with commas, where either may be ``tss``; and

@@ -71,7 +71,7 @@ SITE, ANY_SITE = "site", "site"
 
 
 def remarked(dataset: xr.Dataset, sentence: str, count: int = 1) -> xr.Dataset:
-    """A unit's Dataset with a remark, which the run counts over units and says at its end.
+    """A unit's Dataset with a remark, which the run counts over units and prints at its end.
 
     Parameters
     ----------

@@ -181,7 +181,7 @@ def track_choices(value: Any) -> list[int | str]:
 
 
 def is_index(value: Any) -> bool:
-    """Whether a value is an integer; a truth value is none."""
+    """Whether a value is an integer; True and False do not count."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 

@@ -84,13 +84,21 @@ def test_every_page_is_in_the_contents_once():
         text = outside_links.with_contents(page.read_text(encoding="utf-8"))
         for table in re.findall(r"^```\{toctree\}\n(.*?)^```$", text, flags=re.M | re.S):
             lines = [line for line in table.splitlines() if line and not line.startswith(":")]
+            names = [re.sub(r"^.* <(\S+)>$", r"\1", line) for line in lines]
             listed += [
-                (page.parent / name).resolve().relative_to(DOCS).as_posix() for name in lines
+                (page.parent / name).resolve().relative_to(DOCS).as_posix() for name in names
             ]
     pages = {
         path.relative_to(DOCS).with_suffix("").as_posix() for path in PAGES if DOCS in path.parents
     }
     assert sorted(listed) == sorted(pages - {"index"})
+
+
+def test_the_navigation_has_the_words_of_the_contents():
+    text = "<!-- contents -->\n\n## A\n\n- [Ask for less](fewer.md), rarely\n- [distance](far.md)\n"
+    assert outside_links.with_contents(text).endswith(
+        "```{toctree}\n:hidden:\n:caption: A\n\nAsk for less <fewer>\nfar\n```\n\n"
+    )
 
 
 def test_links_outside_the_pages_are_rewritten_for_the_site():

@@ -15,7 +15,7 @@ from creme.parameters import Parameters
 
 
 class HeadDescription(Parameters):
-    """The grid of a further output of a network: what it gives beside the first one."""
+    """The grid of a further output of a network, beside the first one."""
 
     bin_size: int | None = Field(
         None, ge=1, description="length of a bin, bp; the whole input as one unless given"
@@ -56,7 +56,7 @@ class HeadDescription(Parameters):
 
 
 class Description(Parameters):
-    """The grid of a network: what it takes and gives.
+    """The grid of a network: its input and its output.
 
     A network's output may have the axes of `output_layout` after the batch, or fewer where there
     is one bin or one track: (B,), (B, bins) or (B, tracks).

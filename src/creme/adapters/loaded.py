@@ -117,7 +117,7 @@ def _version(module: str) -> str:
 
 
 def check_input(model: Model, onehot: NDArray[Any]) -> None:
-    """Raise `ModelError` where a batch is none of a model's inputs, one-hot or (if taken) codes.
+    """Raise `ModelError` unless a batch is one-hot, or codes if the model takes them.
 
     Parameters
     ----------

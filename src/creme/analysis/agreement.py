@@ -22,7 +22,7 @@ Tracks = SequenceOf[tuple[str, str]]
 
 
 class NothingInCommonError(ConfigError):
-    """Two results share no locus, tile or search, though they could be compared."""
+    """Two results have no locus, tile or search in common, although they could be compared."""
 
 
 @dataclass(frozen=True)

@@ -149,7 +149,7 @@ def distributions(measured: xr.DataArray) -> dict[Place, Distribution]:
 
 
 def is_calibrated(measure: str, neutral: float) -> bool:
-    """Whether a measure is one to compare: it has a neutral value, and is no activity."""
+    """Whether a measure can be compared: it has a neutral value, and is not an activity."""
     return bool(measure) and measure != "wild_type" and bool(np.isfinite(neutral))
 
 

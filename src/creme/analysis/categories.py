@@ -37,7 +37,8 @@ def context_categories(
     dataset : Dataset
         Of the context dependence test.
     enhancing, neutral, silencing : float
-        Enhancing above, neutral within plus and minus, silencing below; the paper's unless given.
+        An enhancing context has an effect above `enhancing`, a neutral one between -`neutral` and
+        `neutral`, a silencing one below `silencing`. The paper's thresholds unless given.
     q_below : float, optional
         Enhancing and silencing contexts need a q-value below it as well. A neutral context is one
         of a small effect, and needs none.

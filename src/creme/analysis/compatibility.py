@@ -129,7 +129,7 @@ def compatibility(
     minimum: float = MINIMUM,
     q_below: float = Q,
 ) -> xr.Dataset:
-    """How much more or less active pairs are than strength and responsiveness foretell.
+    """How much more or less active pairs are than strength and responsiveness predict.
 
     In each carrier, a promoter's log2 activities are fitted by a line of the enhancers' strengths,
     which the other promoters in the other carriers have measured (its slope is the promoter's
@@ -297,7 +297,7 @@ def _tested(
 
 
 def deviations_of(logs: Array, order: int = 1) -> tuple[Array, Array, Array]:
-    """Log activities less that which strength and responsiveness foretell.
+    """Log activities minus those that strength and responsiveness predict.
 
     Parameters
     ----------
@@ -317,7 +317,7 @@ def deviations_of(logs: Array, order: int = 1) -> tuple[Array, Array, Array]:
     """
     there = np.isfinite(logs).all(axis=0)
     enhancers = there.shape[1]
-    # A row or a column of which little is left foretells nothing.
+    # A row or a column of which little is left predicts nothing.
     there &= (there.mean(axis=1) >= 0.5)[:, None]
     there &= (there.mean(axis=0) >= 0.5)[None, :]
     filled = np.stack([_filled(one, there) for one in logs])
@@ -345,7 +345,7 @@ def deviations_of(logs: Array, order: int = 1) -> tuple[Array, Array, Array]:
 
 
 def _filled(logs: Array, there: NDArray[np.bool_]) -> Array:
-    """Log activities less their promoter's mean; what is masked is as rank one foretells."""
+    """Log activities less their promoter's mean; masked pairs are as rank one predicts."""
     rows = there.any(axis=1)
     number = np.maximum(there.sum(axis=1, keepdims=True), 1)
     means = np.where(there, logs, 0.0).sum(axis=1, keepdims=True) / number

@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def variance_shares(dataset: xr.Dataset, *, pseudo_count: float | None = None) -> xr.Dataset:
-    """Shares of the variance of log activities, and how well models foretell further carriers.
+    """Shares of the variance of log activities, and how well models predict further carriers.
 
     Log activity is carrier + promoter + enhancer + promoter by enhancer (``interaction``), all
     random; ``rest`` is what differs by carrier as well. Components are estimated by moments, those
@@ -36,7 +36,7 @@ def variance_shares(dataset: xr.Dataset, *, pseudo_count: float | None = None) -
     Dataset
         ``share`` (distance, track, part) with ``share_low`` and ``share_high``, 95 %, by the
         jackknife over carriers; ``r2`` (distance, track, model), likewise: of the log activities of
-        each carrier, less their mean, as the other carriers foretell them. Model ``multiplicative``
+        each carrier, less their mean, as the other carriers predict them. Model ``multiplicative``
         is promoter + enhancer, ``rank_one`` promoter + responsiveness x strength, and ``pairs`` the
         mean of each pair, which is as good as a model gets. NaN where an activity has no logarithm.
         Nothing is masked.
@@ -94,7 +94,7 @@ def _shares(logs: Array) -> Array:
 
 
 def _r2(logs: Array) -> Array:
-    """Of (carrier, promoter, enhancer), by `MODELS`; each carrier is foretold by the others."""
+    """Of (carrier, promoter, enhancer), by `MODELS`; each carrier is predicted by the others."""
     if min(logs.shape) < 2 or not np.isfinite(logs).all():
         return np.full(len(MODELS), np.nan)
     missed, total = np.zeros(len(MODELS)), 0.0

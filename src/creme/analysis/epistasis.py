@@ -116,7 +116,7 @@ def against_interval(values: ArrayLike, minimum: float) -> dict[str, Floats]:
 def kind(
     log: int, additive: int, first: int, second: int, *, first_within: bool, second_within: bool
 ) -> str:
-    """How two tiles act together, by the signs of what is more than noise.
+    """How two tiles act together, by the signs of the effects that exceed noise.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def _halves(values: Floats, bit: int) -> Floats:
 
 
 def sizes(members: int) -> NDArray[np.int64]:
-    """The number of members in each subset, (2^k,)."""
+    """The number of members in each subset, (2^k,) int64."""
     return np.array([m.bit_count() for m in range(1 << members)], dtype=np.int64)
 
 

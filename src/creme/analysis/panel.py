@@ -57,7 +57,7 @@ class PanelTest:
 
 @dataclass(frozen=True)
 class Panel:
-    """Effects of a model where nothing is expected to have one.
+    """Effects of a model where no effect is expected.
 
     Attributes
     ----------

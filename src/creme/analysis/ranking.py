@@ -40,7 +40,7 @@ def auprc(truth: ArrayLike, score: ArrayLike) -> float:
 
 
 def auroc(truth: ArrayLike, score: ArrayLike) -> float:
-    """Area under the ROC curve: how often a true one has a higher score than a false one.
+    """Area under the ROC curve: how often a positive has a higher score than a negative.
 
     Equal scores count half. Parameters, returns and errors are those of `auprc`.
     """

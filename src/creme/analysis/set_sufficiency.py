@@ -63,7 +63,7 @@ def greedy_sets(
 def mean_activity(
     dataset: xr.Dataset, categories: xr.DataArray | None = None, **options: Any
 ) -> xr.Dataset:
-    """Mean fold change over loci with ever more tiles of their sets; see `mean_over`.
+    """Mean fold change over loci as tiles of their sets are put back one by one; see `mean_over`.
 
     Parameters
     ----------

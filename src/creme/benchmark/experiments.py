@@ -30,7 +30,7 @@ KEYS = ("model", "experiment", "loci")
 
 @dataclass(frozen=True)
 class BenchmarkExperiment:
-    """A question, and of how many loci it is asked.
+    """A question, and the number of loci for which it is asked.
 
     Attributes
     ----------

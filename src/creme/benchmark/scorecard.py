@@ -170,7 +170,7 @@ def table_scorecard(
     seed: int = 0,
     **options: Any,
 ) -> pd.DataFrame:
-    """A model's scores on loci whose truth stands in a table.
+    """A model's scores on loci whose truth is in a table.
 
     Parameters
     ----------

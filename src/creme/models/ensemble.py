@@ -234,7 +234,7 @@ class Ensemble(Model):
 
 
 class SplitEnsemble(Ensemble, SplitModel):
-    """An ensemble of models whose first part is local: so is its own.
+    """An ensemble of models whose first part is local, and which has a local first part itself.
 
     Its trunk is all trunks side by side, one for each variant, and `decode` takes them apart again.
     """

@@ -15,7 +15,7 @@ from creme.sequence import N, complement
 
 @dataclass(frozen=True)
 class Variant:
-    """One of the predictions that a mean is taken of.
+    """One of the predictions whose mean is taken.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Variant:
 
 
 def check_both_strands(grid: OutputGrid) -> None:
-    """See that predictions of both strands lie on the same bases and tracks.
+    """Check that predictions of both strands lie on the same bases and tracks.
 
     Raises
     ------

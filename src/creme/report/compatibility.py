@@ -37,7 +37,7 @@ def pair_map(
     shuffled: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """How far each pair is from what strength and responsiveness foretell.
+    """How far each pair is from the prediction by strength and responsiveness.
 
     Rows are promoters by responsiveness, with it at the right, and columns enhancers by strength,
     with it above; shuffled enhancers stand at the right of the others, behind a line. A dot marks a
@@ -126,7 +126,7 @@ def response_lines(
     track: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The activity of each promoter with ever stronger enhancers, over that of it alone.
+    """The activity of each promoter with stronger and stronger enhancers, over its activity alone.
 
     Parameters
     ----------

@@ -41,7 +41,7 @@ def context_histogram(
     inset: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """How many loci have which context effect; inset, those of the three categories.
+    """The number of loci by context effect; inset, the loci of the three categories.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def greedy_traces(
     track: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Mean activity with ever more tiles shuffled, by context, with the standard error.
+    """Mean activity with more and more tiles shuffled, by context, with the standard error.
 
     Parameters
     ----------

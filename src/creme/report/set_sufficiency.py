@@ -18,7 +18,7 @@ from creme.report.style import PALETTE, axes_of, colours, styled
 def set_curves(
     means: xr.Dataset, *, share: float = SHARE, track: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Mean activity with ever more tiles of a set in random context, by context.
+    """Mean activity with more and more tiles of a set in random context, by context.
 
     Parameters
     ----------

@@ -141,7 +141,7 @@ def look_ahead(
     index: str | None,
     read_from: SequenceOf[NamedPlace] = (),
 ) -> PlannedRun:
-    """Count what the tests of a plan ask for, and what of it the store has.
+    """Count the sequences that the tests of a plan ask for, and those that the store has.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def look_ahead(
 def opened_for_reading(
     place: Place, index: str | None, read_from: SequenceOf[NamedPlace]
 ) -> Iterator[tuple[Store | None, tuple[Store, ...]]]:
-    """The store, or None if there is none yet: none is made; and those of others."""
+    """The store, or None if there is none yet (it is not created); and the stores of others."""
     if place.is_there():
         with open_store(place, index_url=index, read_from=read_from) as store:
             yield store, store.others

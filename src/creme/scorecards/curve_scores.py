@@ -17,7 +17,7 @@ which of them is nearer."""
 
 
 def distance_scores(distance: xr.Dataset, multiplicity: xr.Dataset | None) -> list[ScoreKind]:
-    """Of the distance test, of one activity and one tile a locus.
+    """Scores of the distance test, for one activity and one tile of each locus.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def distance_scores(distance: xr.Dataset, multiplicity: xr.Dataset | None) -> li
 
 
 def saturation_scores(multiplicity: xr.Dataset) -> list[ScoreKind]:
-    """Of the multiplicity test, of one activity and one tile a locus."""
+    """Scores of the multiplicity test, for one activity and one tile of each locus."""
     from creme.analysis.saturation import saturation
 
     names = multiplicity["locus"].values.tolist()
@@ -129,7 +129,7 @@ def saturation_scores(multiplicity: xr.Dataset) -> list[ScoreKind]:
 
 
 def additivity_scores(interactions: xr.Dataset) -> list[ScoreKind]:
-    """Of the interactions test, of one activity."""
+    """Scores of the interactions test, for one activity."""
     names = interactions["locus"].values.tolist()
     parts = {
         key: interactions[f"{key}_replicates"].transpose("locus", "pair", "replicate").values

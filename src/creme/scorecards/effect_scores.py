@@ -17,7 +17,7 @@ contexts."""
 
 
 def context_scores(context: xr.Dataset) -> list[ScoreKind]:
-    """Of the context dependence test, of one activity."""
+    """Scores of the context dependence test, for one activity."""
 
     def effect(replicates: list[int]) -> ByLocus:
         values = context["effect_replicates"].isel(replicate=replicates).mean("replicate")
@@ -45,7 +45,7 @@ def context_scores(context: xr.Dataset) -> list[ScoreKind]:
 
 
 def agreement_scores(necessity: xr.Dataset, sufficiency: xr.Dataset, over: str) -> list[ScoreKind]:
-    """Of the necessity and the sufficiency test, of one activity and the same tiles."""
+    """Scores of the necessity and the sufficiency test, for one activity and the same tiles."""
     distance = np.abs(_of_tiles(necessity, "distance"))
 
     def mean(dataset: xr.Dataset, replicates: list[int]) -> np.ndarray:
@@ -74,7 +74,7 @@ def agreement_scores(necessity: xr.Dataset, sufficiency: xr.Dataset, over: str) 
 
 
 def strand_scores(single: xr.Dataset, mean: xr.Dataset) -> list[ScoreKind]:
-    """Of the wild types of one strand and of the mean over both, of one activity."""
+    """Scores of wild types on one strand and of the mean over both, for one activity."""
     names = single["locus"].values.tolist()
     plus = single["wild_type"].values.astype(np.float64)
     minus = 2 * mean["wild_type"].sel(locus=names).values.astype(np.float64) - plus

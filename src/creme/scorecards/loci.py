@@ -22,7 +22,7 @@ MOST_N = 0.5
 
 @dataclass(frozen=True)
 class PlacedLoci:
-    """The loci that a card is of.
+    """The loci of a card, with their places on the genome.
 
     Attributes
     ----------

@@ -34,7 +34,7 @@ class Shuffling(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """How a search goes on, and when it ends.
+    """How a search proceeds, and when it ends.
 
     Attributes
     ----------

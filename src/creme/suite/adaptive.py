@@ -83,7 +83,7 @@ def precise_enough(values: NDArray[np.float64], tolerance: float) -> Mask:
 
 @dataclass(frozen=True)
 class Layout:
-    """The sequences that a test measures once a replicate.
+    """The sequences that a test measures once for each replicate.
 
     A cell is a sequence that each replicate has, such as a shuffled tile or a control; an effect is
     computed from one cell or from several.

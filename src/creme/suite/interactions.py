@@ -28,7 +28,7 @@ FULL = 8
 
 
 class Interactions(TiledTest):
-    """How far the loss of two tiles together is from what the losses one by one come to.
+    """How far the effect of losing two tiles together is from that of the single losses.
 
     Each tile is shuffled by itself, as in the necessity test and with the same shuffles; the
     strongest are shuffled in pairs, or in all subsets, the k-th shuffle of a tile being the same

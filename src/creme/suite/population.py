@@ -174,7 +174,7 @@ class PopulationSearch:
 
 
 def worst(fitness: NDArray[np.float64]) -> list[float]:
-    """Fitness as numbers that sort: what is not one is the worst."""
+    """Fitness as numbers that can be sorted; one that is not finite becomes the worst."""
     return np.where(np.isfinite(fitness), fitness, -np.inf).tolist()
 
 

@@ -21,7 +21,7 @@ from creme.tiling import Tile, Tiling
 
 
 class SetSufficiency(BackgroundTest):
-    """The activity of a TSS in random context, with ever more tiles of a set put back.
+    """The activity of a TSS in random context, with more and more tiles of a set put back.
 
     The TSS tile alone, then with the first tile of the set, the first two, and so on, are put into
     shuffled sequences at their own positions. The fold change is MUTANT / WT: near 1 where the set

@@ -17,7 +17,7 @@ class ConformanceError(CremeError, AssertionError):
 
 
 class NotChecked(SkipTest):
-    """A check needs something that the plugin does not say; pytest reports it as skipped."""
+    """A check needs something that the plugin does not declare; pytest reports it as skipped."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,6 @@ def run_all(checks: Iterable[Check], make: Callable[[], Any]) -> None:
 
 
 def ensure(condition: bool, message: str) -> None:
-    """An assertion that stays when Python runs without them."""
+    """An assertion that ``python -O`` does not remove."""
     if not condition:
         raise ConformanceError(message)

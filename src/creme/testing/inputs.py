@@ -19,7 +19,7 @@ _TRIED = (1.0, -1.0, 0.1, 10.0, 100.0, 1000.0)
 
 
 def check_inputs(make: Callable[[], Model]) -> None:
-    """See that each number changes predictions, is that of its sequence, and cannot be missing.
+    """Check that each number changes predictions, belongs to its sequence, and is required.
 
     Raises
     ------

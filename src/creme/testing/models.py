@@ -304,7 +304,7 @@ def selection(make: Make) -> None:
 
 
 def wrong_length(make: Make) -> None:
-    """An input of another length is a ModelError that says both."""
+    """An input of another length raises a ModelError that names both lengths."""
     model = make()
     wrong = np.zeros((1, model.input_length + 1, 4), np.float32)
     try:

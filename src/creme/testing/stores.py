@@ -95,7 +95,7 @@ def fill(store: Store, numbers: Iterable[int], a_chunk: int = 7, model: str = _M
 
 
 def ensure_holds(store: Store, source: Source, numbers: Iterable[int], beside: int = 0) -> None:
-    """See that a store has predictions bit for bit, and none of some others."""
+    """Check that a store has some predictions, bit for bit, and not some others."""
     those = list(numbers)
     values = store.read(source, [digest(n) for n in those])
     for n in those:
@@ -136,7 +136,7 @@ def check_first_writer_wins(make: Callable[[], OpenStore]) -> None:
 
 
 def check_sources_apart(make: Callable[[], OpenStore]) -> None:
-    """Predictions of one source are none of another one, and a source has one shape."""
+    """Predictions of one source are not served for another, and a source has one shape."""
     with make()() as store:
         fill(store, range(5))
         other = store.source("cd" * 32, SHAPE, {"model_fingerprint": "f_1%"})
@@ -147,7 +147,7 @@ def check_sources_apart(make: Callable[[], OpenStore]) -> None:
 
 
 def check_refusals(make: Callable[[], OpenStore]) -> None:
-    """NaN, other shapes and what is no digest are refused, and nothing is stored."""
+    """NaN, other shapes and invalid digests are refused, and nothing is stored."""
     with make()() as store:
         source = store.source(_MODEL, SHAPE)
         nan = np.full((1, *SHAPE), np.nan, np.float32)
@@ -250,7 +250,7 @@ def check_compact(make: Callable[[], OpenStore]) -> None:
 
 
 def check_compact_while_read(make: Callable[[], OpenStore]) -> None:
-    """Whoever reads and writes during compactions loses nothing."""
+    """Reading and writing during compactions loses nothing."""
     from creme.store.compact import compact
 
     one, other = _two(make())
@@ -292,7 +292,7 @@ def check_merge(make: Callable[[], OpenStore]) -> None:
 
 
 def check_prune(make: Callable[[], OpenStore]) -> None:
-    """Chosen rows go, the rest stay; without `delete` nothing goes."""
+    """Chosen rows are deleted and the others stay; without `delete` nothing is deleted."""
     from creme.store.compact import compact
     from creme.store.prune import Choice, prune
 
@@ -313,7 +313,7 @@ def check_prune(make: Callable[[], OpenStore]) -> None:
 
 
 def check_verify(make: Callable[[], OpenStore]) -> None:
-    """Verification finds nothing in what is whole; what it repairs is whole then."""
+    """Verification finds no fault in an undamaged store; after a repair a store has none."""
     from creme.store.compact import compact
     from creme.store.verify import verify
 

@@ -200,7 +200,7 @@ def loci_do_not_matter_to_each_other(make: Make) -> None:
 
 
 def asks_as_many_as_it_says(make: Make) -> None:
-    """`size`, where it says something, is the number of sequences asked for."""
+    """If `size` gives a number, it is that of the sequences that the test asks for."""
     plan = _plan(make(), 2)
     expected = plan.size()
     with _store() as store:
