@@ -176,6 +176,19 @@ def test_the_rows_of_a_file_are_the_parameter(tmp_path):
     assert Compatibility(**test.configuration()) == test
 
 
+def test_rows_of_one_label_are_told_apart_by_their_places(tmp_path):
+    """As those of an exported fine-tile search, or of a motif's instances."""
+    rows = ["0\t120\tA:activating", "500\t600\tA:activating", "700\t800\tB", "900\t950\t."]
+    track = 'track name="fine_tile" type=bed\n'
+    (tmp_path / "e.bed").write_text(track + "".join(f"chr1\t{row}\t9\t-\n" for row in rows))
+    test = Compatibility(tile=200, enhancers=tmp_path / "e.bed")
+    assert isinstance(test.enhancers, list)
+    assert [one.title for one in test.enhancers] == [
+        *("A:activating chr1:0-120:-", "A:activating chr1:500-600:-", "B", "chr1:900-950:-")
+    ]
+    assert Compatibility(**test.configuration()) == test
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

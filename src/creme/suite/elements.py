@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
@@ -34,7 +35,12 @@ class GenomicInterval(Parameters):
     @property
     def title(self) -> str:
         """Its label, or its place."""
-        return self.label or f"{self.contig}:{self.start}-{self.end}:{self.strand}"
+        return self.label or self.place
+
+    @property
+    def place(self) -> str:
+        """``contig:start-end:strand``."""
+        return f"{self.contig}:{self.start}-{self.end}:{self.strand}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,8 @@ class PlacedElement:
 def read_intervals(path: Path) -> list[GenomicInterval]:
     """The intervals of a BED file, plain or gzip.
 
-    A fourth column is the label, unless it is ``.``; a sixth one the strand, ``+`` unless given.
+    A fourth column is the label, unless it is ``.``; a sixth one the strand, ``+`` unless given. A
+    label of several rows, such as a gene's or a motif's, is followed by each row's place.
 
     Raises
     ------
@@ -93,7 +100,13 @@ def read_intervals(path: Path) -> list[GenomicInterval]:
             ) from None
     if not out:
         raise GenomeError(f"{path} holds no interval")
-    return out
+    rows = Counter(row.label for row in out)
+    return [
+        row.model_copy(update={"label": f"{row.label} {row.place}"})
+        if row.label and rows[row.label] > 1
+        else row
+        for row in out
+    ]
 
 
 def elements_of_tiles(
