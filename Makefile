@@ -19,7 +19,7 @@ TORCHLESS := creme-enformer creme-alphagenome
 # A package whose weights the tests read, and nothing else of it.
 WEIGHTS-creme-keras := spliceai==1.3.1
 
-.PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services truth lint format clean $(PLUGINS:%=test-%)
+.PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services test-training truth lint format clean $(PLUGINS:%=test-%)
 .PHONY: constraints coverage image test-examples test-gpu test-oldest test-oldest-plugin test-pythons
 .PHONY: test-recipes test-wheels wheels
 
@@ -287,6 +287,10 @@ bench-quick: $(VENV)/dev
 # The suite on loci whose truth is known: about an hour for all. MODELS=mini adds a network.
 truth: $(VENV)/dev
 	$(BIN)/python benchmarks/truth.py $(if $(MODELS),--models $(MODELS))
+
+# The first steps of the training of creme-mini, beside its log: a minute.
+test-training: $(VENV)/dev
+	$(BIN)/python -m pytest -q -c plugins/creme-mini/pyproject.toml -m training plugins/creme-mini/tests
 
 .bench/reference/done:
 	$(PYTHON) -m venv .bench/reference

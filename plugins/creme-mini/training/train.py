@@ -1,7 +1,8 @@
 """Train the network on windows that the oracle makes anew at each step.
 
 ``python plugins/creme-mini/training/train.py`` writes ``weights.safetensors`` and ``curve.csv``
-into the folder that it is given. The seeds and the number of steps are fixed.
+into the folder that it is given. The seeds and the number of steps are fixed. With ``--steps`` it
+stops early: the rows of the curve are those of the whole training.
 """
 
 from __future__ import annotations
@@ -195,8 +196,18 @@ def rate_at(stage: Stage, step: int) -> float:
     return rate
 
 
-def train(out: Path, stages: tuple[Stage, ...]) -> None:
-    """Run the stages; a row of the curve and the weights every `EVERY` steps."""
+def train(out: Path, stages: tuple[Stage, ...], steps: int | None = None) -> None:
+    """Run the stages; a row of the curve and the weights every `EVERY` steps, and at the end.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of ``weights.safetensors`` and ``curve.csv``.
+    stages : tuple of Stage
+    steps : int, optional
+        Stop after so many steps of all stages; all of them unless given.
+    """
+    last = min(steps or math.inf, sum(stage.steps for stage in stages))
     keep_memory()
     torch.manual_seed(SEED)
     torch.set_num_threads(1)
@@ -220,6 +231,8 @@ def train(out: Path, stages: tuple[Stage, ...]) -> None:
         writer: csv.DictWriter[str] | None = None
         for stage in stages:
             for step in range(stage.steps):
+                if total == last:
+                    return
                 batch = [
                     example(
                         rules,
@@ -243,7 +256,7 @@ def train(out: Path, stages: tuple[Stage, ...]) -> None:
                 optimizer.step()
                 running.append([one.item() for one in (of_coverage, of_open, of_ratio)])
                 total += 1
-                if total % EVERY == 0 or (stage is stages[-1] and step == stage.steps - 1):
+                if total % EVERY == 0 or total == last:
                     means = np.mean(running, axis=0)
                     running = []
                     row = {
@@ -271,4 +284,6 @@ def train(out: Path, stages: tuple[Stage, ...]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("creme-mini-training"))
-    train(parser.parse_args().out, STAGES)
+    parser.add_argument("--steps", type=int, help="stop after so many; all unless given")
+    options = parser.parse_args()
+    train(options.out, STAGES, options.steps)
