@@ -87,6 +87,28 @@ def test_the_study_of_pairs_and_designs_is_ready_to_run(chr20):
     assert parts.replicates == own.replicates == 5
 
 
+def test_the_parts_of_enhancers_are_ready_to_run(chr20):
+    """They come from the exported tracks of the search, whose names repeat."""
+    _, folder = chr20
+    plan = Plan.of(parse((EXAMPLES / "seqnn_fine_tiles.toml").read_text(), folder=folder))
+    assert [locus.name for locus in plan.loci] == ["PSMF1", "SNPH", "RAD21L1"]
+    assert plan.size() is None
+    tracks = folder / "seqnn-fine-tiles.export" / "tracks"
+    tracks.mkdir(parents=True)
+    rows = ["103235\t103335\tPSMF1:activating", "143735\t143935\tPSMF1:activating"]
+    bed = "".join(f"chr20_hg19_1000000_2000000\t{row}\t781\t+\n" for row in rows)
+    (tracks / "fine_tile.bed").write_text(f"track name=x\n{bed}")
+    plan = Plan.of(parse((EXAMPLES / "seqnn_motif_level.toml").read_text(), folder=folder))
+    parts, ablated = plan.tests["parts"], plan.tests["ablated"]
+    unit, *others = parts.units(plan.loci)
+    assert len({unit.locus.name, *(one.locus.name for one in others)}) == 5
+    lengths = sorted(len(one.sequence) for one in unit.enhancers.values())
+    assert lengths == [100, 200, 5000, 5000, 5000, 5000]
+    assert plan.size() == 10 * 5 * (1 + 3 * (6 + 6)) + 10 * 4 * 5 * (1 + 8 + 5)
+    of_promoters = next(iter(ablated.units(plan.loci))).promoters
+    assert sum("without [-100, 0)" in name for name in of_promoters) == 4
+
+
 def test_the_design_experiment_is_ready_to_run(chr20):
     _, folder = chr20
     plan = Plan.of(parse((EXAMPLES / "seqnn_design.toml").read_text(), folder=folder))
