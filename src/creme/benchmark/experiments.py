@@ -78,7 +78,7 @@ _EXPERIMENTS = (
         _calls((1000, 2500, 5000), (2, 3, 5, 10), ("q", "both")),
     ),
     BenchmarkExperiment("searches", "greedy searches", 200, _of("searches", searched_scores)),
-    BenchmarkExperiment("sets", "pairs of tiles", 60, _of("sets", set_scores)),
+    BenchmarkExperiment("sets", "pairs of tiles", 200, _of("sets", set_scores)),
     BenchmarkExperiment(
         "distance", "the distance curve", 20, _of("curves", distance_errors, test="distance")
     ),
