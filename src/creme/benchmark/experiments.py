@@ -80,7 +80,7 @@ _EXPERIMENTS = (
     BenchmarkExperiment("searches", "greedy searches", 200, _of("searches", searched_scores)),
     BenchmarkExperiment("sets", "pairs of tiles", 200, _of("sets", set_scores)),
     BenchmarkExperiment(
-        "distance", "the distance curve", 20, _of("curves", distance_errors, test="distance")
+        "distance", "the distance curve", 60, _of("curves", distance_errors, test="distance")
     ),
     BenchmarkExperiment("learned", "errors separated", 12, _of("learned", learned_scores)),
     BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))),
