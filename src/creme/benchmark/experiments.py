@@ -94,7 +94,7 @@ _EXPERIMENTS = (
         12,
         _of("curves", saturation_errors, test="multiplicity"),
     ),
-    BenchmarkExperiment("fine tile", "sub-tiles", 12, _of("fine_tile", fine_tile_errors)),
+    BenchmarkExperiment("fine tile", "sub-tiles", 40, _of("fine_tile", fine_tile_errors)),
     BenchmarkExperiment(
         "replicates", "1 to 30 replicates", 12, _calls((2000,), (1, 2, 3, 5, 10, 20, 30))
     ),
