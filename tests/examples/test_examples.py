@@ -100,6 +100,8 @@ def test_the_parts_of_enhancers_are_ready_to_run(chr20):
     (tracks / "fine_tile.bed").write_text(f"track name=x\n{bed}")
     plan = Plan.of(parse((EXAMPLES / "seqnn_motif_level.toml").read_text(), folder=folder))
     parts, ablated = plan.tests["parts"], plan.tests["ablated"]
+    assert isinstance(parts, Compatibility)
+    assert isinstance(ablated, Compatibility)
     unit, *others = parts.units(plan.loci)
     assert len({unit.locus.name, *(one.locus.name for one in others)}) == 5
     lengths = sorted(len(one.sequence) for one in unit.enhancers.values())
