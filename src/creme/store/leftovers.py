@@ -83,8 +83,8 @@ def remove_leftovers(index: Index, arrays: Arrays) -> None:
 
 def _left(index: Index, arrays: Arrays) -> Iterator[str]:
     yield from arrays.place.cut_short(everywhere=False)
-    for number, fingerprint in index.read(lambda connection: execute(connection, _LEFT).all()):
-        yield arrays.folder(fingerprint, number)
+    for line in index.read(lambda connection: execute(connection, _LEFT).all()):
+        yield arrays.folder(line.fingerprint, line.id)
 
 
 _LEFT = (

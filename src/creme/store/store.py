@@ -209,11 +209,9 @@ class Store:
 
     def sources_of(self, model_fingerprint: str) -> list[Source]:
         """The sources whose description has this ``model_fingerprint``, without counting them."""
-        query = sa.select(sources).where(
-            # The text alone first: a description with thousands of tracks takes time to read.
-            sources.c.description.contains(model_fingerprint, autoescape=True)
-        )
-        lines = self.index.read(lambda connection: connection.execute(query).all())
+        # The text alone first: a description with thousands of tracks takes time to read.
+        named = {"its_model": model_fingerprint}
+        lines = self.index.read(lambda connection: execute(connection, _NAMING, named).all())
         candidates = [self._source(line) for line in lines]
         return [
             source
@@ -301,10 +299,9 @@ class Store:
         """Whether there are predictions of a source; quicker than to count them."""
 
         def holds(connection: sa.Connection) -> bool:
+            of = {"its_source": source.id}
             queries = (_HOLDS_ANY[table] for table in self.chunk_tables)
-            return any(
-                execute(connection, one, {"its_source": source.id}).first() for one in queries
-            )
+            return any(execute(connection, query, of).first() for query in queries)
 
         return self.index.read(holds)
 
@@ -403,6 +400,7 @@ class Store:
 
 
 _SOURCE = sa.select(sources).where(sources.c.fingerprint == sa.bindparam("its_fingerprint"))
+_NAMING = sa.select(sources).where(sources.c.description.contains(sa.bindparam("its_model")))
 _BATCHES = sa.select(batches).where(batches.c.source_id == sa.bindparam("its_source"))
 _HOLDS_ANY = {
     table: sa.select(table.c.id)
