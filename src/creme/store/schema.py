@@ -134,7 +134,7 @@ _HAS_META = sa.text(f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name 
 
 
 def value_of(connection: sa.Connection, key: str) -> str | None:
-    """What `meta` has under a key."""
+    """The value of a key in `meta`; None if it is not there."""
     value: str | None = execute(connection, _VALUE, {"its_key": key}).scalar()
     return value
 
