@@ -114,3 +114,16 @@ def test_a_device_answers_in_the_order_of_the_question():
     got = [device.predict(asked[at : at + 4]) for at in range(0, 24, 4)]
     alone = [Device(model, Selection((0,), (0,)), 1).predict([one])[0] for one in asked]
     np.testing.assert_array_equal(np.concatenate(got), np.stack(alone))
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_there_is_room_for_full_batches_from_the_first_on(enough):
+    """A wild type alone is written into rows that its mutants use, where there is memory."""
+    model = Toy()
+    # 2**62 bytes of one-hot are more than any machine can name.
+    batch_size, rows = (4, 4) if enough else (2**58 // model.input_length, 1)
+    one = Sequence(np.random.default_rng(0).integers(0, 4, model.input_length).astype(np.uint8))
+    batch = Device(model, Selection((0,), (0,)), batch_size).prepare([one])
+    assert batch.buffer is not None
+    assert len(batch.buffer) == rows
+    np.testing.assert_array_equal(batch.rows, expected([one]))

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
+from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Literal
@@ -123,7 +124,7 @@ class Device:
             buffer = self._buffers.pop() if self._buffers else None
         try:
             if buffer is None or len(buffer) < len(sequences):
-                buffer = self._buffer(len(sequences))
+                buffer = self._room(len(sequences))
             order = buffer.arranged(sequences)
             if order == list(range(len(sequences))):
                 return Batch(sequences, buffer.write(sequences), buffer=buffer)
@@ -131,6 +132,14 @@ class Device:
             return Batch(ordered, buffer.write(ordered), buffer=buffer, order=order)
         except MemoryError:
             return Batch(sequences)  # in parts, then
+
+    def _room(self, rows: int) -> Buffer:
+        """A buffer for so many sequences, and for the full batches that are to come."""
+        size = self.batching.size
+        if rows < size:
+            with suppress(MemoryError):
+                return self._buffer(size)
+        return self._buffer(rows)
 
     def _buffer(self, rows: int) -> Buffer:
         n_value = None if self.model.takes_codes else self.model.n_value

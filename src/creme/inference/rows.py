@@ -84,10 +84,13 @@ class Buffer:
         step, rows = (1, 1) if whole else (SAMPLED, len(sequences))
         for first in range(0, len(sequences), rows):
             part = sequences[first : first + rows]
-            expected: NDArray[Any] = np.stack([_every(step, sequence) for sequence in part])
+            there = self._array[first : first + len(part), ::step]
+            expected: NDArray[Any] = np.empty(there.shape[:2], dtype=np.uint8)
+            for row, sequence in zip(expected, part, strict=True):
+                _write_every(step, sequence, row)
             if self._table is not None:
                 expected = self._table.take(expected, axis=0)
-            if not np.array_equal(self._array[first : first + rows, ::step], expected):
+            if not np.array_equal(there, expected):
                 self._holds = [None] * len(self)
                 return False
         return True
@@ -122,10 +125,9 @@ class Buffer:
             np.take(self._table, codes, axis=0, out=out, mode="clip")
 
 
-def _every(step: int, sequence: Sequenceable) -> NDArray[np.uint8]:
-    """The codes at 0, `step`, 2 * `step`, and so on."""
-    codes = sequence.base.codes[::step].copy()
+def _write_every(step: int, sequence: Sequenceable, out: NDArray[np.uint8]) -> None:
+    """Write the codes at 0, `step`, 2 * `step`, and so on."""
+    out[:] = sequence.base.codes[::step]
     for edit in sequence.edits:
         first, last = -(-edit.start // step), -(-edit.end // step)
-        codes[first:last] = edit.codes[first * step - edit.start :: step]
-    return codes
+        out[first:last] = edit.codes[first * step - edit.start :: step]

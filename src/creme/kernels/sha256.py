@@ -82,7 +82,8 @@ def _sweep(  # type: ignore[no-untyped-def]
     code_words, tail_words, codes, tail, first, spans, edited, enter,
     of_base, runs, blocks, block_words, at_end, base_lane,
 ):  # fmt: skip
-    zero, one, block, words = np.uint64(0), np.uint64(1), np.uint64(64), np.uint64(16)
+    zero, one, two = np.uint64(0), np.uint64(1), np.uint64(2)
+    block, words = np.uint64(64), np.uint64(16)
     lanes, groups = np.uint64(16), np.uint64(at_end.shape[0])
     whole = np.uint64(codes.size) // block
     total = whole + np.uint64(tail.size) // block
@@ -144,36 +145,42 @@ def _sweep(  # type: ignore[no-untyped-def]
                     else tail_words[(current - whole) * words + word]
                 )
         _expand(raw, schedule, _CONSTANTS)  # type: ignore[call-arg]
-        for group in range((entered + lanes - one) // lanes):
-            state = at_end[group]
+        begun = (entered + lanes - one) // lanes
+        for pair in range((begun + one) // two):
+            group, last = pair * two, min(pair * two + two, begun)
             for here in range(begin, stop):
                 column = here - begin
-                some = False
-                if here >= due[group]:
-                    soon = total
-                    for k in range(lanes):
-                        lane = group * lanes + k
-                        run, end = next_run[lane], last_run[lane]
-                        while run < end and runs[run, 1] <= here:
-                            run += one
-                        next_run[lane] = run
-                        if run < end and runs[run, 0] <= here:
-                            some = True
-                            place = (runs[run, 2] + here - runs[run, 0]) * words
-                            for word in range(words):
-                                own_raw[word, k] = block_words[place + word]
-                        else:
-                            if run < end:
-                                soon = min(soon, runs[run, 0])
-                            for word in range(words):
-                                own_raw[word, k] = raw[word, column]
-                    if not some:
-                        due[group] = soon
-                if some:
-                    _expand(own_raw, own, _CONSTANTS)
-                    _rounds_own(state, own)
-                else:
-                    _rounds(state, schedule, column)
+                # Each round of a group waits for the one before: two groups fill each other's gaps.
+                if here < due[group] and here < due[last - one] and last - group == two:
+                    _rounds_of_two(at_end[group], at_end[group + one], schedule, column)
+                    continue
+                for each in range(group, last):
+                    some = False
+                    if here >= due[each]:
+                        soon = total
+                        for k in range(lanes):
+                            lane = each * lanes + k
+                            run, end = next_run[lane], last_run[lane]
+                            while run < end and runs[run, 1] <= here:
+                                run += one
+                            next_run[lane] = run
+                            if run < end and runs[run, 0] <= here:
+                                some = True
+                                place = (runs[run, 2] + here - runs[run, 0]) * words
+                                for word in range(words):
+                                    own_raw[word, k] = block_words[place + word]
+                            else:
+                                if run < end:
+                                    soon = min(soon, runs[run, 0])
+                                for word in range(words):
+                                    own_raw[word, k] = raw[word, column]
+                        if not some:
+                            due[each] = soon
+                    if some:
+                        _expand(own_raw, own, _CONSTANTS)
+                        _rounds_own(at_end[each], own)
+                    else:
+                        _rounds(at_end[each], schedule, column)
         if base_lane and step + one < of_base.shape[0]:
             for word in range(8):
                 of_base[step + one, word] = at_end[0, word, 0]
@@ -282,26 +289,42 @@ def _expand(typing: Any, raw: Any, schedule: Any, constants: Any) -> Any:
     return types.void(raw, schedule, constants), generate
 
 
-def _compress(builder: ir.IRBuilder, states: Any, word_of: Callable[[Any], Any]) -> None:
-    """A block's rounds in all lanes; `word_of` gives the schedule of a round."""
-    places = [_row(builder, states, row) for row in range(STATE)]
-    before = [builder.load(place, align=4) for place in places]
-    kept = [cgutils.alloca_once_value(builder, value) for value in before]
+def _compress(builder: ir.IRBuilder, arrays: list[Any], word_of: Callable[[Any], Any]) -> None:
+    """A block's rounds in all lanes of some states; `word_of` gives the schedule of a round."""
+    places = [[_row(builder, states, row) for row in range(STATE)] for states in arrays]
+    before = [[builder.load(place, align=4) for place in state] for state in places]
+    kept = [[cgutils.alloca_once_value(builder, value) for value in state] for state in before]
     with cgutils.for_range(builder, ir.Constant(_PLACE, _ROUNDS // _AT_ONCE)) as loop:
         first = builder.mul(loop.index, ir.Constant(_PLACE, _AT_ONCE))
-        a, b, c, d, e, f, g, h = (builder.load(place) for place in kept)
+        now = [[builder.load(place) for place in state] for state in kept]
         for number in range(_AT_ONCE):
             word = word_of(builder.add(first, ir.Constant(_PLACE, number)))
-            chosen = builder.xor(g, builder.and_(e, builder.xor(f, g)))
-            one = _total(builder, h, word, chosen, _turned(builder, e, 6, 11, 25))
-            most = builder.or_(builder.and_(a, b), builder.and_(c, builder.or_(a, b)))
-            other = builder.add(_turned(builder, a, 2, 13, 22), most)
-            d, h = builder.add(d, one), builder.add(one, other)
-            a, b, c, d, e, f, g, h = h, a, b, c, d, e, f, g
-        for place, value in zip(kept, (a, b, c, d, e, f, g, h), strict=True):
-            builder.store(value, place)
-    for place, old, new in zip(places, before, kept, strict=True):
-        builder.store(builder.add(old, builder.load(new)), place, align=4)
+            now = [_round(builder, state, word) for state in now]
+        for state, values in zip(kept, now, strict=True):
+            for place, value in zip(state, values, strict=True):
+                builder.store(value, place)
+    for rows, olds, news in zip(places, before, kept, strict=True):
+        for place, old, new in zip(rows, olds, news, strict=True):
+            builder.store(builder.add(old, builder.load(new)), place, align=4)
+
+
+def _round(builder: ir.IRBuilder, state: list[Any], word: Any) -> list[Any]:
+    a, b, c, d, e, f, g, h = state
+    chosen = builder.xor(g, builder.and_(e, builder.xor(f, g)))
+    one = _total(builder, h, word, chosen, _turned(builder, e, 6, 11, 25))
+    most = builder.or_(builder.and_(a, b), builder.and_(c, builder.or_(a, b)))
+    other = builder.add(_turned(builder, a, 2, 13, 22), most)
+    return [builder.add(one, other), a, b, c, builder.add(d, one), e, f, g]
+
+
+def _of_column(builder: ir.IRBuilder, words: Any, column: Any) -> Callable[[Any], Any]:
+    """The word of a round in a column of a schedule, in all lanes."""
+
+    def word_of(number: Any) -> Any:
+        row = builder.mul(number, ir.Constant(_PLACE, LANES))
+        return _everywhere(builder, words, builder.add(row, column))
+
+    return word_of
 
 
 @intrinsic
@@ -310,15 +333,22 @@ def _rounds(typing: Any, state: Any, schedule: Any, column: Any) -> Any:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         states, words = _pointers(context, builder, signature.args[:2], arguments[:2])
-
-        def word_of(number: Any) -> Any:
-            row = builder.mul(number, ir.Constant(_PLACE, LANES))
-            return _everywhere(builder, words, builder.add(row, arguments[2]))
-
-        _compress(builder, states, word_of)
+        _compress(builder, [states], _of_column(builder, words, arguments[2]))
         return context.get_dummy_value()
 
     return types.void(state, schedule, types.uint64), generate
+
+
+@intrinsic
+def _rounds_of_two(typing: Any, state: Any, other: Any, schedule: Any, column: Any) -> Any:
+    """The same for two states at once."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        *states, words = _pointers(context, builder, signature.args[:3], arguments[:3])
+        _compress(builder, states, _of_column(builder, words, arguments[3]))
+        return context.get_dummy_value()
+
+    return types.void(state, other, schedule, types.uint64), generate
 
 
 @intrinsic
@@ -328,7 +358,7 @@ def _rounds_own(typing: Any, state: Any, schedule: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
         states, words = _pointers(context, builder, signature.args, arguments)
         _compress(
-            builder, states, lambda number: builder.load(_row(builder, words, number), align=4)
+            builder, [states], lambda number: builder.load(_row(builder, words, number), align=4)
         )
         return context.get_dummy_value()
 

@@ -49,7 +49,9 @@ class Shuffle(IntervalPerturbation):
         """The same as sequences: the kernel's rows where all is shuffled."""
         if len(self.interval(sequence)) < len(sequence):
             return super().sequences(sequence, seeds)
-        return [row.with_inputs(sequence.inputs) for row in self._arranged(sequence, seeds)]
+        arranged = self._arranged(sequence, seeds)
+        inputs = sequence.inputs
+        return [row.with_inputs(inputs) for row in arranged] if inputs else arranged
 
     def _arranged(self, sequence: Sequence, seeds: Iterable[int]) -> list[Sequence]:
         rows = self.arrangements(sequence.codes, seeds)

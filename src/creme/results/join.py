@@ -115,18 +115,21 @@ class Joined:
                 key = (variable.values.dtype.str, tuple(variable.values.tolist()))
                 made = xr.Variable((dim,), variable.values, dict(variable.attrs))
                 distinct.setdefault(key, (made, []))[1].append(number)
+            if len(distinct) == 1:
+                ((alike, _),) = distinct.values()
+                self._indices[dim] = alike.to_index_variable()
+                continue
             alone = [xr.Dataset(coords={dim: variable}) for variable, _ in distinct.values()]
             try:
                 united = xr.align(*alone, join="outer", copy=False)[0]
             except ValueError as error:
                 raise ConfigError(f"the units' coordinates {dim!r} do not fit: {error}") from None
             self._indices[dim] = united[dim].variable
-            if len(distinct) > 1:
-                index = united.indexes[dim]
-                for coordinate, numbers in distinct.values():
-                    at = index.get_indexer(coordinate.to_index())
-                    for number in numbers:
-                        self._positions[number, dim] = at
+            index = united.indexes[dim]
+            for coordinate, numbers in distinct.values():
+                at = index.get_indexer(coordinate.to_index())
+                for number in numbers:
+                    self._positions[number, dim] = at
 
     def _names(self) -> dict[str, list[int]]:
         """Variables that are no index, in order, with the structures that have them."""

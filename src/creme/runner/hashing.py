@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from collections.abc import Sequence as SequenceOf
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
 
 from creme.sequence import Mutant, Sequenceable
 
@@ -20,10 +20,11 @@ SHARED = 32
 TOGETHER = 16
 """Mutants of a base that are hashed at once, and no fewer."""
 
+RUN = 2 * TOGETHER
+"""Neighbours that one thread hashes: the kernel has two groups at a time."""
+
 LONG = 2**20
 """Bases, of all of them, from which hashing at once is worth while."""
-
-T = TypeVar("T")
 
 
 class Hashers:
@@ -37,9 +38,12 @@ class Hashers:
         groups = _groups(sequences)
         several = {id(mutant) for group in groups for mutant in group}
         others = [one for one in sequences if id(one) not in several] if groups else sequences
-        work = [partial(_hash, share) for share in _shares(others, SHARED)]
+        parts = THREADS if len(others) >= SHARED else 1
+        work: list[Callable[[], None]] = [
+            partial(_hash, others[part::parts]) for part in range(parts)
+        ]
         for group in groups:
-            work += [partial(_hash_together, share) for share in _shares(group, 4 * TOGETHER)]
+            work += [partial(_hash_together, share) for share in _shares(group)]
         pending = [self._pool.submit(one) for one in work[1:]]
         work[0]()
         for one in pending:
@@ -73,9 +77,16 @@ def _groups(sequences: SequenceOf[Sequenceable]) -> list[list[Mutant]]:
     return groups
 
 
-def _shares(sequences: SequenceOf[T], least: int) -> list[SequenceOf[T]]:
-    parts = THREADS if len(sequences) >= least else 1
-    return [sequences[part::parts] for part in range(parts)]
+def _shares(mutants: list[Mutant]) -> list[list[Mutant]]:
+    """A share for each thread, of runs of mutants whose first edits are near one another.
+
+    Those that are hashed by one instruction all wait where one of them has an edit.
+    """
+    ordered = sorted(mutants, key=lambda mutant: mutant.edits[0].start)
+    parts = THREADS if len(ordered) >= 2 * RUN else 1
+    runs = [ordered[start : start + RUN] for start in range(0, len(ordered), RUN)]
+    shares = [[one for run in runs[part::parts] for one in run] for part in range(parts)]
+    return [share for share in shares if share]
 
 
 def _hash(sequences: SequenceOf[Sequenceable]) -> None:

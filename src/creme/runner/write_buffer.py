@@ -308,7 +308,8 @@ class WriteBuffer:
             self._store(list(self._held))
 
     def _waits(self) -> bool:
-        return self.same_model.waits(4 * int(np.prod(self.source.shape)) * len(self._held))
+        bins, tracks = self.source.shape
+        return self.same_model.waits(4 * bins * tracks * len(self._held))
 
     def _store(self, digests: list[bytes]) -> None:
         values = np.stack([self._held[each] for each in digests])

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from creme.store.arrays import Source
 from creme.store.index import Index
-from creme.store.schema import insert_new, meta
+from creme.store.schema import meta, set_new
+from creme.store.statements import execute
 
 
 class Environments:
@@ -35,18 +36,22 @@ class Environments:
         """
         text = json.dumps(environment, sort_keys=True)
         key = _prefix(source) + hashlib.sha256(text.encode()).hexdigest()[:16]
-        statement = insert_new(self._index.engine, meta).values(key=key, value=text)
-        self._index.write(lambda connection: connection.execute(statement))
+        self._index.write(lambda connection: set_new(connection, key, text))
 
     def of(self, source: Source) -> list[dict[str, Any]]:
         """The environments of a source, in the order of their keys."""
-        query = (
-            sa.select(meta.c.value)
-            .where(meta.c.key.startswith(_prefix(source), autoescape=True))
-            .order_by(meta.c.key)
+        prefix = {"prefix": _prefix(source)}
+        values = self._index.read(
+            lambda connection: execute(connection, _BY_PREFIX, prefix).scalars().all()
         )
-        values = self._index.read(lambda connection: connection.scalars(query).all())
         return [json.loads(value) for value in values]
+
+
+_BY_PREFIX = (
+    sa.select(meta.c.value)
+    .where(meta.c.key.like(sa.bindparam("prefix", type_=sa.String) + "%"))
+    .order_by(meta.c.key)
+)
 
 
 def _prefix(source: Source) -> str:

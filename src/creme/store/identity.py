@@ -16,7 +16,8 @@ from creme.errors import StoreError
 from creme.store.checkpoints import write_back
 from creme.store.index import Index
 from creme.store.place import ARRAYS, IDENTITY_FILE, INDEX_FILE, Place
-from creme.store.schema import IDENTITY, chunks, insert_new, meta, new_identity, packed
+from creme.store.schema import IDENTITY, chunks, new_identity, packed, set_new, value_of
+from creme.store.statements import execute
 
 _TRIED = 16
 """Chunks that are read to see whether a directory is that of an index."""
@@ -90,9 +91,8 @@ def _together(
 
     def last(connection: sa.Connection) -> list[int]:
         numbers: list[int] = []
-        for table in (chunks, packed):
-            query = sa.select(table.c.id).where(table.c.rows.is_not(None))
-            numbers += connection.scalars(query.order_by(table.c.id.desc()).limit(_TRIED))
+        for query in _LAST:
+            numbers += execute(connection, query).scalars()
         return numbers
 
     finished = index.read(last)
@@ -104,11 +104,16 @@ def _together(
     return of_directory is None and not (made_by_now and _has_chunks(place))
 
 
+_LAST = tuple(
+    sa.select(table.c.id).where(table.c.rows.is_not(None)).order_by(table.c.id.desc()).limit(_TRIED)
+    for table in (chunks, packed)
+)
+
+
 def _give(place: Place, index: Index, of_directory: str | None) -> tuple[str | None, str | None]:
     """Write what one of them lacks, the index's first; whoever was first stands."""
     identity = of_directory or new_identity()
-    statement = insert_new(index.engine, meta).values(key=IDENTITY, value=identity)
-    index.write(lambda connection: connection.execute(statement))
+    index.write(lambda connection: set_new(connection, IDENTITY, identity))
     of_index = _of_index(index)
     if of_directory is None and of_index is not None:
         if index.is_file:
@@ -127,9 +132,7 @@ def _is_own(place: Place, index: Index) -> bool:
 
 
 def _of_index(index: Index) -> str | None:
-    query = sa.select(meta.c.value).where(meta.c.key == IDENTITY)
-    identity: str | None = index.read(lambda connection: connection.scalar(query))
-    return identity
+    return index.read(lambda connection: value_of(connection, IDENTITY))
 
 
 def _of_place(place: Place) -> str | None:

@@ -14,6 +14,7 @@ from creme.store.arrays import Arrays
 from creme.store.index import Index
 from creme.store.place import IDENTITY_FILE, Place
 from creme.store.schema import chunks, sources
+from creme.store.statements import execute
 
 QUIET = 600.0
 """Seconds since the last change of a file that is removed: writers of version 2 hold no lock."""
@@ -82,10 +83,12 @@ def remove_leftovers(index: Index, arrays: Arrays) -> None:
 
 def _left(index: Index, arrays: Arrays) -> Iterator[str]:
     yield from arrays.place.cut_short(everywhere=False)
-    query = (
-        sa.select(chunks.c.id, sources.c.fingerprint)
-        .join(sources, sources.c.id == chunks.c.source_id)
-        .where(chunks.c.rows.is_(None))
-    )
-    for number, fingerprint in index.read(lambda connection: connection.execute(query).all()):
-        yield arrays.folder(fingerprint, number)
+    for line in index.read(lambda connection: execute(connection, _LEFT).all()):
+        yield arrays.folder(line.fingerprint, line.id)
+
+
+_LEFT = (
+    sa.select(chunks.c.id, sources.c.fingerprint)
+    .join(sources, sources.c.id == chunks.c.source_id)
+    .where(chunks.c.rows.is_(None))
+)

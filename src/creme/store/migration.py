@@ -13,12 +13,13 @@ from creme.store.schema import (
     alone,
     batches,
     chunks,
-    insert_new,
     meta,
     metadata,
     packed,
     predictions,
+    set_new,
     sources,
+    value_of,
     version_of,
 )
 from creme.store.tags import seed_of, tag_of
@@ -78,7 +79,7 @@ def _altered(connection: sa.Connection) -> str:
     connection.execute(sa.schema.DropIndex(by_chunk, if_exists=True))
     metadata.create_all(connection, tables=[batches, packed])
     add_columns(connection)
-    connection.execute(insert_new(connection.engine, meta).values(key=UNTAGGED, value=""))
+    set_new(connection, UNTAGGED, "")
     this = str(SCHEMA_VERSION)
     connection.execute(meta.update().where(meta.c.key == "schema_version").values(value=this))
     return this
@@ -86,7 +87,7 @@ def _altered(connection: sa.Connection) -> str:
 
 def _some_tagged(connection: sa.Connection, seeds: dict[int, int]) -> bool:
     """Tag the lines after those that were tagged; whether there may be more."""
-    position = connection.scalar(sa.select(meta.c.value).where(meta.c.key == UNTAGGED))
+    position = value_of(connection, UNTAGGED)
     if position is None:
         return False
     if not seeds:

@@ -17,11 +17,12 @@ from creme.store.schema import (
     IDENTITY,
     SCHEMA_VERSION,
     SEALED,
+    VERSION,
     alone,
-    insert_new,
-    meta,
-    metadata,
+    make_tables,
     new_identity,
+    set_new,
+    value_of,
     version_of,
 )
 from creme.store.seal import refuse_sealed, refuse_unsealed, sealed_error, unsealed_error
@@ -134,16 +135,16 @@ def _opened(connection: sa.Connection) -> tuple[str | None, bool]:
     version = version_of(connection)
     if version is None:  # new, or its making was cut short
         alone(connection)
-        metadata.create_all(connection)
+        make_tables(connection)
         add_columns(connection)  # where version 2 was cut short
-        for key, value in (("schema_version", str(SCHEMA_VERSION)), (IDENTITY, new_identity())):
-            connection.execute(insert_new(connection.engine, meta).values(key=key, value=value))
-        version = version_of(connection)
+        set_new(connection, VERSION, str(SCHEMA_VERSION))
+        set_new(connection, IDENTITY, new_identity())
+        version = value_of(connection, VERSION)
     return version, _sealed(connection)
 
 
 def _sealed(connection: sa.Connection) -> bool:
-    return bool(connection.scalar(sa.select(meta.c.value).where(meta.c.key == SEALED)))
+    return bool(value_of(connection, SEALED))
 
 
 def _configure(connection: Any, _record: Any) -> None:

@@ -6,9 +6,12 @@ import os
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+
+from creme.store.statements import execute, execute_many
 
 SCHEMA_VERSION = 3
 """The versions:
@@ -26,6 +29,9 @@ DIGEST_BYTES = 32
 
 DIGESTS_A_QUERY = 1000
 _CHUNKS_A_QUERY = 500
+
+VERSION = "schema_version"
+"""Key of the schema version."""
 
 IDENTITY = "identity"
 """Key of what an index shares with its directory; see `creme.store.identity`."""
@@ -116,10 +122,45 @@ batches = sa.Table(
 
 def version_of(connection: sa.Connection) -> str | None:
     """The schema version of an index; None of one without tables."""
-    if not sa.inspect(connection).has_table("meta"):
-        return None
-    query = sa.select(meta.c.value).where(meta.c.key == "schema_version")
-    return connection.scalar(query)
+    there = (
+        execute(connection, _HAS_META).first() is not None
+        if connection.dialect.name == "sqlite"
+        else sa.inspect(connection).has_table(meta.name)
+    )
+    return value_of(connection, VERSION) if there else None
+
+
+_HAS_META = sa.text(f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{meta.name}'")
+
+
+def value_of(connection: sa.Connection, key: str) -> str | None:
+    """The value of a key in `meta`; None if it is not there."""
+    value: str | None = execute(connection, _VALUE, {"its_key": key}).scalar()
+    return value
+
+
+_VALUE = sa.select(meta.c.value).where(meta.c.key == sa.bindparam("its_key"))
+
+
+def set_new(connection: sa.Connection, key: str, value: str) -> None:
+    """Put a value into `meta`, unless the key is there."""
+    execute(connection, insert_new(connection.engine, meta), {"key": key, "value": value})
+
+
+def make_tables(connection: sa.Connection) -> None:
+    """Make the tables that are not there; `alone` keeps others from it."""
+    for making in _making(connection.dialect.name):
+        connection.exec_driver_sql(making)
+
+
+@cache
+def _making(dialect: str) -> tuple[str, ...]:
+    """The statements; a question to the database about each table would take longer."""
+    language = _language(dialect).dialect()
+    return tuple(
+        str(sa.schema.CreateTable(table, if_not_exists=True).compile(dialect=language))
+        for table in metadata.sorted_tables
+    )
 
 
 def alone(connection: sa.Connection) -> None:
@@ -137,12 +178,38 @@ def new_identity() -> str:
 
 def insert_new(engine: sa.Engine, table: sa.Table) -> Any:
     """An INSERT that leaves lines alone that are there already: the first writer wins."""
-    return _insert(engine, table).on_conflict_do_nothing()
+    return _insert_new(engine.dialect.name, table)
 
 
-def insert_predictions(engine: sa.Engine) -> Any:
-    """An INSERT of predictions: the first writer wins, unless its chunk was found damaged."""
-    insert = _insert(engine, predictions)
+@cache
+def _insert_new(dialect: str, table: sa.Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def new_chunk(connection: sa.Connection, source_id: int) -> int:
+    """A number for a chunk of a source, which no other writer is given."""
+    new = execute(connection, _NEW_CHUNK, {"source_id": source_id})
+    sqlite = connection.dialect.name == "sqlite"
+    return int(new.lastrowid if sqlite else new.inserted_primary_key[0])  # type: ignore[index]
+
+
+_NEW_CHUNK = chunks.insert()
+
+
+def add_predictions(
+    connection: sa.Connection, lines: Iterable[tuple[int, bytes, int, int, int]]
+) -> None:
+    """Add lines: source, digest, chunk, row and tag.
+
+    The first writer wins, unless its chunk was found damaged.
+    """
+    insert = _insert_predictions(connection.dialect.name)
+    execute_many(connection, insert, tuple(predictions.c.keys()), lines)
+
+
+@cache
+def _insert_predictions(dialect: str) -> Any:
+    insert = _insert(dialect, predictions)
     lost = sa.select(chunks.c.id).where(chunks.c.rows.is_(None))
     lost_packed = sa.select(packed.c.id).where(packed.c.rows.is_(None))
     return insert.on_conflict_do_update(
@@ -156,14 +223,19 @@ def insert_predictions(engine: sa.Engine) -> Any:
     )
 
 
-def _insert(engine: sa.Engine, table: sa.Table) -> Any:
-    if engine.dialect.name == "postgresql":
+def _insert(dialect: str, table: sa.Table) -> Any:
+    return _language(dialect).insert(table)
+
+
+def _language(dialect: str) -> Any:
+    """SQLAlchemy's module for a kind of database."""
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
 
-        return postgresql.insert(table)
+        return postgresql
     from sqlalchemy.dialects import sqlite
 
-    return sqlite.insert(table)
+    return sqlite
 
 
 class Line(NamedTuple):

@@ -30,15 +30,17 @@ from creme.store.reader import Reader, checksum
 from creme.store.schema import (
     DIGEST_BYTES,
     SCHEMA_VERSION,
+    add_predictions,
     batches,
     chunks,
     find_chunks,
     insert_new,
-    insert_predictions,
+    new_chunk,
     packed,
     predictions,
     sources,
 )
+from creme.store.statements import execute
 from creme.store.tags import seed_of, tag_of
 
 _CHUNK_BYTES = 4 * 2**20
@@ -178,18 +180,17 @@ class Store:
             If the fingerprint is registered with another shape.
         """
         row_bytes = max(1, 4 * shape[0] * shape[1])
-        new = insert_new(self._engine, sources).values(
-            fingerprint=fingerprint,
-            bins=shape[0],
-            tracks=shape[1],
-            chunk_rows=max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES // row_bytes)),
-            description=json.dumps(description or {}, sort_keys=True, default=str),
-        )
+        values = {
+            "fingerprint": fingerprint,
+            "bins": shape[0],
+            "tracks": shape[1],
+            "chunk_rows": max(1, min(_MAX_CHUNK_ROWS, _CHUNK_BYTES // row_bytes)),
+            "description": json.dumps(description or {}, sort_keys=True, default=str),
+        }
 
         def register(connection: sa.Connection) -> Any:
-            connection.execute(new)
-            query = sa.select(sources).where(sources.c.fingerprint == fingerprint)
-            return connection.execute(query).one()
+            execute(connection, insert_new(self._engine, sources), values)
+            return execute(connection, _SOURCE, {"its_fingerprint": fingerprint}).one()
 
         source = self._source(self.index.write(register))
         if source.fingerprint != fingerprint:
@@ -208,11 +209,9 @@ class Store:
 
     def sources_of(self, model_fingerprint: str) -> list[Source]:
         """The sources whose description has this ``model_fingerprint``, without counting them."""
-        query = sa.select(sources).where(
-            # The text alone first: a description with thousands of tracks takes time to read.
-            sources.c.description.contains(model_fingerprint, autoescape=True)
-        )
-        lines = self.index.read(lambda connection: connection.execute(query).all())
+        # The text alone first: a description with thousands of tracks takes time to read.
+        named = {"its_model": model_fingerprint}
+        lines = self.index.read(lambda connection: execute(connection, _NAMING, named).all())
         candidates = [self._source(line) for line in lines]
         return [
             source
@@ -300,11 +299,9 @@ class Store:
         """Whether there are predictions of a source; quicker than to count them."""
 
         def holds(connection: sa.Connection) -> bool:
-            for table in self.chunk_tables:
-                query = sa.select(table.c.id).where(table.c.source_id == source.id)
-                if connection.scalar(query.where(table.c.rows.is_not(None)).limit(1)) is not None:
-                    return True
-            return False
+            of = {"its_source": source.id}
+            queries = (_HOLDS_ANY[table] for table in self.chunk_tables)
+            return any(execute(connection, query, of).first() for query in queries)
 
         return self.index.read(holds)
 
@@ -319,15 +316,14 @@ class Store:
         difference : float
             Relative to the largest value. The first one that is recorded stands.
         """
-        new = insert_new(self._engine, batches).values(
-            source_id=source.id, size=size, difference=difference
-        )
-        self.index.write(lambda connection: connection.execute(new))
+        values = {"source_id": source.id, "size": size, "difference": difference}
+        new = insert_new(self._engine, batches)
+        self.index.write(lambda connection: execute(connection, new, values))
 
     def batches(self, source: Source) -> dict[int, float]:
         """Differences that `record_batch` has kept, by size."""
-        query = sa.select(batches).where(batches.c.source_id == source.id)
-        lines = self.index.read(lambda connection: connection.execute(query).all())
+        of = {"its_source": source.id}
+        lines = self.index.read(lambda connection: execute(connection, _BATCHES, of).all())
         return {line.size: line.difference for line in lines}
 
     def info(self) -> list[SourceInfo]:
@@ -345,10 +341,7 @@ class Store:
         values: NDArray[np.float32],
         origin: str | None,
     ) -> int:
-        new = chunks.insert().values(source_id=source.id)
-        chunk_id = self.index.write(
-            lambda connection: int(connection.execute(new).inserted_primary_key[0])  # type: ignore[index]
-        )
+        chunk_id = self.index.write(lambda connection: new_chunk(connection, source.id))
         try:
             self.arrays.write(source, chunk_id, values)
         except BaseException:
@@ -358,28 +351,20 @@ class Store:
             raise
         whole = checksum(values)
         seed = seed_of(source.fingerprint, chunk_id, whole)
-        durable = (
-            chunks.update()
-            .where(chunks.c.id == chunk_id, chunks.c.retired.is_(None))
-            .values(rows=len(values), checksum=whole, written=int(time.time()), origin=origin)
-        )
+        durable = {
+            **{"its_id": chunk_id, "rows": len(values), "checksum": whole},
+            **{"written": int(time.time()), "origin": origin},
+        }
         lines = [
-            {
-                "source_id": source.id,
-                "digest": digest,
-                "chunk_id": chunk_id,
-                "row": row,
-                "tag": tag_of(seed, digest, row),
-            }
+            (source.id, digest, chunk_id, row, tag_of(seed, digest, row))
             # In one order, so that no two writers wait for each other's lines.
             for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
         ]
-        insert = insert_predictions(self._engine)
 
         def commit(connection: sa.Connection) -> bool:
-            if not connection.execute(durable).rowcount:
+            if not execute(connection, _DURABLE, durable).rowcount:
                 return False
-            connection.execute(insert, lines)
+            add_predictions(connection, lines)
             return True
 
         if not self.index.write(commit):  # a repair, by another clock, took it for a dead writer's
@@ -412,6 +397,18 @@ class Store:
         with suppress(StoreError):
             return line is not None and self.reader.whole(self._source(line), chunk) is not None
         return False
+
+
+_SOURCE = sa.select(sources).where(sources.c.fingerprint == sa.bindparam("its_fingerprint"))
+_NAMING = sa.select(sources).where(sources.c.description.contains(sa.bindparam("its_model")))
+_BATCHES = sa.select(batches).where(batches.c.source_id == sa.bindparam("its_source"))
+_HOLDS_ANY = {
+    table: sa.select(table.c.id)
+    .where(table.c.source_id == sa.bindparam("its_source"), table.c.rows.is_not(None))
+    .limit(1)
+    for table in (chunks, packed)
+}
+_DURABLE = chunks.update().where(chunks.c.id == sa.bindparam("its_id"), chunks.c.retired.is_(None))
 
 
 def _check_digests(digests: SequenceOf[bytes]) -> None:

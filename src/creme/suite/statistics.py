@@ -49,23 +49,24 @@ def averaged(
         Monte-Carlo error, which more replicates lower, and no evidence; see docs/trust.md) and
         ``name_replicates``. With a single replicate std and se are NaN.
     """
-    replicates = xr.DataArray(values, dims=dims)
-    n = replicates.sizes["replicate"]
+    axis = dims.index("replicate")
+    n = values.shape[axis]
     if n > 1:
-        std = replicates.std("replicate", ddof=1, skipna=False)
+        std = np.asarray(values.std(axis=axis, ddof=1))
     else:
-        std = replicates.isel(replicate=0) * np.nan
-    mean, error = replicates.mean("replicate", skipna=False), std / np.sqrt(n)
-    for count, rows, part in _incomplete(values, dims.index("replicate"), used):
-        mean.values[rows] = part.mean(axis=1)
-        std.values[rows] = part.std(axis=1, ddof=1)
-        error.values[rows] = std.values[rows] / np.sqrt(count)
+        std = values.take(0, axis=axis) * np.nan
+    mean, error = np.asarray(values.mean(axis=axis)), std / np.sqrt(n)
+    for count, rows, part in _incomplete(values, axis, used):
+        mean[rows] = part.mean(axis=1)
+        std[rows] = part.std(axis=1, ddof=1)
+        error[rows] = std[rows] / np.sqrt(count)
+    others = tuple(dim for dim in dims if dim != "replicate")
     return xr.Dataset(
         {
-            f"{name}_replicates": replicates,
-            name: mean,
-            f"{name}_std": std,
-            f"{name}_se": error,
+            f"{name}_replicates": (dims, values),
+            name: (others, mean),
+            f"{name}_std": (others, std),
+            f"{name}_se": (others, error),
         }
     )
 
@@ -120,8 +121,8 @@ def result(
         The activities that the values are shares or multiples of: where one is not above 0, a
         remark says why values are NaN. None where there is no such.
     """
-    raw = xr.Dataset({name: (dims, values) for name, (dims, values) in activities.items()}, coords)
-    dataset = raw.merge(measured)
+    computed = {name: measured.variables[name] for name in measured.data_vars}
+    dataset = xr.Dataset({**activities, **computed}, {**measured.coords, **(coords or {})})
     if divisor is not None and (activities[divisor][1] <= 0).any():
         dataset = remarked(dataset, _NOT_POSITIVE.format(divisor.replace("_", " ")))
     return dataset
