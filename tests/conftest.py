@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import small
-from services.postgres import Missing, Postgres, server
+from services.postgres import Postgres, server
+from services.process import Missing
 
 # A shell ignores Ctrl-C in what it starts in the background, and so would the commands that are
 # interrupted here: what ignores a signal hands that on, what handles it does not.
