@@ -81,8 +81,11 @@ def measure(
     ResultsError
         If the results directory is removed meanwhile, or is full.
     """
+    if results is not None:
+        run = _Run(plan, store, results, results.path, cluster)
+        return run.run(on_progress, on_start)
     with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
-        run = _Run(plan, store, results, Path(temporary), cluster)
+        run = _Run(plan, store, None, Path(temporary), cluster)
         return run.run(on_progress, on_start)
 
 
@@ -94,7 +97,7 @@ class _Run:
         plan: Plan,
         store: Store,
         results: Results | None,
-        temporary: Path,
+        folder: Path,
         cluster: OpenCluster | None,
     ) -> None:
         self._plan = plan
@@ -112,7 +115,7 @@ class _Run:
         with suppress(ConfigError):  # a tile that does not fit is the failure of its unit
             sequences = plan.size()
         self._pace = Pace(sequences, sum(counts.values()) * plan.times)
-        self._folder = temporary if results is None else results.path
+        self._folder = folder
         self._logs: dict[str, UnitLog] = {}
         self._remarks: dict[str, Remarks] = defaultdict(Remarks)
         self._spread = SpreadOfUnits(plan, self._fail)
