@@ -34,6 +34,17 @@ def _state_of_its_own(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_of_its_own(tmp_path_factory):
+    """Temporary files of processes that tests kill go with the tests' folders."""
+    # A short name: the paths of sockets have a limit.
+    folder = tmp_path_factory.mktemp("t", numbered=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", str(folder))
+        patched.setattr("tempfile.tempdir", None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real models and sequences; tests that need it skip where it is absent."""

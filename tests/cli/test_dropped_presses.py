@@ -129,16 +129,8 @@ def pressed_and_dropped() -> None:
     Pressing()
 
 
-@pytest.fixture
-def usual_handler():
-    """Python's own, as in a process that nobody has changed."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_press_is_remembered_to_the_next_step_and_no_longer(usual_handler):
+def test_a_press_is_remembered_to_the_next_step_and_no_longer():
     with remembered():
         stop_if_pressed()
         pressed_and_dropped()
@@ -148,7 +140,7 @@ def test_a_press_is_remembered_to_the_next_step_and_no_longer(usual_handler):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_another_handler_stays_and_so_does_another_thread_s(usual_handler):
+def test_another_handler_stays_and_so_does_another_thread_s():
     seen = []
 
     def inside() -> None:
