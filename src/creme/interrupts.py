@@ -1,41 +1,41 @@
-"""A Ctrl-C that Python drops is not lost: the command remembers that it was pressed."""
+"""A Ctrl-C, or SIGTERM, that Python drops is not lost: the command remembers it."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
+
+_USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""Python's own handlers, which are replaced; those of somebody else stay."""
 
 _pressed = False
 
 
 @contextmanager
 def remembered() -> Iterator[None]:
-    """Ctrl-C raises KeyboardInterrupt within this context, as it ever does, and is remembered.
+    """Ctrl-C and SIGTERM raise KeyboardInterrupt within this context, and are remembered.
 
     Python drops an exception that is raised in the callback of a weak reference or in a
     ``__del__``, and so may what is imported. `stop_if_pressed` then raises it again. Outside the
     main thread, and where there is a handler of somebody else's, nothing is changed.
     """
     global _pressed
-    usual = signal.default_int_handler
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or signal.getsignal(signal.SIGINT) is not usual:
-        yield
-        return
     _pressed = False
-    signal.signal(signal.SIGINT, _remember)
-    try:
+    with ExitStack() as undo:
+        if threading.current_thread() is threading.main_thread():
+            for number, usual in _USUAL.items():
+                if signal.getsignal(number) == usual:
+                    signal.signal(number, _remember)
+                    undo.callback(signal.signal, number, usual)
         yield
-    finally:
-        _pressed = False
-        signal.signal(signal.SIGINT, usual)
+    _pressed = False
 
 
 def stop_if_pressed() -> None:
-    """Stop here if Ctrl-C was pressed and did not come through.
+    """Stop here if the command was to stop and the exception did not come through.
 
     Raises
     ------

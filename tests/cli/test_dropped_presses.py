@@ -106,12 +106,14 @@ def test_a_second_press_stops_at_once(tmp_path):
     assert not (tmp_path / "pressed.results").exists()
 
 
-def test_a_press_while_the_program_is_imported_ends_in_a_sentence():
+@pytest.mark.parametrize("kind", ["SIGINT", "SIGTERM"])
+def test_stopped_while_the_program_is_imported(kind):
+    """A sentence, and the status of what is to go on: batch systems send SIGTERM at any moment."""
     before = (
         "import signal, sys\n"
         "class Press:\n"
         "    def find_spec(self, name, *_):\n"
-        "        name == 'creme.cli.app' and signal.raise_signal(signal.SIGINT)\n"
+        f"        name == 'creme.cli.app' and signal.raise_signal(signal.{kind})\n"
         "sys.meta_path.insert(0, Press())\n"
     )
     program = [*CREME[:2], before + CREME[2]]
@@ -138,6 +140,7 @@ def test_a_press_is_remembered_to_the_next_step_and_no_longer():
             counted(1, 2)
     stop_if_pressed()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_another_handler_stays_and_so_does_another_thread_s():
@@ -146,13 +149,16 @@ def test_another_handler_stays_and_so_does_another_thread_s():
     def inside() -> None:
         with remembered():
             seen.append(signal.getsignal(signal.SIGINT))
+            seen.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=inside)
     thread.start()
     thread.join()
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(kind, signal.SIG_IGN) for kind in kinds]
     try:
         inside()
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert seen == [signal.default_int_handler, signal.SIG_IGN]
+        for kind, usual in zip(kinds, before, strict=True):
+            signal.signal(kind, usual)
+    assert seen == [signal.default_int_handler, signal.SIG_DFL, signal.SIG_IGN, signal.SIG_IGN]
