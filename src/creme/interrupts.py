@@ -30,8 +30,10 @@ def remembered() -> Iterator[None]:
                 if signal.getsignal(number) == usual:
                     signal.signal(number, _remember)
                     undo.callback(signal.signal, number, usual)
-        yield
-    _pressed = False
+        try:
+            yield
+        finally:
+            _pressed = False
 
 
 def stop_if_pressed() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,11 @@ def test_a_press_is_remembered_to_the_next_step_and_no_longer():
         pressed_and_dropped()
         with shown_progress("verified") as counted, pytest.raises(KeyboardInterrupt):
             counted(1, 2)
+    stop_if_pressed()
+    with suppress(KeyboardInterrupt), remembered():
+        pressed_and_dropped()
+        stop_if_pressed()
+        raise AssertionError
     stop_if_pressed()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
