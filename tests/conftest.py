@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import small
-from services.postgres import Missing, Postgres, server
+from services.postgres import Postgres, server
+from services.process import Missing
 
 # A shell ignores Ctrl-C in what it starts in the background, and so would the commands that are
 # interrupted here: what ignores a signal hands that on, what handles it does not.
@@ -30,6 +31,17 @@ def _state_of_its_own(tmp_path_factory):
     """The Python files that tests run are not remembered as the user's."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("CREME_STATE_DIR", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files_of_its_own(tmp_path_factory):
+    """Temporary files of processes that tests kill go with the tests' folders."""
+    # A short name: the paths of sockets have a limit.
+    folder = tmp_path_factory.mktemp("t", numbered=False)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TMPDIR", str(folder))
+        patched.setattr("tempfile.tempdir", None)
         yield
 
 

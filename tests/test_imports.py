@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src"
 
 LEVELS = (
-    {"lazy"},
+    {"interrupts", "lazy"},
     {"creme", "errors"},
     {"codes", "files", "kinds", "moved", "parameters", "passwords", "rounding"},
     {"seeds", "sequence", "tracks"},

@@ -16,7 +16,8 @@ import creme
 from creme.genome import Locus
 from creme.model import Model, Track, TrackTable
 from creme.runner.plan import prepare
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.runner.scheduler import PROFILED
 from creme.sequence import Sequence
 from creme.store import Store

@@ -19,7 +19,7 @@ from creme.runner.failures import refuse_empty, warn_of_failures, warn_of_remark
 from creme.runner.other_stores import OtherStore, places
 from creme.runner.plan import prepare
 from creme.runner.progress_bar import shown_in_python
-from creme.runner.run import Report
+from creme.runner.report import Report
 from creme.runner.run import measure as run_plan
 from creme.runner.spread import Spread
 from creme.runner.tables import KEPT, build_test, check_label, make_model

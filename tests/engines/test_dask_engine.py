@@ -22,7 +22,8 @@ from creme.engines.worker import trial_sequence
 from creme.engines.workforce import Job, WorkerSlot, Workforce
 from creme.errors import CremeWarning, ModelError
 from creme.runner.plan import Plan, prepare
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.runner.scheduler import Scheduler
 from creme.sequence import Sequence
 from creme.store import Store

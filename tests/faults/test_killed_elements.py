@@ -13,7 +13,8 @@ import pytest
 import xarray as xr
 
 from creme.runner.plan import Plan, prepare
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.sequence import Sequence
 from creme.store import Store
 from creme.suite.compatibility import Compatibility

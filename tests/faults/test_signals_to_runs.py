@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -81,13 +82,23 @@ def whole(genome, tmp_path_factory) -> Whole:
 
 
 def stopped(file: Path, kind: signal.Signals, after: float) -> tuple[int, str]:
-    """Exit status, and what was printed, of a run that a signal was sent to."""
+    """Exit status, and what was printed, of a run that a signal was sent to.
+
+    It leaves nothing in the folder for temporary files: SIGKILL lets nobody remove them.
+    """
+    temporary = file.parent / "temporary"
+    temporary.mkdir(exist_ok=True)
     process = subprocess.Popen(
-        [*CREME, "run", str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*CREME, "run", str(file)],
+        env={**os.environ, "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     time.sleep(after)
     process.send_signal(kind)
     out, err = process.communicate(timeout=HANG)
+    assert not list(temporary.iterdir())
     return process.returncode, out + err
 
 

@@ -17,7 +17,8 @@ from creme.errors import ConfigError, ModelError
 from creme.model import Model, OutputHead, Readout, Selection, Track, TrackTable
 from creme.models.ensemble import ensemble
 from creme.runner.plan import Plan, prepare
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.runner.sources import contains, places, source_fingerprint
 from creme.runner.tables import build_model, select
 from creme.store import Store

@@ -16,7 +16,8 @@ from creme.errors import CremeWarning, ModelError
 from creme.inference.processor import with_processor
 from creme.runner import same_model
 from creme.runner.plan import prepare
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.runner.same_model import PREDICTIONS, SWITCH, SameModel
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.sequence import Edit, Mutant

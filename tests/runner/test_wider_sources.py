@@ -16,7 +16,8 @@ import mini_study as mini
 from creme.model import Selection
 from creme.runner.experiment import parse
 from creme.runner.plan import Plan, prepare
-from creme.runner.run import Report, measure, run_experiment
+from creme.runner.report import Report
+from creme.runner.run import measure, run_experiment
 from creme.runner.write_buffer import (
     ROUNDING_NOTE,
     NarrowerSource,

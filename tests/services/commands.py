@@ -11,6 +11,9 @@ import xarray as xr
 from command import CREME
 from creme.results.directory import Results
 
+HANG = 1800.0
+"""Seconds after which something hangs: jobs share a machine that may have much else to do."""
+
 SLOW = '''\
 """A network that takes as long as it is told by the environment, which changes no value."""
 

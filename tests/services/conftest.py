@@ -11,7 +11,7 @@ import pytest
 
 from services import azure, commands, s3
 from services import ssh as ssh_server
-from services.postgres import Missing
+from services.process import Missing
 from services.slurm import Slurm, cluster
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import uuid
@@ -18,12 +17,13 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+if __name__ == "__main__":
+    from process import Missing, free_port, install  # type: ignore[import-not-found]
+else:
+    from services.process import Missing, free_port, install
+
 PASSWORD = "a:b/c@d e"
 """Of the user `creme`; its letters are those that a URL gives a meaning."""
-
-
-class Missing(Exception):
-    """The server cannot be run here; the message says why."""
 
 
 class Postgres:
@@ -62,9 +62,7 @@ class Postgres:
             "initdb", "-D", self._data, "-U", "creme", "--no-sync", "-E", "UTF8", "--locale=C",
             "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={password}",
         )  # fmt: skip
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.resume()
 
     def resume(self) -> None:
@@ -167,8 +165,7 @@ def main() -> None:
         try:
             _tools()
         except Missing:
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            subprocess.run(["apt-get", "install", "-y", "-q", "postgresql"], env=quiet, check=True)
+            install("postgresql")
         return
     with server() as postgres:
         print(postgres.url())

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-from services.postgres import Missing
+from services.process import Missing, ServerProcess, free_port
 
 
 class ObjectServer(ABC):
@@ -41,9 +37,7 @@ class ObjectServer(ABC):
     def __init__(self, program: str, log: Path) -> None:
         self._program = program
         self._log = log
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
+        self._port = free_port()
         self.address = f"http://127.0.0.1:{self._port}"
 
     @abstractmethod
@@ -56,43 +50,25 @@ class ObjectServer(ABC):
 
     def start(self) -> None:
         """Start it; it has forgotten all that it had."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._program, *self._arguments()],
-                cwd=self._log.parent,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        end = time.monotonic() + 300
-        while time.monotonic() < end and self._process.poll() is None:
-            try:
-                urllib.request.urlopen(self.address, timeout=10).close()
-                return
-            except urllib.error.HTTPError:
-                return
-            except OSError:
-                time.sleep(0.2)
-        self.stop()
-        raise Missing(f"{self._program} does not answer: {self._log.read_text()[-300:]}")
+        self._process = ServerProcess([self._program, *self._arguments()], self._log)
+        self._process.wait_until(self._answers, 300)
 
     def stop(self) -> None:
         """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.stop()
 
-    @contextmanager
-    def suspended(self) -> Iterator[None]:
+    def suspended(self) -> AbstractContextManager[None]:
         """It answers nothing within this context, and all that it was asked afterwards."""
-        self._process.send_signal(signal.SIGSTOP)
+        return self._process.suspended()
+
+    def _answers(self) -> bool:
         try:
-            yield
-        finally:
-            self._process.send_signal(signal.SIGCONT)
+            urllib.request.urlopen(self.address, timeout=10).close()
+        except urllib.error.HTTPError:
+            return True
+        except OSError:
+            return False
+        return True
 
 
 class S3Server(ObjectServer):

@@ -10,7 +10,6 @@ import argparse
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -18,12 +17,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 if __name__ == "__main__":
-    from postgres import Missing  # type: ignore[import-not-found]
+    from process import Missing, ServerProcess, free_port, install  # type: ignore[import-not-found]
 else:
-    from services.postgres import Missing
+    from services.process import Missing, ServerProcess, free_port, install
 
 PACKAGES = ("slurm-wlm", "munge")
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scontrol", "scancel")
@@ -72,8 +70,7 @@ class Slurm:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._running: list[subprocess.Popen[bytes]] = []
-        self._logs: list[IO[bytes]] = []
+        self._running: list[ServerProcess] = []
         self.environment = {**os.environ, "SLURM_CONF": str(folder / "slurm.conf")}
 
     def start(self) -> None:
@@ -90,8 +87,8 @@ class Slurm:
         configuration = CONFIGURATION.format(
             folder=self.folder,
             host=socket.gethostname().partition(".")[0],
-            control=_free_port(),
-            node=_free_port(),
+            control=free_port(),
+            node=free_port(),
             **_size_of_node(),
         )
         (self.folder / "slurm.conf").write_text(configuration)
@@ -106,15 +103,7 @@ class Slurm:
         self.run("scancel", "--user=root", check=False)
         self.wait_until_empty(20)
         for process in self._running[::-1]:
-            process.send_signal(signal.SIGTERM)
-        for process in self._running[::-1]:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for log in self._logs:
-            log.close()
+            process.stop(10)
 
     def run(self, *command: object, check: bool = True) -> str:
         """What one of SLURM's commands prints."""
@@ -167,28 +156,12 @@ class Slurm:
             f"--log-file={munge}/log", f"--seed-file={munge}/seed", f"--key-file={KEY}",
             user="munge",
         )  # fmt: skip
-        until = time.monotonic() + 15
-        while not socket_.exists():
-            if time.monotonic() > until or self._running[-1].poll() is not None:
-                raise Missing(f"munged does not start: {self.log()}")
-            time.sleep(0.1)
+        self._running[-1].wait_until(socket_.exists, 15)
 
     def _spawn(self, program: str, *arguments: object, user: str | None = None) -> None:
-        log = (self.folder / "logs" / program).open("ab")
-        self._logs.append(log)
-        self._running.append(
-            subprocess.Popen(
-                [str(_program(program)), *map(str, arguments)],
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                user=user,
-                group=user,
-                extra_groups=[] if user else None,
-                start_new_session=True,
-            )
-        )
+        command = [_program(program), *arguments]
+        log = self.folder / "logs" / program
+        self._running.append(ServerProcess(command, log, user=user, environment=self.environment))
 
     def _wait_for_node(self) -> None:
         until = time.monotonic() + 40
@@ -235,12 +208,6 @@ def _program(name: str) -> Path | None:
     return None if path is None else Path(path)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 def _size_of_node() -> dict[str, str]:
     """Processors and memory as ``slurmd`` sees them: a node with less than it says is refused."""
     output = subprocess.run(
@@ -258,9 +225,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.install:
         if any(_program(name) is None for name in PROGRAMS):
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            command = ["apt-get", "install", "-y", "-q", "--no-install-recommends", *PACKAGES]
-            subprocess.run(command, env=quiet, check=True)
+            install(*PACKAGES)
         return
     with cluster() as slurm:
         print(f"export SLURM_CONF={slurm.folder / 'slurm.conf'}")

@@ -10,19 +10,17 @@ import argparse
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    from postgres import Missing  # type: ignore[import-not-found]
+    from process import Missing, ServerProcess, free_port, install, listens  # type: ignore[import-not-found]
 else:
-    from services.postgres import Missing
+    from services.process import Missing, ServerProcess, free_port, install, listens
 
 CONFIGURATION = """\
 ListenAddress 127.0.0.1
@@ -62,9 +60,7 @@ class Ssh:
         self.folder = folder
         self._variables = {MARK: str(folder), **variables}
         self._made = False
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
 
     def start(self) -> None:
         """Start it; it answers when this returns.
@@ -90,32 +86,17 @@ class Ssh:
             # As the package's own unit does.
             SEPARATED.mkdir(mode=0o755)
             self._made = True
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [program, "-D", "-e", "-f", self.folder / "sshd_config"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        until = time.monotonic() + 60
-        while self._process.poll() is None and time.monotonic() < until:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=10).close()
-                return
-            except OSError:
-                time.sleep(0.1)
-        self.stop()
-        raise Missing(f"sshd does not start: {self.log()[-300:]}")
+        command = [program, "-D", "-e", "-f", self.folder / "sshd_config"]
+        self._process = ServerProcess(command, self.folder / "log")
+        try:
+            self._process.wait_until(lambda: listens(self.port), 60)
+        except Missing:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """End it; a session ends with its connection."""
-        self._process.terminate()
-        try:
-            self._process.wait(30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._process.stop()
         if self._made:
             SEPARATED.rmdir()
 
@@ -171,9 +152,7 @@ def main() -> None:
         try:
             _server()
         except Missing:
-            quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-            command = ["apt-get", "install", "-y", "-q", "--no-install-recommends"]
-            subprocess.run([*command, "openssh-server"], env=quiet, check=True)
+            install("openssh-server")
         return
     with server({}) as ssh:
         print(

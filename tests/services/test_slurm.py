@@ -20,10 +20,12 @@ from creme.study.run import run_study
 from services import commands
 from services.slurm import Slurm
 
+pytestmark = pytest.mark.timeout(2 * commands.HANG)
+
 SCRIPTS = Path(__file__).resolve().parents[2] / "examples" / "cluster"
-SMALL = ("--gres=none", "--cpus-per-task=1", "--mem=1G", "--time=5")
+SMALL = ("--gres=none", "--cpus-per-task=1", "--mem=1G", "--time=30")
 """Instead of what the scripts ask for: the node has no GPU."""
-SECONDS = 0.2
+SECONDS = 0.4
 """A prediction of the job that does not come to its end within its limit."""
 
 
@@ -32,7 +34,8 @@ def limited(slurm, genome, expected, tmp_path_factory) -> tuple[Path, str]:
     """A job whose time is over before its run is; it works while the other tests do."""
     file = commands.write(tmp_path_factory.mktemp("limited") / "x", genome)
     variables = commands.environment(file.parent, SLOW_SECONDS=str(SECONDS))
-    options = [*SMALL, "--time=1", "--signal=B:USR1@40", f"--chdir={file.parent}"]
+    # The signal comes after 20 to 80 s: SLURM may send it a minute early.
+    options = [*SMALL, "--time=2", "--signal=B:USR1@40", f"--chdir={file.parent}"]
     number = slurm.submit(
         SCRIPTS / "run.sbatch", *options, *_exported(variables), arguments=("run", file)
     )
@@ -73,7 +76,7 @@ def test_shards_chained_by_afterok(slurm, limited, genome, expected, tmp_path):
     folder = tmp_path / "x"
     file = commands.write(folder, genome)
     last = _submit(slurm, file, "3", "predictions", "run", file.name)
-    _wait(slurm, last, 90)
+    _wait(slurm, last)
     logs = _logs(folder)
     assert slurm.job(last)["JobState"] == "COMPLETED", logs
     for number in (1, 2, 3):
@@ -86,7 +89,7 @@ def test_shards_chained_by_afterok(slurm, limited, genome, expected, tmp_path):
 
 def test_a_run_is_queued_again_at_its_time_limit_and_goes_on(slurm, limited, expected):
     file, number = limited
-    _wait(slurm, number, 200)
+    _wait(slurm, number)
     log = (file.parent / f"creme-{number}.log").read_text()
     job = slurm.job(number)
     assert job["JobState"] == "COMPLETED", log
@@ -101,9 +104,9 @@ def test_a_run_is_queued_again_at_its_time_limit_and_goes_on(slurm, limited, exp
     commands.assert_same(file.parent / "experiment.results", expected)
 
 
-def _wait(slurm: Slurm, number: str, seconds: float) -> None:
+def _wait(slurm: Slurm, number: str) -> None:
     """Wait for the end of a job, which may be queued again meanwhile."""
-    until = time.monotonic() + seconds
+    until = time.monotonic() + commands.HANG
     while slurm.job(number)["JobState"] not in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT"):
         assert time.monotonic() < until, f"{slurm.run('squeue')}\n{slurm.log()}"
         time.sleep(1)
@@ -121,7 +124,7 @@ def test_the_stages_of_a_study_are_chained(slurm, tmp_path):
         files.append(mini_study.study(folder, ("[common]", text)))
     expected = run_study(files[0])
     last = _submit(slurm, files[1], "2", "predictions", "study", files[1].name, *stages)
-    _wait(slurm, last, 120)
+    _wait(slurm, last)
     logs = _logs(files[1].parent)
     assert slurm.job(last)["JobState"] == "COMPLETED", logs
     assert "context_dependence: 3 units" in logs

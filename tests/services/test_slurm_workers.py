@@ -17,6 +17,8 @@ from services.slurm import Slurm
 pytest.importorskip("creme.engines.cluster")
 pytest.importorskip("dask_jobqueue")
 
+pytestmark = pytest.mark.timeout(4 * commands.HANG)
+
 CLUSTER = """
 [cluster]
 kind = "slurm"
@@ -66,7 +68,7 @@ def test_jobs_come_one_is_cancelled_and_the_queue_is_left_empty(
     watching = threading.Thread(target=watch)
     watching.start()
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + commands.HANG
         while not _running(slurm):
             assert driver.poll() is None, driver.communicate()[0]
             assert time.monotonic() < until, slurm.run("squeue")
@@ -74,7 +76,7 @@ def test_jobs_come_one_is_cancelled_and_the_queue_is_left_empty(
         time.sleep(3)
         cancelled = _running(slurm)[0]
         slurm.run("scancel", cancelled)
-        printed, _ = driver.communicate(timeout=150)
+        printed, _ = driver.communicate(timeout=commands.HANG)
     finally:
         ended.set()
         watching.join()
@@ -84,7 +86,7 @@ def test_jobs_come_one_is_cancelled_and_the_queue_is_left_empty(
     assert driver.returncode == 0, printed
     assert max(most) == 2
     assert slurm.job(cancelled)["JobState"] == "CANCELLED"
-    assert slurm.wait_until_empty(20), slurm.run("squeue")
+    assert slurm.wait_until_empty(commands.HANG), slurm.run("squeue")
     commands.assert_same(folder / "experiment.results", expected)
 
 
@@ -99,7 +101,7 @@ def test_bounds_a_cancelled_worker_and_one_whose_time_is_over(
     most = 0
     cancelled = ""
     try:
-        until = time.monotonic() + 550
+        until = time.monotonic() + commands.HANG
         while driver.poll() is None:
             assert time.monotonic() < until, slurm.run("squeue")
             running = _running(slurm)
@@ -121,7 +123,7 @@ def test_bounds_a_cancelled_worker_and_one_whose_time_is_over(
     assert states[cancelled] == "CANCELLED"
     assert "TIMEOUT" in states.values(), states
     assert "is lost" in printed
-    assert slurm.wait_until_empty(60), slurm.run("squeue")
+    assert slurm.wait_until_empty(commands.HANG), slurm.run("squeue")
     commands.assert_same(folder / "experiment.results", expected)
 
 

@@ -143,7 +143,7 @@ def test_one_that_was_stopped_goes_on(copied, whole, monkeypatch):
 
     run(copied, "loci", "context_dependence", "sufficiency")
     with monkeypatch.context() as patched:
-        patched.setattr("creme.study.run.measure", stopped)
+        patched.setattr("creme.study.stage_runner.measure", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(copied, "dose")
     assert Folder(copied.parent / "mini.study").stages()["dose"]["state"] == "interrupted"

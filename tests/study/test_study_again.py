@@ -143,7 +143,7 @@ def test_a_stage_that_is_stopped_while_it_is_made_anew_leaves_nothing_of_other_l
     change_table(study.path, selected.name, "".join(text.splitlines(keepends=True)[:3]))
     assert study.stages["necessity"]["state"] == "outdated"
     with monkeypatch.context() as patched:
-        patched.setattr("creme.study.run.measure", stopped)
+        patched.setattr("creme.study.stage_runner.measure", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(copied)
     assert study.stages["context_dependence"]["state"] == "interrupted"
@@ -190,7 +190,7 @@ def test_stages_of_an_earlier_version_are_looked_at_once(whole, copied, monkeypa
         del known["made_from"]  # which it did not write
     write_state(path, state)
     assert {known["state"] for known in StudyResults(path.parent).stages.values()} == {"finished"}
-    monkeypatch.setattr("creme.study.run.measure", None)
+    monkeypatch.setattr("creme.study.stage_runner.measure", None)
     done, ran = run(copied)
     assert ran == list(STAGES[1:])
     assert mini.tables(done.path) == mini.tables(whole.path)
@@ -206,7 +206,7 @@ def test_what_did_not_come_to_its_end_may_change(tmp_path, monkeypatch):
         run(file)
     (tmp_path / "genome.fa").write_text(genome)
     with monkeypatch.context() as patched:
-        patched.setattr("creme.study.run.measure_sites", stopped)
+        patched.setattr("creme.study.stage_runner.measure_sites", stopped)
         with pytest.raises(KeyboardInterrupt):
             run(file)
     file.write_text(file.read_text().replace("seed = 7", "seed = 8"))

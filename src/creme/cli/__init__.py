@@ -8,11 +8,18 @@ import threading
 import warnings
 from typing import Any
 
+from creme.interrupts import remembered
+
 
 def main() -> None:
     """Run the command line; mistakes end in a sentence and exit status 2, never a traceback."""
     try:
-        _run()
+        try:
+            with remembered():
+                _run()
+        except KeyboardInterrupt:  # while its modules are imported, or again while it ends
+            print("Stopped.", file=sys.stderr)
+            sys.exit(130)
     except SystemExit as ended:
         _print_document(ended)
         _leave_model(ended)

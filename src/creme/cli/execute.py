@@ -10,7 +10,8 @@ from creme.cli.choices import add_values, chosen
 from creme.cli.terminal import out, progress, say_aside, say_failures, say_more, show_table
 from creme.files.trusted import Trust
 from creme.runner.experiment import Experiment
-from creme.runner.run import Report, run_experiment
+from creme.runner.report import Report
+from creme.runner.run import run_experiment
 from creme.runner.shards import Shard, run_shard
 from creme.runner.tables import build_model
 from creme.runner.tasks import Progress

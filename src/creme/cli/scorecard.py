@@ -15,7 +15,7 @@ from creme.cli.commands import Commands
 from creme.errors import ConfigError, listing
 
 if TYPE_CHECKING:
-    from creme.runner.run import Report
+    from creme.runner.report import Report
     from creme.scorecards.card import Scorecard
     from creme.scorecards.prepared import PreparedCard
     from creme.scorecards.steps import Step

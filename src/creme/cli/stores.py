@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from creme.errors import StoreError
+from creme.interrupts import stop_if_pressed
 
 if TYPE_CHECKING:
     from creme.store import Source, Store
@@ -68,7 +69,7 @@ def reading_store(text: str) -> Iterator[Store]:
 
 @contextmanager
 def shown_progress(done: str) -> Iterator[Counted]:
-    """How far it is, on a terminal."""
+    """How far it is, on a terminal; a Ctrl-C that was dropped ends it at its next step."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     from creme.cli.terminal import display
@@ -82,7 +83,12 @@ def shown_progress(done: str) -> Iterator[Counted]:
         *columns, console=display(), transient=True, disable=not display().is_terminal
     ) as bar:
         task = bar.add_task(done, total=0)
-        yield lambda n, of: bar.update(task, completed=n, total=of)
+
+        def counted(n: int, of: int) -> None:
+            stop_if_pressed()
+            bar.update(task, completed=n, total=of)
+
+        yield counted
 
 
 def one_source(store: Store, model: str | None) -> Source:

@@ -12,9 +12,10 @@ from creme.analysis.additive import INTERACTIONS
 from creme.analysis.categories import texts
 from creme.analysis.statistics import mean_over
 from creme.errors import ConfigError, listing
-from creme.report.marks import band, count, counted, legend, name, note, remark, zero
+from creme.report.marks import band, count, legend, name, note, remark, zero
 from creme.report.select import grouped, in_order, only
-from creme.report.style import PALETTE, axes_of, colours, styled
+from creme.report.style import PALETTE, axes_of, styled
+from creme.report.traces import group_legend, group_traces
 
 _CHANGE = "fold change over WT"
 
@@ -50,23 +51,12 @@ def greedy_traces(
     direction = _direction(means, search)
     part = only(means, search=search, track=track)
     ax = _traces_axes(ax, direction)
-    names = in_order(part["group"].values) if "group" in part.dims else [""]
-    tints = colours(names)
-    entries: list[tuple[str, Artist]] = []
-    for group in names:
-        one = part.sel(group=group) if group else part
-        mean = one["mean"].values.astype(float)
-        if not np.isfinite(mean).any():
-            continue
-        n = int(one["n"].max())
-        tint = tints[group] if group else PALETTE["observed"]
-        line = band(ax, one["tiles"].values, mean, one["se"].values, colour=tint)
-        entries.append((counted(group, count(n)), line))
+    entries = group_traces(ax, part)
     if not entries:
         note(ax, "no trace to draw: no search has a finite fold change")
         return ax
     zero(ax, 1.0)
-    legend(ax, entries, loc="best", title="context" if names != [""] else None, title_fontsize=6)
+    group_legend(ax, part, entries)
     return ax
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import xarray as xr
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from creme.analysis.set_sufficiency import SHARE
-from creme.report.marks import band, count, counted, legend, note, zero
-from creme.report.select import in_order, only
-from creme.report.style import PALETTE, axes_of, colours, styled
+from creme.report.marks import note, zero
+from creme.report.select import only
+from creme.report.style import axes_of, styled
+from creme.report.traces import group_legend, group_traces
 
 
 @styled
@@ -43,21 +42,11 @@ def set_curves(
     ax.set_xlabel("tiles put back, beside the TSS tile")
     ax.set_ylabel("fold change over WT")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    names = in_order(part["group"].values) if "group" in part.dims else [""]
-    tints = colours(names)
-    entries: list[tuple[str, Artist]] = []
-    for group in names:
-        one = part.sel(group=group) if group else part
-        mean = one["mean"].values.astype(float)
-        if not np.isfinite(mean).any():
-            continue
-        tint = tints[group] if group else PALETTE["observed"]
-        line = band(ax, one["tiles"].values, mean, one["se"].values, colour=tint)
-        entries.append((counted(group, count(int(one["n"].max()))), line))
+    entries = group_traces(ax, part)
     if not entries:
         note(ax, "nothing to draw: no set has a finite fold change")
         return ax
     zero(ax, 1.0)
     ax.axhline(share, color="0.6", linewidth=0.6, linestyle=":", zorder=1, gid="share")
-    legend(ax, entries, loc="best", title="context" if names != [""] else None, title_fontsize=6)
+    group_legend(ax, part, entries)
     return ax

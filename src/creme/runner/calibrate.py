@@ -17,7 +17,8 @@ from creme.genome import Locus
 from creme.perturbations.dinucleotide_shuffle import DinucleotideShuffle
 from creme.runner.experiment import Experiment
 from creme.runner.plan import Plan
-from creme.runner.run import Report, measure
+from creme.runner.report import Report
+from creme.runner.run import measure
 from creme.runner.spread import Spread
 from creme.seeds import derive
 from creme.sequence import Edit, Mutant

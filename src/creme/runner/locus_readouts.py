@@ -7,20 +7,16 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
-from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
-from creme.genome import Annotation, Locus
-from creme.genome.cache import identity
-from creme.genome.neighbours import BinShares, Neighbour, bin_shares, neighbours
-from creme.grid import OutputGrid
-from creme.heads import PairGrid
+from creme.genome import Locus
+from creme.genome.neighbours import Neighbour
 from creme.model import BoundReadout, Model, Readout, Selection
+from creme.runner.annotation_bins import AnnotationBins
 from creme.runner.unit_readout import Remarkable, SiteActivity, UnitReadout, titled
-from creme.tiling import Tile
 
 _REMEMBERED = 512
 """Loci whose bound readouts are kept; more than there are generators in flight."""
@@ -58,6 +54,7 @@ class LocusReadouts:
         of_loci: bool = True,
     ) -> None:
         self._model, self._selection = model, selection
+        self._annotated = AnnotationBins(model, selection)
         self._readouts = tuple(readouts)
         self._of_loci = of_loci
         self._by_name = {readout.name: readout for readout in readouts if readout.name}
@@ -282,15 +279,15 @@ class LocusReadouts:
     ) -> dict[_Place | None, BoundReadout]:
         """A readout's activities: at None those of the locus, or at the place of each TSS."""
         kept, readout = self._selection, self._readouts[number]
-        grid = self._grid(readout)
+        grid = self._annotated.grid(readout)
         choices = self._chosen[number]
         if readout.by_locus and locus is None:
             if readout.of != "neighbours" or None not in choices:
                 return {}
-            return {None: self._around(readout, choices[None], grid.tss, "+")}
+            return {None: self._annotated.around(readout, choices[None], grid.tss, "+")}
         here = readout if locus is None else readout.at(locus.name)
         if locus is not None and readout.of == "exons":
-            shares = None if here is None else self._exons(here, locus)
+            shares = None if here is None else self._annotated.exons(here, locus)
             gathered.tell_of_exons(self._exon_prefix(readout), shares)
         if here is None:
             return {}
@@ -303,8 +300,8 @@ class LocusReadouts:
             assert shares is not None
             return {None: grid.bound(here, kept, shares.bins, tracks, shares.shares)}
         bound: dict[_Place | None, BoundReadout] = {}
-        for site in self._neighbours(here, locus):
-            around = self._bins_around(here, site.index)
+        for site in self._annotated.neighbours(here, locus):
+            around = self._annotated.bins_around(here, site.index)
             strand = "+" if site.strand == locus.strand else "-"
             if not 0 <= around[0] <= around[-1] < grid.n_bins:
                 if not site.distance:
@@ -319,87 +316,14 @@ class LocusReadouts:
                     here, "are on the other strand, and tracks of one strand have no pair of it"
                 )
             else:
-                bound[site.place] = self._around(here, tracks, site.index, strand)
+                bound[site.place] = self._annotated.around(here, tracks, site.index, strand)
                 gathered.add(site)
         return bound
-
-    def _grid(self, readout: Readout) -> OutputGrid:
-        """The grid of a readout's head.
-
-        Raises
-        ------
-        ConfigError
-            If it is one of pairs of bins, and the readout is of exons or of TSSs.
-        """
-        grid = self._model.grid_of(readout.head)
-        if readout.of != "bins" and isinstance(grid, PairGrid):
-            raise ConfigError(f"of = {readout.of!r} reads bins, and {grid.title} has pairs of them")
-        return grid
 
     def _exon_prefix(self, readout: Readout) -> str:
         """Of labels that count exons: empty where all readouts read the same exons."""
         kinds = {str((each.transcripts, each.gtf)) for each in self._readouts if each.of == "exons"}
         return f"{readout.name}_" if len(kinds) > 1 and readout.name else ""
-
-    def _exons(self, readout: Readout, locus: Locus) -> BinShares:
-        grid = self._grid(readout)
-        assert not isinstance(readout.transcripts, dict)
-        exons = self._annotation(readout, locus).exons(
-            locus.gene or locus.name,
-            locus.transcript,
-            locus.contig,
-            locus.strand,
-            readout.transcripts or "all",
-        )
-        spans = [locus.span_of(start, end) for start, end in exons]
-        shares = bin_shares(spans, grid.output_start, grid.bin_size, grid.n_bins)
-        if not shares.bins:
-            raise ConfigError(
-                f"none of the {shares.intervals} exons of its gene lies in the model's output"
-            )
-        return shares
-
-    def _neighbours(self, readout: Readout, locus: Locus) -> list[Neighbour]:
-        grid = self._grid(readout)
-        start = grid.output_start
-        window = Tile(start, start + grid.n_bins * grid.bin_size)
-        annotation = self._annotation(readout, locus)
-        representative = readout.transcripts == "representative"
-        return neighbours(locus, annotation, window, representative=representative)
-
-    def _bins_around(self, readout: Readout, index: int) -> range:
-        grid = self._model.grid_of(readout.head)
-        middle = (index - grid.output_start) // grid.bin_size
-        return range(middle - readout.flank, middle + readout.flank + 1)
-
-    def _around(
-        self, readout: Readout, of_gene: tuple[int, ...], index: int, strand: str
-    ) -> BoundReadout:
-        """The activities at a TSS on a strand of the sequence, by its own strand's tracks."""
-        grid, kept, weights = self._grid(readout), self._selection, readout.weights
-        bins = self._bins_around(readout, index)
-        if strand == "+":
-            return grid.bound(readout, kept, bins, of_gene, weights)
-        tracks = tuple(map(grid.tracks.of_other_strand, of_gene))
-        turned = None if weights is None else weights[::-1]
-        labels = grid.bound(readout, kept, (), of_gene).labels
-        return replace(grid.bound(readout, kept, bins, tracks, turned), labels=labels)
-
-    def _annotation(self, readout: Readout, locus: Locus) -> Annotation:
-        if readout.gtf is not None:
-            return _read(identity(readout.gtf) if readout.gtf.is_file() else (readout.gtf,))
-        if locus.annotation is None:
-            raise ConfigError(
-                f"of = {readout.of!r} needs an annotation, and the locus comes from none: give the "
-                f"readout one, gtf = 'FILE'"
-            )
-        return locus.annotation
-
-
-@lru_cache(maxsize=2)
-def _read(file: tuple[Any, ...]) -> Annotation:
-    """The annotation of a file as it is: a study makes a plan for each of its stages."""
-    return Annotation.from_gtf(file[0])
 
 
 def _read_of(bound: BoundReadout) -> list[Any]:

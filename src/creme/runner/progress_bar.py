@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from creme.errors import ConfigError, listing
+from creme.interrupts import stop_if_pressed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,8 +35,8 @@ def shown(
 ) -> Iterator[tuple[OnProgress, OnStart]]:
     """For `creme.runner.run.measure`: show a run, and end it after the batch in flight at a signal.
 
-    A second Ctrl-C raises KeyboardInterrupt. Outside the main thread, where no signal arrives, none
-    is waited for.
+    A second Ctrl-C raises KeyboardInterrupt, and so does one from before that Python dropped (see
+    `creme.interrupts`). Outside the main thread, where no signal arrives, none is waited for.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def shown(
     with ExitStack() as undo:
         for number in signals if in_main_thread else ():
             undo.callback(signal.signal, number, signal.signal(number, stop))
+        stop_if_pressed()  # before these handlers were there
         if display is None:
             yield lambda progress: None, on_start
         else:

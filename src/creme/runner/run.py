@@ -6,9 +6,8 @@ import shutil
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, nullcontext, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from creme.runner.attributes import attributes_of
 from creme.runner.pace import Pace
 from creme.runner.plan import Plan
 from creme.runner.remarks import Remarks
+from creme.runner.report import Report
 from creme.runner.scheduler import Scheduler
 from creme.runner.spread_of_units import SpreadOfUnits
 from creme.runner.tasks import Outcome, Progress, Task
@@ -43,55 +43,6 @@ if TYPE_CHECKING:
 
 STATE_EVERY = 3.0
 """Seconds between counts of a run in ``run.json``."""
-
-
-@dataclass
-class Report:
-    """The outcome of a run.
-
-    Attributes
-    ----------
-    datasets : mapping of label to Dataset
-        Of the tests whose units have all ended, and some of them well; each is loaded when it is
-        taken, where they are in a results directory.
-    failures : list of (test, unit, message)
-        The unit is `ALL_UNITS` where a whole test failed.
-    remarks : dict of label to list of str
-        What a reader of a test's values has to know, with the loci; see `creme.test.remarked`.
-    notes : list of str
-        The same of all tests' values; see `creme.runner.plan.Plan.notes`.
-    progress : Progress
-    units : dict of label to dict
-        How many units have ``finished`` and ``failed``, and how many there are (``of``).
-    seconds : dict of str to float
-        Where the time went; see `creme.runner.scheduler.PROFILED`.
-    batch_size : int
-        Sequences a batch, at the end.
-    batch_differences : dict of int to float
-        By size of batch; see `creme.inference.device.Device`. Those of earlier runs are included.
-    predicted_again : int
-        Predictions that were made to compare; see `creme.runner.same_model`. No count has them.
-    environment : dict
-        Device and versions that predicted; of the first worker, where there are several.
-    workers : dict of str to int
-        Predictions of each worker of a cluster.
-    interrupted : bool
-        Stopped before its end.
-    """
-
-    datasets: Mapping[str, xr.Dataset] = field(default_factory=dict)
-    failures: list[tuple[str, str, str]] = field(default_factory=list)
-    remarks: dict[str, list[str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    progress: Progress = field(default_factory=Progress)
-    units: dict[str, dict[str, int]] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    batch_size: int = 0
-    batch_differences: dict[int, float] = field(default_factory=dict)
-    predicted_again: int = 0
-    environment: dict[str, Any] = field(default_factory=dict)
-    workers: dict[str, int] = field(default_factory=dict)
-    interrupted: bool = False
 
 
 def measure(
@@ -130,8 +81,11 @@ def measure(
     ResultsError
         If the results directory is removed meanwhile, or is full.
     """
+    if results is not None:
+        run = _Run(plan, store, results, results.path, cluster)
+        return run.run(on_progress, on_start)
     with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
-        run = _Run(plan, store, results, Path(temporary), cluster)
+        run = _Run(plan, store, None, Path(temporary), cluster)
         return run.run(on_progress, on_start)
 
 
@@ -143,7 +97,7 @@ class _Run:
         plan: Plan,
         store: Store,
         results: Results | None,
-        temporary: Path,
+        folder: Path,
         cluster: OpenCluster | None,
     ) -> None:
         self._plan = plan
@@ -161,7 +115,7 @@ class _Run:
         with suppress(ConfigError):  # a tile that does not fit is the failure of its unit
             sequences = plan.size()
         self._pace = Pace(sequences, sum(counts.values()) * plan.times)
-        self._folder = temporary if results is None else results.path
+        self._folder = folder
         self._logs: dict[str, UnitLog] = {}
         self._remarks: dict[str, Remarks] = defaultdict(Remarks)
         self._spread = SpreadOfUnits(plan, self._fail)
@@ -389,7 +343,7 @@ def run_experiment(
             keep_distributions(ExperimentResults(results.path))
         results.update(
             {
-                **_ended(report),
+                **report.ended(),
                 "notes": report.notes,
                 "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
                 "batch_size": report.batch_size,
@@ -407,14 +361,3 @@ def run_experiment(
 
 def _ignore(_: object) -> None:
     """Of a caller that watches nothing."""
-
-
-def _ended(report: Report) -> dict[str, str]:
-    """The state at a run's end, and why it is no better one."""
-    if report.interrupted:
-        return {"state": "interrupted", "error": ""}
-    if report.failures and not report.datasets:
-        test, unit, message = report.failures[0]
-        error = f"no test has results; the first failure, test {test!r} on {unit}: {message}"
-        return {"state": "failed", "error": error}
-    return {"state": "finished", "error": ""}

@@ -18,7 +18,7 @@ from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError, StoreError, reason
 from creme.results import ALL_UNITS
 from creme.runner.plan import Plan
-from creme.runner.run import Report
+from creme.runner.report import Report
 from creme.runner.spread_of_units import SpreadOfUnits
 from creme.store import Store
 from creme.store.others import NamedPlace, open_store

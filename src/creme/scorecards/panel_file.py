@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -29,15 +29,7 @@ Question = Literal[
     "strands",
     "crispri",
 ]
-QUESTIONS: tuple[Question, ...] = (
-    "context",
-    "distance",
-    "additivity",
-    "saturation",
-    "agreement",
-    "strands",
-    "crispri",
-)
+QUESTIONS: tuple[Question, ...] = get_args(Question)
 """In the order of a card."""
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import creme
 from creme.runner.plan import Plan
-from creme.runner.run import Report, run_experiment
+from creme.runner.report import Report
+from creme.runner.run import run_experiment
 from creme.scorecards.card import Scorecard
 from creme.scorecards.prepared import PreparedCard
 from creme.scorecards.scoring import score_card

@@ -17,7 +17,7 @@ from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError
 from creme.files.trusted import Trust
 from creme.runner.plan import Plan
-from creme.runner.run import Report
+from creme.runner.report import Report
 from creme.runner.shards import Shard, predict, shard_store
 from creme.store import Store
 from creme.study.config import StudyFile
