@@ -124,7 +124,7 @@ def test_a_study_of_an_earlier_version_says_how_to_get_it(copied, undrawn):
     (copied / "tables" / "coverage.csv").unlink()
     assert coverage(page_results(copied)) is None
     words = Page(write_report(copied)).words
-    assert f"{STARTS}an earlier version has made this study; 'creme study' adds" in words
+    assert f"{STARTS}an earlier version made this study; 'creme study' adds" in words
 
 
 def test_a_single_bin_and_no_category_are_told_apart(copied, undrawn):

@@ -88,7 +88,7 @@ def test_its_tables(study):
 def test_the_page_has_its_figure_and_each_locus_its_values(study):
     page = Page(write_report(study.path))
     assert "Sets that are enough" in page.words
-    assert "for 80% of the activity, the dotted line" in page.words
+    assert "for 80% of the activity (dotted line)" in page.words
     shown = [locus["tracks"][0].get("measures", []) for locus in page.loci()]
     assert any(one["title"] == "Set sufficiency" for each in shown for one in each)
 
