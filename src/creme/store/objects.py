@@ -24,6 +24,7 @@ from zarr.storage import ObjectStore
 from creme.errors import StoreError
 from creme.files.guarded_zarr import GuardedStore
 from creme.files.zarr_thread import ensure_running
+from creme.packages import lacking
 from creme.passwords import masked
 from creme.store.place import ARRAYS, Place
 
@@ -131,7 +132,7 @@ class ObjectPlace(Place):
             )
         if find_spec("obstore") is None:
             raise StoreError(
-                f"store {url} needs obstore: pip install 'creme-toolkit[objects,postgres]'"
+                lacking(f"store {url} needs obstore and psycopg", "objects", "postgres")
             )
         self.url = f"{scheme}://{bucket}/{prefix}"
 
