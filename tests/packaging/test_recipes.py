@@ -75,6 +75,14 @@ def test_the_hosted_workflow_asks_for_what_the_makefile_has():
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("file", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda p: p.name)
+def test_no_workflow_keeps_the_token_of_its_checkout(file):
+    for job in yaml.safe_load(file.read_text())["jobs"].values():
+        checkouts = [each for each in job["steps"] if "actions/checkout" in each.get("uses", "")]
+        assert checkouts
+        assert all(each.get("with", {}).get("persist-credentials") is False for each in checkouts)
+
+
 def test_the_conda_recipe_names_the_same_dependencies():
     recipe = yaml.safe_load((ROOT / "release" / "recipe" / "recipe.yaml").read_text())
     wanted = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["report"])]
@@ -176,3 +184,33 @@ def test_text_files_are_well_formed(tmp_path):
     assert done.returncode == 1
     for mistake in ("carriage", "one new line", "line 1 ends", "conflict", "cannot be parsed"):
         assert mistake in done.stdout
+
+
+def test_the_release_checklist_has_every_check_that_exists_and_no_other():
+    """`make check`, or targets after one `make`, in code; a part of another target is left out."""
+    text = (ROOT / "docs" / "releasing.md").read_text()
+    named = {
+        word
+        for command in re.findall(r"`make ([^`]+)`", text)
+        for word in command.split()
+        if "=" not in word
+    }
+    makefile = (ROOT / "Makefile").read_text()
+    phony = {
+        word
+        for line in re.findall(r"^\.PHONY: (.+)$", makefile, re.M)
+        for word in line.split()
+        if "$" not in word and "%" not in word
+    }
+    assert named <= phony, named - phony
+    within = {
+        "test-core",
+        "test-plugins",
+        "lint",
+        "docs",
+        "wheels",
+    }  # of test, test-docs, test-wheels
+    short, others = {"bench-quick"}, {"format"}
+    assert phony - named == within | short | others
+    for script in re.findall(r"`(?:python )?(release/[\w./]+)", text):
+        assert (ROOT / script).exists(), script
