@@ -324,7 +324,7 @@ truth: $(VENV)/dev
 lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tests
+	$(BIN)/mypy src tests benchmarks
 	$(BIN)/mypy plugins/*/src
 
 format: $(VENV)/dev

@@ -157,7 +157,7 @@ def test_hooks_check_what_lint_checks():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     entries = " ".join(hook["entry"] for hook in hooks)
     (lint,) = re.findall(r"^lint: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
-    for tool in ("ruff check", "ruff format --check", "mypy src tests"):
+    for tool in ("ruff check", "ruff format --check", "mypy src tests benchmarks"):
         assert f"$(BIN)/{tool}" in lint
         assert f".venv/bin/{tool}" in entries
     for path in re.findall(r"release/\w+\.py", entries):
