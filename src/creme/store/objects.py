@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from creme.store.index import Index
 
+    OfBucket = ObjectStore[Bucket]
+else:
+    OfBucket = ObjectStore  # which takes no type before zarr 3.1.4
+
 PATIENCE = timedelta(seconds=40)
 """A request that fails is repeated for so long, as where a server has gone for a moment."""
 
@@ -272,7 +276,7 @@ class ObjectPlace(Place):
         return described
 
 
-class _Objects(ObjectStore["Bucket"]):
+class _Objects(OfBucket):
     """Zarr's store of objects, whose troubles are those of any other."""
 
     async def get(
