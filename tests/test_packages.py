@@ -83,8 +83,8 @@ def test_nothing_tells_to_install_ours_from_an_index():
     for path in files:
         if path.suffix not in (".py", ".md", ".toml", ".ipynb") or {*path.parts} & {*BUILT}:
             continue
-        text = re.sub(r"\s*\n[ #>]*", " ", path.read_text())
-        for command in re.findall(r"pip install [^`;|]*?\bcreme-[a-z]+", text):
+        text = re.sub(r"\s*\n(?! {4})[ #>]*", " ", path.read_text())
+        for command in re.findall(r"pip install [^`;|\n]*?\bcreme-[a-z]+", text):
             if not re.search(r"-e |--find-links|PyPI yet|plugins/", command):
                 wrong.append(f"{path.relative_to(ROOT)}: {command[:80]}")
     assert not wrong, "\n".join(wrong)
