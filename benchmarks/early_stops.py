@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import cast
 from unittest import mock
 
 import numpy as np
@@ -75,7 +76,9 @@ def measured(values: np.ndarray, tolerance: float | None) -> np.ndarray:
     )
     request = next(steps)
     while True:
-        answer = np.array([values[place] for place in request], dtype=np.float32)[:, None]
+        # The layout's sequences are places.
+        places = cast(list[tuple[int, int]], request)
+        answer = np.array([values[place] for place in places], dtype=np.float32)[:, None]
         try:
             request = steps.send(answer)
         except StopIteration as end:
@@ -138,10 +141,10 @@ def tables() -> str:
     ]
     for title, draw in KINDS.items():
         for replicates in (10, 40):
-            now = races(draw, replicates)
+            same, saved = races(draw, replicates)
             with spread_alone():
-                before = races(draw, replicates)
-            cells = [f"{now[0]:.1%}", f"{now[1]:.0%}", f"{before[0]:.1%}", f"{before[1]:.0%}"]
+                same_before, saved_before = races(draw, replicates)
+            cells = [f"{same:.1%}", f"{saved:.0%}", f"{same_before:.1%}", f"{saved_before:.0%}"]
             lines.append(f"| {title}, {replicates} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

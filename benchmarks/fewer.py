@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import xarray as xr
@@ -80,7 +80,7 @@ class Loci:
     plan: Plan
     tile: int
     searches: dict[str, int]
-    classes: dict[str, float] = field(default_factory=dict)
+    classes: dict[str, Any] = field(default_factory=dict)
 
 
 def planted(number: int, name: str = "planted") -> list[Locus]:
@@ -175,7 +175,7 @@ def same(one: xr.DataArray, other: xr.DataArray) -> str:
 def replicate_rows(loci: Loci, store: Store) -> Iterator[list[str]]:
     """Tests whose effect is a mean over replicates, by tolerance."""
     common = {"tile": loci.tile, "replicates": REPLICATES, "seed": loci.plan.seed}
-    of_tiles = partial(cre_classes, **loci.classes)
+    of_tiles: Callable[[xr.Dataset], xr.DataArray] = partial(cre_classes, **loci.classes)
     for kind, classes in (
         (ContextDependence, context_categories),
         (Necessity, of_tiles),
@@ -238,7 +238,8 @@ def markdown(head: list[str], rows: list[list[str]]) -> str:
 
 def report(sets: list[Loci], folder: Path) -> str:
     """Both tables."""
-    replicates, searches = [], []
+    replicates: list[list[str]] = []
+    searches: list[list[str]] = []
     for loci in sets:
         began = time.process_time()
         with Store(folder / loci.title.replace(" ", "_")) as store:

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -180,7 +181,7 @@ def study(loci: int, folder: Path) -> dict[str, Any]:
     for stage in STAGES:
         if stage == "context_swap" and loci > SWAPPED:
             continue
-        part(stage, lambda stage=stage: run_study(file, stages=[stage]))
+        part(stage, partial(run_study, file, stages=[stage]))
         state = json.loads((path / "study.json").read_text())["stages"][stage]
         parts[-1]["units"], parts[-1]["predicted"] = state.get("units"), state.get("predicted")
     page = path / "report.html"

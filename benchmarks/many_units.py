@@ -149,8 +149,10 @@ def main() -> None:
     if args.one:
         print(json.dumps(one(args.loci, args.replicates, args.one)))
         return
-    columns = ("units", "predicted", "seconds", "logged", "joined", "tests", "peak", "labels")
-    columns = (*columns, "numbers")
+    columns = (
+        *("units", "predicted", "seconds", "logged", "joined", "tests", "peak", "labels"),
+        "numbers",
+    )
     print("logged, joined (and saved), tests: ms a unit; peak, labels, numbers: MiB")
     print("".join(f"{name:>11}" for name in columns))
     with tempfile.TemporaryDirectory() as folder:

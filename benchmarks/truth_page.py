@@ -121,11 +121,9 @@ def grid(rows: pd.DataFrame, keys: list[str], scores: dict[str, str]) -> str:
     heads = [*(key.replace("_", " ") for key in keys), *scores.values()]
     lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
     for key, part in rows.groupby(keys, sort=False):
-        by_score = part.set_index("score")
+        by_score = {str(row["score"]): row for _, row in part.iterrows()}
         cells = [
-            cell(by_score.loc[score], 4 if score == "correlation" else 3)
-            if score in by_score.index
-            else "–"
+            cell(by_score[score], 4 if score == "correlation" else 3) if score in by_score else "–"
             for score in scores
         ]
         lines.append("| " + " | ".join([*map(str, key), *cells]) + " |")

@@ -19,7 +19,7 @@ SOURCE = ROOT / "src"
 LEVELS = (
     {"interrupts", "lazy"},
     {"creme", "errors"},
-    {"codes", "files", "kinds", "moved", "parameters", "passwords", "rounding"},
+    {"codes", "files", "kinds", "moved", "packages", "parameters", "passwords", "rounding"},
     {"seeds", "sequence", "tracks"},
     {"fingerprint", "selection"},
     {"readout"},

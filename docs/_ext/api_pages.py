@@ -71,7 +71,7 @@ INNER = (
     *("cli/", "engines/", "files/", "inference/", "kernels/", "report/page/", "results/"),
     *("runner/", "store/", "study/"),
     *("codes.py", "file_plugins.py", "fingerprint.py", "kinds.py", "lazy.py", "moved.py"),
-    *("interrupts.py", "passwords.py", "rounding.py"),
+    *("interrupts.py", "packages.py", "passwords.py", "rounding.py"),
 )
 """Folders and modules that are the toolkit's own business; docs/design.md describes them."""
 

@@ -98,7 +98,7 @@ def _refuse_clash() -> None:
             raise ImportError(
                 f"the distribution {other!r} is installed into the same folder 'creme' as "
                 f"creme-toolkit, and their files are mixed. Run 'pip uninstall {other} "
-                f"creme-toolkit', then 'pip install creme-toolkit'; keep {other} in another "
+                f"creme-toolkit' and install creme-toolkit again; keep {other} in another "
                 f"environment."
             )
 

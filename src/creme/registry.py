@@ -25,6 +25,7 @@ from typing import Any
 
 from creme.errors import ConfigError, CremeWarning, PluginError, legible, listing, nearest
 from creme.kinds import KINDS, PYTHON, check_class, entry_point_group
+from creme.packages import plugin_install
 
 __all__ = [
     "KINDS",
@@ -209,7 +210,7 @@ def load(kind: str, name: str) -> type[Any]:
     installed = plugins(kind)
     if name not in installed:
         published = OUR_MODELS.get(name) if kind == "model" else None
-        how = f"pip install {published}" if published else "'creme plugins' describes them"
+        how = plugin_install(published) if published else "'creme plugins' describes them"
         raise PluginError(
             f"no {kind} is called {name!r}{'' if published else nearest(name, installed)}; "
             f"installed are {listing(installed, 20)}: {how}"

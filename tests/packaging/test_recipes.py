@@ -75,6 +75,14 @@ def test_the_hosted_workflow_asks_for_what_the_makefile_has():
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("file", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda p: p.name)
+def test_no_workflow_keeps_the_token_of_its_checkout(file):
+    for job in yaml.safe_load(file.read_text())["jobs"].values():
+        checkouts = [each for each in job["steps"] if "actions/checkout" in each.get("uses", "")]
+        assert checkouts
+        assert all(each.get("with", {}).get("persist-credentials") is False for each in checkouts)
+
+
 def test_the_conda_recipe_names_the_same_dependencies():
     recipe = yaml.safe_load((ROOT / "release" / "recipe" / "recipe.yaml").read_text())
     wanted = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["report"])]
@@ -149,30 +157,71 @@ def test_hooks_check_what_lint_checks():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     entries = " ".join(hook["entry"] for hook in hooks)
     (lint,) = re.findall(r"^lint: .*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)
-    for tool in ("ruff check", "ruff format --check", "mypy src tests"):
+    for tool in ("ruff check", "ruff format --check", "mypy src tests benchmarks"):
         assert f"$(BIN)/{tool}" in lint
         assert f".venv/bin/{tool}" in entries
     for path in re.findall(r"release/\w+\.py", entries):
         assert (ROOT / path).is_file()
 
 
-def test_text_files_are_well_formed(tmp_path):
-    script = ROOT / "release" / "check_files.py"
-    files = [p for p in ROOT.glob("*") if p.suffix in (".md", ".toml", ".cff", ".txt", ".yaml")]
-    folders = ("docs", "release", ".github")
-    files += [
-        path
-        for folder in folders
-        for path in (ROOT / folder).rglob("*.[mty]*")
-        if not {"_build", "jupyter_execute"} & set(path.parts)  # what make docs writes
-    ]
-    done = subprocess.run(
-        [sys.executable, script, *files], capture_output=True, text=True, check=False
+def test_the_hook_for_files_passes_on_all_of_them():
+    identify = pytest.importorskip("identify.identify")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
     )
+    if listed.returncode:
+        pytest.skip("this is no clone")
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    (hook,) = (hook for hook in hooks if hook["id"] == "files")
+    files = [
+        name
+        for name in listed.stdout.split("\0")
+        if name
+        and (ROOT / name).is_file()
+        and not re.search(hook["exclude"], name)
+        and {*hook["types"]} <= identify.tags_from_path(str(ROOT / name))
+    ]
+    assert len(files) > 500
+    command = [sys.executable, "release/check_files.py", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_mistakes_in_text_files_are_named(tmp_path):
+    script = ROOT / "release" / "check_files.py"
     wrong = tmp_path / "wrong.toml"
     wrong.write_bytes(b"a = 1 \n<<<<<<< HEAD\r\na =")
     done = subprocess.run([sys.executable, script, wrong], capture_output=True, text=True)
     assert done.returncode == 1
     for mistake in ("carriage", "one new line", "line 1 ends", "conflict", "cannot be parsed"):
         assert mistake in done.stdout
+
+
+def test_the_release_checklist_has_every_check_that_exists_and_no_other():
+    """`make check`, or targets after one `make`, in code; a part of another target is left out."""
+    text = (ROOT / "docs" / "releasing.md").read_text()
+    named = {
+        word
+        for command in re.findall(r"`make ([^`]+)`", text)
+        for word in command.split()
+        if "=" not in word
+    }
+    makefile = (ROOT / "Makefile").read_text()
+    phony = {
+        word
+        for line in re.findall(r"^\.PHONY: (.+)$", makefile, re.M)
+        for word in line.split()
+        if "$" not in word and "%" not in word
+    }
+    assert named <= phony, named - phony
+    within = {
+        "test-core",
+        "test-plugins",
+        "lint",
+        "docs",
+        "wheels",
+    }  # of test, test-docs, test-wheels
+    short, others = {"bench-quick"}, {"format"}
+    assert phony - named == within | short | others
+    for script in re.findall(r"`(?:python )?(release/[\w./]+)", text):
+        assert (ROOT / script).exists(), script

@@ -526,7 +526,7 @@ def test_without_matplotlib_it_says_what_to_install(finished):
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 2
-    assert "pip install 'creme-toolkit[report]'" in run.stderr
+    assert "pip install 'matplotlib>=" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -133,7 +133,7 @@ def server(*, durable: bool = False) -> Iterator[Postgres]:
         If there is no PostgreSQL here, or no driver for it.
     """
     if find_spec("psycopg") is None:
-        raise Missing("psycopg is not installed: pip install 'creme-toolkit[postgres]'")
+        raise Missing("psycopg is not installed: pip install 'psycopg[binary]'")
     # A socket's path is short, and its folder must be open to the server's user.
     folder = Path(tempfile.mkdtemp(prefix="creme-pg-", dir="/tmp"))
     try:

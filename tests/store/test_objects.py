@@ -188,5 +188,5 @@ def test_without_boto3_a_profile_is_a_sentence(monkeypatch):
 
 def test_without_obstore_it_is_a_sentence(monkeypatch):
     monkeypatch.setattr("creme.store.objects.find_spec", lambda name: None)
-    with pytest.raises(StoreError, match=r"needs obstore: pip install 'creme-toolkit\[objects"):
+    with pytest.raises(StoreError, match=r"pip install 'obstore>=\S+' 'psycopg\[binary\]>="):
         ObjectPlace("s3://bucket/prefix")

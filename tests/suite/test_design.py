@@ -177,6 +177,55 @@ def test_reported_scores_are_those_of_the_designs_in_unseen_backgrounds(orientat
         assert one.search_score.sel(design=["1", "2"]).max() <= best[-1] + 1e-6
 
 
+def test_a_search_in_the_locus_itself_against_a_given_cre(tmp_path):
+    (locus,) = toy_loci(1)
+    native = "ACGTTGCAAC" * 6
+    changes = {"context": "native", "native": native, "edits": 5, "start": "native"}
+    got, report = measured([locus], tmp_path / "store", **changes)
+    assert not report.failures
+    one = got.isel(locus=0, track=0)
+    sequences = [str(each) for each in one.sequence.values]
+    assert sequences[0] == native
+    assert one.edits.sel(design="native") == 0
+    assert (one.edits.sel(design=["1", "2"]) <= 5).all()
+    start = locus.tss - 300 - 30
+    for design, letters in enumerate(sequences):
+        codes = locus.sequence.codes.copy()
+        codes[start : start + 60] = encode(letters)
+        expected = activity(codes)[0]
+        # The search has no other context than the locus; it is reported in random ones.
+        for score in (one.search_score, one.choose_score, one.in_locus):
+            np.testing.assert_allclose(score[design], expected, rtol=1e-5)
+    assert one.score.sizes["design"] == 4
+    assert np.abs(one.score - one.in_locus).min() > 1e-3
+
+
+def test_fewer_designs_than_there_may_be_are_said(tmp_path):
+    left = "ACTGA" * 11 + "ACT"  # one free base: four sequences, which differ in that alone
+    got, report = measured(toy_loci(1), tmp_path / "store", left=left, right="G", apart=2)
+    assert not report.failures
+    one = got.isel(locus=0, track=0)
+    best, missing = (str(each) for each in one.sequence.sel(design=["1", "2"]).values)
+    assert missing == ""
+    assert np.isnan(one.score.sel(design="2"))
+    four = [left + base + "G" for base in "ACGT"]
+    assert best in four
+    (locus,) = toy_loci(1)
+    contexts = Design(**SMALL).contexts(locus)[1]
+    start = locus.tss - 300 - 30
+
+    def mean(letters):
+        values = []
+        for context in contexts:
+            codes = context.codes.copy()
+            codes[start : start + 60] = encode(letters)
+            values.append(activity(codes)[0])
+        return np.mean(values)
+
+    assert best == max(four, key=mean)
+    assert "1" in str(got.attrs["remarks"])
+
+
 def test_designs_are_distinct_and_meet_every_constraint(tmp_path):
     rules = {
         "gc": (0.35, 0.6),
@@ -312,6 +361,10 @@ def test_a_design_that_was_stopped_goes_on_where_it_was(tmp_path):
         ({"report": 5}, "greater than or equal to 20"),
         ({"forbidden": ["ACGT"], "left": "AACGT"}, "left has an N or a forbidden site"),
         ({"native": "ACGT"}, "native has 4 bp, and length is 60"),
+        ({"native": "ACGU" * 15}, "native: "),
+        ({"weights": [0.0]}, "at least one is not 0"),
+        ({"start": []}, "start is an empty list"),
+        ({"left": "A" * 30, "right": "C" * 30}, "leave nothing of length = 60"),
     ],
 )
 def test_what_cannot_be_is_an_error(changes, words):

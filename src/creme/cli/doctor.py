@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from creme.cli.choices import add_table, chosen
+from creme.packages import declared, pip_install
 from creme.passwords import masked
 
 if TYPE_CHECKING:
@@ -90,17 +91,11 @@ def _toolkit() -> Iterator[Row]:
 
 def _packages() -> Iterator[Row]:
     """The packages that the toolkit declares, by its metadata, and frameworks that plugins use."""
-    from packaging.requirements import Requirement
-
     toolkit = metadata.metadata("creme-toolkit")
     extras = ("", *sorted({*(toolkit.get_all("Provides-Extra") or [])} - {"dev", "docs"}))
-    declared = [Requirement(line) for line in metadata.requires("creme-toolkit") or []]
     for extra in extras:
-        for wanted in declared:
-            marker = wanted.marker
-            plain = marker is None or marker.evaluate({"extra": ""})
-            if plain if not extra else (not plain and marker and marker.evaluate({"extra": extra})):
-                yield _package(wanted, extra)
+        for wanted in declared(extra):
+            yield _package(wanted, extra)
     for name in _FRAMEWORKS:
         if installed := _version(name):
             yield name, installed, ""
@@ -108,8 +103,7 @@ def _packages() -> Iterator[Row]:
 
 def _package(wanted: Requirement, extra: str) -> Row:
     installed = _version(wanted.name)
-    wanted.marker = None
-    pip = f"pip install '{wanted}'"
+    pip = pip_install(str(wanted))
     if not installed:
         if extra:
             return wanted.name, "not installed", f"for [{extra}]: {pip}"

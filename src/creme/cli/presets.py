@@ -113,8 +113,8 @@ replicates = 10
 accept = "all"                      # every round's best tile belongs to the set, as in the text
 """
 
-_GET_ENFORMER = "pip install creme-enformer-torch; creme models fetch enformer-torch"
-_GET_BORZOI = "pip install creme-borzoi; creme models fetch borzoi borzoi-replicate-0 targets"
+_GET_ENFORMER = "needs the plugin creme-enformer-torch; creme models fetch enformer-torch"
+_GET_BORZOI = "needs the plugin creme-borzoi; creme models fetch borzoi borzoi-replicate-0 targets"
 _K562 = {"track": "CAGE.*K562 ENCODE", "cells": "track 5,111; or CAGE.*GM12878, CAGE.*PC-3"}
 
 PRESETS = {

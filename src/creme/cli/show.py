@@ -13,6 +13,7 @@ from creme.cli.tables import of_batches, write_table
 from creme.cli.terminal import out, say_aside, show_table
 from creme.errors import ConfigError, listing
 from creme.genome.places import interval_text, one_place
+from creme.packages import lacking
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -202,9 +203,8 @@ def export_results(directory: Path, test: str | None, path: Path, replicates: bo
         try:
             frame.to_parquet(path, index=False)
         except ImportError:
-            raise ConfigError(
-                "Parquet needs pyarrow: pip install 'creme-toolkit[parquet]', or export .csv"
-            ) from None
+            how = lacking("Parquet needs pyarrow", "parquet")
+            raise ConfigError(f"{how}; or export .csv") from None
     else:
         raise ConfigError(f"{path}: the ending says the format; give .csv, .tsv or .parquet")
     add_values(file=path, rows=len(frame))

@@ -12,6 +12,7 @@ from creme.engines.dask_engine import DaskEngine
 from creme.engines.table import ClusterTable
 from creme.errors import ConfigError
 from creme.model import Model, Selection
+from creme.packages import lacking, pip_install
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -220,8 +221,9 @@ def _imported(name: str, extra: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         package = name.partition(".")[0].replace("_", "-")
-        install = f"creme-toolkit[{extra}]" if extra else package
-        raise ConfigError(f"a cluster needs {package} ({error}): pip install '{install}'") from None
+        needs = f"a cluster needs {package} ({error})"
+        how = lacking(needs, extra) if extra else f"{needs}: {pip_install(package)}"
+        raise ConfigError(how) from None
 
 
 def gpus() -> list[str]:

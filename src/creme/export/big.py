@@ -11,6 +11,7 @@ import pandas as pd
 from creme.errors import ConfigError, GenomeError
 from creme.export.tracks import bed
 from creme.genome import Genome
+from creme.packages import lacking
 from creme.results.annotate import fasta_of
 from creme.results.view import ResultsView
 
@@ -65,9 +66,8 @@ class BigTracks:
         try:
             import pybigtools
         except ImportError:
-            raise ConfigError(
-                "bigWig needs pybigtools: pip install 'creme-toolkit[bigwig]', or export tracks"
-            ) from None
+            how = lacking("bigWig needs pybigtools", "bigwig")
+            raise ConfigError(f"{how}; or export tracks") from None
         self._open = pybigtools.open
         self._sizes = dict(sizes)
         self.written: list[BigTrack] = []

@@ -15,6 +15,7 @@ from creme.errors import ConfigError
 from creme.export.tables import write_csv
 from creme.files.durable import write_text
 from creme.genome.places import interval_text
+from creme.packages import lacking
 from creme.results.neighbours import own
 from creme.results.view import ResultsView
 
@@ -112,7 +113,7 @@ def graph(table: pd.DataFrame) -> networkx.MultiDiGraph:
     try:
         import networkx
     except ImportError:
-        raise ConfigError("GraphML needs networkx: pip install 'creme-toolkit[network]'") from None
+        raise ConfigError(lacking("GraphML needs networkx", "network")) from None
     made = networkx.MultiDiGraph()
     for row in table.to_dict("records"):
         source = _add_tile(made, row, "source")

@@ -58,7 +58,7 @@ def _first(view: ResultsView, relative: str) -> list[dict[str, Any]]:
             f"# The {view.kind} `{name}`",
             "",
             "It opens the results where they are; the path is relative to this notebook. It needs",
-            '`pip install "creme-toolkit[report]" jupyter`.',
+            "Jupyter, and creme-toolkit with its extra `[report]`.",
             "",
             "A model's results are hypotheses about biology, not measurements.",
         ),

@@ -12,6 +12,7 @@ import numpy as np
 from creme.analysis.designs import by_design
 from creme.errors import ConfigError
 from creme.export.designs import write_designs
+from creme.packages import lacking
 from creme.results.calibrated import calibrated
 from creme.results.csv_text import csv_text
 from creme.results.neighbours import own
@@ -138,9 +139,8 @@ def _writer(kind: Kind) -> Write:
     try:
         import pyarrow  # noqa: F401
     except ImportError:
-        raise ConfigError(
-            "Parquet needs pyarrow: pip install 'creme-toolkit[parquet]', or export csv"
-        ) from None
+        how = lacking("Parquet needs pyarrow", "parquet")
+        raise ConfigError(f"{how}; or export csv") from None
     return _write_parquet
 
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from creme.errors import ConfigError, PluginError, listing
 from creme.files.durable import sync, write_bytes
+from creme.packages import lacking
 
 try:
     from matplotlib import style
 except ImportError:
-    raise PluginError("figures need matplotlib: pip install 'creme-toolkit[report]'") from None
+    raise PluginError(lacking("figures need matplotlib", "report")) from None
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure

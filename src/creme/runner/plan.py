@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -365,7 +365,7 @@ def prepare(
     model: Model,
     loci: SequenceOf[Locus],
     *,
-    tracks: int | str | list[int | str] = "all",
+    tracks: int | str | Iterable[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
     heads: Mapping[str, Mapping[str, Any]] | None = None,

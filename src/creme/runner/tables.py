@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -106,7 +106,7 @@ def make_model(
 
 def select(
     model: Model,
-    tracks: int | str | list[int | str] = "all",
+    tracks: int | str | Iterable[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
     heads: Mapping[str, Mapping[str, Any]] | None = None,
@@ -151,7 +151,7 @@ def select(
 
 def _selected(
     grid: OutputGrid,
-    tracks: int | str | list[int | str] = "all",
+    tracks: int | str | Iterable[int | str] = "all",
     strand: str | None = None,
     bins: int | str | list[int] = "tss",
 ) -> Selection:

@@ -13,6 +13,7 @@ import zarr
 from numpy.typing import NDArray
 
 from creme.errors import StoreError
+from creme.packages import lacking
 from creme.store.arrays import Source
 from creme.store.rows import Rows, all_rows
 
@@ -202,9 +203,8 @@ def _write_parquet(parts: Iterator[Rows], source: Source, path: Path) -> int:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
-        raise StoreError(
-            "Parquet needs pyarrow: pip install 'creme-toolkit[parquet]', or export to .zarr"
-        ) from None
+        how = lacking("Parquet needs pyarrow", "parquet")
+        raise StoreError(f"{how}; or export to .zarr") from None
     heads = _parts(source)
     n_bins, n_tracks = source.shape
     if n_bins * n_tracks > COLUMNS:

@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 import sqlalchemy as sa
 
 from creme.errors import StoreError
+from creme.packages import lacking
 from creme.passwords import HIDDEN, VARIABLE, masked
 from creme.store.place import INDEX_FILE, LocalPlace, Place
 
@@ -103,9 +104,7 @@ def index_url(place: Place, text: str | None) -> sa.URL:
     if url.drivername not in _SERVERS:
         raise _refused(text, f"names {url.drivername!r}, and the index is in SQLite or PostgreSQL")
     if find_spec("psycopg") is None:
-        raise StoreError(
-            "an index in PostgreSQL needs psycopg: pip install 'creme-toolkit[postgres]'"
-        )
+        raise StoreError(lacking("an index in PostgreSQL needs psycopg", "postgres"))
     if url.password == HIDDEN:
         # A copy of an experiment's file has none: then PGPASSWORD or a password file has it.
         url = url._replace(password=None)

@@ -24,6 +24,7 @@ from zarr.storage import ObjectStore
 from creme.errors import StoreError
 from creme.files.guarded_zarr import GuardedStore
 from creme.files.zarr_thread import ensure_running
+from creme.packages import lacking
 from creme.passwords import masked
 from creme.store.place import ARRAYS, Place
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore as Bucket
 
     from creme.store.index import Index
+
+    OfBucket = ObjectStore[Bucket]
+else:
+    OfBucket = ObjectStore  # which takes no type before zarr 3.1.4
 
 PATIENCE = timedelta(seconds=40)
 """A request that fails is repeated for so long, as where a server has gone for a moment."""
@@ -131,7 +136,7 @@ class ObjectPlace(Place):
             )
         if find_spec("obstore") is None:
             raise StoreError(
-                f"store {url} needs obstore: pip install 'creme-toolkit[objects,postgres]'"
+                lacking(f"store {url} needs obstore and psycopg", "objects", "postgres")
             )
         self.url = f"{scheme}://{bucket}/{prefix}"
 
@@ -271,7 +276,7 @@ class ObjectPlace(Place):
         return described
 
 
-class _Objects(ObjectStore["Bucket"]):
+class _Objects(OfBucket):
     """Zarr's store of objects, whose troubles are those of any other."""
 
     async def get(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from creme.codes import IUPAC, share_of_gc
 from creme.errors import ConfigError
+from creme.packages import lacking
 from creme.sequence import ALPHABET, Codes
 from creme.suite.draws import Draws
 
@@ -33,8 +34,8 @@ def site_of(name: str) -> str:
         from Bio import Restriction
     except ImportError:
         raise ConfigError(
-            f"{name!r} is no site in IUPAC letters ({''.join(IUPAC)}); names of enzymes need "
-            f"Biopython: pip install 'creme-toolkit[bgzip]', or give its site"
+            f"{name!r} is no site in IUPAC letters ({''.join(IUPAC)}): give its site; or "
+            + lacking("names of enzymes need Biopython", "bgzip")
         ) from None
     enzyme = getattr(Restriction, name, None) if name.isidentifier() else None
     site = getattr(enzyme, "site", None)

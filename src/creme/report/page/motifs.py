@@ -10,6 +10,7 @@ import numpy as np
 
 from creme.errors import CremeError, CremeWarning, ResultsError
 from creme.genome import Genome
+from creme.packages import lacking
 from creme.sequence import Codes
 
 Interval = tuple[str, int, int]
@@ -50,9 +51,7 @@ class Motifs:
         try:
             from memelite import fimo
         except ImportError:
-            raise ResultsError(
-                "motifs need memelite: pip install 'creme-toolkit[motifs]'"
-            ) from None
+            raise ResultsError(lacking("motifs need memelite", "motifs")) from None
         if not meme.is_file():
             raise ResultsError(f"there is no file {meme} of motifs")
         if fasta is None:
