@@ -6,57 +6,79 @@ https://github.com/kundajelab/chrombpnet (MIT), version 1.0.1, for the second Ke
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 
-def chrombpnet_networks(keras: Any, filters: int = 64) -> tuple[Any, Any, Any]:
-    """The whole network, the one without bias that is cut out of it, and the bias alone.
+def write_chrombpnet(keras: Any, folder: Path, filters: int = 64) -> tuple[Any, Any]:
+    """Write ``bias.h5``, ``chrombpnet.h5`` and, cut out of it, ``chrombpnet_nobias.h5``.
 
     Parameters
     ----------
     keras : module
         ``tf_keras``, the second Keras.
+    folder : Path
     filters : int
         ChromBPNet has 512, its bias 128.
+
+    Returns
+    -------
+    (Model, Model)
+        The network without bias and the bias, of which the files were written.
     """
-    import tensorflow as tf
-
-    def multinomial_nll(true_counts: Any, logits: Any) -> Any:
-        """The loss, less what does not depend on the logits; files have its name alone."""
-        chances = tf.nn.log_softmax(logits, axis=-1)
-        return -tf.reduce_sum(true_counts * chances) / tf.cast(tf.shape(true_counts)[0], tf.float32)
-
-    def compiled(network: Any) -> Any:
-        network.compile(
-            optimizer=keras.optimizers.Adam(learning_rate=0.001),
-            loss=[multinomial_nll, "mse"],
-            loss_weights=[1, 0.1],
-        )
-        return network
-
     layers, models = keras.layers, keras.models
+    custom = {"multinomial_nll": multinomial_nll}
     keras.utils.set_random_seed(0)
-    bias = compiled(_bpnet(keras, "", 16, 4))
-    bias.trainable = False
+    _compiled(keras, _bpnet(keras, "", 16, 4)).save(folder / "bias.h5")
+    # Layers without names are numbered from the first again, as in the process of a training.
+    keras.backend.clear_session()
+    bias = models.load_model(folder / "bias.h5", custom_objects=custom)
+    for layer in bias.layers:
+        layer.trainable = False
     without = _bpnet(keras, "wo_bias_", filters, 8)
     given = layers.Input(shape=(2114, 4), name="sequence")
     of_bias, of_rest = bias(given), without(given)
     profile = layers.Add(name="logits_profile_predictions")([of_rest[0], of_bias[0]])
     both = layers.Concatenate(axis=-1)([of_rest[1], of_bias[1]])
-    counts = layers.Lambda(
-        lambda x: tf.math.reduce_logsumexp(x, axis=-1, keepdims=True), name="logcount_predictions"
-    )(both)
-    whole = compiled(models.Model(inputs=[given], outputs=[profile, counts]))
-    # A step of training: the file then has the optimizer's state, and the bias is not 0.
+    # A lambda, as there: it is saved as Python's code, which names what it calls.
+    counts = layers.Lambda(lambda x: _sum_of_logarithms(x), name="logcount_predictions")(both)
+    whole = _compiled(keras, models.Model(inputs=[given], outputs=[profile, counts]))
+    # A step of training, whose optimizer's state is in the file; from a hundred counts on.
+    without.get_layer("wo_bias_bpnet_logcount_predictions").bias.assign([np.log(100)])
     random = np.random.default_rng(0)
     bases = np.eye(4, dtype=np.float32)[random.integers(0, 4, (2, 2114))]
     cuts = random.poisson(0.5, (2, 1000)).astype(np.float32)
     whole.train_on_batch(bases, [cuts, np.log1p(cuts.sum(axis=1, keepdims=True))])
+    whole.save(folder / "chrombpnet.h5")
     inner = whole.get_layer("model_wo_bias")
     alone = models.Model(inputs=inner.inputs, outputs=list(inner.output))
-    return whole, alone, bias
+    alone.save(folder / "chrombpnet_nobias.h5")
+    return alone, bias
+
+
+def multinomial_nll(true_counts: Any, logits: Any) -> Any:
+    """The loss, less what does not depend on the logits; files have its name alone."""
+    import tensorflow as tf
+
+    chances = tf.nn.log_softmax(logits, axis=-1)
+    return -tf.reduce_sum(true_counts * chances) / tf.cast(tf.shape(true_counts)[0], tf.float32)
+
+
+def _compiled(keras: Any, network: Any) -> Any:
+    network.compile(
+        optimizer=keras.optimizers.Adam(learning_rate=0.001),
+        loss=[multinomial_nll, "mse"],
+        loss_weights=[1, 0.1],
+    )
+    return network
+
+
+def _sum_of_logarithms(x: Any) -> Any:
+    import tensorflow as tf
+
+    return tf.math.reduce_logsumexp(x, axis=-1, keepdims=True)
 
 
 def _bpnet(keras: Any, prefix: str, filters: int, dilated: int) -> Any:

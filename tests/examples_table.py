@@ -15,7 +15,7 @@ from page_block import with_block
 NAME = "examples"
 PACKAGES = {
     "bpnet": "bpnet-lite",
-    "chrombpnet": "ChromBPNet",
+    "chrombpnet": "tf-keras",
     "grelu_model": "gReLU",
     "crested": "CREsted",
     "crested_model": "CREsted",
