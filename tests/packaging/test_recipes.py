@@ -75,6 +75,20 @@ def test_the_hosted_workflow_asks_for_what_the_makefile_has():
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=str)
+def test_workflows_keep_no_credentials_and_take_builds_for_cpus(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+    targets = re.findall(r"^([\w%$(:=.-]+(?: [\w%-]+)*):", (ROOT / "Makefile").read_text(), re.M)
+    names = {name for line in targets for name in line.split()}
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout"):
+                assert step["with"]["persist-credentials"] is False
+            for target in re.findall(r"^make ([\w-]+)$", step.get("run", ""), re.M):
+                assert target in names, target
+
+
 def test_the_conda_recipe_names_the_same_dependencies():
     recipe = yaml.safe_load((ROOT / "release" / "recipe" / "recipe.yaml").read_text())
     wanted = [Requirement(text) for text in (*PROJECT["dependencies"], *EXTRAS["report"])]
