@@ -110,7 +110,8 @@ def _scores(question: str, rows: list[dict[str, Any]], models: SequenceOf[str]) 
     heads: list[Child] = ["score", *models, *(["floor"] if with_floor else []), "drawn"]
     body = []
     for row in rows:
-        words = " ".join(filter(None, (str(row["sentence"]), f"({_BETTER[row['better']]})")))
+        better = "" if all(row[f"why {name}"] for name in models) else _BETTER[row["better"]]
+        words = " ".join(filter(None, (str(row["sentence"]), f"({better})" if better else "")))
         cells: list[Child] = [joined([row["score"], tag("small", words)])]
         cells += [_cell(row, name) for name in models]
         cells += [short(row["floor"])] if with_floor else []
