@@ -106,5 +106,5 @@ def _bpnet(keras: Any, prefix: str, filters: int, dilated: int) -> Any:
     counts = layers.Dense(1, name=f"{head}logcount_predictions")(
         layers.GlobalAvgPool1D(name="gap")(x)
     )
-    name = "model_wo_bias" if prefix else None
-    return keras.models.Model(inputs=[given], outputs=[profile, counts], name=name)
+    whole = {"name": "model_wo_bias"} if prefix else {}
+    return keras.models.Model(inputs=[given], outputs=[profile, counts], **whole)
