@@ -73,7 +73,7 @@ test-gpu: $(VENV)/dev
 # The examples for networks of other packages, each in an environment with its package: what they
 # predict beside the package's own numbers, and the kit, which write the table of docs/models.md.
 EXAMPLES := bpnet grelu crested sklearn spliceai
-NEEDS-bpnet := "$(TORCH)" bpnet-lite==1.1.0
+NEEDS-bpnet := "$(TORCH)" bpnet-lite==1.1.0 tensorflow tf-keras -e plugins/creme-keras
 NEEDS-grelu := "$(TORCH)" grelu==1.1.0
 NEEDS-crested := "$(TORCH)" crested==1.11.0 -e plugins/creme-keras
 NEEDS-sklearn := scikit-learn

@@ -15,11 +15,13 @@ from page_block import with_block
 NAME = "examples"
 PACKAGES = {
     "bpnet": "bpnet-lite",
+    "chrombpnet": "tf-keras",
     "grelu_model": "gReLU",
     "crested": "CREsted",
+    "crested_model": "CREsted",
     "sklearn_kmers": "scikit-learn",
     "spliceai": "SpliceAI",
-    "spliceai_one": "SpliceAI",
+    **{f"spliceai_{n}": "SpliceAI" for n in range(1, 6)},
 }
 """The packages' own names, by the example that has the numbers."""
 

@@ -135,7 +135,7 @@ class PackageExample:
             activities = np.ravel(results.sel(locus=site).wild_type.values)
             np.testing.assert_allclose(activities, expected, rtol=1e-5, atol=atol)
             differences.append(np.abs(activities - expected).max() / np.abs(expected).max())
-        passed, of = self.kit()
+        verdict = kit(self.make)
         first = self.letters("plus")
         onehot = np.zeros((1, len(first), 4), np.float32)
         onehot[0] = np.array(list(first))[:, None] == np.array(list("ACGT"))
@@ -150,17 +150,18 @@ class PackageExample:
             difference=float(max(differences)),
             own_seconds=seconds(lambda: own(first)),
             our_seconds=seconds(lambda: model.predict(onehot)),
-            kit=f"{passed} of {of}",
+            kit=verdict,
         )
         return results
 
-    def kit(self) -> tuple[int, int]:
-        """Checks that passed, and those that could be made."""
-        results = list(outcomes(model_checks(), self.make))
-        bad = [f"{each.check}: {each.reason}" for each in results if each.is_bad]
-        assert not bad, bad
-        states = [each.state for each in results]
-        return states.count("passed"), len(states) - states.count("not checked")
+
+def kit(make: Callable[[], Model]) -> str:
+    """The number of checks that passed, of those that could be made; none may fail."""
+    results = list(outcomes(model_checks(), make))
+    bad = [f"{each.check}: {each.reason}" for each in results if each.is_bad]
+    assert not bad, bad
+    states = [each.state for each in results]
+    return f"{states.count('passed')} of {len(states) - states.count('not checked')}"
 
 
 def seconds(predict: Callable[[], Any], times: int = 3) -> float:

@@ -22,6 +22,23 @@ def test_the_selection_is_the_kit(plugin):
     assert any(KIT.search(text) for text in texts)
 
 
+@pytest.mark.parametrize("plugin", ["creme-seqnn", *PLUGINS])
+def test_the_kit_takes_the_gpu(plugin):
+    """A fixture that names the processor is for other tests, or is overridden."""
+    for file in (ROOT / "plugins" / plugin / "tests").glob("test_*.py"):
+        text = file.read_text()
+        for start in (match.start() for match in KIT.finditer(text)):
+            body = text[start:].split("\n\n\n", 1)[0]
+            makers = re.findall(r"\b(changed|small|checkpoint|settings)\(", body)
+            named = [
+                name
+                for name in makers
+                for function in re.findall(rf"^def {name}\(.*?(?=^\S)", text, re.M | re.S)
+                if '"device": "cpu"' in function or 'device="cpu"' in function
+            ]
+            assert not named or 'del parameters["device"]' in body, (file.name, named)
+
+
 def test_every_torch_plugin_is_among_them():
     def requires_torch(folder: Path) -> bool:
         return re.search(r'"torch\b', (folder / "pyproject.toml").read_text()) is not None

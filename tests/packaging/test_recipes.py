@@ -75,12 +75,20 @@ def test_the_hosted_workflow_asks_for_what_the_makefile_has():
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("file", sorted(ROOT.glob(".github/workflows/*.yml")), ids=lambda p: p.name)
-def test_no_workflow_keeps_the_token_of_its_checkout(file):
-    for job in yaml.safe_load(file.read_text())["jobs"].values():
-        checkouts = [each for each in job["steps"] if "actions/checkout" in each.get("uses", "")]
-        assert checkouts
-        assert all(each.get("with", {}).get("persist-credentials") is False for each in checkouts)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda p: p.name
+)
+def test_workflows_keep_no_credentials_and_take_builds_for_cpus(path):
+    workflow = yaml.safe_load(path.read_text())
+    assert workflow["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+    targets = re.findall(r"^([\w%$(:=.-]+(?: [\w%-]+)*):", (ROOT / "Makefile").read_text(), re.M)
+    names = {name for line in targets for name in line.split()}
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout"):
+                assert step["with"]["persist-credentials"] is False
+            for target in re.findall(r"^make ([\w-]+)$", step.get("run", ""), re.M):
+                assert target in names, target
 
 
 def test_the_conda_recipe_names_the_same_dependencies():

@@ -57,7 +57,9 @@ def test_how_far_from_floor_to_ceiling(value, floor, ceiling, better, expected):
 
 def test_every_score_stands_in_the_page(page):
     assert page.within("h2") == ["Necessity", "Saturation", "Additivity"]
-    assert page.within("caption") == ["necessity", "saturation", "additivity"]
+    assert page.within("caption") == [
+        *("scores of necessity", "scores of saturation", "scores of additivity")
+    ]
     assert "enhancers <found>" in page.words
     assert "Of all enhancers, the share that is called." in page.words
     assert "mini & more" in page.within("h1")

@@ -232,7 +232,7 @@ def test_cards_side_by_side(made, tmp_path):
     assert (same["difference"], same["says"]) == (0, "not told apart")
     assert any("inputs have different lengths" in note for note in together.notes)
     names = {path.name for path in together.write(tmp_path)}
-    assert names == {"scorecards.md", "scorecards.csv", "differences.csv"}
+    assert names == {"scorecards.html", "scorecards.md", "scorecards.csv", "differences.csv"}
     page = (tmp_path / "scorecards.md").read_text()
     assert "| distance | activity by distance | other | 0.250 (0.250 to 0.250) | 5 |" in page
 

@@ -182,6 +182,7 @@ def test_elements_that_crispri_found(additive):
     score = scores["AUPRC"]
     assert score.value == 1.0
     assert score.n == 5 * 5
+    assert score.over == "tiles of 100 bp, pairs.tsv"  # and not where it lies: cards travel
     assert score.better == "higher"
     assert 0.6 < score.floor < 1
     assert score.noise == 0

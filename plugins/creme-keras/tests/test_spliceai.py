@@ -33,6 +33,9 @@ if os.environ.get("KERAS_BACKEND") != "tensorflow":
         "the example runs on TensorFlow; see test_other_backends.py", allow_module_level=True
     )
 keras = pytest.importorskip("keras")
+TAKES_MINUTES = pytest.mark.skipif(
+    "CREME_EXAMPLES_FOLDER" not in os.environ, reason="takes minutes: make test-examples has it"
+)
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +46,15 @@ def package() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
+DATA = Path(os.environ.get("CREME_TEST_DATA", ROOT.parent / "shared" / "data"))
+FASTA = DATA / "sequence" / "chr20_hg19_1Mb.fa.gz"
+
+
 @pytest.fixture(scope="module")
 def data() -> Path:
-    folder = Path(os.environ.get("CREME_TEST_DATA", ROOT.parent / "shared" / "data"))
-    if not (folder / "sequence" / "chr20_hg19_1Mb.fa.gz").is_file():
-        pytest.skip(f"no sequence at {folder}; set CREME_TEST_DATA")
-    return folder
+    if not FASTA.is_file():
+        pytest.skip(f"no sequence at {DATA}; set CREME_TEST_DATA")
+    return DATA
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +84,7 @@ def results(package, data, sites, tmp_path_factory):
     text = EXAMPLE.read_text()
     for old, new in (
         ('"spliceai/models/', f'"{package}/models/'),
-        ('"hg19.fa"', f'"{data / "sequence" / "chr20_hg19_1Mb.fa.gz"}"'),
+        ('"hg19.fa"', f'"{FASTA}"'),
         ("[[5080, 5121]]", f"[[{AROUND - 2}, {AROUND + 3}]]"),
     ):
         assert old in text
@@ -115,8 +121,8 @@ def test_every_base_of_gt_and_ag_is_needed(results, sites):
 
 def test_the_numbers_are_those_of_its_own_package(results, package, data, sites):
     """As spliceai.utils computes them: one-hot turned around for the other strand, and a mean."""
-    networks = _networks(package)
-    genome = Genome(data / "sequence" / "chr20_hg19_1Mb.fa.gz")
+    networks = _networks(package, range(1, 6))
+    genome = Genome(FASTA)
     for name, (at, strand) in sites.items():
         letters = str(genome.fetch(CONTIG, at - AROUND, at + AROUND))
         x = np.stack([np.array(list(letters)) == base for base in "ACGT"], axis=1)
@@ -130,10 +136,35 @@ def test_the_numbers_are_those_of_its_own_package(results, package, data, sites)
         np.testing.assert_allclose(got, y[0, place, 1:], rtol=1e-5, atol=1e-7)
 
 
-def _networks(package, number=5):
+@TAKES_MINUTES
+def test_the_saturation_mutagenesis_is_that_of_its_own_package(results, package, data, sites):
+    """The activity of all mutants, of both sites and kinds, as Keras predicts it."""
+    networks = _networks(package, range(1, 6))
+    for name, (at, strand) in sites.items():
+        one = results.sel(locus=name, track=["acceptor", "donor"])
+        base = _onehot(at, strand)
+        places = [AROUND + int(away) for away in one.position_distance.values]
+        changed = np.repeat(base[None], 4 * len(places), axis=0)
+        for k, place in enumerate(places):
+            changed[4 * k : 4 * k + 4, place] = np.eye(4)
+        y = np.mean([each.predict(changed, verbose=0) for each in networks], axis=0)
+        expected = y[:, AROUND - 5_000, 1:].reshape(len(places), 4, 2)
+        ours = one.mutant.transpose("position", "base", "track").values
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
+
+
+def _onehot(at: int, strand: str) -> np.ndarray:
+    """The bases around a site, 5' to 3' along its gene, (10,200, 4), the site at 5,100."""
+    first = at - AROUND + (strand == "-")
+    letters = str(Genome(FASTA).fetch(CONTIG, first, first + 2 * AROUND))
+    x = (np.array(list(letters))[:, None] == np.array(list("ACGT"))).astype(np.float32)
+    return x[::-1, ::-1] if strand == "-" else x
+
+
+def _networks(package, numbers):
     return [
         keras.models.load_model(package / "models" / f"spliceai{n}.h5", compile=False)
-        for n in range(1, number + 1)
+        for n in numbers
     ]
 
 
@@ -149,15 +180,14 @@ def _seconds(predict):
 
 
 # The kit makes a model two dozen times, and TensorFlow takes 5 s to trace each network.
-@pytest.mark.skipif(
-    "CREME_EXAMPLES_FOLDER" not in os.environ, reason="takes minutes: make test-examples has it"
-)
-@pytest.mark.parametrize(("name", "number"), [("spliceai_one", 1), ("spliceai", 5)])
-def test_it_conforms(package, tmp_path, name, number):
+@TAKES_MINUTES
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, "all five"])
+def test_it_conforms(package, sites, tmp_path, number):
+    numbers = range(1, 6) if number == "all five" else [number]
     table = tomllib.loads(EXAMPLE.read_text())["model"]
-    files = [str(package / "models" / f"spliceai{n + 1}.h5") for n in range(number)]
+    files = [str(package / "models" / f"spliceai{n}.h5") for n in numbers]
     table["ensemble"]["replicates"]["file"] = files
-    if number == 1:
+    if len(files) == 1:
         del table["ensemble"]
         table["file"] = files[0]
     network = EXAMPLE.with_name("spliceai_network.toml")
@@ -172,23 +202,47 @@ def test_it_conforms(package, tmp_path, name, number):
     ]
     (position,) = [each for each in results if str(each.check) == "position"]
     assert position.state == "passed"  # of an edge that fades, it says how far is seen
-    model, networks = make(), _networks(package, number)
-    x = sequences(model, 1)
-    expected = np.mean([each.predict(x, verbose=0) for each in networks], axis=0)
-    values = model.predict(x)
+    model, networks = make(), _networks(package, numbers)
+
+    def own(x):
+        return np.mean([each.predict(x, verbose=0) for each in networks], axis=0)
+
+    # Both sites with all changes of GT and AG where the data are, and a random sequence.
+    here = sites if FASTA.is_file() else {}
+    x = np.concatenate([*(_with_changes(sites, name) for name in here), sequences(model, 1)])
+    values, expected = model.predict(x), own(x)
     np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-7)
-    folder = Path(os.environ["CREME_EXAMPLES_FOLDER"])
-    place = np.unravel_index(expected[..., 1:].argmax(), expected[..., 1:].shape)
+    for k, name in enumerate(here):
+        track = {"acceptor": 1, "donor": 2}[name.partition("-")[2]]
+        wild_type, *mutants = values[7 * k : 7 * k + 7, AROUND - 5_000, track]
+        assert wild_type > 0.5, name
+        assert max(mutants) < 0.2 * wild_type, name
+    place = (7 * list(here).index("PSMF1-donor") if here else 0, AROUND - 5_000, 2)
     passed = [each.state for each in results].count("passed")
+    which = "five networks" if len(files) > 1 else f"network {number} of five"
     row = {
         "package": f"spliceai {version('spliceai')}",
-        "network": f"{'five networks' if number > 1 else 'one network'}, 10,200 bp",
-        "own": float(expected[..., 1:][place]),
-        "ours": float(values[..., 1:][place]),
+        "network": f"{which}, 10,200 bp; {'a donor of PSMF1' if here else 'a random base'}",
+        "own": float(expected[place]),
+        "ours": float(values[place]),
         "difference": float(np.abs(values - expected).max() / np.abs(expected).max()),
-        "own_seconds": _seconds(lambda: [each.predict(x, verbose=0) for each in networks]),
-        "our_seconds": _seconds(lambda: model.predict(x)),
+        "own_seconds": _seconds(lambda: own(x[:1])),
+        "our_seconds": _seconds(lambda: model.predict(x[:1])),
         "kit": f"{passed} of {sum(each.state != 'not checked' for each in results)}",
     }
+    folder = Path(os.environ["CREME_EXAMPLES_FOLDER"])
     folder.mkdir(parents=True, exist_ok=True)
+    name = "spliceai" if len(files) > 1 else f"spliceai_{number}"
     (folder / f"{name}.json").write_text(json.dumps(row))
+
+
+def _with_changes(sites, name: str) -> np.ndarray:
+    """A site's sequence, and the six changes of its GT or AG."""
+    base = _onehot(*sites[name])
+    changed = [base]
+    for away in (1, 2) if name.endswith("donor") else (-2, -1):
+        for letter in range(4):
+            if not base[AROUND + away, letter]:
+                changed.append(base.copy())
+                changed[-1][AROUND + away] = np.eye(4)[letter]
+    return np.stack(changed)

@@ -10,16 +10,24 @@ import pandas as pd
 
 from creme.errors import ConfigError, listing
 from creme.report.marks import number
-from creme.report.page.encode import Child, Html, joined, tag, text
-from creme.report.page.frame import asset, policy, style_sheet
+from creme.report.page.encode import Child, Html, joined, tag
 from creme.report.page.table import count, table
+from creme.report.score_parts import (
+    HIGH,
+    NONE,
+    capital,
+    picture,
+    short,
+    stroke,
+    value_cell,
+    whole_page,
+)
 
 BETTER = ("higher", "lower", "one", "")
 """The values of a score that are better: higher ones, lower ones, those near 1; or none, where a
 score describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
-_NONE = "\N{EN DASH}"
-_WIDE, _HIGH, _EDGE = 200.0, 22.0, 8.0
+_WIDE, _EDGE = 200.0, 8.0
 _FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
 
 
@@ -116,13 +124,13 @@ def scores_page(
         parts.append(
             tag(
                 "section",
-                tag("h2", _capital(question), id=f"q{k}"),
+                tag("h2", capital(question), id=f"q{k}"),
                 _table(question, its, model),
                 aria_labelledby=f"q{k}",
             )
         )
     parts += [tag("p", note) for note in notes]
-    return _whole(title, joined(parts))
+    return whole_page(title, joined(parts))
 
 
 def _table(question: str, rows: list[dict[str, Any]], model: str) -> Html:
@@ -131,42 +139,27 @@ def _table(question: str, rows: list[dict[str, Any]], model: str) -> Html:
     heads: list[Child] = ["score", model, "n", *ends]
     whole = len(ends) == 2
     heads += ["from floor to ceiling"] if whole else []
-    heads += [""] if ends else []
+    heads += ["drawn"] if ends else []
     body = []
     for row in rows:
         sentence = row.get("sentence")
         cells: list[Child] = [
             joined([row["score"], tag("small", sentence) if sentence else None]),
-            _value(row),
+            value_cell(row),
             count(int(row["n"])),
-            *(_short(row.get(name)) for name in ends),
+            *(short(row.get(name)) for name in ends),
         ]
         if whole:
             there = standing(row)
-            cells.append(f"{number(100 * there, '.0f')} %" if np.isfinite(there) else _NONE)
+            cells.append(f"{number(100 * there, '.0f')} %" if np.isfinite(there) else NONE)
         body.append([*cells, _line(row)] if ends else cells)
-    drawn = table(heads, body, caption=question, numeric=" nnnnn"[: len(heads)])
+    caption = f"scores of {question}"
+    drawn = table(heads, body, caption=caption, numeric=" nnnnn"[: len(heads)])
     return tag("div", drawn, class_="scores")
 
 
 def _any(rows: Iterable[dict[str, Any]], name: str) -> bool:
-    return any(_short(row.get(name)) != _NONE for row in rows)
-
-
-def _value(row: dict[str, Any]) -> Child:
-    value = _short(row["value"])
-    low, high = _short(row.get("low")), _short(row.get("high"))
-    if _NONE in (low, high):
-        return value
-    return joined([tag("b", value), tag("small", f"{low} to {high}")])
-
-
-def _short(value: object) -> str:
-    """Three significant digits, and an en dash for none."""
-    if not isinstance(value, (int, float)) or not np.isfinite(value):
-        return _NONE
-    digits = 2 - int(np.floor(np.log10(abs(value)))) if value else 2
-    return number(float(value), f".{min(max(digits, 0), 3)}f")
+    return any(short(row.get(name)) != NONE for row in rows)
 
 
 def _line(row: dict[str, Any]) -> Html:
@@ -184,90 +177,34 @@ def _line(row: dict[str, Any]) -> Html:
     def x(value: float) -> str:
         return f"{_EDGE + (value - least) / wide * (_WIDE - 2 * _EDGE):.1f}"
 
-    middle = _HIGH / 2
-    marks: list[Child] = [_stroke(_EDGE, _WIDE - _EDGE, middle, middle, "var(--line)", 1)]
+    middle = HIGH / 2
+    marks: list[Child] = [stroke(_EDGE, _WIDE - _EDGE, middle, middle, "var(--line)", 1)]
     if row["better"] == "one":
-        marks.append(_stroke(x(1.0), x(1.0), 1, _HIGH - 1, "var(--line)", 1, dashed=True))
+        marks.append(stroke(x(1.0), x(1.0), 1, HIGH - 1, "var(--line)", 1, dashed=True))
     for key, colour in (("floor", _FLOOR), ("ceiling", _CEILING)):
         if np.isfinite(places[key]):
             at = x(places[key])
-            marks.append(_stroke(at, at, 3, _HIGH - 3, colour, 3))
+            marks.append(stroke(at, at, 3, HIGH - 3, colour, 3))
     if all(np.isfinite(each) for each in ends.values()):
-        marks.append(_stroke(x(ends["low"]), x(ends["high"]), middle, middle, _MODEL, 2.5))
+        marks.append(stroke(x(ends["low"]), x(ends["high"]), middle, middle, _MODEL, 2.5))
     at = x(places["value"])
     marks.append(tag("circle", cx=at, cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"))
     label = ", ".join(
-        f"{key} {_short(value)}" for key, value in places.items() if np.isfinite(value)
+        f"{key} {short(value)}" for key, value in places.items() if np.isfinite(value)
     )
-    return _picture(_WIDE, label, marks)
-
-
-def _picture(width: float, label: str, marks: Iterable[Child]) -> Html:
-    return tag(
-        "svg",
-        *marks,
-        role="img",
-        aria_label=label,
-        viewBox=f"0 0 {width:g} {_HIGH:g}",
-        width=f"{width:g}",
-        height=f"{_HIGH:g}",
-    )
-
-
-def _stroke(
-    x1: object,
-    x2: object,
-    y1: float,
-    y2: float,
-    colour: str,
-    width: float,
-    *,
-    dashed: bool = False,
-) -> Html:
-    style = f"stroke:{colour};stroke-width:{width:g}"
-    style += ";stroke-dasharray:2 2" if dashed else ""
-    return tag("line", x1=x1, x2=x2, y1=f"{y1:g}", y2=f"{y2:g}", style=style)
+    return picture(_WIDE, label, marks)
 
 
 def _legend(model: str, ends: dict[str, str]) -> Html:
     """The marks and what they stand for; `ends` has the words for floor and ceiling."""
-    middle = _HIGH / 2
+    middle = HIGH / 2
     dot = [
-        _stroke(1, 23, middle, middle, _MODEL, 2.5),
+        stroke(1, 23, middle, middle, _MODEL, 2.5),
         tag("circle", cx="12", cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"),
     ]
     items = [(f"{model}, with its 95 % interval", dot)]
     for name, words in ends.items():
         colour = {"floor": _FLOOR, "ceiling": _CEILING}[name]
-        items.append((f"{name}: {words}" if words else name, [_stroke(12, 12, 3, 19, colour, 3)]))
-    listed = [tag("li", _picture(24, words, marks), " ", words) for words, marks in items]
+        items.append((f"{name}: {words}" if words else name, [stroke(12, 12, 3, 19, colour, 3)]))
+    listed = [tag("li", picture(24, words, marks), " ", words) for words, marks in items]
     return tag("ul", *listed, class_="scores-legend")
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]
-
-
-def _whole(title: str, body: Html) -> str:
-    style = f"{style_sheet()}\n{asset('scores.css')}"
-    head = [
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=policy(style)),
-        tag("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name_="color-scheme", content="light dark"),
-        tag("meta", name_="referrer", content="no-referrer"),
-        tag("title", f"{title} \N{EN DASH} CREME"),
-        tag("style", Html(style)),
-    ]
-    page = tag(
-        "html",
-        tag("head", *head),
-        tag(
-            "body",
-            tag("header", tag("p", "CREME scores", class_="kind"), tag("h1", text(title))),
-            tag("main", body, id="main"),
-            tag("footer", tag("p", "This file needs no network, and uses none.")),
-        ),
-        lang="en",
-    )
-    return f"<!DOCTYPE html>\n{page}\n"

@@ -61,7 +61,8 @@ def crispri_scores(
     joined = join([necessity], placed, track)
     scored = evaluate(joined, seed=seed)
     scored = scored[scored["metric"] == "auprc"]
-    over = f"tiles of {tile:,} bp, {pairs.source}"
+    # Not where the table lies: cards travel.
+    over = f"tiles of {tile:,} bp, {path.name}"
     by_name: dict[str, Score] = {}
     for distances, part in scored.groupby("distances", sort=False):
         own = part[part["score"] != BASELINE].iloc[0]

@@ -23,6 +23,12 @@ _HOW = (
     "answer that has seen no sequence. A score that describes has no better and no worse."
 )
 
+_DIFFER = (
+    "Differences are over the loci that both cards have a value of, in pairs, with 95 % "
+    "intervals of a bootstrap over them. One is called where its interval leaves out 0 and it "
+    "is larger than twice the noise of seeds of both."
+)
+
 
 def card_text(card: Scorecard) -> str:
     """A card as Markdown."""
@@ -84,7 +90,10 @@ def card_page(card: Scorecard) -> str:
                 "ceiling": np.nan,
                 "better": score.better,
                 "n": score.n,
-                "sentence": _sentence(score.sentence, score.unit, score.over) + noise + floor,
+                "sentence": _sentence(score.sentence, score.unit, score.over)
+                + noise
+                + floor
+                + (" * Few loci." if score.few else ""),
             }
         )
     return scores_page(
@@ -150,16 +159,25 @@ def compared_text(cards: SideBySide) -> str:
                 for row in cards.differences.to_dict("records")
             ],
         )
-    lines += [
-        "",
-        "Differences are over the loci that both cards have a value of, in pairs, with 95 % "
-        "intervals of a bootstrap over them. One is called where its interval leaves out 0 and it "
-        "is larger than twice the noise of seeds of both.",
-        "",
-    ]
+    lines += ["", _DIFFER, ""]
     for note in cards.notes:
         lines += [f"- {note}"]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def compared_page(cards: SideBySide) -> str:
+    """Cards side by side as a page of HTML that needs no network."""
+    from creme.report.scores_side_by_side import scores_side_by_side
+
+    return scores_side_by_side(
+        cards.scores,
+        cards.differences,
+        cards.names,
+        title=f"{listing(cards.names)}: scorecards",
+        about=cards.about,
+        differ=_DIFFER,
+        notes=[_HOW, *cards.notes],
+    )
 
 
 def _floor(floor: float, of: str) -> str:

@@ -30,8 +30,8 @@ class SideBySide:
         A paragraph on the panel.
     scores : DataFrame
         A row a score: ``question``, ``score``, ``better``, ``floor`` (of the first card that has
-        one), and for each card ``value NAME``, ``low NAME``, ``high NAME``, ``n NAME``, ``noise
-        NAME`` and ``why NAME``.
+        one), ``sentence``, and for each card ``value NAME``, ``low NAME``, ``high NAME``, ``n
+        NAME``, ``noise NAME`` and ``why NAME``.
     differences : DataFrame
         Of each card from the first one: ``difference``, the summary of the differences of loci that
         both have a value of, with ``low``, ``high`` and ``n``; ``noise`` of both; and ``says``, a
@@ -87,10 +87,11 @@ class SideBySide:
         )
 
     def write(self, folder: Path) -> list[Path]:
-        """Write ``scorecards.md``, ``scorecards.csv`` and ``differences.csv``."""
-        from creme.scorecards.page import compared_text
+        """Write ``scorecards.html``, ``.md`` and ``.csv``, and ``differences.csv``."""
+        from creme.scorecards.page import compared_page, compared_text
 
         texts = {
+            "scorecards.html": compared_page(self),
             "scorecards.md": compared_text(self),
             "scorecards.csv": csv_text(self.scores),
             "differences.csv": csv_text(self.differences),
@@ -255,6 +256,7 @@ def _table(names: list[str], cards: SequenceOf[Scorecard]) -> pd.DataFrame:
             "score": score,
             "better": better[0] if better else "",
             "floor": floors[0] if floors else np.nan,
+            "sentence": next((s.sentence for s in its if s.sentence), ""),
         }
         for name, each in zip(names, its, strict=True):
             for key in ("value", "low", "high", "n", "noise", "why"):
