@@ -11,6 +11,8 @@ import creme
 import planted_cards as planted
 from creme.analysis.crispri import EDGES
 from creme.scorecards.crispri_scores import names_of_scores
+from creme.scorecards.page import card_page, compared_page
+from creme.scorecards.side_by_side import SideBySide
 from planted_cards import BASE, DECAY, PLANTED, TILE, TSS, drive, starts, tiles
 
 STEPS = (1, 2, 4, 8)
@@ -190,6 +192,8 @@ def test_elements_that_crispri_found(additive):
     assert scores[f"AUPRC, {EDGES[0]}-{EDGES[1]} bp"].value == 1.0
     far = scores[f"AUPRC, {EDGES[-1]}+ bp"]
     assert far.why == "no pair at these distances"
+    pages = card_page(additive), compared_page(SideBySide.of([additive, additive]))
+    assert all(">CRISPRi</h2>" in page for page in pages)
 
 
 def test_questions_that_cannot_be_asked_say_why(additive, multiplicative):

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from creme.scorecards.card import Scorecard
     from creme.scorecards.side_by_side import SideBySide
 
+_HEADINGS = {"crispri": "CRISPRi"}
+"""Questions whose heading is no word with a capital."""
 _BETTER = {"higher": "higher", "lower": "lower", "": "describes"}
 _HOW = (
     "In brackets 95 % intervals of a bootstrap over loci (CRISPRi: over genes); those of fewer "
@@ -97,7 +99,7 @@ def card_page(card: Scorecard) -> str:
             }
         )
     return scores_page(
-        pd.DataFrame(rows, columns=list(_COLUMNS)),
+        pd.DataFrame(rows, columns=list(_COLUMNS)).replace({"question": _HEADINGS}),
         title=f"{card.name}: scorecard",
         about=about(card),
         model=card.name,
@@ -170,8 +172,8 @@ def compared_page(cards: SideBySide) -> str:
     from creme.report.scores_side_by_side import scores_side_by_side
 
     return scores_side_by_side(
-        cards.scores,
-        cards.differences,
+        cards.scores.replace({"question": _HEADINGS}),
+        cards.differences.replace({"question": _HEADINGS}),
         cards.names,
         title=f"{listing(cards.names)}: scorecards",
         about=cards.about,
