@@ -203,6 +203,6 @@ def test_names_of_others_end_no_line(made, tmp_path):
 
 def test_without_pybigtools_the_error_says_how_to_get_it(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pybigtools", None)
-    with pytest.raises(ConfigError, match=r"creme-toolkit\[bigwig\]"):
+    with pytest.raises(ConfigError, match=r"needs pybigtools, of the extra \[bigwig\]"):
         export(made[0], tmp_path / "out", ["hub"])
     assert list(tmp_path.iterdir()) == []
