@@ -19,6 +19,8 @@ NETWORK = "network"
 """As a table's name: the tables of docs/mini_network.md, which the training's evaluation wrote."""
 FORMULAS = ("oracle", "noisy oracle")
 """The models that numbers in sentences are of, unless they name another one."""
+_SQUARES = ("error not learned", "error of the test")
+"""Scores that are mean squares, and so far below 1."""
 _TABLE = re.compile(r"(<!-- table (.+?) -->\n).*?(\n<!-- end -->)", re.DOTALL)
 _NUMBER = re.compile(r"(<!-- = (.+?) -->)(.*?)(<!-- \. -->)", re.DOTALL)
 
@@ -205,7 +207,10 @@ def _listed(name: str, keys: list[str], only: dict[str, str] | None = None) -> C
         ]
         for key, part in rows.groupby([*keys, "score"], sort=False):
             of_model = part.set_index("model")
-            cells = [cell(of_model.loc[one]) if one in of_model.index else "–" for one in names]
+            digits = 5 if str(key[-1]).startswith(_SQUARES) else 3
+            cells = [
+                cell(of_model.loc[one], digits) if one in of_model.index else "–" for one in names
+            ]
             lines.append("| " + " | ".join([*map(str, key), *cells]) + " |")
         return "\n".join(lines)
 

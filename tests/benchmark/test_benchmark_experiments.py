@@ -11,6 +11,7 @@ from creme.benchmark.curves import (
     distance_errors,
     fine_tile_errors,
     saturation_errors,
+    saturation_scores,
     strongest_tiles,
 )
 from creme.benchmark.detections import statistic_scores
@@ -70,6 +71,17 @@ def test_the_oracles_curves_are_true(subject):
     multiplicity = values(saturation_errors(subject, loci=3, replicates=2, copies=4))
     assert multiplicity["fold change error"] < 0.1
     assert multiplicity["both saturate"] > 0
+
+
+def test_half_saturation_against_the_truth():
+    """Of loci whose true curve saturates; where the measured one does not, only as that."""
+    halves = {"half": [2.0, 0.5, 3.0, np.nan, 1.0], "true half": [1.0, 1.0, 1.0, 1.0, np.nan]}
+    table = pd.DataFrame({**halves, "plateau": 1.0, "true plateau": 1.0, "error": 0.0})
+    scores = values(saturation_scores(table.assign(locus=list("abcde")), seed=0))
+    assert scores["half ratio"] == 2
+    assert scores["half above"] == pytest.approx(2 / 3)
+    assert scores["half spread"] == 1
+    assert scores["both saturate"] == 0.75
 
 
 def test_sub_tiles_are_where_the_sites_are(subject):

@@ -186,10 +186,11 @@ def saturation_errors(
     DataFrame
         ``score``, ``value``, ``low``, ``high``, ``n`` (loci): ``half ratio``, the median of
         measured by true half-saturation points, in copies; ``half spread``, the median of the
-        absolute log2 of it; ``plateau ratio``, the same of plateaus, of enhancers; ``both
-        saturate``, the share of loci whose fit is defined in the truth that is defined in the
-        measured curve as well; ``fold change error``, the median absolute log2 ratio of measured
-        and true fold changes.
+        absolute log2 of it; ``half above``, the share of loci where it is above 1; ``plateau
+        ratio``, the median of measured by true plateaus, of enhancers; ``both saturate``, the
+        share of loci whose fit is defined in the truth that is defined in the measured curve as
+        well; ``fold change error``, the median absolute log2 ratio of measured and true fold
+        changes.
     """
     table = saturation_table(subject, loci=loci, replicates=replicates, copies=copies, kind=kind)
     scores = saturation_scores(table, subject.seed)
@@ -261,6 +262,7 @@ def saturation_scores(table: pd.DataFrame, seed: int) -> pd.DataFrame:
         {
             "half ratio": (ratios, lambda rows: rows["half"].median()),
             "half spread": (ratios, lambda rows: np.log2(rows["half"]).abs().median()),
+            "half above": (ratios, lambda rows: (rows["half"] > 1).mean()),
             "plateau ratio": (ratios, lambda rows: rows["plateau"].median()),
             "both saturate": (defined, lambda rows: rows["both"].mean()),
             "fold change error": (table, lambda rows: rows["error"].median()),

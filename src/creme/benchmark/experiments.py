@@ -82,7 +82,7 @@ _EXPERIMENTS = (
     BenchmarkExperiment(
         "distance", "the distance curve", 60, _of("curves", distance_errors, test="distance")
     ),
-    BenchmarkExperiment("learned", "errors separated", 12, _of("learned", learned_scores)),
+    BenchmarkExperiment("learned", "errors separated", 40, _of("learned", learned_scores)),
     BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))),
     BenchmarkExperiment(
         "backgrounds", "kinds of backgrounds", 8, _of("backgrounds", background_scores)
@@ -91,7 +91,7 @@ _EXPERIMENTS = (
     BenchmarkExperiment(
         "multiplicity",
         "the saturation of copies",
-        12,
+        60,
         _of("curves", saturation_errors, test="multiplicity"),
     ),
     BenchmarkExperiment("fine tile", "sub-tiles", 40, _of("fine_tile", fine_tile_errors)),
