@@ -96,7 +96,7 @@ _EXPERIMENTS = (
     ),
     BenchmarkExperiment("fine tile", "sub-tiles", 40, _of("fine_tile", fine_tile_errors)),
     BenchmarkExperiment(
-        "replicates", "1 to 30 replicates", 12, _calls((2000,), (1, 2, 3, 5, 10, 20, 30))
+        "replicates", "1 to 30 replicates", 40, _calls((2000,), (1, 2, 3, 5, 10, 20, 30))
     ),
     BenchmarkExperiment(
         "planted pairs", "pairs of each class", 150, _of("pairs", planted_pair_scores)
