@@ -85,7 +85,7 @@ _EXPERIMENTS = (
     BenchmarkExperiment("learned", "errors separated", 40, _of("learned", learned_scores)),
     BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))),
     BenchmarkExperiment(
-        "backgrounds", "kinds of backgrounds", 8, _of("backgrounds", background_scores)
+        "backgrounds", "kinds of backgrounds", 20, _of("backgrounds", background_scores)
     ),
     BenchmarkExperiment("sharing", "shared backgrounds", 12, _of("sharing", sharing_scores)),
     BenchmarkExperiment(
