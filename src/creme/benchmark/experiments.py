@@ -83,11 +83,11 @@ _EXPERIMENTS = (
         "distance", "the distance curve", 60, _of("curves", distance_errors, test="distance")
     ),
     BenchmarkExperiment("learned", "errors separated", 40, _of("learned", learned_scores)),
-    BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 8, _calls(TILES, (1, 2, 3, 5, 10))),
+    BenchmarkExperiment("tiles", "tiles of 500 to 10,000 bp", 20, _calls(TILES, (1, 2, 3, 5, 10))),
     BenchmarkExperiment(
         "backgrounds", "kinds of backgrounds", 20, _of("backgrounds", background_scores)
     ),
-    BenchmarkExperiment("sharing", "shared backgrounds", 12, _of("sharing", sharing_scores)),
+    BenchmarkExperiment("sharing", "shared backgrounds", 40, _of("sharing", sharing_scores)),
     BenchmarkExperiment(
         "multiplicity",
         "the saturation of copies",
