@@ -107,13 +107,13 @@ _EXPERIMENTS = (
     BenchmarkExperiment(
         "silencers' distance",
         "the distance curve of silencers",
-        20,
+        40,
         _of("curves", distance_errors, test="distance, silencers", kind="silencer"),
     ),
     BenchmarkExperiment(
         "silencers' copies",
         "the saturation of silencers",
-        12,
+        40,
         _of("curves", saturation_errors, test="multiplicity, silencers", kind="silencer"),
     ),
     BenchmarkExperiment(
