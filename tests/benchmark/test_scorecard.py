@@ -241,7 +241,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert "--share: only with --experiment" in said
     out, _ = creme(
         "benchmark", "truth", "oracle", "--set", f"length={LENGTH}", "--experiment", "sets",
-        "--share", 0.05, "--to", tmp_path / "tables", "-q",
+        "--share", 0.01, "--to", tmp_path / "tables", "-q",
     )  # fmt: skip
     assert (tmp_path / "tables" / "sets.csv").read_text().count("oracle,sets,3") == 13
 
