@@ -8,6 +8,8 @@ from typing import Any
 
 from truth_page import DOCS, TABLES, read
 
+from creme.benchmark.experiments import TILES as SIZES
+
 FIGURE = DOCS / "images" / "known_truth.svg"
 _DRAWN = ("calls", "calibration", "curves", "learned")
 
@@ -41,6 +43,9 @@ def draw() -> None:
             _line(axes[0, 1], sizes, "tile", f"{model}, {test}")
     axes[0, 0].set(xlabel="replicates", ylabel="enhancers found, q < 0.05", xscale="log")
     axes[0, 1].set(xlabel="tile, bp", ylabel="enhancers found, q < 0.05", xscale="log")
+    for axis, ticks in ((axes[0, 0], (2, 3, 5, 10, 20, 30)), (axes[0, 1], SIZES)):
+        axis.set_xticks(ticks, labels=[f"{tick:,}" for tick in ticks])
+        axis.set_xticks([], minor=True)
     counts = read("calibration")
     counts = counts[counts["experiment"] == "calls"]
     for (model, replicates), part in counts.groupby(["model", "replicates"], sort=False):
