@@ -372,6 +372,7 @@ class Network(torch.nn.Module):
 
 
 def test_a_network_in_a_file_has_heads(tmp_path):
+    torch = pytest.importorskip("torch", reason="the network in the file is of PyTorch")
     file = tmp_path / "network.py"
     file.write_text(NETWORK)
     table: dict[str, Any] = {
@@ -392,8 +393,6 @@ def test_a_network_in_a_file_has_heads(tmp_path):
     assert chosen.heads == (("counts", Selection((0,), (0,))),)
     onehot = toy_loci(1)[0].sequence.onehot()[None]
     values = model.predict_selected(onehot, chosen)
-    import torch
-
     from creme.file_plugins import load_object
 
     network = load_object(file, "Network")().eval()
