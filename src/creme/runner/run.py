@@ -81,12 +81,12 @@ def measure(
     ResultsError
         If the results directory is removed meanwhile, or is full.
     """
-    if results is not None:
-        run = _Run(plan, store, results, results.path, cluster)
-        return run.run(on_progress, on_start)
-    with tempfile.TemporaryDirectory(prefix="creme-units-") as temporary:
-        run = _Run(plan, store, None, Path(temporary), cluster)
-        return run.run(on_progress, on_start)
+    with (
+        nullcontext(results.path)
+        if results is not None
+        else tempfile.TemporaryDirectory(prefix="creme-units-")
+    ) as folder:
+        return _Run(plan, store, results, Path(folder), cluster).run(on_progress, on_start)
 
 
 class _Run:
