@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from creme.report.page.encode import digest
+
 
 class Page(HTMLParser):
     """Elements with their attributes and their own text, in order."""
@@ -69,3 +71,13 @@ class Page(HTMLParser):
     def _script(self, wanted: str) -> str:
         scripts = [a.get("id") for a in self.named("script")]
         return self.within("script")[scripts.index(wanted)]
+
+
+def assert_closed(page: Page) -> None:
+    """A page has no right to a network or a script, and its style is named by its digest."""
+    policy = next(str(m["content"]) for m in page.named("meta") if m.get("http-equiv"))
+    (style,) = page.within("style")
+    assert policy.startswith("default-src 'none'; script-src 'none'; "), policy
+    assert f"style-src-elem {digest(style)};" in policy, policy
+    assert not page.named("script")
+    assert "http" not in policy, policy

@@ -56,6 +56,11 @@ def counted(text: object, amount: str) -> str:
     return f"{name(text)} ({amount})" if str(text) else amount
 
 
+def capital(words: str) -> str:
+    """Words that begin with a capital."""
+    return words[:1].upper() + words[1:]
+
+
 def number(value: float, form: str = ".2f") -> str:
     """A number with a minus sign, and no sign at a zero."""
     text = format(value, form)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from creme.errors import ConfigError, listing
 from creme.report.marks import number
 from creme.report.page.encode import Child, Html, joined, tag, text
 from creme.report.page.frame import asset, policy, style_sheet
@@ -15,6 +18,34 @@ NONE = "\N{EN DASH}"
 """Stands where there is no number."""
 HIGH = 22.0
 """A drawing's height, pixels."""
+FLOOR, MODEL = "var(--faint)", "var(--enhancing)"
+"""Colours of a floor and of a model's value."""
+
+
+def rows_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table, by the names of its columns."""
+    return [{str(key): value for key, value in row.items()} for row in table.to_dict("records")]
+
+
+def by_question(
+    scores: pd.DataFrame, needed: Iterable[str]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The rows of scores; those of one question that follow each other stand together.
+
+    Raises
+    ------
+    ConfigError
+        If one of the `needed` columns lacks.
+    """
+    if missing := [name for name in needed if name not in scores]:
+        raise ConfigError(f"the table of scores lacks {listing(missing)}")
+    grouped = groupby(rows_of(scores), lambda row: str(row["question"]))
+    return [(question, list(rows)) for question, rows in grouped]
+
+
+def section(anchor: str, heading: str, body: Html) -> Html:
+    """A part of the page under a heading, which an address names."""
+    return tag("section", tag("h2", heading, id=anchor), body, aria_labelledby=anchor)
 
 
 def value_cell(row: dict[str, Any]) -> Child:
@@ -63,9 +94,42 @@ def stroke(
     return tag("line", x1=x1, x2=x2, y1=f"{y1:g}", y2=f"{y2:g}", style=style)
 
 
-def capital(words: str) -> str:
-    """Words that begin with a capital."""
-    return words[:1].upper() + words[1:]
+class Scale:
+    """Places of values in a drawing, pixels from its left."""
+
+    def __init__(self, least: float, most: float, first: float, last: float) -> None:
+        self._least, self._wide = least, (most - least) or 1.0
+        self._first, self._last = first, last
+
+    def x(self, value: float) -> str:
+        """Where a value stands."""
+        there = (value - self._least) / self._wide
+        return f"{self._first + there * (self._last - self._first):.1f}"
+
+
+def value_marks(
+    scale: Scale, middle: float, value: float, low: float = np.nan, high: float = np.nan
+) -> list[Child]:
+    """A model's value as a dot on the line of its interval; without what is not a number."""
+    marks: list[Child] = []
+    if np.isfinite(low) and np.isfinite(high):
+        marks.append(stroke(scale.x(low), scale.x(high), middle, middle, MODEL, 2.5))
+    if np.isfinite(value):
+        marks.append(_dot(scale.x(value), middle))
+    return marks
+
+
+def legend(value: str, others: Iterable[tuple[str, list[Child]]], more: str = "") -> Html:
+    """The marks and the words for them, those of a value with its interval first."""
+    middle = HIGH / 2
+    sample: list[Child] = [stroke(1, 23, middle, middle, MODEL, 2.5), _dot("12", middle)]
+    items = [(f"{value}, with its 95 % interval", sample), *others]
+    listed = [tag("li", picture(24, words, marks), " ", words) for words, marks in items]
+    return tag("ul", *listed, tag("li", more) if more else None, class_="scores-legend")
+
+
+def _dot(x: str, y: float) -> Html:
+    return tag("circle", cx=x, cy=f"{y:g}", r="4.5", style=f"fill:{MODEL}")
 
 
 def whole_page(title: str, body: Html) -> str:

@@ -9,17 +9,22 @@ import numpy as np
 import pandas as pd
 
 from creme.errors import ConfigError, listing
-from creme.report.marks import number
+from creme.report.marks import capital, number
 from creme.report.page.encode import Child, Html, joined, tag
 from creme.report.page.table import count, table
 from creme.report.score_parts import (
+    FLOOR,
     HIGH,
     NONE,
-    capital,
+    Scale,
+    by_question,
+    legend,
     picture,
+    section,
     short,
     stroke,
     value_cell,
+    value_marks,
     whole_page,
 )
 
@@ -28,7 +33,7 @@ BETTER = ("higher", "lower", "one", "")
 score describes."""
 _NEEDED = ("question", "score", "value", "better", "n")
 _WIDE, _EDGE = 200.0, 8.0
-_FLOOR, _CEILING, _MODEL = "var(--faint)", "var(--necessity)", "var(--enhancing)"
+_COLOURS = {"floor": FLOOR, "ceiling": "var(--necessity)"}
 
 
 def standing(row: pd.Series | dict[str, Any]) -> float:
@@ -104,31 +109,19 @@ def scores_page(
     ConfigError
         If a column lacks, or ``better`` is none of `BETTER`.
     """
-    missing = [name for name in _NEEDED if name not in scores]
-    if missing:
-        raise ConfigError(f"the table of scores lacks {listing(missing)}")
+    questions = by_question(scores, _NEEDED)
     wrong = set(scores["better"]) - set(BETTER)
     if wrong:
         words = listing(filter(None, BETTER))
         raise ConfigError(f"better = {listing(sorted(map(str, wrong)))}: give {words}, or nothing")
-    rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
-    ends = {"floor": floor, "ceiling": ceiling}
-    legend = _legend(model, {name: words for name, words in ends.items() if _any(rows, name)})
-    parts: list[Child] = [tag("p", about), legend]
-    questions: list[tuple[str, list[dict[str, Any]]]] = []
-    for row in rows:
-        if not questions or questions[-1][0] != row["question"]:
-            questions.append((str(row["question"]), []))
-        questions[-1][1].append(row)
-    for k, (question, its) in enumerate(questions):
-        parts.append(
-            tag(
-                "section",
-                tag("h2", capital(question), id=f"q{k}"),
-                _table(question, its, model),
-                aria_labelledby=f"q{k}",
-            )
-        )
+    ends: list[tuple[str, list[Child]]] = [
+        (f"{name}: {words}" if words else name, [stroke(12, 12, 3, 19, _COLOURS[name], 3)])
+        for name, words in (("floor", floor), ("ceiling", ceiling))
+        if any(_any(rows, name) for _, rows in questions)
+    ]
+    parts: list[Child] = [tag("p", about), legend(model, ends)]
+    for k, (question, rows) in enumerate(questions):
+        parts.append(section(f"q{k}", capital(question), _table(question, rows, model)))
     parts += [tag("p", note) for note in notes]
     return whole_page(title, joined(parts))
 
@@ -171,40 +164,17 @@ def _line(row: dict[str, Any]) -> Html:
         finite.append(1.0)
     if not finite or not np.isfinite(places["value"]):
         return Html("")
-    least, most = min(finite), max(finite)
-    wide = (most - least) or 1.0
-
-    def x(value: float) -> str:
-        return f"{_EDGE + (value - least) / wide * (_WIDE - 2 * _EDGE):.1f}"
-
+    scale = Scale(min(finite), max(finite), _EDGE, _WIDE - _EDGE)
     middle = HIGH / 2
     marks: list[Child] = [stroke(_EDGE, _WIDE - _EDGE, middle, middle, "var(--line)", 1)]
     if row["better"] == "one":
-        marks.append(stroke(x(1.0), x(1.0), 1, HIGH - 1, "var(--line)", 1, dashed=True))
-    for key, colour in (("floor", _FLOOR), ("ceiling", _CEILING)):
+        marks.append(stroke(scale.x(1.0), scale.x(1.0), 1, HIGH - 1, "var(--line)", 1, dashed=True))
+    for key, colour in _COLOURS.items():
         if np.isfinite(places[key]):
-            at = x(places[key])
+            at = scale.x(places[key])
             marks.append(stroke(at, at, 3, HIGH - 3, colour, 3))
-    if all(np.isfinite(each) for each in ends.values()):
-        marks.append(stroke(x(ends["low"]), x(ends["high"]), middle, middle, _MODEL, 2.5))
-    at = x(places["value"])
-    marks.append(tag("circle", cx=at, cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"))
+    marks += value_marks(scale, middle, places["value"], **ends)
     label = ", ".join(
         f"{key} {short(value)}" for key, value in places.items() if np.isfinite(value)
     )
     return picture(_WIDE, label, marks)
-
-
-def _legend(model: str, ends: dict[str, str]) -> Html:
-    """The marks and what they stand for; `ends` has the words for floor and ceiling."""
-    middle = HIGH / 2
-    dot = [
-        stroke(1, 23, middle, middle, _MODEL, 2.5),
-        tag("circle", cx="12", cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"),
-    ]
-    items = [(f"{model}, with its 95 % interval", dot)]
-    for name, words in ends.items():
-        colour = {"floor": _FLOOR, "ceiling": _CEILING}[name]
-        items.append((f"{name}: {words}" if words else name, [stroke(12, 12, 3, 19, colour, 3)]))
-    listed = [tag("li", picture(24, words, marks), " ", words) for words, marks in items]
-    return tag("ul", *listed, class_="scores-legend")

@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from creme.analysis.resampling import FEW
-from creme.errors import ConfigError, listing
+from creme.report.marks import capital
 from creme.report.page.encode import Child, Html, joined, tag
 from creme.report.page.table import count, table
 from creme.report.score_parts import (
+    FLOOR,
     HIGH,
     NONE,
-    capital,
+    Scale,
+    by_question,
+    legend,
     picture,
+    rows_of,
+    section,
     short,
     stroke,
     value_cell,
+    value_marks,
     whole_page,
 )
 
 _WIDE, _LANE = 220.0, 15.0
 _FIRST, _LAST = 22.0, 212.0
 """Where scales begin and end in a drawing, pixels; numbers of lanes stand before them."""
-_FLOOR, _MODEL = "var(--faint)", "var(--enhancing)"
 _BETTER = {"higher": "higher is better", "lower": "lower is better", "": "describes"}
 
 
@@ -79,29 +83,18 @@ def scores_side_by_side(
     """
     of_model = [f"{key} {name}" for name in models for key in ("value", "low", "high", "n", "why")]
     columns = ["question", "score", "better", "floor", "sentence", *of_model]
-    if missing := [name for name in columns if name not in scores]:
-        raise ConfigError(f"the table of scores lacks {listing(missing)}")
+    questions = by_question(scores, columns)
     parts: list[Child] = [tag("p", about), _legend(models)]
-    for k, (question, rows) in enumerate(_by_question(scores)):
-        drawn = _scores(question, rows, models)
-        parts.append(_section(f"q{k}", capital(question), drawn))
+    for k, (question, rows) in enumerate(questions):
+        parts.append(section(f"q{k}", capital(question), _scores(question, rows, models)))
     heading = f"Differences from {models[0]}"
     if differences.empty:
         drawn = tag("p", "No score has a value on loci that two cards share.")
     else:
         drawn = _differences(differences)
-    parts.append(_section("differences", heading, joined([drawn, tag("p", differ)])))
+    parts.append(section("differences", heading, joined([drawn, tag("p", differ)])))
     parts += [tag("p", note) for note in notes]
     return whole_page(title, joined(parts))
-
-
-def _by_question(scores: pd.DataFrame) -> list[tuple[str, list[dict[str, Any]]]]:
-    rows = [{str(key): value for key, value in row.items()} for row in scores.to_dict("records")]
-    return [(name, list(its)) for name, its in groupby(rows, lambda row: str(row["question"]))]
-
-
-def _section(anchor: str, heading: str, body: Html) -> Html:
-    return tag("section", tag("h2", heading, id=anchor), body, aria_labelledby=anchor)
 
 
 def _scores(question: str, rows: list[dict[str, Any]], models: SequenceOf[str]) -> Html:
@@ -144,10 +137,10 @@ def _lanes(row: dict[str, Any], models: SequenceOf[str]) -> Html:
     if not finite:
         return Html("")
     high = _LANE * len(models) + 6
-    scale = _Scale(min(finite), max(finite))
+    scale = Scale(min(finite), max(finite), _FIRST, _LAST)
     marks: list[Child] = []
     if np.isfinite(floor):
-        marks.append(stroke(scale.x(floor), scale.x(floor), 2, high - 2, _FLOOR, 3))
+        marks.append(stroke(scale.x(floor), scale.x(floor), 2, high - 2, FLOOR, 3))
     words = []
     for k, (name, its) in enumerate(zip(models, each, strict=True)):
         middle = 3 + _LANE * (k + 0.5)
@@ -157,36 +150,18 @@ def _lanes(row: dict[str, Any], models: SequenceOf[str]) -> Html:
     return picture(_WIDE, ", ".join(words), marks, high)
 
 
-class _Scale:
-    """Places of values in a drawing."""
-
-    def __init__(self, least: float, most: float) -> None:
-        self._least, self._wide = least, (most - least) or 1.0
-
-    def x(self, value: float) -> str:
-        return f"{_FIRST + (value - self._least) / self._wide * (_LAST - _FIRST):.1f}"
-
-
 def _lane(
-    scale: _Scale, middle: float, value: float, low: float, high: float, label: str = ""
+    scale: Scale, middle: float, value: float, low: float, high: float, label: str = ""
 ) -> list[Child]:
     """A value with its interval on a line of its own."""
     marks: list[Child] = [stroke(_FIRST, _LAST, middle, middle, "var(--line)", 1)]
     if label:
         style = "fill:var(--ink);font-size:11px"
         marks.append(tag("text", label, x="4", y=f"{middle + 4:g}", style=style))
-    if np.isfinite(low) and np.isfinite(high):
-        marks.append(stroke(scale.x(low), scale.x(high), middle, middle, _MODEL, 2.5))
-    if np.isfinite(value):
-        at = scale.x(value)
-        marks.append(tag("circle", cx=at, cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"))
-    return marks
+    return [*marks, *value_marks(scale, middle, value, low, high)]
 
 
 def _differences(differences: pd.DataFrame) -> Html:
-    rows = [
-        {str(key): value for key, value in row.items()} for row in differences.to_dict("records")
-    ]
     heads = ["score", "difference", "noise", "loci", "says", "drawn"]
     body = [
         [
@@ -197,7 +172,7 @@ def _differences(differences: pd.DataFrame) -> Html:
             row["says"],
             _around_zero(row),
         ]
-        for row in rows
+        for row in rows_of(differences)
     ]
     return tag("div", table(heads, body, caption="differences", numeric=" nnn"), class_="scores")
 
@@ -208,7 +183,7 @@ def _around_zero(row: dict[str, Any]) -> Html:
     noise = 2 * float(np.nan_to_num(row["noise"]))
     ends = [abs(each) for each in (value, low, high, noise) if np.isfinite(each)]
     most = max(ends) or 1.0
-    scale = _Scale(-most, most)
+    scale = Scale(-most, most, _FIRST, _LAST)
     middle, zero = HIGH / 2, scale.x(0.0)
     marks: list[Child] = []
     if noise:
@@ -216,25 +191,17 @@ def _around_zero(row: dict[str, Any]) -> Html:
         wide = f"{float(scale.x(noise)) - float(at):.1f}"
         shade = "fill:var(--line)"
         marks.append(tag("rect", x=at, y="3", width=wide, height=f"{HIGH - 6:g}", style=shade))
-    marks.append(stroke(zero, zero, 1, HIGH - 1, _FLOOR, 1, dashed=True))
+    marks.append(stroke(zero, zero, 1, HIGH - 1, FLOOR, 1, dashed=True))
     marks += _lane(scale, middle, value, low, high)
     return picture(_WIDE, f"difference {short(value)}, twice the noise {short(noise)}", marks)
 
 
 def _legend(models: SequenceOf[str]) -> Html:
-    """The marks and what they stand for."""
-    middle = HIGH / 2
-    dot = [
-        stroke(1, 23, middle, middle, _MODEL, 2.5),
-        tag("circle", cx="12", cy=f"{middle:g}", r="4.5", style=f"fill:{_MODEL}"),
-    ]
+    """The marks and the words for them, and the order of the lines."""
     shade = tag("rect", x="4", y="3", width="16", height=f"{HIGH - 6:g}", style="fill:var(--line)")
-    items = [
-        ("a value, with its 95 % interval", dot),
-        ("floor: an answer that has seen no sequence", [stroke(12, 12, 3, 19, _FLOOR, 3)]),
+    others: list[tuple[str, list[Child]]] = [
+        ("floor: an answer that has seen no sequence", [stroke(12, 12, 3, 19, FLOOR, 3)]),
         ("of differences, twice the noise of seeds", [shade]),
     ]
-    listed = [tag("li", picture(24, words, marks), " ", words) for words, marks in items]
     order = ", ".join(f"{k + 1} {name}" for k, name in enumerate(models))
-    listed.append(tag("li", f"lines from the top: {order}"))
-    return tag("ul", *listed, class_="scores-legend")
+    return legend("a value", others, f"lines from the top: {order}")

@@ -15,8 +15,8 @@ from creme.errors import ConfigError
 from creme.genome.places import interval_text
 from creme.report.grid import MeasureGrid, mean_over_loci, words_of
 from creme.report.grid_reading import measure_grid, variables_of
+from creme.report.marks import capital, number
 from creme.report.marks import name as short_name
-from creme.report.marks import number
 from creme.report.measure_figures import (
     axis_label,
     has_bars,
@@ -98,7 +98,7 @@ def _values(grid: MeasureGrid) -> pd.DataFrame:
 
 def _about(grid: MeasureGrid) -> str:
     """The measure, its neutral value and its dimensions, in sentences."""
-    text = f"{_capital(grid.measure_words)} of {loci_of(grid)}"
+    text = f"{capital(grid.measure_words)} of {loci_of(grid)}"
     positions = grid.x.shape[2]
     if grid.kind == "sequence":
         text += f", at {count(positions)} {_many(grid.across, positions)}"
@@ -113,10 +113,6 @@ def _about(grid: MeasureGrid) -> str:
     if grid.averaged:
         text += f" It is averaged over {' and '.join(map(words_of, grid.averaged))}."
     return text
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def loci_of(grid: MeasureGrid) -> str:
@@ -135,7 +131,7 @@ def _figures(grid: MeasureGrid, title: str) -> Iterator[PageFigure]:
     positions = grid.x.shape[2]
     if positions == 1:
         yield PageFigure(
-            title, f"{_capital(grid.measure_words)} by locus", "", _by_locus(grid),
+            title, f"{capital(grid.measure_words)} by locus", "", _by_locus(grid),
             measure_by_locus(grid),
         )  # fmt: skip
         return
@@ -236,7 +232,7 @@ def _of_map(grid: MeasureGrid) -> str:
         dots = "; a dot marks what stands there"
     axis = f"The x axis is the {axis_label(grid)}."
     if not _has_profile(grid):
-        return f"{_capital(measure)}{dots}. {axis}"
+        return f"{capital(measure)}{dots}. {axis}"
     above = f"Above, the {profile_name(grid)} of each {words_of(grid.across)}"
     if dots:
         above += ", as the letter that stands there"

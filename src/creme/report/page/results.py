@@ -11,6 +11,7 @@ import xarray as xr
 from creme import registry
 from creme.analysis.evidence import evidence
 from creme.errors import GenomeError, PluginError, ResultsError
+from creme.report.marks import capital
 from creme.report.page.gene_models import GeneModels
 from creme.report.page.genes import Neighbours
 from creme.report.page.lanes import Lane
@@ -209,5 +210,4 @@ def title_of_test(test: str) -> str:
     try:
         return str(registry.load("test", test).presentation().title)
     except PluginError:
-        words = test.replace("_", " ").replace("-", " ")
-        return words[:1].upper() + words[1:]
+        return capital(test.replace("_", " ").replace("-", " "))

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from creme.analysis.categories import CRE_CLASSES
-from creme.report.marks import loci, number
+from creme.report.marks import capital, loci, number
 from creme.report.page.coverage import why_not
 from creme.report.page.downloads import figure_html
 from creme.report.page.encode import Child, Html, joined, name, tag
@@ -77,7 +77,7 @@ def _not_positive(view: ResultsView) -> Html | None:
 
 def _remarks(view: ResultsView) -> Html | None:
     """Notes that a reader of the values has to know, as the run gave them."""
-    items = [tag("li", note[:1].upper() + note[1:], ".") for note in view.notes]
+    items = [tag("li", capital(note), ".") for note in view.notes]
     for label in view.tests:
         items += [
             tag("li", f"{title_of(view, label)}, ", name(sentence), ".")
