@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+STOPPED = 130
+"""The exit status of a command that Ctrl-C or SIGTERM ended."""
+
 _USUAL = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 """Python's own handlers, which are replaced; those of somebody else stay."""
 
@@ -34,6 +37,27 @@ def remembered() -> Iterator[None]:
             yield
         finally:
             _pressed = False
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of this context, which writes how a run ended.
+
+    It is short. Outside the main thread, where no signal arrives, nothing is changed.
+    """
+    waiting: list[int] = []
+    try:
+        with ExitStack() as undo:
+            if threading.current_thread() is threading.main_thread():
+                for number in _USUAL:
+                    before = signal.getsignal(number)
+                    if before is not None:  # a handler that Python cannot put back
+                        undo.callback(signal.signal, number, before)
+                        signal.signal(number, lambda pressed, frame: waiting.append(pressed))
+            yield
+    finally:
+        for first in waiting[:1]:
+            signal.raise_signal(first)
 
 
 def stop_if_pressed() -> None:

@@ -8,7 +8,7 @@ import threading
 import warnings
 from typing import Any
 
-from creme.interrupts import remembered
+from creme.interrupts import STOPPED, remembered
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
                 _run()
         except KeyboardInterrupt:  # while its modules are imported, or again while it ends
             print("Stopped.", file=sys.stderr)
-            sys.exit(130)
+            sys.exit(STOPPED)
     except SystemExit as ended:
         _print_document(ended)
         _leave_model(ended)
@@ -67,7 +67,7 @@ def _run() -> None:
         _fail(str(error), 2)
     except KeyboardInterrupt:
         _say("Stopped.")
-        sys.exit(130)
+        sys.exit(STOPPED)
     except Exception as error:
         if chosen.debug:
             raise

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from creme.errors import ConfigError
+from creme.interrupts import STOPPED
 
 
 def calibrate(
@@ -50,7 +51,7 @@ def calibrate(
         say_failures(report.failures)
         if report.interrupted:
             out.print("Stopped before the end; run it again to go on.")
-            raise typer.Exit(130)
+            raise typer.Exit(STOPPED)
     if panel is None:
         raise ConfigError(f"{source}: there are no effects to make a panel of")
     panel.write(to)

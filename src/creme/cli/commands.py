@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from creme.cli.choices import chosen
+from creme.cli.terminal import err
+from creme.interrupts import STOPPED
 
 Json = Annotated[
     bool,
@@ -81,7 +83,11 @@ def with_common(function: Callable[..., Any]) -> Callable[..., Any]:
             # Of a group and of its command: one of the two is enough.
             setattr(chosen, name, options.pop(name) or getattr(chosen, name))
         chosen.command = context.command_path
-        return function(**options, **({"context": context} if has_context else {}))
+        try:
+            return function(**options, **({"context": context} if has_context else {}))
+        except KeyboardInterrupt:  # typer would end it without a word
+            err.print("Stopped.")
+            raise typer.Exit(STOPPED) from None
 
     parameters += [
         inspect.Parameter(

@@ -9,6 +9,8 @@ import creme
 from creme.cli.choices import add_values, chosen
 from creme.cli.terminal import out, progress, say_aside, say_failures, say_more, show_table
 from creme.files.trusted import Trust
+from creme.interrupts import STOPPED
+from creme.results.directory import Results
 from creme.runner.experiment import Experiment
 from creme.runner.report import Report
 from creme.runner.run import run_experiment
@@ -69,7 +71,7 @@ def say_shard(report: Report, shard: Shard, store: Path) -> int:
         say_aside(f"Note: {note}")
     if report.interrupted:
         out.print("Stopped before the end; the same command goes on from there")
-        return 130
+        return STOPPED
     out.print(f"Predictions: {store}; creme cache merge joins those of all shards")
     return 0
 
@@ -96,9 +98,15 @@ def execute(
     """
     began = time.monotonic()
     _say_what_runs(experiment)
-    report, results = run_experiment(
-        experiment, output, progress=progress, trust=trust, cluster=cluster
-    )
+    try:
+        report, results = run_experiment(
+            experiment, output, progress=progress, trust=trust, cluster=cluster
+        )
+    except KeyboardInterrupt:  # before its first batch, or a second time
+        directory = Results(output or experiment.results_path)
+        if not directory.begun:
+            raise
+        return _say_stopped(directory)
     counts = report.progress
     seconds = time.monotonic() - began
     add_values(
@@ -131,10 +139,14 @@ def execute(
         for sentence in sentences:
             say_aside(f"Note: {label}, {sentence}")
     if report.interrupted:
-        out.print(f"Stopped before the end. To continue: creme resume {results.path}")
-        return 130
+        return _say_stopped(results)
     if report.datasets:
         out.print(f"Results: {results.path} (creme results {results.path})")
     else:
         out.print(f"No test has results; {results.path} says why (creme status {results.path})")
     return 1 if report.failures else 0
+
+
+def _say_stopped(results: Results) -> int:
+    out.print(f"Stopped before the end. To continue: creme resume {results.path}")
+    return STOPPED

@@ -13,6 +13,7 @@ from creme.cli.choices import add_values
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.cli.commands import Commands
 from creme.errors import ConfigError, listing
+from creme.interrupts import STOPPED
 
 if TYPE_CHECKING:
     from creme.runner.report import Report
@@ -161,7 +162,7 @@ def _run(
     wanted = STEPS if step is None else [one for one in STEPS if one == step]
     if not run_steps(prepared, only=wanted, progress=progress, cluster=cluster, on_step=ended):
         out.print("Stopped before the end; the same command goes on from there")
-        return 130
+        return STOPPED
     if step is None:
         card = score_card(prepared, creme.__version__)
         paths = card.write(prepared.to)

@@ -12,6 +12,7 @@ from creme.cli.choices import add_table, add_values, chosen
 from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
+from creme.interrupts import STOPPED
 from creme.results.words import duration
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def execute_study(
         interrupted = True
     if interrupted:
         out.print(f"Stopped before the end. To continue: {further}")
-        return 130
+        return STOPPED
     for note in done.notes:
         say_aside(f"Note: {note}")
     if failures:

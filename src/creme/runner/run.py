@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import creme
 from creme.engines.cluster import ClusterLike, OpenCluster, opened
 from creme.errors import ConfigError, ResultsError, reason
 from creme.files.trusted import Trust
+from creme.interrupts import held_back
 from creme.results import ALL_UNITS
 from creme.results.calibrated import keep_distributions, keep_panel
 from creme.results.directory import Results
@@ -317,9 +318,9 @@ def run_experiment(
     ):
         results.claim(experiment.text, experiment.folder, plan.identity())
         keep_panel(results.path, plan.panel)
-        state = {"state": "running", "error": "", "failures": [], "units": {}}
-        results.update({**state, "store": place.recorded()})
-        try:
+        with _noting_how_it_ends(results):
+            state = {"state": "running", "error": "", "failures": [], "units": {}}
+            results.update({**state, "store": place.recorded()})
             with (
                 progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks,
                 opened(cluster or experiment.cluster) as workers,
@@ -332,31 +333,40 @@ def run_experiment(
                     on_start=hooks[1],
                     cluster=workers,
                 )
-        except BaseException as error:
-            # Ctrl-C a second time, or where nobody waits for the batch in flight.
-            interrupted = isinstance(error, KeyboardInterrupt)
-            state = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
-            with suppress(ResultsError):  # a directory that is gone; the error says so
-                results.update({"state": "interrupted", "error": ""} if interrupted else state)
-            raise
-        if not report.interrupted:
-            keep_distributions(ExperimentResults(results.path))
-        results.update(
-            {
-                **report.ended(),
-                "notes": report.notes,
-                "seconds": {what: round(spent, 3) for what, spent in report.seconds.items()},
-                "batch_size": report.batch_size,
-                "batch_differences": report.batch_differences,
-                "predicted_again": report.predicted_again,
-                "environment": report.environment or results.state().get("environment", {}),
-                **({"workers": report.workers} if report.workers else {}),
-                "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
-            }
-        )
+            if not report.interrupted:
+                keep_distributions(ExperimentResults(results.path))
+            spent = {what: round(seconds, 3) for what, seconds in report.seconds.items()}
+            environment = report.environment or results.state().get("environment", {})
+            results.update(
+                {
+                    **report.ended(),
+                    "notes": report.notes,
+                    "seconds": spent,
+                    "batch_size": report.batch_size,
+                    "batch_differences": report.batch_differences,
+                    "predicted_again": report.predicted_again,
+                    "environment": environment,
+                    **({"workers": report.workers} if report.workers else {}),
+                    "versions": {"creme-toolkit": creme.__version__, "numpy": np.__version__},
+                }
+            )
         if not report.interrupted:
             compact_at_the_end(store)
     return report, results
+
+
+@contextmanager
+def _noting_how_it_ends(results: Results) -> Iterator[None]:
+    """The state of a run that fails, or that Ctrl-C ends where nobody waits for its batch."""
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, KeyboardInterrupt)
+        state = {"state": "failed", "error": f"{type(error).__name__}: {error}"}
+        # A directory that is gone has no state; the error says so.
+        with held_back(), suppress(ResultsError):
+            results.update({"state": "interrupted", "error": ""} if interrupted else state)
+        raise
 
 
 def _ignore(_: object) -> None:

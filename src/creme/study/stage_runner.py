@@ -16,6 +16,7 @@ import creme
 from creme.engines.cluster import OpenCluster
 from creme.errors import CremeWarning, PluginError, listing
 from creme.files.durable import write_text
+from creme.interrupts import held_back
 from creme.results import ALL_UNITS
 from creme.results.calibrated import keep_distributions
 from creme.results.csv_text import csv_text
@@ -105,18 +106,20 @@ class StageRunner:
     def run(self, stage: Stage) -> bool:
         """Run a stage; returns whether it came to its end."""
         began = time.monotonic()
-        self.folder.begin_stage(stage.name, self.prepared.identity()[stage.name])
         try:
+            self.folder.begin_stage(stage.name, self.prepared.identity()[stage.name])
             changes = self._on_sites(stage) if stage.takes == "sites" else self._on_loci(stage)
         except BaseException as error:
             ended = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             why = {"state": ended, "error": f"{type(error).__name__}: {error}"}
             results = self.folder.results(stage.name)
-            if (results.path / STATE).is_file() and results.state()["state"] == "running":
-                results.update(why)
-            self._end(stage, began, why)
+            with held_back():
+                if (results.path / STATE).is_file() and results.state()["state"] == "running":
+                    results.update(why)
+                self._end(stage, began, why)
             raise
-        self._end(stage, began, changes)
+        with held_back():
+            self._end(stage, began, changes)
         return changes["state"] == "finished"
 
     def _end(self, stage: Stage, began: float, changes: dict[str, Any]) -> None:
