@@ -120,7 +120,7 @@ def test_a_long_word_is_printed_at_once():
         began = time.monotonic()
         with console.capture():
             console.print(word)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 15
 
 
 def test_a_message_has_an_upper_length(call, experiment):

@@ -121,7 +121,7 @@ def test_on_a_terminal_it_asks(environment, tmp_path, answer, status):
         env=environment,
     ) as process:
         os.write(ours, f"{answer}\n".encode())
-        shown, _ = process.communicate(timeout=60)
+        shown, _ = process.communicate(timeout=600)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == status, shown

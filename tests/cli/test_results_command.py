@@ -185,7 +185,7 @@ def test_a_run_that_was_killed_shows_what_it_has(genome, tmp_path, creme):
     )
     path = tmp_path / "small.results"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline and process.poll() is None:
             if path.is_dir() and Results(path).partial():
                 break

@@ -51,7 +51,7 @@ def test_the_bar_says_what_is_done_and_what_waits(shown, tmp_path):
             counts.asked, counts.predicted, counts.stored, counts.repeated = 60, 20, 5, 3
             clock[0] += 10
             display.update(counts)
-            deadline = monotonic() + 60
+            deadline = monotonic() + 600
             while "32 waiting" not in file.getvalue() and monotonic() < deadline:
                 sleep(0.05)
             counts.asked = counts.predicted + counts.stored + counts.repeated

@@ -237,7 +237,7 @@ def test_at_a_terminal_it_is_asked(made, another_user):
         command = [*CREME, "resume", str(made / "small.results")]
         process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
-        printed, deadline = b"", time.monotonic() + 120
+        printed, deadline = b"", time.monotonic() + 600
         while b"Run it?" not in printed and time.monotonic() < deadline:
             if select.select([ours], [], [], 1)[0]:
                 printed += os.read(ours, 4096)
@@ -248,6 +248,6 @@ def test_at_a_terminal_it_is_asked(made, another_user):
             with suppress(OSError):  # nobody is at the other end any more
                 if select.select([ours], [], [], 0.2)[0]:
                     os.read(ours, 4096)
-        assert process.wait(timeout=60) == status
+        assert process.wait(timeout=600) == status
         os.close(ours)
     assert (made / "mine.ran").exists()

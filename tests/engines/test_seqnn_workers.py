@@ -39,7 +39,7 @@ def test_the_same_numbers_as_in_one_process(data, tmp_path):
     plan = prepare([Necessity(tile=10_000, replicates=2)], model, loci, tracks=["CAGE"])
     with opened(2) as cluster, Store(tmp_path / "workers") as store:
         assert cluster is not None
-        cluster.client.wait_for_workers(2, timeout=60)
+        cluster.client.wait_for_workers(2, timeout=600)
         began = time.monotonic()
         report = measure(plan, store, cluster=cluster)
         print(f"two workers: {time.monotonic() - began:.1f} s, {report.workers}")

@@ -286,7 +286,7 @@ write = folder.write_tables
 def slow(*arguments):
     write(*arguments)
     print("written", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 folder.write_tables = slow
 folder.export(*sys.argv[1:])
 """

@@ -23,7 +23,7 @@ from pathlib import Path
 from creme.files.durable import locked
 with locked(Path(sys.argv[1]), "it is used"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(600)
 """
 
 COUNT = """
@@ -125,7 +125,7 @@ def test_many_processes_one_at_a_time(tmp_path):
     command = [sys.executable, "-c", COUNT, str(tmp_path)]
     processes = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(5)]
     for process in processes:
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
     assert (tmp_path / "count").read_text() == "150"
     assert [path.name for path in tmp_path.iterdir()] == ["count"]

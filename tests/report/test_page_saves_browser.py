@@ -202,7 +202,7 @@ class Marionette:
         self._number = 0
         while True:
             try:
-                self._socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+                self._socket = socket.create_connection(("127.0.0.1", port), timeout=600)
                 break
             except OSError:
                 if time.monotonic() > until:

@@ -42,7 +42,7 @@ def start(*args: object) -> subprocess.Popen[str]:
 
 
 def until(process, condition):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while process.poll() is None and time.monotonic() < deadline:
         if condition():
             return
@@ -75,7 +75,7 @@ def interrupted(process):
     for _ in range(3):
         process.send_signal(signal.SIGINT)
         try:
-            return process.communicate(timeout=60)
+            return process.communicate(timeout=600)
         except subprocess.TimeoutExpired:
             continue
     process.kill()
@@ -147,7 +147,7 @@ def test_two_studies(tmp_path):
         until(second, running_run(necessity, second))
     finally:
         second.send_signal(signal.SIGINT)
-        out, err = second.communicate(timeout=60)
+        out, err = second.communicate(timeout=600)
     assert second.returncode == 130, (out, err)
     assert not (folder / ".study.json.lock").exists()
     assert not (necessity / ".run.json.lock").exists()

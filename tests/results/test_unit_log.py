@@ -123,7 +123,7 @@ def test_a_reader_beside_a_writer(tmp_path):
     process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path), here])
     log, counts = UnitLog(tmp_path, "t"), [0]
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 600
         while len(set(counts)) < 12 and time.monotonic() < deadline:
             read = log.read_joined()
             if read is None:

@@ -44,7 +44,7 @@ def begin(folder, stage):
         text=True,
     )
     state = folder / "mini.study" / "study.json"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while time.monotonic() < deadline and process.poll() is None:
         if state.exists() and json.loads(state.read_text()).get("stages", {}).get(stage, {}).get(
             "state"
