@@ -10,7 +10,6 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from creme.cli.choices import chosen
-from creme.cli.terminal import err
 from creme.interrupts import STOPPED
 
 Json = Annotated[
@@ -86,6 +85,8 @@ def with_common(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(**options, **({"context": context} if has_context else {}))
         except KeyboardInterrupt:  # typer would end it without a word
+            from creme.cli.terminal import err
+
             err.print("Stopped.")
             raise typer.Exit(STOPPED) from None
 
