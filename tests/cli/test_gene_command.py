@@ -55,6 +55,10 @@ def test_a_gene_to_its_report_and_again(place, creme):
     shown = creme(*command[:-1], 500, status=2)
     assert f"{file} is there with other settings: 'creme study {file}' goes on" in shown
     assert "finished" in creme("study", file, "--status")
+    assert "Not run: distance, higher_order" in creme(*command)
+    creme(*command, "--all", "--plan")  # adds stages to the same file
+    assert {"necessity", "fine_tile"} <= set(StudyFile.from_text(file.read_text()).stages.in_order)
+    assert StudyResults(study).stages["necessity"]["state"] == "finished"
 
 
 def test_the_plan_of_a_gene(place, creme):

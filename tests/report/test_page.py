@@ -416,6 +416,19 @@ def test_a_stage_that_is_missing_is_said(copied):
     assert locus["necessity"]["mean"]
 
 
+def test_stages_that_nobody_asked_for_are_no_warning(copied, undrawn):
+    state = json.loads((copied / "study.json").read_text())
+    stages = {k: v for k, v in state["stages"].items() if k not in ("distance", "fine_tile")}
+    change(copied, stages=stages)
+    found = Page(write_report(copied))
+    assert "Missing parts" not in found.words
+    assert (
+        "The study file leaves out distance , fine_tile . To run some of them too, add the names "
+        "to stages in that file, then give creme study FILE again." in found.words
+    )
+    assert not [each for each in found.named("div") if each.get("class") == "missing"]
+
+
 def test_a_study_that_has_just_begun(tmp_path):
     folder = many_loci.write(tmp_path / "many.study", 3).path
     shutil.rmtree(folder / "stages")

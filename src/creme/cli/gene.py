@@ -85,9 +85,12 @@ def gene(
     table |= _kept(built, model, track)
     build_model(table, Path.cwd())  # whether there are such tracks
     name = re.sub(r"[^\w.+-]", "_", symbol)
-    text = _text(name, symbol, table, built, (fasta, gtf), tile, replicates, everything)
+    fewer, more = (
+        _text(name, symbol, table, built, (fasta, gtf), tile, replicates, each)
+        for each in (False, True)
+    )
     file = to / f"{name}.toml"
-    _write(file, text)
+    _write(file, more if everything else fewer, fewer)
     add_values(study_file=file, study=to / f"{name}.study")
     starts = len({(site.contig, site.position, site.strand) for site in sites})
     out.print(
@@ -103,13 +106,16 @@ def gene(
     add_values(report=page)
     out.print(f"The report, to open in a browser: {page}")
     out.print(f"Its numbers: creme results {to / f'{name}.study'}")
+    if not everything:
+        out.print(f"Not run: {', '.join(FURTHER)}. The same command with --all adds them")
     out.print(f"Once more, also with other settings: creme study {file}")
 
 
-def _write(file: Path, text: str) -> None:
+def _write(file: Path, text: str, fewer: str) -> None:
+    """Write the study file, also over the one with fewer stages."""
     from creme.files.durable import write_text
 
-    if file.is_file() and file.read_text() != text:
+    if file.is_file() and file.read_text() not in (text, fewer):
         raise ConfigError(
             f"{file} is there with other settings: 'creme study {file}' goes on with those; for "
             f"the new ones give another folder with --to, or remove it"

@@ -59,8 +59,8 @@ def summary(view: ResultsView, shown: int) -> Html:
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    parts = [tag("ul", *items, class_="facts"), _not_positive(view), _remarks(view), _missing(view)]
-    return joined(parts)
+    notes = [_not_positive(view), _remarks(view), _missing(view), _left_out(view)]
+    return joined([tag("ul", *items, class_="facts"), *notes])
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
@@ -90,7 +90,7 @@ def _remarks(view: ResultsView) -> Html | None:
 
 
 def _missing(view: ResultsView) -> Html | None:
-    """The stages, tests and units that are not there."""
+    """The stages, tests and units that were asked for and are not there."""
     items: list[Html] = []
     for stage, state in view.stages.items():
         title = title_of(view, stage)
@@ -108,12 +108,6 @@ def _missing(view: ResultsView) -> Html | None:
             )
             items.append(tag("li", f"{title}: {units} no results."))
     items += _progress(view)
-    if view.kind == "study":
-        every = [stage for stage in (SELECTION, *WITH_FIGURES) if stage in STAGES]
-        left_out = [stage for stage in every if stage not in view.stages]
-        if left_out:
-            names = ", ".join(title_of(view, stage) for stage in left_out)
-            items.append(tag("li", f"Not part of this study: {names}."))
     if not items:
         return None
     return tag(
@@ -122,6 +116,28 @@ def _missing(view: ResultsView) -> Html | None:
         tag("ul", *items),
         class_="missing",
         role="note",
+    )
+
+
+def _left_out(view: ResultsView) -> Html | None:
+    """The stages that the study file leaves out, and how to add them."""
+    if view.kind != "study":
+        return None
+    every = [stage for stage in (SELECTION, *WITH_FIGURES) if stage in STAGES]
+    names = [tag("code", stage) for stage in every if stage not in view.stages]
+    if not names:
+        return None
+    listed = [piece for each in names for piece in (", ", each)][1:]
+    return tag(
+        "p",
+        "The study file leaves out ",
+        *listed,
+        f". To run {'it' if len(names) == 1 else 'some of them'} too, add the "
+        f"name{'' if len(names) == 1 else 's'} to ",
+        tag("code", "stages"),
+        " in that file, then give ",
+        tag("code", "creme study FILE"),
+        " again. Finished stages are not run a second time.",
     )
 
 
