@@ -92,6 +92,11 @@ def test_mistakes_are_named(place, creme):
     shown = creme("gene", "GENE2", *inputs, *rest, "--track", "gamma", status=2)
     assert "matches none of the model's 2 tracks" in shown
     assert not (folder / "out").exists()
+    shown = creme("gene", "GENE2", *inputs, *rest, "--tile", 2 * mini.LENGTH, status=2)
+    assert "does not fit" in shown
+    assert ", track synthetic:alpha; study file: " in shown
+    assert not (folder / "out" / "GENE2.toml").exists()  # other settings are not refused
+    creme("gene", "GENE2", *inputs, *rest, "--tile", 1000, "--plan")
 
 
 def test_a_model_of_many_tracks_asks_which(place, creme, monkeypatch):
