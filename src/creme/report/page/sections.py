@@ -40,12 +40,16 @@ def summary(view: ResultsView, shown: int) -> Html:
     """
     facts: list[tuple[str, str]] = []
     if view.funnel:
-        facts.append((count(view.funnel[0]["left"]), str(view.funnel[0]["why"])))
+        first = view.funnel[0]
+        why = str(first["why"])
+        one = why.replace("transcripts", "transcript", 1) if first["left"] == 1 else why
+        facts.append((count(first["left"]), one))
     facts.append((count(shown), "locus" if shown == 1 else "loci"))
     for context, amount in (view.raw.get("categories") or {}).items():
         if amount:
-            words = "without a category" if context == "none" else f"in {context} contexts"
-            facts.append((count(amount), words))
+            article = "an" if context[0] in "aeiou" else "a"
+            of = f"in {article} {context} context" if amount == 1 else f"in {context} contexts"
+            facts.append((count(amount), "without a category" if context == "none" else of))
     classes: dict[str, int] = {}
     for of in (view.raw.get("classes") or {}).values():
         for kind, amount in of.items():
@@ -59,8 +63,9 @@ def summary(view: ResultsView, shown: int) -> Html:
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    notes = [_not_positive(view), _remarks(view), _missing(view), _left_out(view)]
-    return joined([tag("ul", *items, class_="facts"), *notes])
+    notes = [_not_positive(view), _remarks(view), _missing(view)]
+    plain = [*_nothing_to_do(view), _left_out(view)]
+    return joined([tag("ul", *items, class_="facts"), *notes, *plain])
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
@@ -97,8 +102,6 @@ def _missing(view: ResultsView) -> Html | None:
         if state.get("state") != "finished":
             why = state.get("error") or _WHY.get(str(state.get("state")), "")
             items.append(tag("li", f"{title} is {state.get('state')}", f": {why}" if why else "."))
-        elif state.get("note"):
-            items.append(tag("li", f"{title} had nothing to do: {state['note']}."))
         failed = len(_failures_of(view, stage))
         if failed:
             units = (
@@ -117,6 +120,15 @@ def _missing(view: ResultsView) -> Html | None:
         class_="missing",
         role="note",
     )
+
+
+def _nothing_to_do(view: ResultsView) -> list[Html]:
+    """The finished stages for which there was no locus or tile; that is a result."""
+    return [
+        tag("p", f"{title_of(view, stage)} had nothing to do: {state['note']}.")
+        for stage, state in view.stages.items()
+        if state.get("state") == "finished" and state.get("note")
+    ]
 
 
 def _left_out(view: ResultsView) -> Html | None:
