@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_the_plan_of_a_gene(place, creme):
     assert study.common.tile == nice_tile(mini.LENGTH) == 200
 
 
-def test_mistakes_are_named(place, creme):
+def test_mistakes_are_named(place, creme, monkeypatch):
     folder, inputs, _ = place
     rest = ("--model", "synthetic", *SETTINGS, "--to", folder / "out")
     assert "did you mean 'GENE2'" in creme("gene", "gene2", *inputs, *rest, status=2)
@@ -91,6 +92,10 @@ def test_mistakes_are_named(place, creme):
     assert "did you mean 'synthetic'" in shown
     shown = creme("gene", "GENE2", *inputs, *rest, "--track", "gamma", status=2)
     assert "matches none of the model's 2 tracks" in shown
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "matplotlib", None)
+        without.delitem(sys.modules, "creme.report.style", raising=False)
+        assert "need matplotlib" in creme("gene", "GENE2", *inputs, *rest, status=2)
     assert not (folder / "out").exists()
     shown = creme("gene", "GENE2", *inputs, *rest, "--tile", 2 * mini.LENGTH, status=2)
     assert "does not fit" in shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,6 +85,8 @@ def gene(
         built = build_model(table, Path.cwd())[0]
     table |= _kept(built, model, track)
     build_model(table, Path.cwd())  # whether there are such tracks
+    if not plan:
+        import_module("creme.report.style")  # a missing matplotlib is an error before the run
     name = re.sub(r"[^\w.+-]", "_", symbol)
     fewer, more = (
         _text(name, symbol, table, built, (fasta, gtf), tile, replicates, each)
