@@ -100,6 +100,8 @@ def _sentence(problem: Any, owner: type[BaseModel], title: str) -> str:
     if problem["type"] == "missing":
         return f"{title}: {field!r} is required"
     message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if problem["type"] in ("dict_type", "model_type", "model_attributes_type"):
+        message = "input should be a table"
     if not field:
         return f"{title}: {message}"
     value = repr(problem["input"])

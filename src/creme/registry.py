@@ -210,10 +210,14 @@ def load(kind: str, name: str) -> type[Any]:
     installed = plugins(kind)
     if name not in installed:
         published = OUR_MODELS.get(name) if kind == "model" else None
-        how = plugin_install(published) if published else "'creme plugins' describes them"
+        if published:
+            raise PluginError(
+                f"model {name!r} is not installed; it comes with {published}: "
+                f"{plugin_install(published)}"
+            )
         raise PluginError(
-            f"no {kind} is called {name!r}{'' if published else nearest(name, installed)}; "
-            f"installed are {listing(installed, 20)}: {how}"
+            f"no {kind} is called {name!r}{nearest(name, installed)}; installed are "
+            f"{listing(installed, 20)}: 'creme plugins' describes them"
         )
     return installed[name].load()
 

@@ -14,6 +14,9 @@ from creme.errors import ConfigError, listing, nearest
 _PATIENCE = 1.0
 """Seconds that one search of a regular expression may take."""
 
+_SHOWN = 4
+"""Tracks that an error names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Track:
@@ -121,11 +124,15 @@ class TrackTable:
                 matches = [i for i in matches if self.tracks[i].strand in (strand, ".")]
             if not matches:
                 suffix = f" on strand {strand!r}" if strand is not None else ""
-                raise ConfigError(
-                    f"tracks: {choice!r} matches none of the model's {len(self)} tracks{suffix}"
-                    f"{nearest(str(choice), names)}; the first ones are "
-                    f"{listing((track.name for track in self.tracks), 4)}"
+                shown = listing((track.name for track in self.tracks), _SHOWN)
+                which = (
+                    f"does not match the model's only track{suffix}, {shown}"
+                    if len(self) == 1
+                    else f"matches none of the model's {len(self)} tracks{suffix}"
+                    f"{nearest(str(choice), names)}: {shown}"
                 )
+                more = "; 'creme models tracks PLUGIN REGEX' searches them"
+                raise ConfigError(f"tracks: {choice!r} {which}{more if len(self) > _SHOWN else ''}")
             chosen.update(matches)
         return tuple(sorted(chosen))
 

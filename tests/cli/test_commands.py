@@ -177,6 +177,8 @@ BAD = [
     (('name = "small"', 'name = "small"\nsed = 2'), "did you mean 'seed'"),
     (("seed = 7", "seed = -1"), "seed = -1 is not allowed"),
     (("seed = 7", "seed = = 7"), "not valid TOML"),
+    (("[loci]", "[model]\n[loci]"), "table [model] stands twice, the second time in line"),
+    (("[model]", "[[model]]"), "is not allowed: input should be a table"),
     (('plugin = "synthetic"', 'plugin = "sinthetic"'), "did you mean 'synthetic'"),
     (('plugin = "synthetic"', 'plugin = "example_broken"'), "cannot be imported"),
     (("length = 24576", "lenght = 24576"), "did you mean 'length'"),

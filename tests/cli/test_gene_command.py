@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -55,6 +56,10 @@ def test_a_gene_to_its_report_and_again(place, creme):
     shown = creme(*command[:-1], 500, status=2)
     assert f"{file} is there with other settings: 'creme study {file}' goes on" in shown
     assert "finished" in creme("study", file, "--status")
+    assert "Not run: distance, higher_order" in creme(*command)
+    creme(*command, "--all", "--plan")  # adds stages to the same file
+    assert {"necessity", "fine_tile"} <= set(StudyFile.from_text(file.read_text()).stages.in_order)
+    assert StudyResults(study).stages["necessity"]["state"] == "finished"
 
 
 def test_the_plan_of_a_gene(place, creme):
@@ -71,7 +76,7 @@ def test_the_plan_of_a_gene(place, creme):
     assert study.common.tile == nice_tile(mini.LENGTH) == 200
 
 
-def test_mistakes_are_named(place, creme):
+def test_mistakes_are_named(place, creme, monkeypatch):
     folder, inputs, _ = place
     rest = ("--model", "synthetic", *SETTINGS, "--to", folder / "out")
     assert "did you mean 'GENE2'" in creme("gene", "gene2", *inputs, *rest, status=2)
@@ -87,7 +92,16 @@ def test_mistakes_are_named(place, creme):
     assert "did you mean 'synthetic'" in shown
     shown = creme("gene", "GENE2", *inputs, *rest, "--track", "gamma", status=2)
     assert "matches none of the model's 2 tracks" in shown
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "matplotlib", None)
+        without.delitem(sys.modules, "creme.report.style", raising=False)
+        assert "need matplotlib" in creme("gene", "GENE2", *inputs, *rest, status=2)
     assert not (folder / "out").exists()
+    shown = creme("gene", "GENE2", *inputs, *rest, "--tile", 2 * mini.LENGTH, status=2)
+    assert "does not fit" in shown
+    assert ", track synthetic:alpha; study file: " in shown
+    assert not (folder / "out" / "GENE2.toml").exists()  # other settings are not refused
+    creme("gene", "GENE2", *inputs, *rest, "--tile", 1000, "--plan")
 
 
 def test_a_model_of_many_tracks_asks_which(place, creme, monkeypatch):

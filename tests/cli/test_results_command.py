@@ -87,6 +87,12 @@ def test_a_measure_without_a_neutral_value_is_printed_in_order(results):
     assert [row[columns.index("copies")] for row in rows] == [0, 0, 1]
 
 
+@pytest.mark.parametrize("of", [".", "stages/context_dependence"])
+def test_peaks_are_of_an_experiment(study, creme, of):
+    shown = creme("results", study / of, "--peaks", status=2)
+    assert "is of a study, and --peaks reads an experiment's results: 'creme run'" in shown
+
+
 def test_status_and_results_of_a_study(study, creme):
     shown = creme("status", study)
     assert shown == creme("study", study, "--status")

@@ -520,7 +520,7 @@ def test_gene_goes_before_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("gene,contig,tss\nA,chr1,5\n", ["line 1", "lacks 'strand'"]),
+        ("gene,contig,tss\nA,chr1,5\n", ["line 1", "lacks 'strand'", "needs gene, contig, tss"]),
         ("a,b\n1,2\n", ["line 1", "'gene' or 'name' and 'contig' or 'chrom' or 'chr'"]),
         ("gene,contig,tss,strand\nA,chr1,5\n", ["line 2", "3 instead of 4 columns"]),
         ("gene,contig,tss,strand\nA,chr1,5,+,9\n", ["line 2", "5 instead of 4 columns"]),

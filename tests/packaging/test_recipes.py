@@ -80,7 +80,10 @@ def test_the_hosted_workflow_asks_for_what_the_makefile_has():
 )
 def test_workflows_keep_no_credentials_and_take_builds_for_cpus(path):
     workflow = yaml.safe_load(path.read_text())
-    assert workflow["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
+    if path.name == "gpu.yml":
+        assert "/whl/cpu" not in path.read_text()
+    else:
+        assert workflow["env"]["PIP_EXTRA_INDEX_URL"].endswith("/whl/cpu")
     targets = re.findall(r"^([\w%$(:=.-]+(?: [\w%-]+)*):", (ROOT / "Makefile").read_text(), re.M)
     names = {name for line in targets for name in line.split()}
     for job in workflow["jobs"].values():
@@ -89,6 +92,14 @@ def test_workflows_keep_no_credentials_and_take_builds_for_cpus(path):
                 assert step["with"]["persist-credentials"] is False
             for target in re.findall(r"^make ([\w-]+)$", step.get("run", ""), re.M):
                 assert target in names, target
+
+
+def test_the_suite_for_gpus_is_started_by_hand_on_a_runner_that_has_one():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gpu.yml").read_text())
+    assert list(workflow[True]) == ["workflow_dispatch"]  # YAML reads "on" as a truth value
+    (job,) = workflow["jobs"].values()
+    assert {"self-hosted", "gpu"} <= set(job["runs-on"])
+    assert "make test-gpu" in [step.get("run") for step in job["steps"]]
 
 
 def test_the_conda_recipe_names_the_same_dependencies():

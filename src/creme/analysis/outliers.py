@@ -19,8 +19,9 @@ _TO_SD = 1.4826
 """Of a median absolute deviation, for normal values."""
 
 RULE = (
-    f"differs more than {FOLD}-fold from the median, and by more robust standard deviations than "
-    f"the most extreme of as many normal values would in 1 of 20 loci (4.6 for 10 backgrounds)"
+    f"differs more than {FOLD}-fold from the median of its locus, and by more robust standard "
+    f"deviations (4.6 for 10 backgrounds) than the furthest of as many normal values does in 1 of "
+    f"20 loci"
 )
 
 

@@ -18,12 +18,15 @@ def show_peaks(directory: Path, test: str | None, top: int, export: Path | None)
     from creme.runner.experiment import Experiment
     from creme.runner.plan import Plan
     from creme.store.others import open_store
-    from creme.study.folder import of_study
+    from creme.study.folder import STUDY, of_study
 
     if export is not None:
         check_ending(export)
-    if of_study(directory) is not None:
-        raise ConfigError(f"{directory} is a stage of a study: --peaks is of an experiment's")
+    if of_study(directory) is not None or (directory / STUDY).is_file():
+        raise ConfigError(
+            f"{directory} is of a study, and --peaks reads an experiment's results: 'creme run' "
+            f"with the study's [model], [loci], seed and store has the same backgrounds"
+        )
     experiment = Experiment.of_results(directory)
     plan = Plan.of(experiment)
     if test is not None:

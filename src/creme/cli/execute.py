@@ -11,6 +11,7 @@ from creme.cli.terminal import out, progress, say_aside, say_failures, say_more,
 from creme.files.trusted import Trust
 from creme.interrupts import STOPPED
 from creme.results.directory import Results
+from creme.results.words import units
 from creme.runner.experiment import Experiment
 from creme.runner.report import Report
 from creme.runner.run import run_experiment
@@ -63,7 +64,7 @@ def say_shard(report: Report, shard: Shard, store: Path) -> int:
         repeated=counts.repeated,
     )
     out.print(
-        f"Shard {shard}: {counts.finished} units, {counts.asked} sequences asked for, "
+        f"Shard {shard}: {units(counts.finished)}, {counts.asked} sequences asked for, "
         f"{counts.predicted} predicted, {taken(counts)}, {counts.repeated} repeated.",
     )
     say_failures(report.failures)

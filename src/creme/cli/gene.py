@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ import typer
 from creme.cli.asking import parameters_lacking, parameters_of
 from creme.cli.choices import add_values
 from creme.cli.tables import toml_value
-from creme.errors import ConfigError
+from creme.errors import ConfigError, CremeError, ResultsError
 
 if TYPE_CHECKING:
     from creme.model import Model
@@ -84,38 +85,66 @@ def gene(
         built = build_model(table, Path.cwd())[0]
     table |= _kept(built, model, track)
     build_model(table, Path.cwd())  # whether there are such tracks
+    if not plan:
+        import_module("creme.report.style")  # a missing matplotlib is an error before the run
     name = re.sub(r"[^\w.+-]", "_", symbol)
-    text = _text(name, symbol, table, built, (fasta, gtf), tile, replicates, everything)
+    fewer, more = (
+        _text(name, symbol, table, built, (fasta, gtf), tile, replicates, each)
+        for each in (False, True)
+    )
     file = to / f"{name}.toml"
-    _write(file, text)
+    new = _write(file, more if everything else fewer, fewer)
     add_values(study_file=file, study=to / f"{name}.study")
     starts = len({(site.contig, site.position, site.strand) for site in sites})
+    active = ", the most active of which is used" if starts > 1 else ""
+    unasked = "" if track or len(built.tracks) == 1 else f", track {built.tracks[0].name}"
     out.print(
-        f"{symbol} on {sites[0].contig} ({sites[0].strand}), {starts} TSS{'s' * (starts > 1)}, the "
-        f"most active one is used; study file: {file}"
+        f"{symbol} on {sites[0].contig} ({sites[0].strand}), {starts} TSS{'s' * (starts > 1)}"
+        f"{active}{unasked}; study file: {file}"
     )
-    if plan:
-        show_plan(file, None, None, None, None, 1, True)
-        return
-    if status := execute_study(file, None, None, True):
+    try:
+        if plan:
+            show_plan(file, None, None, None, None, 1, True)
+            return
+        status = execute_study(file, None, None, True)
+    except CremeError:
+        if new and not _begun(to / f"{name}.study"):
+            file.unlink()  # so that the same command with other settings is not refused
+        raise
+    if status:
         raise typer.Exit(status)
     page = write_report(to / f"{name}.study")
     add_values(report=page)
     out.print(f"The report, to open in a browser: {page}")
     out.print(f"Its numbers: creme results {to / f'{name}.study'}")
+    if not everything:
+        out.print(f"Not run: {', '.join(FURTHER)}. The same command with --all adds them")
     out.print(f"Once more, also with other settings: creme study {file}")
 
 
-def _write(file: Path, text: str) -> None:
+def _begun(study: Path) -> bool:
+    """Whether a study has its loci."""
+    from creme.study.view import StudyResults
+
+    try:
+        return StudyResults(study).folder.finished("loci")
+    except ResultsError:
+        return False
+
+
+def _write(file: Path, text: str, fewer: str) -> bool:
+    """Write the study file, also over the one with fewer stages; whether there was none."""
     from creme.files.durable import write_text
 
-    if file.is_file() and file.read_text() != text:
+    new = not file.is_file()
+    if not new and file.read_text() not in (text, fewer):
         raise ConfigError(
             f"{file} is there with other settings: 'creme study {file}' goes on with those; for "
             f"the new ones give another folder with --to, or remove it"
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, text)
+    return new
 
 
 def _absolute(settings: dict[str, Any]) -> dict[str, Any]:

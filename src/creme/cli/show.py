@@ -137,7 +137,8 @@ def _show_backgrounds(label: str, dataset: xr.Dataset, top: int) -> None:
     title = f"{label}: activities of its backgrounds"
     show_table(f"{label} backgrounds", columns, first_rows(rows, top), title)
     if number := int((frame["outliers"] > 0).sum()):
-        out.print(f"Outliers in {number} of {len(frame)} rows: an activity that {RULE}.")
+        where = f"Outliers in {number} of {len(frame)} rows"
+        out.print(f"{where}. An outlier is an activity that {RULE}.")
 
 
 def warn_if_outdated(view: ResultsView) -> None:

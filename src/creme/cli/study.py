@@ -13,7 +13,7 @@ from creme.cli.cluster import Scheduler, Workers, chosen_cluster
 from creme.errors import ConfigError, listing
 from creme.files.trusted import Trust
 from creme.interrupts import STOPPED
-from creme.results.words import duration
+from creme.results.words import duration, units
 
 if TYPE_CHECKING:
     from creme.study.forecast.cost import Forecast
@@ -165,14 +165,14 @@ def _line(stage: str, state: dict[str, Any], ran: bool) -> str:
     if state.get("note"):
         return f"{stage}: nothing to do: {state['note']}."
     if not ran:
-        return f"{stage}: finished before, {state['units']} units."
+        return f"{stage}: finished before, {units(state['units'])}."
     if state.get("from_results"):
         return (
-            f"{stage}: tables made anew from the results of {state['units']} units; nothing was "
-            f"asked for; {state['seconds']:.1f} s."
+            f"{stage}: tables made anew from the results of {units(state['units'])}; nothing "
+            f"was asked for; {state['seconds']:.1f} s."
         )
     return (
-        f"{stage}: {state['units']} units, {state['asked']} sequences asked for, "
+        f"{stage}: {units(state['units'])}, {state['asked']} sequences asked for, "
         f"{state['predicted']} predicted, {state['stored']} taken from the store, "
         f"{state['repeated']} repeated; {state['seconds']:.1f} s."
     )

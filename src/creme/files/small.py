@@ -99,10 +99,20 @@ def parse_json(text: str, title: str) -> Any:
     return value
 
 
+_TWICE = re.compile(r"Cannot declare \((.+)\) twice \(at line (\d+)")
+"""Of tomllib."""
+
+
 def _shortly(error: BaseException) -> str:
     if isinstance(error, RecursionError):
         return f"more than {DEEPEST} tables and lists stand in one another"
     text = str(error)
+    if twice := _TWICE.match(text):
+        name = ".".join(re.findall(r"'([^']*)'", twice[1]))
+        return (
+            f"table [{name}] stands twice, the second time in line {twice[2]}; each table of a "
+            f"list begins with [[{name}]]"
+        )
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 

@@ -256,7 +256,8 @@ def _require_fasta(path: Path) -> None:
         if line.strip() and not line.startswith(b";"):
             if not line.startswith(b">"):
                 raise GenomeError(
-                    f"{path} is not FASTA: its first line starts with {line[:20]!r} instead of '>'"
+                    f"{path} is not FASTA: its first line starts with "
+                    f"{repr(line[:20])[1:]} instead of '>'"
                 )
             return
 

@@ -211,7 +211,10 @@ def read_table(path: Path, inputs: SequenceOf[str] = ()) -> Iterator[TSS]:
             if missing and line.startswith("#"):
                 header = None
             elif missing:
-                problem = f"the header lacks {' and '.join(missing)}"
+                problem = (
+                    f"the header lacks {' and '.join(missing)} (a table needs gene, contig, tss, "
+                    f"which is 0-based, and strand)"
+                )
                 raise _bad(path, number, problem, line)
             continue
         if line.startswith("#"):

@@ -22,3 +22,8 @@ def duration(seconds: float) -> str:
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"
+
+
+def units(n: int) -> str:
+    """``1 unit``, ``5 units``: loci, or pairs of them, that a test was run on."""
+    return f"{n} unit{'' if n == 1 else 's'}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from creme import registry
-from creme.analysis.outliers import RULE, outliers
+from creme.analysis.outliers import outliers
 from creme.codes import share_of_gc, share_of_n
 from creme.genome import Locus
 from creme.perturbation import Perturbation
@@ -23,8 +23,8 @@ from creme.test import Test, remarked
 from creme.tiling import Tile
 
 _OUTLIERS = (
-    f"outliers among the backgrounds: {{count}}, which 'creme results' names. They are off by "
-    f"{RULE}, and move the mean over their locus's backgrounds; more replicates weigh each less"
+    "outliers among the backgrounds: {count}, which 'creme results' names. Each moves the mean "
+    "over the backgrounds of its locus; with more replicates it weighs less"
 )
 _JUNCTIONS = (
     "runs of N between bases: {count}. A shuffle joins the bases beside them, so that as many "

@@ -40,12 +40,16 @@ def summary(view: ResultsView, shown: int) -> Html:
     """
     facts: list[tuple[str, str]] = []
     if view.funnel:
-        facts.append((count(view.funnel[0]["left"]), str(view.funnel[0]["why"])))
+        first = view.funnel[0]
+        why = str(first["why"])
+        one = why.replace("transcripts", "transcript", 1) if first["left"] == 1 else why
+        facts.append((count(first["left"]), one))
     facts.append((count(shown), "locus" if shown == 1 else "loci"))
     for context, amount in (view.raw.get("categories") or {}).items():
         if amount:
-            words = "without a category" if context == "none" else f"in {context} contexts"
-            facts.append((count(amount), words))
+            article = "an" if context[0] in "aeiou" else "a"
+            of = f"in {article} {context} context" if amount == 1 else f"in {context} contexts"
+            facts.append((count(amount), "without a category" if context == "none" else of))
     classes: dict[str, int] = {}
     for of in (view.raw.get("classes") or {}).values():
         for kind, amount in of.items():
@@ -59,8 +63,9 @@ def summary(view: ResultsView, shown: int) -> Html:
     if totals["seconds"]:
         facts.append((duration(totals["seconds"]), "of computing"))
     items = [tag("li", tag("b", value), " ", words) for value, words in facts]
-    parts = [tag("ul", *items, class_="facts"), _not_positive(view), _remarks(view), _missing(view)]
-    return joined(parts)
+    notes = [_not_positive(view), _remarks(view), _missing(view)]
+    plain = [*_nothing_to_do(view), _left_out(view)]
+    return joined([tag("ul", *items, class_="facts"), *notes, *plain])
 
 
 _COUNTS = ("asked", "predicted", "stored", "repeated", "seconds")
@@ -90,15 +95,13 @@ def _remarks(view: ResultsView) -> Html | None:
 
 
 def _missing(view: ResultsView) -> Html | None:
-    """The stages, tests and units that are not there."""
+    """The stages, tests and units that were asked for and are not there."""
     items: list[Html] = []
     for stage, state in view.stages.items():
         title = title_of(view, stage)
         if state.get("state") != "finished":
             why = state.get("error") or _WHY.get(str(state.get("state")), "")
             items.append(tag("li", f"{title} is {state.get('state')}", f": {why}" if why else "."))
-        elif state.get("note"):
-            items.append(tag("li", f"{title} had nothing to do: {state['note']}."))
         failed = len(_failures_of(view, stage))
         if failed:
             units = (
@@ -108,12 +111,6 @@ def _missing(view: ResultsView) -> Html | None:
             )
             items.append(tag("li", f"{title}: {units} no results."))
     items += _progress(view)
-    if view.kind == "study":
-        every = [stage for stage in (SELECTION, *WITH_FIGURES) if stage in STAGES]
-        left_out = [stage for stage in every if stage not in view.stages]
-        if left_out:
-            names = ", ".join(title_of(view, stage) for stage in left_out)
-            items.append(tag("li", f"Not part of this study: {names}."))
     if not items:
         return None
     return tag(
@@ -122,6 +119,37 @@ def _missing(view: ResultsView) -> Html | None:
         tag("ul", *items),
         class_="missing",
         role="note",
+    )
+
+
+def _nothing_to_do(view: ResultsView) -> list[Html]:
+    """The finished stages for which there was no locus or tile; that is a result."""
+    return [
+        tag("p", f"{title_of(view, stage)} had nothing to do: {state['note']}.")
+        for stage, state in view.stages.items()
+        if state.get("state") == "finished" and state.get("note")
+    ]
+
+
+def _left_out(view: ResultsView) -> Html | None:
+    """The stages that the study file leaves out, and how to add them."""
+    if view.kind != "study":
+        return None
+    every = [stage for stage in (SELECTION, *WITH_FIGURES) if stage in STAGES]
+    names = [tag("code", stage) for stage in every if stage not in view.stages]
+    if not names:
+        return None
+    listed = [piece for each in names for piece in (", ", each)][1:]
+    return tag(
+        "p",
+        "The study file leaves out ",
+        *listed,
+        f". To run {'it' if len(names) == 1 else 'some of them'} too, add the "
+        f"name{'' if len(names) == 1 else 's'} to ",
+        tag("code", "stages"),
+        " in that file, then give ",
+        tag("code", "creme study FILE"),
+        " again. Finished stages are not run a second time.",
     )
 
 
