@@ -50,13 +50,14 @@ BY_DEFAULT = tuple(name for name, stage in BUILT_IN.items() if stage.by_default)
 """Those that a study runs which names none."""
 
 FOUND_BY: dict[Finds, Stage] = {stage.finds: stage for stage in BUILT_IN.values() if stage.finds}
-"""The stage that finds the loci, the categories, the classes, the sets and the designs."""
+"""The stage that finds the loci, categories, classes, parts, sets and designs."""
 
 _TAKEN: dict[Takes, Finds] = {
     **{
         "selected": "loci",
         "categories": "categories",
         "cres": "classes",
+        "parts": "parts",
         "sets": "sets",
         "designs": "designs",
     },
@@ -79,7 +80,7 @@ def added_stage(name: str, test: str, needs: SequenceOf[str], takes: Takes) -> S
     test : str
         The registered name of its test, which is not loaded.
     needs : sequence of str
-    takes : {'selected', 'categories', 'cres'}
+    takes : {'selected', 'categories', 'cres', 'parts'}
     """
     words = name.replace("_", " ").replace("-", " ")
     stage = Stage(
