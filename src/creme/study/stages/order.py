@@ -16,7 +16,7 @@ from creme.study.stages.design_check import DESIGN_CHECK
 from creme.study.stages.distance import DISTANCE
 from creme.study.stages.fine_tile import FINE_TILE
 from creme.study.stages.higher_order import HIGHER_ORDER
-from creme.study.stages.interactions import INTERACTIONS
+from creme.study.stages.interactions import INTERACTIONS, with_pairs_of_parts
 from creme.study.stages.loci import LOCI
 from creme.study.stages.multiplicity import MULTIPLICITY
 from creme.study.stages.necessity import NECESSITY
@@ -94,6 +94,8 @@ def added_stage(name: str, test: str, needs: SequenceOf[str], takes: Takes) -> S
     )
     if test == compatibility.TEST:
         return compatibility.with_pairs(stage)
+    if test == INTERACTIONS.test and takes == "parts":
+        stage = with_pairs_of_parts(stage)
     alike = next((s for s in BUILT_IN.values() if s.test == test and s.takes != "sites"), None)
     if alike is None:
         return stage

@@ -124,7 +124,7 @@ def with_part_of(
     parts : sequence of Part
     classes : DataArray of text, (locus, tile), optional
     """
-    owners = {(part.locus, *part.span): part for part in parts}
+    owners = _by_span(parts)
     if {"locus", "tile_start", "tile_end"} <= set(frame):
         keys = zip(frame["locus"], frame["tile_start"], frame["tile_end"], strict=True)
         rows = [owners.get((str(locus), int(start), int(end))) for locus, start, end in keys]
@@ -140,6 +140,29 @@ def with_part_of(
         frame = frame.copy()
         frame.insert(list(frame).index("enhancer") + 1, PART_OF, _named(rows))
     return frame
+
+
+def pairs_with_part_of(frame: pd.DataFrame, parts: SequenceOf[Part]) -> pd.DataFrame:
+    """A table of pairs of parts of loci with ``first_part_of`` and ``second_part_of``.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Of `creme.analysis.epistasis.pair_table`.
+    parts : sequence of Part
+    """
+    owners = _by_span(parts)
+    frame = frame.copy()
+    for one in ("first", "second"):
+        keys = zip(frame["locus"], frame[f"{one}_start"], frame[f"{one}_end"], strict=True)
+        rows = [owners.get((str(locus), int(start), int(end))) for locus, start, end in keys]
+        at = list(frame).index(f"{one}_end") + 1
+        frame.insert(at, f"{one}_{PART_OF}", _named(rows))
+    return frame
+
+
+def _by_span(parts: SequenceOf[Part]) -> dict[tuple[str, int, int], Part]:
+    return {(part.locus, *part.span): part for part in parts}
 
 
 def _named(rows: SequenceOf[Part | None]) -> list[str]:
