@@ -15,15 +15,19 @@ from creme.errors import ConfigError, ResultsError
 from creme.export import export
 from creme.genome import Genome
 from creme.models.synthetic import SyntheticModel
-from creme.report.page.figures import figures as drawn
+from creme.report.page.pairs import pairs
 from creme.report.page.results import PageResults
 from creme.runner.experiment import parse as parse_experiment
 from creme.runner.run import run_experiment
+from creme.runner.shards import Shard
+from creme.store import Store
+from creme.store.merge import merge
 from creme.study import run_study
 from creme.study.config import parse
 from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
 from creme.study.run import prepare
+from creme.study.shards import run_study_shard
 from states import change_table
 
 RUN = '["loci", "context_dependence", "sufficiency", "fine_tile"]'
@@ -48,7 +52,7 @@ parts = {{ enhancing = ["enhancer"] }}
 
 [stages.after_it]
 test = "context_dependence"
-categories = ["silencing"]
+categories = ["neutral"]
 after = "fine_tile"
 
 [stages.none]
@@ -56,6 +60,8 @@ test = "sufficiency"
 parts = {{ silencing = ["silencer"] }}
 
 [model]"""
+WINDOWS = "windows = [200]\nshares = [0.7]\nremoved = [2]"
+GENES = ('gtf = "annotation.gtf"', 'gtf = "annotation.gtf"\ngenes = ["GENE1", "GENE2", "GENE4"]')
 TAKEN = ("motifs", "networks")
 """Those of the stages of parts that find any."""
 
@@ -65,7 +71,7 @@ def study(tmp_path_factory):
     """A finished study, its forecast before and with the search finished; not to be changed."""
     folder = tmp_path_factory.mktemp("parts")
     mini.write(folder, genes=4)
-    file = mini.study(folder, ("[model]", ADDED))
+    file = mini.study(folder, ("[model]", ADDED), ("windows = [200, 50]", WINDOWS), GENES)
     before = {one.stage: one for one in forecast(*prepare(file))}
     run_study(file, stages=BEFORE)
     later = {one.stage: one for one in forecast(*prepare(file))}
@@ -127,18 +133,18 @@ def test_enhancers_are_the_parts_and_their_tiles_with_the_bases_of_the_genome(st
     owners = dict(zip(table["enhancer"], table["part_of"], strict=True))
     assert {name: owners[name] for name in names} == dict(zip(names, tiles, strict=True))
     assert {owners[name] for name in tiles} == {""}
-    pairs = done.table("motifs_pairs")
-    assert len(pairs) == 3 * len(there)
-    assert dict(zip(pairs["enhancer"], pairs["part_of"], strict=True)) == {
+    pairs_of = done.table("motifs_pairs")
+    assert len(pairs_of) == 3 * len(there)
+    assert dict(zip(pairs_of["enhancer"], pairs_of["part_of"], strict=True)) == {
         name: owners[name] for name in there
     }
-    own = pairs[pairs["own"]]
+    own = pairs_of[pairs_of["own"]]
     assert (own["enhancer"].str.partition(":")[0] == own["promoter"]).all()
 
 
 def test_a_test_of_tiles_has_them_as_tiles(study):
     done, _, _ = study
-    rows, pairs = kept(done), done.table("networks_pairs")
+    rows, pairs_of = kept(done), done.table("networks_pairs")
     spans = set(zip(rows["locus"], rows["sub_start"], rows["sub_end"], strict=True))
     dataset = done.dataset("networks")
     configuration = json.loads(dataset.attrs["configuration"])
@@ -147,8 +153,8 @@ def test_a_test_of_tiles_has_them_as_tiles(study):
         (r.locus, r.sub_start): f"{r.locus}:{r.tile_start}-{r.tile_end}" for r in rows.itertuples()
     }
     for one in ("first", "second"):
-        keys = zip(pairs["locus"], pairs[f"{one}_start"], strict=True)
-        assert pairs[f"{one}_part_of"].tolist() == [owners[key] for key in keys]
+        keys = zip(pairs_of["locus"], pairs_of[f"{one}_start"], strict=True)
+        assert pairs_of[f"{one}_part_of"].tolist() == [owners[key] for key in keys]
 
 
 def test_the_numbers_are_those_of_an_export_and_an_experiment(study, tmp_path):
@@ -162,48 +168,28 @@ def test_the_numbers_are_those_of_an_export_and_an_experiment(study, tmp_path):
         name: rows[["tile_start", "tile_end"]].values.tolist()
         for name, rows in whole.groupby("locus")
     }
-    values = (
-        f'name = "compatibility"\nlabel = "{{label}}"\ntile = {mini.TILE}\nreplicates = 3\n'
-        f'promoters = ["GENE1", "GENE2", "GENE4"]\ndistances = [-2000]\nenhancers = "{{bed}}"\n'
-        f"[tests.tiles]\n" + "".join(f"{name} = {spans}\n" for name, spans in tiles.items())
-    )
-    # As exported; and with the names that parts have in the study, by which shuffles are drawn.
-    renamed = tmp_path / "renamed.bed"
+    # Shuffled enhancers are drawn by their names, and an export calls parts by their classes.
     lines = [line.split("\t") for line in bed.read_text().splitlines()[1:]]
     names = {
         (r.sub_genomic_start, r.sub_genomic_end): f"{r.locus}:{r.sub_start}-{r.sub_end}"
         for r in kept(done).itertuples()
     }
-    assert {(int(line[1]), int(line[2])) for line in lines} == set(names)
+    assert sorted((int(line[1]), int(line[2])) for line in lines) == sorted(names)
     for line in lines:
         line[3] = names[int(line[1]), int(line[2])]
-    renamed.write_text("".join("\t".join(line) + "\n" for line in lines))
-    text = head + "".join(
-        f"[[tests]]\n{values.format(label=label, bed=path)}"
-        for label, path in (("exported", bed), ("renamed", renamed))
+    bed.write_text("".join("\t".join(line) + "\n" for line in lines))
+    text = (
+        f'{head}[[tests]]\nname = "compatibility"\ntile = {mini.TILE}\nreplicates = 3\n'
+        f'promoters = ["GENE1", "GENE2", "GENE4"]\ndistances = [-2000]\nenhancers = "{bed}"\n'
+        "[tests.tiles]\n" + "".join(f"{name} = {spans}\n" for name, spans in tiles.items())
     )
     _, results = run_experiment(
         parse_experiment(text, "two steps", done.path.parent), tmp_path / "two.results"
     )
-    within = done.dataset("motifs")
-    same = results.load("renamed")
-    for name in ("control", "mutant", "effect"):
-        np.testing.assert_array_equal(same[name].values, within[name].values)
-    assert same.enhancer.values.tolist() == within.enhancer.values.tolist()
-    exported = results.load("exported")
-    place = ("enhancer_start", "enhancer_end", "enhancer_strand")
-    order = [
-        next(
-            k for k in np.flatnonzero(~exported.null.values)
-            if all(exported[p].values[k] == within[p].values[at] for p in place)
-        )
-        for at in np.flatnonzero(~within.null.values)
-    ]  # fmt: skip
-    assert len(set(order)) == len(names) + sum(map(len, tiles.values()))
-    np.testing.assert_array_equal(
-        exported.mutant.isel(enhancer=order).values,
-        within.mutant.isel(enhancer=~within.null.values).values,
-    )
+    within, alone = done.dataset("motifs"), results.load("compatibility")
+    assert alone.enhancer.values.tolist() == within.enhancer.values.tolist()
+    for name in ("control", "mutant", "effect", "null", "own", "enhancer_strand"):
+        np.testing.assert_array_equal(alone[name].values, within[name].values)
 
 
 def test_the_plan_says_that_it_waits_for_the_search_and_is_then_exact(study, monkeypatch, capsys):
@@ -225,15 +211,14 @@ def test_the_plan_says_that_it_waits_for_the_search_and_is_then_exact(study, mon
     assert needs in " ".join(refused.split())
 
 
-def test_in_parts_and_stopped_on_its_way_it_is_the_same(study, copied, monkeypatch, capsys):
+def test_in_shards_and_stopped_on_its_way_it_is_the_same(study, copied, monkeypatch):
     done, _, _ = study
-    creme = in_process.caller(monkeypatch, capsys)
     folder = begun_again(copied, *TAKEN)
-    for number in (1, 2):
-        creme("study", copied, "--stage", "networks", "--shard", f"{number}/2")
-    shards = sorted(copied.parent.glob("predictions.shard-*"))
-    creme("cache", "merge", *shards, "--into", copied.parent / "predictions")
-    assert " 0 predicted" in creme("study", copied, "--stage", "networks")
+    shards = [run_study_shard(copied, "networks", Shard(number, 2))[1] for number in (1, 2)]
+    with Store(copied.parent / "predictions") as into:
+        for path in shards:
+            with Store(path) as other:
+                merge(into, other)
     predict, calls = SyntheticModel.predict, []
 
     def stopped(self, codes):
@@ -245,10 +230,11 @@ def test_in_parts_and_stopped_on_its_way_it_is_the_same(study, copied, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(SyntheticModel, "predict", stopped)
         with pytest.raises(KeyboardInterrupt):
-            run_study(copied, stages=["motifs"])
+            run_study(copied)
     assert folder.stages()["motifs"]["state"] == "interrupted"
     again = run_study(folder.path)
     assert 0 < again.stages["motifs"]["predicted"] < done.stages["motifs"]["predicted"]
+    assert again.stages["networks"]["predicted"] == 0
     assert mini.tables(again.path) == mini.tables(done.path)
 
 
@@ -290,9 +276,9 @@ def test_the_identity_of_the_search_is_without_the_panel_and_of_its_own_settings
 
 def test_the_report_and_the_export_have_them(study, tmp_path):
     done, _, _ = study
-    shown = {one.title: one for one in drawn(PageResults(done))}
+    results = PageResults(done)
+    shown = {one.title: one for one in pairs(results)}
     assert "in 3 carriers" in shown["Compatibility"].caption
-    assert "Pairs of tiles" in shown
     files = export(done.path, tmp_path / "out", ("tables",))
     assert {"tables/motifs_pairs.csv", "tables/networks_pairs.csv"} <= set(files)
 
