@@ -26,8 +26,10 @@ from creme.study import run_study
 from creme.study.config import parse
 from creme.study.folder import Folder
 from creme.study.forecast.cost import forecast
+from creme.study.lineage import stage_inputs
 from creme.study.run import prepare
 from creme.study.shards import run_study_shard
+from creme.study.stages.order import BUILT_IN, added_stage
 from states import change_table
 
 RUN = '["loci", "context_dependence", "sufficiency", "fine_tile"]'
@@ -50,11 +52,6 @@ distances = [-2000]
 test = "interactions"
 parts = {{ enhancing = ["enhancer"] }}
 
-[stages.after_it]
-test = "context_dependence"
-categories = ["neutral"]
-after = "fine_tile"
-
 [stages.none]
 test = "sufficiency"
 parts = {{ silencing = ["silencer"] }}
@@ -68,14 +65,13 @@ TAKEN = ("motifs", "networks")
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A finished study, its forecast before and with the search finished; not to be changed."""
+    """A finished study, and its forecast with the search finished; not to be changed."""
     folder = tmp_path_factory.mktemp("parts")
     mini.write(folder, genes=4)
     file = mini.study(folder, ("[model]", ADDED), ("windows = [200, 50]", WINDOWS), GENES)
-    before = {one.stage: one for one in forecast(*prepare(file))}
     run_study(file, stages=BEFORE)
-    later = {one.stage: one for one in forecast(*prepare(file))}
-    return run_study(file), before, later
+    later = {one.stage: one for one in forecast(*prepare(file), stages=TAKEN)}
+    return run_study(file), later
 
 
 @pytest.fixture
@@ -107,7 +103,7 @@ def begun_again(file, *stages):
 
 
 def test_enhancers_are_the_parts_and_their_tiles_with_the_bases_of_the_genome(study):
-    done, _, _ = study
+    done, _ = study
     rows, dataset = kept(done), done.dataset("motifs")
     names = [f"{r.locus}:{r.sub_start}-{r.sub_end}" for r in rows.itertuples()]
     tiles = [f"{r.locus}:{r.tile_start}-{r.tile_end}" for r in rows.itertuples()]
@@ -143,7 +139,7 @@ def test_enhancers_are_the_parts_and_their_tiles_with_the_bases_of_the_genome(st
 
 
 def test_a_test_of_tiles_has_them_as_tiles(study):
-    done, _, _ = study
+    done, _ = study
     rows, pairs_of = kept(done), done.table("networks_pairs")
     spans = set(zip(rows["locus"], rows["sub_start"], rows["sub_end"], strict=True))
     dataset = done.dataset("networks")
@@ -158,7 +154,7 @@ def test_a_test_of_tiles_has_them_as_tiles(study):
 
 
 def test_the_numbers_are_those_of_an_export_and_an_experiment(study, tmp_path):
-    done, _, _ = study
+    done, _ = study
     export(done.path, tmp_path, ("tracks",))
     bed = tmp_path / "tracks" / "fine_tile.bed"
     experiment = (done.path / "stages" / "motifs" / "experiment.toml").read_text()
@@ -193,10 +189,8 @@ def test_the_numbers_are_those_of_an_export_and_an_experiment(study, tmp_path):
 
 
 def test_the_plan_says_that_it_waits_for_the_search_and_is_then_exact(study, monkeypatch, capsys):
-    done, before, later = study
+    done, later = study
     for stage in TAKEN:
-        assert (before[stage].kind, before[stage].assumed) == ("unknown", True)
-        assert "'fine_tile' has yet to find the parts" in before[stage].notes[0]
         took = done.stages[stage]
         assert (later[stage].kind, later[stage].assumed) == ("exact", False)
         assert later[stage].units == took["units"]
@@ -206,13 +200,15 @@ def test_the_plan_says_that_it_waits_for_the_search_and_is_then_exact(study, mon
     shown = creme("study", file, "--output", new, "--plan", "--seconds-per-prediction", "1")
     (row,) = [line for line in shown.splitlines() if "motifs" in line and "│" in line]
     assert row.count("not known") == 4
+    note = "not known beforehand: stage 'fine_tile' has yet to find the parts (motifs, networks"
+    assert note in " ".join(shown.split())
     needs = "stage 'motifs' needs loci and context_dependence and sufficiency and fine_tile first"
     refused = creme("study", file, "--output", new, "--stage", "motifs", status=2)
     assert needs in " ".join(refused.split())
 
 
 def test_in_shards_and_stopped_on_its_way_it_is_the_same(study, copied, monkeypatch):
-    done, _, _ = study
+    done, _ = study
     folder = begun_again(copied, *TAKEN)
     shards = [run_study_shard(copied, "networks", Shard(number, 2))[1] for number in (1, 2)]
     with Store(copied.parent / "predictions") as into:
@@ -252,11 +248,21 @@ def test_it_is_outdated_with_the_search_and_no_other_stage_is(copied):
     assert {name for name, state in states.items() if state == "outdated"} == {*TAKEN, "none"}
     with pytest.raises(ResultsError, match="stage fine_tile has other results since"):
         folder.table("motifs_pairs")
-    assert "fine_tile" not in folder.stages()["after_it"]["made_from"]
+
+
+def test_nothing_but_what_takes_parts_is_made_from_them():
+    needs = ("context_dependence", "fine_tile")
+    after = added_stage("after", "necessity", needs, "categories")
+    of_parts = added_stage("of_parts", "necessity", ("fine_tile",), "parts")
+    stages = {**BUILT_IN, "after": after, "of_parts": of_parts}
+    passed = {"loci": "a", "sufficiency": "b", "fine_tile": "c"}
+    # As studies of before parts were taken have recorded it.
+    assert stage_inputs("after", passed, stages) == {"loci": "a", "sufficiency": "b"}
+    assert stage_inputs("of_parts", passed, stages) == passed
 
 
 def test_the_identity_of_the_search_is_without_the_panel_and_of_its_own_settings(study, copied):
-    done, _, _ = study
+    done, _ = study
     text = copied.read_text()
     panel = done.path / "stages" / "sufficiency" / "calibration.json"
     copied.write_text(f'{text}\n[calibration]\npanel = "{panel}"\n')
@@ -274,13 +280,12 @@ def test_the_identity_of_the_search_is_without_the_panel_and_of_its_own_settings
         run_study(copied)
 
 
-def test_the_report_and_the_export_have_them(study, tmp_path):
-    done, _, _ = study
+def test_the_report_has_its_figures(study):
+    done, _ = study
     results = PageResults(done)
-    shown = {one.title: one for one in pairs(results)}
-    assert "in 3 carriers" in shown["Compatibility"].caption
-    files = export(done.path, tmp_path / "out", ("tables",))
-    assert {"tables/motifs_pairs.csv", "tables/networks_pairs.csv"} <= set(files)
+    shown = next(pairs(results))
+    assert shown.title == "Compatibility"
+    assert "in 3 carriers" in shown.caption
 
 
 @pytest.mark.parametrize(
@@ -315,7 +320,7 @@ def test_it_needs_the_search_among_the_stages():
 
 
 def test_without_parts_there_is_nothing_to_do(study):
-    done, _, _ = study
+    done, _ = study
     assert done.table("none").empty
     note = "no tile of which parts were searched for is a weak silencer or strong silencer in a"
     assert done.stages["none"]["note"].startswith(note)
