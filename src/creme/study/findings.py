@@ -1,4 +1,4 @@
-"""What the finished stages of a study have found, from the results in its folder."""
+"""The findings of the finished stages of a study, from the results in its folder."""
 
 from __future__ import annotations
 
