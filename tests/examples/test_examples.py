@@ -87,6 +87,18 @@ def test_the_study_of_pairs_and_designs_is_ready_to_run(chr20):
     assert parts.replicates == own.replicates == 5
 
 
+def test_the_study_of_parts_is_ready_to_run(chr20):
+    _, folder = chr20
+    study = StudyFile.from_text((EXAMPLES / "seqnn_parts.toml").read_text(), folder=folder)
+    study.check_added()
+    assert study.stages.in_order[-2:] == ["fine_tile", "motif_level"]
+    assert study.added["motif_level"].takes == "parts"
+    assert study.parts("motif_level") == study.cres("fine_tile") == study.cres("motif_level")
+    matrix = study.test("motif_level")
+    assert isinstance(matrix, Compatibility)
+    assert (matrix.replicates, matrix.tile) == (10, 5000)
+
+
 def test_the_parts_of_enhancers_are_ready_to_run(chr20):
     """They come from the exported tracks of the search, whose names repeat."""
     _, folder = chr20

@@ -310,7 +310,7 @@ def show_plan(
 
 def _planned(one: Forecast, seconds: float, price: float | None, workers: int) -> list[Any]:
     if one.kind == "unknown":
-        units = f"{'about ' if one.assumed else ''}{one.units}"
+        units = f"{'about ' if one.assumed else ''}{one.units}" if one.units else "not known"
         cost = [] if price is None else ["not known"]
         return [one.stage, units, "not known", "not known", "", "not known", *cost]
     took = one.needed * seconds

@@ -72,7 +72,7 @@ class StageState(TypedDict, total=False):
     made_from: dict[str, Any]
     test: str | dict[str, Any]
     needs: list[str]
-    takes: Literal["sites", "selected", "categories", "cres", "sets"]
+    takes: Literal["sites", "selected", "categories", "cres", "parts", "sets"]
 
 
 def _whole(stage: StageState) -> StageState:

@@ -26,6 +26,8 @@ from creme.study.stage_tables import BuiltInOptions, StageOptions, Stages
 from creme.study.stages.design_check import OF_DESIGNS
 from creme.study.stages.order import BUILT_IN, FOUND_BY, added_stage
 from creme.study.stages.stage import Finds, Stage
+from creme.suite.positioned import PositionedTest
+from creme.suite.tiled import TiledTest
 from creme.test import Test
 
 __all__ = [
@@ -121,12 +123,14 @@ class StudyFile(StageTables):
             self._check(stage)
 
     def _check(self, stage: Stage) -> None:
-        self.test(stage.name)
+        test = self.test(stage.name)
         if stage.takes == "cres" and self.has_field(stage.name, "tiles"):
             source, taken = FOUND_BY["classes"].name, "CREs"
         elif stage.takes == "sets":
             source, taken = FOUND_BY["sets"].name, "sets"
         else:
+            if stage.takes == "parts":
+                self._check_parts(stage, test)
             return
         for field in ("tile", "tss_tile"):
             here, there = (self._parameters(name).get(field) for name in (stage.name, source))
@@ -135,6 +139,21 @@ class StudyFile(StageTables):
                     f"{stage.heading} {field} = {here}, and that of [{source}] is {there}: the "
                     f"{taken} are tiles of the {source} test, so both have to be equal"
                 )
+
+    def _check_parts(self, stage: Stage, test: Test) -> None:
+        """Check that parts of any length, and perhaps whole CREs beside them, are for the test."""
+        if not self.has_field(stage.name, "tiles"):
+            raise ConfigError(f"{stage.heading} parts: test {stage.test!r} takes no tiles")
+        if isinstance(test, PositionedTest):
+            raise ConfigError(
+                f"{stage.heading} parts: test {stage.test!r} moves tiles that are all as long as "
+                f"'tile', and parts are not; test 'compatibility' puts them at 'distances'"
+            )
+        if isinstance(test, TiledTest) and self.options(stage.name).cres:
+            raise ConfigError(
+                f"{stage.heading} has parts and cres: the tiles of test {stage.test!r} must not "
+                f"overlap, as a part and its whole tile do; make a stage of each"
+            )
 
     @cached_property
     def added(self) -> dict[str, Stage]:
@@ -174,7 +193,15 @@ class StudyFile(StageTables):
 
     def cres(self, stage: str) -> dict[str, list[str]]:
         """The classes of CREs that a stage takes, by category, each class in full."""
-        classes: Mapping[Any, Any] = self.options(stage).cres or self.stage_records[stage].cres
+        return self._in_full(self.options(stage).cres or self.stage_records[stage].cres)
+
+    def parts(self, stage: str) -> dict[str, list[str]]:
+        """The classes of CREs whose parts a stage takes, by category, each class in full."""
+        added = self.stages.added.get(stage)
+        return self._in_full((added and added.parts) or {})
+
+    @staticmethod
+    def _in_full(classes: Mapping[Any, Any]) -> dict[str, list[str]]:
         return {
             context: [
                 name
@@ -198,7 +225,7 @@ class StudyFile(StageTables):
         except (ConfigError, PluginError) as error:
             words = str(error).removeprefix(f"{record.test}: ")
             if not record.built_in and "unknown key" in words:
-                words += "; beside them a stage has test, after, categories, cres"
+                words += "; beside them a stage has test, after, categories, cres, parts"
             raise type(error)(f"{record.heading}: {words}") from None
         return test
 
@@ -225,7 +252,7 @@ class StudyFile(StageTables):
         record = self.stage_records[stage]
         options, table = self.options(stage), self._table(stage)
         by_study = ["name", "label", "seed"]
-        by_study += ["tiles"] if record.built_in or record.takes == "cres" else []
+        by_study += ["tiles"] if record.built_in or record.takes in ("cres", "parts") else []
         by_study += ["groups"] if record.built_in or record.takes == "categories" else []
         by_study += ["sets"] if record.takes == "sets" else []
         by_study += ["designs", *OF_DESIGNS] if record.takes == "designs" else []
@@ -242,8 +269,8 @@ class StudyFile(StageTables):
             for key, value in self.common.configuration().items()
             if value is not None and self.has_field(stage, key)
         }
-        if record.takes in ("cres", "sets"):
-            finds: Finds = "classes" if record.takes == "cres" else "sets"
+        if record.takes in ("cres", "parts", "sets"):
+            finds: Finds = "sets" if record.takes == "sets" else "classes"
             source = self._table(FOUND_BY[finds].name)
             parameters |= {
                 key: source[key]

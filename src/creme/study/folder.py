@@ -91,6 +91,9 @@ Tables beside those of the stages, of the deciding track alone unless there is a
     sub_tiles.csv           locus, category, tile_start, tile_end, track, sub_start, sub_end,
                             sub_genomic_start, sub_genomic_end: what is left of each tile
 
+Tables of stages that take these parts have ``part_of``, their tile as ``LOCUS:start-end``, whose
+class ``cre_class`` is; ``NAME_pairs.csv`` of interactions ``first_part_of`` and ``second_part_of``.
+
 ``coverage.csv`` has a row for each kept bin. ``position`` is the bin's first base from the TSS, bp
 in gene orientation; ``wild_type`` is the predicted coverage there, of the tracks that the deciding
 activity reads, ``shuffled`` and ``shuffled_std`` its mean and standard deviation (ddof 1) over the

@@ -13,7 +13,7 @@ from typing import Any
 from creme.errors import CremeError
 from creme.files.digests import FileState, digest, file_state
 from creme.study.config import StudyFile
-from creme.study.stages.order import BUILT_IN, earlier
+from creme.study.stages.order import BUILT_IN, FOUND_BY, earlier
 from creme.study.stages.stage import PassedOn, Stage
 from creme.study.table_files import separator_of
 
@@ -68,7 +68,10 @@ def stage_inputs(
         Of `passed_on`.
     stages : mapping of name to Stage
     """
-    return {name: passed[name] for name in earlier(stage, stages) if name in passed}
+    # Of the parts that a search keeps, nothing is made but what takes them.
+    without = () if stages[stage].takes == "parts" else (FOUND_BY["parts"].name,)
+    before = [name for name in earlier(stage, stages) if name not in without]
+    return {name: passed[name] for name in before if name in passed}
 
 
 def changed(recorded: Mapping[str, str], passed: Mapping[str, str]) -> list[str]:

@@ -13,15 +13,12 @@ import numpy as np
 
 import creme
 from creme import file_plugins
-from creme.analysis.designs import design_table
-from creme.analysis.set_sufficiency import greedy_sets
 from creme.errors import ConfigError, CremeError, listing, nearest
 from creme.files.digests import digest
 from creme.genome import Annotation, Genome, Locus
 from creme.genome.files import compression
 from creme.model import Readout
 from creme.results.calibrated import calibrated
-from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.runner.experiment import build_model
 from creme.runner.locus_readouts import identity_of
@@ -40,7 +37,6 @@ from creme.study.folder import Folder
 from creme.study.lineage import files
 from creme.study.loci import activity_test
 from creme.study.sections import LocusSelection
-from creme.study.stages.grouping import class_of_tiles, loci_by_category
 from creme.study.stages.loci import INPUT
 from creme.study.stages.order import FOUND_BY
 from creme.study.stages.stage import Stage, Takes
@@ -225,7 +221,7 @@ class PreparedStudy:
 
     def notes(self) -> list[str]:
         """Sentences that a reader of all values has to know."""
-        kinds: tuple[Takes, ...] = ("categories", "cres", "sets")
+        kinds: tuple[Takes, ...] = ("categories", "cres", "parts", "sets")
         taken = [kind for kind in kinds if any(s.takes == kind for s in self.stages.values())]
         reasons = [without_classes(self.study, kind) for kind in taken]
         return [*self.plan.notes(), *dict.fromkeys(reason for reason in reasons if reason)]
@@ -246,14 +242,19 @@ class PreparedStudy:
                 "genes": study.loci.genes,
                 "selection": self.selection.identity(),
             }
-        on_cres = stage.takes == "cres"
+        taken: Any = study.contexts(stage.name)
+        if stage.takes == "cres":
+            taken = study.cres(stage.name)
+        elif stage.takes == "parts":
+            taken = {"parts": study.parts(stage.name), "cres": study.cres(stage.name)}
         parameters = file_plugins.identity(study.test(stage.name))
         del parameters["name"]
         added: dict[str, Any] = {}
         if not stage.built_in:
             added = {"test": stage.test, "run_on": stage.takes}
-        if self.plan.panel is not None and stage.finds:
-            # By its floor and its effects loci and tiles lose their category or class.
+        if self.plan.panel is not None and stage.finds not in ("", "parts"):
+            # By its floor and its effects loci and tiles lose their category or class; which parts
+            # of a tile are kept is the search's alone.
             assert study.calibration.panel is not None
             added["panel"] = digest(study.folder / study.calibration.panel.expanduser())
         if spread := study.spread.configuration():
@@ -261,57 +262,9 @@ class PreparedStudy:
         return {
             **added,
             "parameters": parameters,
-            "takes": study.cres(stage.name) if on_cres else study.contexts(stage.name),
+            "takes": taken,
             **{key: getattr(study.options(stage.name), key) for key in stage.keys},
             **stage.thresholds(study),
-        }
-
-    def categories(self, folder: Folder) -> dict[str, list[str]]:
-        """Names of the loci of each category, where the context dependence stage has results."""
-        stage = FOUND_BY["categories"]
-        results = folder.results(stage.name)
-        if stage.label not in results.labels():
-            return {}
-        return loci_by_category(
-            self.compared(own(results.load(stage.label))), self.study.categories, self.label
-        )
-
-    def classes(self, folder: Folder) -> xr.DataArray | None:
-        """Class of each tile, (locus, tile), where the sufficiency stage has results."""
-        stage = FOUND_BY["classes"]
-        results = folder.results(stage.name)
-        if stage.label not in results.labels():
-            return None
-        return class_of_tiles(
-            self.compared(own(results.load(stage.label))), self.study.classes, self.label
-        )
-
-    def sets(self, folder: Folder) -> dict[str, list[tuple[int, int]]]:
-        """The set of each locus in the order of its search, where the searches have results.
-
-        That of enhancers, by the deciding track; of silencers where only these are searched for.
-        """
-        stage = FOUND_BY["sets"]
-        results = folder.results(stage.name)
-        if stage.label not in results.labels():
-            return {}
-        dataset = results.load(stage.label)
-        searches = [str(name) for name in dataset["search"].values]
-        search = "enhancers" if "enhancers" in searches else searches[0]
-        return greedy_sets(dataset, search=search, track=self.label)
-
-    def designs(self, folder: Folder) -> dict[str, list[str]]:
-        """The designed sequences of each locus, the best first, where the search has results."""
-        stage = FOUND_BY["designs"]
-        results = folder.results(stage.name)
-        if stage.label not in results.labels():
-            return {}
-        table = design_table(own(results.load(stage.label)))
-        if table.empty:
-            return {}
-        return {
-            str(locus): [str(text) for text in rows["sequence"]]
-            for locus, rows in table.groupby("locus", sort=False)
         }
 
     def compared(self, dataset: xr.Dataset) -> xr.Dataset:

@@ -8,6 +8,7 @@ import shutil
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as SequenceOf
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +35,10 @@ from creme.study.loci import Hooks, Watch, dataset, measure_sites
 from creme.study.prepared import PreparedStudy
 from creme.study.selection import chosen, select, table, why_nothing_is_selected
 from creme.study.stage_counts import counts_of, finished, refuse_all_failed
-from creme.study.stage_work import experiment_text, folder_work
+from creme.study.stage_work import FolderWork, experiment_text, folder_work
 from creme.study.stages.grouping import category_by_locus
 from creme.study.stages.loci import ALL_SITES, SELECTED
-from creme.study.stages.stage import Stage, StageData, Tables
+from creme.study.stages.stage import Part, Stage, StageData, Tables
 from creme.study.stages.tables import empty
 from creme.study.stages.work import StageWork, table_of_loci
 from creme.test import REMARKS
@@ -208,7 +209,7 @@ class StageRunner:
         """A stage whose test is run on selected loci, or on CREs."""
         prepared = self.prepared
         ready = folder_work(prepared, self.folder, stage)
-        work, categories, classes = ready.work, ready.categories, ready.classes
+        work = ready.work
         if work.test is None:
             if self.folder.results(stage.name).path.exists():
                 shutil.rmtree(self.folder.results(stage.name).path)
@@ -222,7 +223,7 @@ class StageRunner:
         loaded = results.load(stage.label)
         keep_distributions(ExperimentResults(results.path))
         measured["remarks"] = json.loads(loaded.attrs.get(REMARKS, "[]"))
-        made = stage.make_tables(self._data(stage, loaded, categories, classes))
+        made = stage.make_tables(self._data(stage, loaded, ready))
         measured["remarks"] += stage.remarks(made)
         if stage.from_store is not None:
             more, taken = stage.from_store(prepared, own(loaded), work.loci, self.store)
@@ -279,14 +280,17 @@ class StageRunner:
         self,
         stage: Stage,
         stored: xr.Dataset,
-        categories: dict[str, list[str]] | None = None,
-        classes: xr.DataArray | None = None,
+        work: FolderWork | None = None,
     ) -> StageData:
-        by_locus = None if categories is None else category_by_locus(categories)
+        by_locus = classes = None
+        parts: SequenceOf[Part] = ()
+        if work is not None:
+            by_locus = None if work.categories is None else category_by_locus(work.categories)
+            classes, parts = work.classes, work.parts
         study, track = self.prepared.study, self.prepared.label
         if stage.takes != "sites":
             stored = self.prepared.compared(stored)
-        return StageData(stage.name, study, track, stored, by_locus, classes, self._earlier)
+        return StageData(stage.name, study, track, stored, by_locus, classes, parts, self._earlier)
 
     def _earlier(self, name: str) -> xr.Dataset | None:
         stage, results = self.prepared.study.stage_records[name], self.folder.results(name)

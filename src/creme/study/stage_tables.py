@@ -57,10 +57,17 @@ class AddedStage(StageOptions):
     """
 
     test: str = Field(description="registered name of its test")
+    parts: dict[Context, list[CreClass]] | None = Field(
+        None,
+        min_length=1,
+        description="classes of CREs, by category, whose parts the stage takes: those that stage "
+        "fine_tile has kept; with cres, these whole CREs beside them",
+    )
     after: str | None = Field(
         None,
         description="the stage that has to be finished before; the one whose outcome it takes "
-        "unless given: sufficiency for CREs, context_dependence for categories, loci for all loci",
+        "unless given: sufficiency for CREs, fine_tile for parts, context_dependence for "
+        "categories, loci for all loci",
     )
     parameters: dict[str, Any] = Field({}, description="parameters of the test")
 
@@ -80,6 +87,8 @@ class AddedStage(StageOptions):
     def _one_choice(self) -> AddedStage:
         if self.categories is not None and self.cres is not None:
             raise ValueError("give categories or cres: a stage is run on loci or on CREs")
+        if self.categories is not None and self.parts is not None:
+            raise ValueError("give categories or parts: a stage is run on loci or on parts")
         return self
 
     @model_serializer(mode="wrap")
@@ -90,7 +99,9 @@ class AddedStage(StageOptions):
 
     @property
     def takes(self) -> Takes:
-        """The loci or CREs that its test is run on."""
+        """The loci, CREs or parts of CREs that its test is run on."""
+        if self.parts is not None:
+            return "parts"
         if self.cres is not None:
             return "cres"
         return "selected" if self.categories is None else "categories"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from creme import registry
+from creme.study import findings
 from creme.study.folder import Folder
 from creme.study.prepared import PreparedStudy
 from creme.study.stages.order import FOUND_BY, earlier
-from creme.study.stages.stage import Stage
+from creme.study.stages.stage import Part, Stage
 from creme.study.stages.work import StageWork, work_of
 from creme.test import Test
 
@@ -27,11 +29,14 @@ class FolderWork:
     categories : dict of category to names of loci, optional
     classes : DataArray of text, (locus, tile), optional
         None where the stage comes before those that find them.
+    parts : sequence of Part
+        Those of all tiles, where the stage takes parts.
     """
 
     work: StageWork
     categories: dict[str, list[str]] | None
     classes: xr.DataArray | None
+    parts: SequenceOf[Part]
 
 
 def folder_work(prepared: PreparedStudy, folder: Folder, stage: Stage) -> FolderWork:
@@ -49,13 +54,11 @@ def folder_work(prepared: PreparedStudy, folder: Folder, stage: Stage) -> Folder
     classes: xr.DataArray | None = None
     before = earlier(stage.name, prepared.study.stage_records)
     if FOUND_BY["categories"].name in before:
-        categories = prepared.categories(folder)
+        categories = findings.categories(prepared, folder)
     if FOUND_BY["classes"].name in before:
-        classes = prepared.classes(folder)
-    sets = prepared.sets(folder) if stage.takes == "sets" else None
-    designs = prepared.designs(folder) if stage.takes == "designs" else None
-    work = work_of(prepared.study, stage, loci, categories or {}, classes, sets, designs)
-    return FolderWork(work, categories, classes)
+        classes = findings.classes(prepared, folder)
+    everything = findings.findings_for(prepared, folder, stage, loci, categories, classes)
+    return FolderWork(work_of(stage, everything), categories, classes, everything.parts)
 
 
 def experiment_text(prepared: PreparedStudy, stage: Stage, test: Test, table: str | None) -> str:

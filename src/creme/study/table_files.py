@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 TEXT = (
     *("locus", "gene", "gene_id", "transcript", "contig", "strand", "source", "target"),
     *("source_category", "target_category", "category", "cre_class", "kind", "search", "track"),
-    *("interaction", "step", "why"),
+    *("interaction", "step", "why", "part_of", "first_part_of", "second_part_of"),
 )
 """Columns of tables that hold text, whatever it looks like."""
 

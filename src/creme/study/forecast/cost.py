@@ -16,6 +16,7 @@ from creme.genome import Locus
 from creme.runner.spread_of_units import about_spread
 from creme.runner.write_buffer import StoredPredictions
 from creme.store.others import read_others
+from creme.study import findings
 from creme.study.folder import Folder
 from creme.study.forecast.assumptions import (
     CATEGORY_SHARES,
@@ -41,6 +42,8 @@ LOOKED_AT = 5000
 _WITH_TOLERANCE = "replicates: at most, as if no effect met the tolerance before"
 
 _UNKNOWN = "not known beforehand: its test does not say how many sequences it asks for"
+
+_OF_PARTS = f"not known beforehand: stage {FOUND_BY['parts'].name!r} has yet to find the parts"
 
 Kind = Literal["exact", "estimate", "bound", "unknown"]
 
@@ -135,7 +138,7 @@ class _Planner:
             self.loci = prepared.selected(folder)
         self.categories: dict[str, list[str]] | None = None
         if self.folder.finished(FOUND_BY["categories"].name):
-            self.categories = prepared.categories(folder)
+            self.categories = findings.categories(prepared, folder)
         self.classified = self.folder.finished(FOUND_BY["classes"].name)
         self.stand_in = stand_in(prepared, self.loci or [])
 
@@ -164,7 +167,8 @@ class _Planner:
         units_are_known = (
             self.loci is not None
             and (stage.takes == "selected" or self.categories is not None)
-            and (stage.takes != "cres" or self.classified)
+            and (stage.takes not in ("cres", "parts") or self.classified)
+            and (stage.takes != "parts" or self.folder.finished(FOUND_BY["parts"].name))
             and (stage.takes != "sets" or self.folder.finished(FOUND_BY["sets"].name))
             and (stage.takes != "designs" or self.folder.finished(FOUND_BY["designs"].name))
         )
@@ -183,11 +187,12 @@ class _Planner:
         return _forecast(stage, len(sites), counted, kind, *notes)
 
     def _of_known(self, stage: Stage) -> Forecast:
-        classes = self.prepared.classes(self.folder) if stage.takes == "cres" else None
-        sets = self.prepared.sets(self.folder) if stage.takes == "sets" else None
-        designs = self.prepared.designs(self.folder) if stage.takes == "designs" else None
-        findings = (self.loci or [], self.categories or {}, classes, sets, designs)
-        work = work_of(self.study, stage, *findings)
+        prepared, folder = self.prepared, self.folder
+        of_classes = stage.takes in ("cres", "parts")
+        classes = findings.classes(prepared, folder) if of_classes else None
+        loci = self.loci or []
+        everything = findings.findings_for(prepared, folder, stage, loci, self.categories, classes)
+        work = work_of(stage, everything)
         if work.test is None:
             return Forecast(stage.name, notes=(f"nothing to do: {work.note}",))
         return self._of_units(stage, work.test, list(work.test.units(work.loci)))
@@ -218,6 +223,8 @@ class _Planner:
     def _of_assumed(self, stage: Stage) -> Forecast:
         if why := without_classes(self.study, stage.takes):
             return Forecast(stage.name, notes=(f"nothing to do: {why}",))
+        if stage.takes == "parts":
+            return Forecast(stage.name, kind="unknown", assumed=True, notes=(_OF_PARTS,))
         loci, notes = self._loci()
         if stage.takes == "selected":
             return self._scaled(stage, self.study.test(stage.name), loci, notes)
@@ -352,7 +359,9 @@ class _Planner:
                 continue  # they are known only once they are found
             elif records[name].built_in and records[name].searches is None:
                 tiles = {}
-                if records[name].finds == "classes" and isinstance(test, TiledTest):
+                # Parts are no tiles of the sufficiency test, which has asked for all of its own.
+                own = records[name].finds == "classes" and stage.takes != "parts"
+                if own and isinstance(test, TiledTest):
                     tiling = test.tiling(loci[0])
                     tiles["tiles"] = [(tile.start, tile.end) for tile in tiling]
                 before |= digests(self.prepared, self.study.test(name, **tiles), loci)

@@ -5,7 +5,7 @@ A study file may add stages of the same test; their tables and forecast are made
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection
 from collections.abc import Sequence as SequenceOf
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from creme.analysis.categories import CONTEXTS, texts, tiles_of
+from creme.analysis.categories import CONTEXTS, texts
 from creme.analysis.compatibility import compatibility, pair_table
 from creme.analysis.compatibility_classes import compatibility_classes
 from creme.errors import ConfigError
 from creme.genome import Locus
 from creme.seeds import derive
 from creme.sequence import N
+from creme.study.stages.parts import Intervals, parts_taken, tiles_of_classes, with_part_of
 from creme.study.stages.stage import (
     AssumedCounts,
     Chosen,
@@ -43,7 +44,6 @@ NEUTRAL = "neutral tile"
 """The group of tiles without a class."""
 _PROMOTERS = 3
 _OF_PROMOTERS = ("responsiveness", "responsiveness_low", "responsiveness_high")
-Intervals = dict[str, list[tuple[int, int]]]
 
 
 def with_pairs(stage: Stage) -> Stage:
@@ -66,6 +66,8 @@ def _tables(data: StageData) -> dict[str, pd.DataFrame]:
         pairs = promoters = pd.DataFrame(columns=["promoter"])
     else:
         pairs = pair_table(result)
+        if data.parts:
+            pairs = with_part_of(pairs, data.parts, data.classes)
         places = classes[["promoter_place", "promoter_q", "promoter_class", "promoter_subclass"]]
         merged = result[[*_OF_PROMOTERS]].assign(places.data_vars)
         kept = [name for name in merged.coords if name not in (*merged.dims, "promoter_group")]
@@ -106,11 +108,7 @@ def _chosen(findings: Found) -> Chosen:
     """The promoters of loci with CREs first; elements of these loci; carriers of at least five."""
     study, most = findings.study, _most(findings.study)
     by_name = {locus.name: locus for locus in findings.loci}
-    with_category = [
-        locus
-        for locus in findings.loci
-        if any(locus.name in of for of in findings.categories.values())
-    ]
+    with_category = _with_category(findings)
     test = study.test(COMPATIBILITY.name)
     assert isinstance(test, Compatibility)
     if findings.classes is None:
@@ -119,7 +117,7 @@ def _chosen(findings: Found) -> Chosen:
     def at_random(locus: Locus, *names: int) -> int:
         return derive(study.seed, locus.key, "element", *names)
 
-    by_class = _of_classes(findings, study.cres(COMPATIBILITY.name))
+    by_class = tiles_of_classes(findings, study.cres(COMPATIBILITY.name))
     with_cre = {name for tiles in by_class.values() for name in tiles}
     if test.promoters is None:
         order = sorted(with_category, key=lambda one: (one.name not in with_cre, at_random(one)))
@@ -158,32 +156,51 @@ def _chosen(findings: Found) -> Chosen:
         locus.name: sorted(tiles[locus.name]) for locus in findings.loci if locus.name in tiles
     }
     named = {kind: [f"{n}:{a}-{b}" for n, (a, b) in of] for kind, of in groups.items() if of}
-    contexts = {c: [n for n in findings.categories.get(c, []) if n in promoters] for c in CONTEXTS}
-    # Carriers of fewer loci would speak for these alone.
-    enough = with_category if len(with_category) >= LOCI else list(findings.loci)
-    needed = {*promoters, *(test.carriers or ())} - {locus.name for locus in enough}
-    carrying = [one for one in findings.loci if one in enough or one.name in needed]
     return Chosen(
-        carrying,
+        _carrying(findings, {*promoters, *(test.carriers or ())}),
         {
             "tiles": tiles,
-            "groups": {**{c: names for c, names in contexts.items() if names}, **named},
+            "groups": {**_contexts(findings, promoters), **named},
             **({} if test.promoters is not None else {"promoters": sorted(promoters)}),
         },
     )
 
 
-def _of_classes(findings: Found, cres: Mapping[str, SequenceOf[str]]) -> dict[str, Intervals]:
-    """The tiles of each class that the stage takes, by locus."""
-    assert findings.classes is not None
-    there = {str(name) for name in findings.classes["locus"].values}
-    by_class: dict[str, Intervals] = {}
-    for context, kinds in cres.items():
-        names = [name for name in findings.categories.get(context, []) if name in there]
-        for kind in kinds:
-            tiles = tiles_of(findings.classes.sel(locus=names), [kind])
-            by_class[kind] = {**by_class.get(kind, {}), **tiles}
-    return by_class
+def _with_category(findings: Found) -> list[Locus]:
+    named = {name for of in findings.categories.values() for name in of}
+    return [locus for locus in findings.loci if locus.name in named]
+
+
+def _carrying(findings: Found, needed: Collection[str]) -> list[Locus]:
+    """The loci of a matrix: those with a category, and those whose names are needed."""
+    enough = _with_category(findings)
+    # Carriers of fewer loci would speak for these alone.
+    enough = enough if len(enough) >= LOCI else list(findings.loci)
+    return [one for one in findings.loci if one in enough or one.name in needed]
+
+
+def _contexts(findings: Found, promoters: Collection[str]) -> dict[str, list[str]]:
+    """The promoters of each category that has any."""
+    of = {c: [n for n in findings.categories.get(c, []) if n in promoters] for c in CONTEXTS}
+    return {context: names for context, names in of.items() if names}
+
+
+def matrix_of_parts(name: str, findings: Found) -> tuple[list[Locus], Compatibility]:
+    """The matrix of an added stage that takes parts, and its loci.
+
+    Promoters are those that the study file names, or of the loci that parts are of.
+    """
+    study = findings.study
+    taken = parts_taken(findings, study.parts(name), study.cres(name))
+    test = study.test(name)
+    assert isinstance(test, Compatibility)
+    promoters = sorted(taken.tiles) if test.promoters is None else test.promoters
+    groups = test.groups or {**_contexts(findings, promoters), **taken.groups}
+    chosen = {"tiles": taken.tiles, "promoters": promoters, "groups": groups}
+    needed = {*promoters, *taken.tiles, *(test.carriers or ())}
+    matrix = study.test(name, **chosen)
+    assert isinstance(matrix, Compatibility)
+    return _carrying(findings, needed), matrix
 
 
 def _neutral(

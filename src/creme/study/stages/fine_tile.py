@@ -6,7 +6,7 @@ import pandas as pd
 
 from creme.analysis.categories import CONTEXTS
 from creme.study.forecast.bounds import fine_tile
-from creme.study.stages.stage import SearchForecast, Stage, StageData
+from creme.study.stages.stage import PassedOn, SearchForecast, Stage, StageData
 from creme.study.stages.tables import tidy_rows, with_class
 
 
@@ -31,6 +31,11 @@ FINE_TILE = Stage(
     needs=("sufficiency",),
     takes="cres",
     cres={context: ["enhancer"] for context in CONTEXTS},
+    finds="parts",
+    passes_on=PassedOn(
+        "tables/sub_tiles.csv",
+        ("locus", "tile_start", "tile_end", "track", "sub_start", "sub_end"),
+    ),
     make_tables=_tables,
     further_tables=("sub_tiles",),
     searches=SearchForecast(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence as SequenceOf
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,7 +15,9 @@ from creme.analysis.network import EDGE_COLUMNS, edges
 from creme.genome import Locus
 from creme.runner.tasks import Progress
 from creme.store import Store
+from creme.study.stages.parts import pairs_with_part_of
 from creme.study.stages.stage import Stage, StageData
+from creme.study.stages.tables import own_table
 from creme.suite.necessity import Necessity
 
 if TYPE_CHECKING:
@@ -62,6 +65,16 @@ def _kinds(tables: dict[str, pd.DataFrame]) -> list[str]:
     counts = pairs.loc[~pairs["kind"].isin(["", "none"]), "kind"].value_counts()
     kinds = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     return [f"{len(pairs)} pairs of tiles: {kinds or 'none acts together beyond noise'}"]
+
+
+def with_pairs_of_parts(stage: Stage) -> Stage:
+    """An added stage of this test that takes parts, with a table of their pairs, ``NAME_pairs``."""
+    return replace(stage, make_tables=_tables_of_parts, further_tables=(f"{stage.name}_pairs",))
+
+
+def _tables_of_parts(data: StageData) -> dict[str, pd.DataFrame]:
+    pairs = pair_table(data.dataset, **data.study.network.of_pairs())
+    return {**own_table(data), f"{data.name}_pairs": pairs_with_part_of(pairs, data.parts)}
 
 
 INTERACTIONS = Stage(

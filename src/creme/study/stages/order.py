@@ -16,7 +16,7 @@ from creme.study.stages.design_check import DESIGN_CHECK
 from creme.study.stages.distance import DISTANCE
 from creme.study.stages.fine_tile import FINE_TILE
 from creme.study.stages.higher_order import HIGHER_ORDER
-from creme.study.stages.interactions import INTERACTIONS
+from creme.study.stages.interactions import INTERACTIONS, with_pairs_of_parts
 from creme.study.stages.loci import LOCI
 from creme.study.stages.multiplicity import MULTIPLICITY
 from creme.study.stages.necessity import NECESSITY
@@ -50,13 +50,14 @@ BY_DEFAULT = tuple(name for name, stage in BUILT_IN.items() if stage.by_default)
 """Those that a study runs which names none."""
 
 FOUND_BY: dict[Finds, Stage] = {stage.finds: stage for stage in BUILT_IN.values() if stage.finds}
-"""The stage that finds the loci, the categories, the classes, the sets and the designs."""
+"""The stage that finds the loci, categories, classes, parts, sets and designs."""
 
 _TAKEN: dict[Takes, Finds] = {
     **{
         "selected": "loci",
         "categories": "categories",
         "cres": "classes",
+        "parts": "parts",
         "sets": "sets",
         "designs": "designs",
     },
@@ -79,7 +80,7 @@ def added_stage(name: str, test: str, needs: SequenceOf[str], takes: Takes) -> S
     test : str
         The registered name of its test, which is not loaded.
     needs : sequence of str
-    takes : {'selected', 'categories', 'cres'}
+    takes : {'selected', 'categories', 'cres', 'parts'}
     """
     words = name.replace("_", " ").replace("-", " ")
     stage = Stage(
@@ -93,6 +94,8 @@ def added_stage(name: str, test: str, needs: SequenceOf[str], takes: Takes) -> S
     )
     if test == compatibility.TEST:
         return compatibility.with_pairs(stage)
+    if test == INTERACTIONS.test and takes == "parts":
+        stage = with_pairs_of_parts(stage)
     alike = next((s for s in BUILT_IN.values() if s.test == test and s.takes != "sites"), None)
     if alike is None:
         return stage

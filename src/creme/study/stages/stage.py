@@ -19,9 +19,31 @@ if TYPE_CHECKING:
     from creme.study.config import StudyFile
     from creme.study.prepared import PreparedStudy
 
-Takes = Literal["sites", "selected", "categories", "cres", "sets", "designs"]
-Finds = Literal["", "loci", "categories", "classes", "sets", "designs"]
+Takes = Literal["sites", "selected", "categories", "cres", "parts", "sets", "designs"]
+Finds = Literal["", "loci", "categories", "classes", "parts", "sets", "designs"]
 Tables = dict[str, "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a tile that a fine-tile search has kept.
+
+    Attributes
+    ----------
+    locus : str
+        Whose tile it is of.
+    tile, span : (int, int)
+        [start, end) of the tile and of the part, in the locus sequence.
+    """
+
+    locus: str
+    tile: tuple[int, int]
+    span: tuple[int, int]
+
+    @property
+    def part_of(self) -> str:
+        """The tile, as tests of several loci call it: ``LOCUS:start-end``."""
+        return f"{self.locus}:{self.tile[0]}-{self.tile[1]}"
 
 
 @dataclass(frozen=True)
@@ -40,6 +62,8 @@ class StageData:
     categories : mapping of locus to category, optional
         None where the stage does not come after the one that finds them.
     classes : DataArray of text, (locus, tile), optional
+    parts : sequence of Part
+        Those that a stage takes, with the tiles that they are of.
     earlier : callable
         From the name of an earlier stage to its Dataset; None where it has none.
     """
@@ -50,6 +74,7 @@ class StageData:
     whole: xr.Dataset
     categories: Mapping[str, str] | None
     classes: xr.DataArray | None = None
+    parts: SequenceOf[Part] = ()
     earlier: Callable[[str], xr.Dataset | None] = lambda stage: None
 
     @property
@@ -150,6 +175,10 @@ class Found:
         The selected ones.
     categories : mapping of category to names of loci
     classes : DataArray of text, (locus, tile), optional
+    parts : sequence of Part
+        Of the tiles that were searched, in the order of the loci.
+    sets : mapping of locus to list of (int, int)
+        The tiles of its set, in the order of their search.
     designs : mapping of locus to list of str
         The sequences that were designed for it, the best first.
     """
@@ -158,6 +187,8 @@ class Found:
     loci: SequenceOf[Locus]
     categories: Mapping[str, list[str]]
     classes: xr.DataArray | None = None
+    parts: SequenceOf[Part] = ()
+    sets: Mapping[str, list[tuple[int, int]]] = field(default_factory=dict)
     designs: Mapping[str, list[str]] = field(default_factory=dict)
 
 
@@ -213,9 +244,10 @@ class Stage:
         A heading.
     needs : tuple of str
         The stages that have to be finished before, without those that they need themselves.
-    takes : {'sites', 'selected', 'categories', 'cres', 'sets', 'designs'}
+    takes : {'sites', 'selected', 'categories', 'cres', 'parts', 'sets', 'designs'}
         What its test is run on: all TSSs of the annotation, all selected loci, the loci of some
-        categories, CREs of some classes, the sets of greedy searches, or designs.
+        categories, CREs of some classes, the parts of these that a fine-tile search has kept, the
+        sets of greedy searches, or designs.
     chooses : callable, optional
         Chooses of these in a way of its own.
     keys : tuple of str
@@ -224,7 +256,7 @@ class Stage:
         The CREs that it takes unless the study file says otherwise.
     fewest, too_few : int, str
         Loci that it needs at least, and the note that says so.
-    finds : {'', 'loci', 'categories', 'classes', 'sets', 'designs'}
+    finds : {'', 'loci', 'categories', 'classes', 'parts', 'sets', 'designs'}
         What later stages take of it.
     make_tables : callable
         Makes the tables of the stage's results, by name.

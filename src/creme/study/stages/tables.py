@@ -11,6 +11,7 @@ from creme.analysis.designs import by_design
 from creme.results.calibrated import ENDINGS
 from creme.results.gaps import SHARE
 from creme.results.tidy import tidy
+from creme.study.stages.parts import with_part_of
 from creme.study.stages.stage import Stage, StageData
 
 
@@ -71,4 +72,7 @@ def own_table(data: StageData) -> dict[str, pd.DataFrame]:
     whole = by_design(data.whole)
     variables = whole.data_vars
     names = [str(name) for name in variables if "replicate" not in variables[name].dims]
-    return {data.name: with_class(tidy_rows(whole, data, names), data.classes)}
+    frame = tidy_rows(whole, data, names)
+    if data.parts:
+        return {data.name: with_part_of(frame, data.parts, data.classes)}
+    return {data.name: with_class(frame, data.classes)}

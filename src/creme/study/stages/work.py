@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
 from creme.analysis.categories import tiles_of
 from creme.errors import CremeError, PluginError, reason
 from creme.genome import Locus
+from creme.study.stages import compatibility
+from creme.study.stages.compatibility import matrix_of_parts
 from creme.study.stages.order import FOUND_BY
+from creme.study.stages.parts import parts_taken
 from creme.study.stages.stage import Found, Stage, Takes
 from creme.test import Test
 
@@ -50,7 +51,8 @@ def without_classes(study: StudyFile, takes: Takes) -> str:
 
     Thresholds are shares of the wild type's activity, so that effects on other scales get no class.
     """
-    sources = {"cres": ("categories", "classes"), **dict.fromkeys(_BY_CATEGORY, ("categories",))}
+    of_classes = dict.fromkeys(("cres", "parts"), ("categories", "classes"))
+    sources = {**of_classes, **dict.fromkeys(_BY_CATEGORY, ("categories",))}
     for finds in sources.get(takes, ()):
         stage = FOUND_BY[finds]  # type: ignore[index]
         scale = getattr(study.test(stage.name), "effect", "relative")
@@ -64,53 +66,41 @@ def without_classes(study: StudyFile, takes: Takes) -> str:
     return ""
 
 
-def work_of(
-    study: StudyFile,
-    stage: Stage,
-    loci: SequenceOf[Locus],
-    categories: dict[str, list[str]],
-    classes: xr.DataArray | None,
-    sets: Mapping[str, list[tuple[int, int]]] | None = None,
-    designs: Mapping[str, list[str]] | None = None,
-) -> StageWork:
+def work_of(stage: Stage, findings: Found) -> StageWork:
     """The test of a stage, and the loci that it is run on.
 
     Parameters
     ----------
-    study : StudyFile
     stage : Stage
         Any but the first.
-    loci : sequence of Locus
-        The selected ones.
-    categories : dict of category to names of loci
-        Used where the stage takes categories or CREs.
-    classes : DataArray of text, (locus, tile), optional
-        Used where the stage takes CREs.
-    sets : mapping of locus to list of (int, int), optional
-        Used where the stage takes the sets of searches.
-    designs : mapping of locus to list of str, optional
-        Used where the stage takes designs.
+    findings : Found
+        The selected loci, and what the stage takes.
     """
+    study, loci = findings.study, findings.loci
     if not loci:
         return StageWork(note="no locus was selected: the funnel says why")
     if why := without_classes(study, stage.takes):
         return StageWork(note=why)
     if stage.chooses is not None:
-        work = stage.chooses(Found(study, loci, categories, classes, designs or {}))
+        work = stage.chooses(findings)
         if work.note:
             return StageWork(note=work.note)
         return _checked(stage, list(work.loci), study.test(stage.name, **work.parameters))
     if stage.takes == "cres":
-        return _on_cres(study, stage, loci, categories, classes)
+        return _on_cres(stage, findings)
+    if stage.takes == "parts":
+        return _on_parts(stage, findings)
     if stage.takes == "sets":
-        chosen = [locus for locus in loci if locus.name in (sets or {})]
+        chosen = [locus for locus in loci if locus.name in findings.sets]
         if not chosen:
             return StageWork(note="no search of a locus has found a set")
-        of_loci = {locus.name: (sets or {})[locus.name] for locus in chosen}
+        of_loci = {locus.name: findings.sets[locus.name] for locus in chosen}
         return _checked(stage, chosen, study.test(stage.name, sets=of_loci))
     if stage.takes == "selected":
         return _checked(stage, list(loci), study.test(stage.name))
-    wanted = {c: categories[c] for c in study.contexts(stage.name) if categories.get(c)}
+    wanted = {
+        c: findings.categories[c] for c in study.contexts(stage.name) if findings.categories.get(c)
+    }
     names = {name for members in wanted.values() for name in members}
     chosen = [locus for locus in loci if locus.name in names]
     if not chosen:
@@ -121,36 +111,62 @@ def work_of(
     return _checked(stage, chosen, study.test(stage.name, **groups))
 
 
-def _on_cres(
-    study: StudyFile,
-    stage: Stage,
-    loci: SequenceOf[Locus],
-    categories: dict[str, list[str]],
-    classes: xr.DataArray | None,
-) -> StageWork:
+def _on_cres(stage: Stage, findings: Found) -> StageWork:
     """On the tiles that are CREs, or on the loci that have any where the test takes no tiles."""
+    study, classes = findings.study, findings.classes
     tiles: dict[str, list[tuple[int, int]]] = {}
     cres = study.cres(stage.name)
     if classes is not None:
         with_classes = {str(name) for name in classes["locus"].values}
         for context, kinds in cres.items():
-            names = [name for name in categories.get(context, []) if name in with_classes]
+            names = [name for name in findings.categories.get(context, []) if name in with_classes]
             tiles |= tiles_of(classes.sel(locus=names), kinds)
     if not tiles:
-        kinds = list(dict.fromkeys(name for names in cres.values() for name in names))
-        return StageWork(note=f"no tile is a {_or(kinds)} in a context that is {_or(list(cres))}")
-    chosen = [locus for locus in loci if locus.name in tiles]
+        return StageWork(note=f"no tile is {_of_classes(cres)}")
+    chosen = [locus for locus in findings.loci if locus.name in tiles]
     fields: dict[str, Any] = {}
     if study.has_field(stage.name, "tiles"):
         fields["tiles"] = {locus.name: tiles[locus.name] for locus in chosen}
-        own = {} if stage.built_in else study.stages.added[stage.name].parameters
-        if study.has_field(stage.name, "groups") and "groups" not in own:
-            fields["groups"] = {
-                context: names
-                for context in cres
-                if (names := [name for name in categories.get(context, []) if name in tiles])
-            }
+        fields |= _groups(stage, findings, cres, tiles)
     return _checked(stage, chosen, study.test(stage.name, **fields))
+
+
+def _on_parts(stage: Stage, findings: Found) -> StageWork:
+    """On the parts of CREs that the fine-tile search has kept, and on whole CREs beside them."""
+    study = findings.study
+    parts, whole = study.parts(stage.name), study.cres(stage.name)
+    taken = parts_taken(findings, parts, whole).tiles
+    if not taken:
+        return StageWork(note=f"no tile of which parts were searched for is {_of_classes(parts)}")
+    if stage.test == compatibility.TEST:
+        return _checked(stage, *matrix_of_parts(stage.name, findings))
+    chosen = [locus for locus in findings.loci if locus.name in taken]
+    fields = {"tiles": {locus.name: taken[locus.name] for locus in chosen}}
+    test = study.test(stage.name, **fields, **_groups(stage, findings, parts, taken))
+    return _checked(stage, chosen, test)
+
+
+def _groups(
+    stage: Stage,
+    findings: Found,
+    contexts: Iterable[str],
+    tiles: Collection[str],
+) -> dict[str, Any]:
+    """The loci of each context as groups, where the test has any and the file gives none."""
+    own = {} if stage.built_in else findings.study.stages.added[stage.name].parameters
+    if "groups" in own or not findings.study.has_field(stage.name, "groups"):
+        return {}
+    groups = {
+        context: names
+        for context in contexts
+        if (names := [name for name in findings.categories.get(context, []) if name in tiles])
+    }
+    return {"groups": groups}
+
+
+def _of_classes(cres: Mapping[str, SequenceOf[str]]) -> str:
+    kinds = list(dict.fromkeys(name for names in cres.values() for name in names))
+    return f"a {_or(kinds)} in a context that is {_or(list(cres))}"
 
 
 def _checked(stage: Stage, loci: list[Locus], test: Test) -> StageWork:
