@@ -66,7 +66,7 @@ class WaitingLine:
         rooms = self._rooms_of(slot)
         waiting = self._waiting_for(slot)
         late = min(map(self._first, waiting), default=0) + OVERTAKING
-        taken: list[Sequenceable] = []
+        taken: list[tuple[_Base, Sequenceable]] = []
         for base, _ in rooms[0][:n]:
             if base in self._lines and self._first(base) < late:
                 taken.append(self._pop(base, slot))
@@ -92,8 +92,7 @@ class WaitingLine:
                 written.add(base)
                 if base in self._lines:
                     heappush(ranks, rank(base))
-        self._write(taken, slot)
-        return taken
+        return self._written(taken, slot)
 
     def take_from_others(self, slot: Slot, n: int, least: int = 0) -> list[Sequenceable]:
         """A batch of the base of which most wait, if more than `least` do."""
@@ -101,8 +100,7 @@ class WaitingLine:
         if base is None or len(self._lines[base]) <= least:
             return []
         taken = [self._pop(base, slot) for _ in range(min(n, len(self._lines[base])))]
-        self._write(taken, slot)
-        return taken
+        return self._written(taken, slot)
 
     def keep_homes(self, slots: Iterable[Slot]) -> None:
         """Forget slots that are no longer there."""
@@ -126,11 +124,13 @@ class WaitingLine:
             self._rooms[slot] = deque([] for _ in range(1 if self._by_base else DEPTH))
         return self._rooms[slot]
 
-    def _write(self, batch: list[Sequenceable], slot: Slot) -> None:
+    def _written(self, batch: list[tuple[_Base, Sequenceable]], slot: Slot) -> list[Sequenceable]:
+        """The sequences of a batch, which is written over the first rows of its room."""
         if batch:
             rooms = self._rooms_of(slot)
-            rows = [(self._base(one), None if self._by_base else one) for one in batch]
-            rooms.append(rows + rooms.popleft()[len(rows) :])
+            rows = [(base, None) for base, _ in batch] if self._by_base else batch
+            rooms.append([*rows, *rooms.popleft()[len(rows) :]])
+        return [sequence for _, sequence in batch]
 
     def _waiting_for(self, slot: Slot) -> list[_Base]:
         """The bases at home at a slot of which sequences wait."""
@@ -141,7 +141,7 @@ class WaitingLine:
     def _first(self, base: _Base) -> int:
         return self._lines[base][0][0]
 
-    def _pop(self, base: _Base, slot: Slot) -> Sequenceable:
+    def _pop(self, base: _Base, slot: Slot) -> tuple[_Base, Sequenceable]:
         line = self._lines[base]
         _, sequence = line.popleft()
         if not line:
@@ -149,7 +149,7 @@ class WaitingLine:
         self._length -= 1
         if self._by_base:
             self._settle(base, slot)
-        return sequence
+        return base, sequence
 
     def _settle(self, base: _Base, slot: Slot) -> None:
         """Make a base at home at a slot, and perhaps another one no longer."""
