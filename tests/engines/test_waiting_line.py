@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from creme.engines.engine import BASES, DEPTH, Slot
 from creme.inference.rows import Buffer
 from creme.runner.waiting_line import OVERTAKING, WaitingLine
-from creme.sequence import Edit, Mutant, Sequence
+from creme.sequence import Edit, Mutant, Sequence, Sequenceable
 
 
 def base(number):
@@ -82,7 +82,7 @@ def test_all_are_taken_once_and_none_is_left_behind(favoured, turns):
     bases = [base(number) for number in range(31)]
     number_of: dict[int, int] = {}
     waiting: set[int] = set()
-    pushed = []
+    pushed: list[tuple[int, Mutant]] = []
 
     def push(which):
         one = Mutant(bases[which], [Edit(0, np.array([len(pushed) % 4]))])
@@ -113,13 +113,25 @@ def test_all_are_taken_once_and_none_is_left_behind(favoured, turns):
     assert len(line) == 0
 
 
+def written(room: Buffer, batch: list[Sequenceable]) -> int:
+    """Write a batch; returns how many of its rows had another base before."""
+    ordered = [batch[place] for place in room.arranged(batch)]
+    before = list(room._holds[: len(ordered)])
+    room.write(ordered)
+    return sum(
+        held is None or held.base is not one.base for held, one in zip(before, ordered, strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     ("batch", "whole", "in_turn"), [(1, 20, 380), (4, 30, 180), (8, 55, 110), (32, 80, 80)]
 )
 def test_backgrounds_that_take_turns_stay_in_their_rows(batch, whole, in_turn):
     """Ten of 38 mutants each, pulled as the scheduler does; the last figure is by age alone."""
     backgrounds = [base(number) for number in range(10)]
-    asked = [Mutant(b, [Edit(k % 25, np.array([k % 4]))]) for k in range(38) for b in backgrounds]
+    asked: list[Sequenceable] = [
+        Mutant(b, [Edit(k % 25, np.array([k % 4]))]) for k in range(38) for b in backgrounds
+    ]
     line = WaitingLine(by_base=False)
     (slot,) = slots(1)
     buffers = [Buffer(batch, 30, 0.25) for _ in range(DEPTH)]
@@ -134,16 +146,8 @@ def test_backgrounds_that_take_turns_stay_in_their_rows(batch, whole, in_turn):
                 line.push(one)
             more = bool(part)
         first = turn * batch
-        for which, (rooms, some) in enumerate(
-            ((buffers, line.take(slot, batch)), (by_age, asked[first : first + batch]))
-        ):
-            room = rooms[turn % DEPTH]
-            ordered = [some[place] for place in room.arranged(some)]
-            counts[which] += sum(
-                held is None or held.base is not one.base
-                for held, one in zip(room._holds, ordered, strict=False)
-            )
-            room.write(ordered)
+        counts[0] += written(buffers[turn % DEPTH], line.take(slot, batch))
+        counts[1] += written(by_age[turn % DEPTH], asked[first : first + batch])
     assert len(line) == 0
     assert counts[0] <= whole
     assert counts[1] >= in_turn
