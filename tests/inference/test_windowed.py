@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -615,3 +616,25 @@ def test_windows_are_of_bases_alone():
     values = Device(model, chosen).predict([sequence, mutant])
     bare = Device(Split(), chosen).predict([sequence.with_inputs(()), mutant.sequence])
     np.testing.assert_allclose(values, 2 * bare, rtol=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 8])
+def test_backgrounds_that_take_turns_need_not_all_be_remembered(batch, tmp_path, monkeypatch):
+    """Ten of them, of which three have room: by age each would be gone when it is needed again."""
+    model = Split(length=4000)
+    locus = Locus.from_sequence(sequence(4, 4000), "locus")
+    plan = replace(prepare([Sufficiency(tile=200)], model, [locus]), batch_size=batch)
+    made: list[Windowed] = []
+    begin = Windowed.__init__
+
+    def scarce(self, model, selection, memory=0):
+        # Features at strides 2 and 4 of six channels, and the bases.
+        begin(self, model, selection, 4 * (6 * 8 * 3000 + 4000))
+        made.append(self)
+
+    monkeypatch.setattr(Windowed, "__init__", scarce)
+    with Store(tmp_path / "store") as store:
+        report = measure(plan, store)
+    assert not report.failures
+    through = sum(each.computed for each in made) / 4000 / report.progress.predicted
+    assert through < {1: 0.25, 8: 0.8}[batch]

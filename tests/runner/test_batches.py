@@ -248,14 +248,19 @@ def test_what_a_batch_changes_is_recorded_once(tmp_path):
 
 
 def test_a_batch_that_is_prepared_while_another_runs():
-    """Buffers are used again, and never by two batches at once."""
+    """Buffers are used again, in turn, and never by two batches at once."""
     loci = [Sequence(np.full(2400, code, dtype=np.uint8)) for code in range(4)]
-    device = Device(MODEL, Selection((0, 1), (0, 1)))
+    device = Device(MODEL, Selection((0, 1), (0, 1)), rooms=2)
     ahead = [device.prepare([one]) for one in loci[:2]]
     got = [device.predict(batch) for batch in ahead]
-    assert {id(device.prepare([one]).buffer) for one in loci[2:]} == {
-        id(batch.buffer) for batch in ahead
-    }
+    more = [device.prepare([one]) for one in loci[2:]]
+    assert [id(batch.buffer) for batch in more] == [id(batch.buffer) for batch in ahead]
+    # One more than there are rooms, as for stored rows that are predicted again, leaves no buffer.
+    device.predict([loci[0]])
+    for batch in more:
+        device.predict(batch)
+    again = [device.prepare([one]) for one in loci[2:]]
+    assert [id(batch.buffer) for batch in again] == [id(batch.buffer) for batch in ahead]
     for one, values in zip(loci[:2], got, strict=True):
         np.testing.assert_array_equal(values, MODEL.predict(one.onehot()[None]))
 

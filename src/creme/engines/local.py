@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Sequence as SequenceOf
 from concurrent.futures import Future
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal
 
-from creme.engines.engine import Engine, Guard, Predicted, Slot, StoredRow
+from creme.engines.engine import DEPTH, Engine, Guard, Predicted, Slot, StoredRow
 from creme.errors import ModelError
 from creme.inference.device import Batch, Device
 from creme.inference.model_thread import ModelThread
 from creme.inference.processor import with_processor
+from creme.model import Model, Selection
 from creme.sequence import Sequenceable
 
 _Work = tuple[Batch, SequenceOf[StoredRow]]
@@ -23,12 +24,22 @@ class LocalEngine(Engine):
 
     Parameters
     ----------
-    device : Device
+    model : Model
+    selection : Selection
+    batch_size : int or 'auto', optional
+    differences : dict of int to float, optional
+        See `creme.inference.device.Device`.
     """
 
-    def __init__(self, device: Device) -> None:
-        super().__init__(device.model, device.selection)
-        self._device = device
+    def __init__(
+        self,
+        model: Model,
+        selection: Selection,
+        batch_size: int | Literal["auto"] | None = None,
+        differences: Mapping[int, float] | None = None,
+    ) -> None:
+        super().__init__(model, selection)
+        self._device = device = Device(model, selection, batch_size, differences, rooms=DEPTH)
         self.differences = device.differences
         self._slot = Slot("this process", device.batching.size)
         self._futures: list[Future[Predicted]] = []

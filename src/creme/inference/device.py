@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
@@ -75,6 +76,8 @@ class Device:
         See `creme.inference.batching.Batching`.
     differences : dict of int to float, optional
         Those that were measured before.
+    rooms : int
+        Batches that are in memory at once: each is written over the one that came so many before.
 
     Attributes
     ----------
@@ -97,6 +100,7 @@ class Device:
         selection: Selection,
         batch_size: int | Literal["auto"] | None = None,
         differences: Mapping[int, float] | None = None,
+        rooms: int = 1,
     ) -> None:
         self.model = model
         self.selection = selection
@@ -105,7 +109,8 @@ class Device:
         self.repeat_first = False
         self.repeats = 0
         self._compared = {1, *self.differences}
-        self._buffers: list[Buffer] = []
+        self._rooms, self._lent = rooms, 0
+        self._buffers: deque[Buffer | None] = deque([None] * rooms)
         self._leaves_input = False
         self._lock = threading.Lock()
         self._windowed: Windowed | None = None
@@ -121,7 +126,8 @@ class Device:
         if self._windowed is not None:
             return Batch(sequences, coded=self._windowed.prepare(sequences))
         with self._lock:
-            buffer = self._buffers.pop() if self._buffers else None
+            buffer = self._buffers.popleft() if self._buffers else None
+            self._lent += 1
         try:
             if buffer is None or len(buffer) < len(sequences):
                 buffer = self._room(len(sequences))
@@ -131,7 +137,15 @@ class Device:
             ordered = [sequences[place] for place in order]
             return Batch(ordered, buffer.write(ordered), buffer=buffer, order=order)
         except MemoryError:
+            self._give_back(None)
             return Batch(sequences)  # in parts, then
+
+    def _give_back(self, buffer: Buffer | None) -> None:
+        """Let a later batch be written over this one, unless it had more than its rooms."""
+        with self._lock:
+            self._lent -= 1
+            if len(self._buffers) + self._lent < self._rooms:
+                self._buffers.append(buffer)
 
     def _room(self, rows: int) -> Buffer:
         """A buffer for so many sequences, and for the full batches that are to come."""
@@ -168,8 +182,7 @@ class Device:
                 # All of the first batch, and a sample of later ones.
                 whole = not self._leaves_input
                 self._leaves_input = batch.buffer.check(batch.sequences, whole=whole)
-                with self._lock:
-                    self._buffers.append(batch.buffer)
+                self._give_back(batch.buffer)
         return values if batch.order is None else values[np.argsort(batch.order)]
 
     def _predict(self, batch: Batch) -> NDArray[np.float32]:

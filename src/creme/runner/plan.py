@@ -15,7 +15,6 @@ from creme.errors import ConfigError, CremeError, PluginError, listing
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
-from creme.inference.device import Device
 from creme.model import Model, Readout, Selection
 from creme.runner.locus_readouts import LocusReadouts, identity_of
 from creme.runner.readings import notes_on_strands, readings
@@ -329,7 +328,7 @@ class Plan:
         buffer = before.buffer if before else WriteBuffer(store, self.model, self.selection)
         described = (self.model, self.selection, self.batch_size, buffer.compared())
         return Scheduler(
-            cluster.engine(*described) if cluster else LocalEngine(Device(*described)),
+            cluster.engine(*described) if cluster else LocalEngine(*described),
             self.bound.of,
             buffer,
             on_progress=on_progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -283,16 +284,16 @@ class DesignCheck(BackgroundTest):
         replicate, track), ``effect`` is log2 of their ratio.
         """
         checks = list(self.checks(unit))
-        controls: dict[str, np.ndarray] = {}
-        measured = []
-        for check in checks:
-            if check.kind != "part" and check.target not in controls:
-                controls[check.target] = yield list(check.control)
-            measured.append((yield list(check.mutant)))
+        # A part's control is the first check's mutant.
+        contexts = {one.target: one.control for one in checks if one.kind != "part"}
+        # All at once, so that batches find sequences of the same background.
+        response = yield chain(*contexts.values(), *(one.mutant for one in checks))
+        measured = response.reshape(-1, self.replicates, response.shape[1])
+        controls = dict(zip(contexts, measured, strict=False))
+        mutant = measured[len(contexts) :]
         control = np.stack(
-            [measured[0] if one.kind == "part" else controls[one.target] for one in checks]
+            [mutant[0] if one.kind == "part" else controls[one.target] for one in checks]
         )
-        mutant = np.stack(measured)
         undefined = (mutant <= 0) | (control <= 0)
         with np.errstate(divide="ignore", invalid="ignore"):
             logs = np.log2(mutant.astype(np.float64)) - np.log2(control.astype(np.float64))
