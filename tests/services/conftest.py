@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from services import azure, commands, s3
+from services import azure, commands, google, s3
 from services import ssh as ssh_server
 from services.process import Missing
 from services.slurm import Slurm, cluster
@@ -38,7 +38,12 @@ def azure_server() -> Iterator[s3.ObjectServer]:
     yield from _object_server(azure.AzureServer)
 
 
-@pytest.fixture(scope="session", params=["s3", "azure"])
+@pytest.fixture(scope="session")
+def google_server() -> Iterator[s3.ObjectServer]:
+    yield from _object_server(google.GoogleServer)
+
+
+@pytest.fixture(scope="session", params=["s3", "azure", "google"])
 def objects(request) -> s3.ObjectServer:
     """Each of the servers."""
     running: s3.ObjectServer = request.getfixturevalue(f"{request.param}_server")
