@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterable
 from collections.abc import Sequence as SequenceOf
 from contextlib import suppress
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from creme.errors import StoreError
 from creme.store.arrays import Arrays, Source
 from creme.store.checkpoints import Checkpoints
-from creme.store.chunk_memory import Held
 from creme.store.contents import SourceInfo, info
 from creme.store.environments import Environments
 from creme.store.identity import bind, refuse_second
@@ -26,22 +24,19 @@ from creme.store.location import index_url as check_index_url
 from creme.store.location import place_at
 from creme.store.opening import open_index, open_read_only
 from creme.store.place import Place
-from creme.store.reader import Reader, checksum
+from creme.store.reader import Reader
 from creme.store.schema import (
-    DIGEST_BYTES,
     SCHEMA_VERSION,
-    add_predictions,
     batches,
     chunks,
     find_chunks,
     insert_new,
-    new_chunk,
     packed,
     predictions,
     sources,
 )
 from creme.store.statements import execute
-from creme.store.tags import seed_of, tag_of
+from creme.store.writer import Writer, check_digests
 
 _CHUNK_BYTES = 4 * 2**20
 _MAX_CHUNK_ROWS = 256
@@ -106,7 +101,6 @@ class Store:
         origin: str | None = None,
     ) -> None:
         self.place = place_at(path)
-        self._origin = origin
         self.others: tuple[Store, ...] = ()
         if read_only:
             self.index, self.schema_version = open_read_only(self.place, index_url)
@@ -120,6 +114,9 @@ class Store:
         try:
             self.arrays = Arrays(self.place, read_only=read_only)
             self.reader = Reader(self.index, self.arrays, self.schema_version)
+            self._writer = Writer(
+                self.index, self.arrays, self._checkpoints, self.reader.memory, origin
+            )
             bind(self.place, self.index, self._holds)
             if not read_only:
                 self._presence = Presence(self.place)
@@ -230,7 +227,7 @@ class Store:
         distinct = list(dict.fromkeys(digests))
         if not distinct:
             return {}
-        _check_digests(distinct)
+        check_digests(distinct)
         return self.reader.lookup(source, distinct)
 
     def write(
@@ -264,26 +261,7 @@ class Store:
             If a value is not finite, the shape is another one, or a digest is none; nothing is
             stored then.
         """
-        _check_digests(digests)
-        # A copy: what is remembered for reading must not change with the caller's array.
-        values = np.array(values, dtype="<f4", order="C")
-        if values.shape != (len(digests), *source.shape):
-            raise StoreError(
-                f"an array of shape {values.shape} was to be stored for {len(digests)} sequences; "
-                f"the source has rows of {source.shape}"
-            )
-        if not np.isfinite(values).all():
-            raise StoreError("NaN or infinity was to be stored; such predictions are not kept")
-        rows = source.chunk_rows
-        return [
-            self._write_chunk(
-                source,
-                digests[start : start + rows],
-                values[start : start + rows],
-                self._origin if origin is None else origin,
-            )
-            for start in range(0, len(digests), rows)
-        ]
+        return self._writer.write(source, digests, values, origin)
 
     def count(self, source: Source | None = None) -> int:
         """Number of predictions, of a source or of all."""
@@ -334,45 +312,6 @@ class Store:
     def chunk_tables(self) -> tuple[sa.Table, ...]:
         return (chunks, packed) if self.schema_version > 2 else (chunks,)
 
-    def _write_chunk(
-        self,
-        source: Source,
-        digests: SequenceOf[bytes],
-        values: NDArray[np.float32],
-        origin: str | None,
-    ) -> int:
-        chunk_id = self.index.write(lambda connection: new_chunk(connection, source.id))
-        try:
-            self.arrays.write(source, chunk_id, values)
-        except BaseException:
-            # Nobody else was given its number, and no line will point to it.
-            with suppress(OSError):
-                self.place.remove(self.arrays.folder(source.fingerprint, chunk_id))
-            raise
-        whole = checksum(values)
-        seed = seed_of(source.fingerprint, chunk_id, whole)
-        durable = {
-            **{"its_id": chunk_id, "rows": len(values), "checksum": whole},
-            **{"written": int(time.time()), "origin": origin},
-        }
-        lines = [
-            (source.id, digest, chunk_id, row, tag_of(seed, digest, row))
-            # In one order, so that no two writers wait for each other's lines.
-            for digest, row in sorted(zip(digests, range(len(digests)), strict=True))
-        ]
-
-        def commit(connection: sa.Connection) -> bool:
-            if not execute(connection, _DURABLE, durable).rowcount:
-                return False
-            add_predictions(connection, lines)
-            return True
-
-        if not self.index.write(commit):  # a repair, by another clock, took it for a dead writer's
-            return self._write_chunk(source, digests, values, origin)
-        self._checkpoints.added(len(values))
-        self.reader.memory.add(chunk_id, Held(values, seed))
-        return chunk_id
-
     def _source(self, line: Any) -> Source:
         try:
             description = json.loads(line.description)
@@ -408,9 +347,3 @@ _HOLDS_ANY = {
     .limit(1)
     for table in (chunks, packed)
 }
-_DURABLE = chunks.update().where(chunks.c.id == sa.bindparam("its_id"), chunks.c.retired.is_(None))
-
-
-def _check_digests(digests: SequenceOf[bytes]) -> None:
-    if any(len(digest) != DIGEST_BYTES for digest in digests):
-        raise StoreError(f"a digest has {DIGEST_BYTES} bytes: the SHA-256 of a sequence's codes")
