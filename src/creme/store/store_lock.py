@@ -92,11 +92,16 @@ class StoreLock:
         self._lost = False
         self._seen = time.monotonic()
         self._end = threading.Event()
-        while not self._take():
-            self._clear()
         self._thread = threading.Thread(target=self._beat, name="creme-store-lock", daemon=True)
-        self._thread.start()
         atexit.register(self.release)  # of a store that nobody closed
+        try:
+            while not self._take():
+                self._clear()
+            self._thread.start()
+        except BaseException:  # a Ctrl-C too, once the file is there
+            with contextlib.suppress(StoreError, OSError):
+                self.release()
+            raise
 
     def check(self) -> None:
         """Before anything is read or written: see that the store is still this process's.
@@ -115,14 +120,19 @@ class StoreLock:
             )
 
     def release(self) -> None:
-        """Let others have it."""
-        atexit.unregister(self.release)
+        """Let others have it; where a Ctrl-C cuts this short, it is done as the process ends."""
         self._end.set()
-        if os.getpid() == self._own.pid:  # a process that was forked has no such thread
-            self._thread.join()
-        self._lost = True
-        if os.getpid() == self._own.pid and holder(self.path) == self._own:
-            self.path.unlink(missing_ok=True)
+        own = os.getpid() == self._own.pid  # a process that was forked has no such thread
+        try:
+            if own and self._thread.is_alive():
+                self._thread.join()
+            self._lost = True
+            if own and holder(self.path) == self._own:
+                self.path.unlink(missing_ok=True)
+        except Exception:
+            atexit.unregister(self.release)
+            raise
+        atexit.unregister(self.release)
 
     def _take(self) -> bool:
         content = json.dumps(asdict(self._own)).encode()
