@@ -503,6 +503,17 @@ def test_exported_to_zarr(tmp_path, store):
         export_source(store, source, tmp_path / "x.npy")
 
 
+@pytest.mark.parametrize("name", ["x.zarr", "x.parquet"])
+def test_an_export_after_one_that_was_killed(tmp_path, store, name):
+    """That one has left what it had written, under the name that it has until it is whole."""
+    source = store.source(MODEL, (2, 3))
+    store.write(source, [digest(n) for n in range(5)], rows(range(5)))
+    export_source(store, source, tmp_path / name)
+    (tmp_path / name).rename(tmp_path / f".{name}.partial")
+    assert export_source(store, source, tmp_path / name) == 5
+    assert not (tmp_path / f".{name}.partial").exists()
+
+
 def test_a_prediction_of_zero_is_exported_as_zero(tmp_path, store):
     import xarray as xr
 

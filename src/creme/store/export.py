@@ -80,14 +80,19 @@ def export_source(
             progress(min(done, of), of)
 
     temporary = path.with_name(f".{path.name}.partial")
+    _remove(temporary)  # of one that was killed
     try:
         n = writers[path.suffix](parts(), source, temporary)
         temporary.replace(path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
     return n
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
