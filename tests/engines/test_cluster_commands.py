@@ -197,6 +197,36 @@ def test_killed_and_started_again_and_stopped_by_ctrl_c(slow, tmp_path):
     assert {digest for _, digest in third} <= kept[2]
 
 
+PRESS = """\
+import multiprocessing.popen_spawn_posix as spawning, os, signal, sys
+
+launch, workers = spawning.Popen._launch, int(sys.argv.pop())
+
+def launch_and_press(*arguments):
+    global workers
+    launch(*arguments)
+    workers -= 1
+    if not workers:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+spawning.Popen._launch = launch_and_press
+"""
+"""The driver is to end when it has started so many workers: the last argument."""
+
+
+@pytest.mark.skipif("CREME_TEST_CLUSTER" not in os.environ, reason="by make test-cluster")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_stopped_while_its_workers_start(slow, tmp_path, monkeypatch, workers):
+    monkeypatch.setattr(f"{__name__}.CREME", [*CREME[:2], PRESS + CREME[2]])
+    driver = start(slow, "--workers", "2", str(workers))
+    printed, _ = driver.communicate(timeout=300)
+    assert driver.returncode == 130, printed
+    assert "Traceback" not in printed
+    assert "creme resume" in printed
+    until(lambda: not alive(driver.pid))
+    assert Results.existing(tmp_path / "slow.results").state()["state"] == "interrupted"
+
+
 def test_the_options_and_the_table(slow, tmp_path, monkeypatch, capsys):
     run = caller(monkeypatch, capsys)
     monkeypatch.setenv("CREME_CACHE_DIR", str(tmp_path / "cache"))

@@ -160,7 +160,11 @@ def _run(
         failed.extend(report.failures)
 
     wanted = STEPS if step is None else [one for one in STEPS if one == step]
-    if not run_steps(prepared, only=wanted, progress=progress, cluster=cluster, on_step=ended):
+    try:
+        whole = run_steps(prepared, only=wanted, progress=progress, cluster=cluster, on_step=ended)
+    except KeyboardInterrupt:  # before the first batch of a step, or a second time
+        whole = False
+    if not whole:
         out.print("Stopped before the end; the same command goes on from there")
         return STOPPED
     if step is None:
