@@ -142,7 +142,9 @@ def test_stopped_at_random_moments(whole, tmp_path, kind):
             if status == 130 and state.get("state", "new") != "new":  # else it had not begun
                 cost.tries += 1
                 cost.saw(" ".join(printed[printed.find("Stopped") :].split()))
-                assert state["state"] == "interrupted", printed
+                # One that is stopped as it leaves has its results.
+                left = state["state"] == "finished" and "before the end" not in printed
+                assert left or state["state"] == "interrupted", printed
             if state:
                 # Each process's own count; one that was stopped early has written none.
                 predicted[state["pid"]] = state.get("counts", {}).get("predicted", 0)
