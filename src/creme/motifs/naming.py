@@ -114,7 +114,7 @@ _FROM_TOMTOM = ("motif", "motif_strand", "p", "q")
 def _each(
     dataset: xr.Dataset, tracks: Sequence[str] | None
 ) -> Iterator[tuple[tuple[object, ...], NDArray[np.float64]]]:
-    """What is said of each stretch, and its query."""
+    """The place and the importance of each stretch, and its query."""
     every = [str(track) for track in dataset["track"].values]
     for name in dataset["locus"].values.tolist():
         one = dataset.sel(locus=name)
@@ -134,7 +134,11 @@ def _each(
                 ends = genomic[[first, end - 1]]
                 row = (
                     *(str(name), place[0], track, place[1], int(ends.min()), int(ends.max()) + 1),
-                    *(place[2], float(distance[first:end].mean()), "".join(bases[first:end])),
+                    *(
+                        place[2],
+                        int(distance[[first, end - 1]].sum() // 2),
+                        "".join(bases[first:end]),
+                    ),
                     "activating" if sign > 0 else "repressing",
                     float(part.mean()),
                     float(part[np.abs(part).argmax()]),
