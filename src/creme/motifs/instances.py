@@ -94,11 +94,12 @@ class Instances:
     @property
     def summary(self) -> str:
         """The numbers of instances, matches and tests, and the rule, in a sentence."""
+        chance = self.p * self.tests
         rule = "all are kept" if self.overlapping else "of those that overlap the smallest p stays"
         return (
             f"{len(self.table):,} instances of {self.matches:,} matches with p below {self.p:g} "
             f"({rule}); {self.tests:,} places of {self.motifs:,} motifs were looked at, where "
-            f"chance gives {self.p * self.tests:,.0f} matches"
+            f"chance gives {chance:{',.0f' if chance >= 10 else '.2g'}} matches"
         )
 
 
