@@ -80,7 +80,7 @@ def name_stretches(
     motifs : dict of str to array (4, width)
         As `creme.motifs.meme.read_motifs` gives them.
     tracks : sequence of str, optional
-        The activities; all unless given. q is over the stretches of all of them.
+        The activities; all unless given. q is over the stretches of one activity.
 
     Returns
     -------
@@ -99,7 +99,11 @@ def name_stretches(
         rows.append(row)
         queries.append(query)
     frame = pd.DataFrame(rows, columns=[name for name in COLUMNS if name not in _FROM_TOMTOM])
-    best = most_similar(queries, motifs)
+    parts = [most_similar([], motifs)]
+    for of_track in frame.groupby("track", sort=False).indices.values():
+        similar = most_similar([queries[k] for k in of_track], motifs)
+        parts.append(similar.set_axis(of_track))
+    best = pd.concat(parts[1:] or parts).sort_index()
     named = (best["q"] <= Q).to_numpy(dtype=bool)
     ways = zip(frame["strand"], best["strand"], strict=True)
     strand = [of if way == "+" else _FLIPPED[of] for of, way in ways]
@@ -117,7 +121,7 @@ def _each(
     """The place and the importance of each stretch, and its query."""
     every = [str(track) for track in dataset["track"].values]
     for name in dataset["locus"].values.tolist():
-        one = dataset.sel(locus=name)
+        one = dataset[["importance", "effect"]].sel(locus=name).load()
         # Of loci with regions of their own some positions are those of others.
         one = one.isel(position=np.flatnonzero(np.isfinite(one["position_start"].values)))
         position = one["position_start"].values.astype(np.int64)
