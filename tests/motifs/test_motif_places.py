@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 
 import meme_files
 import numpy as np
+import pandas as pd
 import pytest
+from tomtom_compiled import needs_tomtom
 
 import in_process
 import mini_study as mini
 from creme.demo.grammar import KINDS, MOTIFS, WIDTH, find_motifs
-from creme.errors import ConfigError, ResultsError
+from creme.errors import ConfigError, CremeWarning, ResultsError
+from creme.export import export
 from creme.export.instances import write_instances
 from creme.genome import Genome
+from creme.motifs import name_stretches, read_motifs
+from creme.motifs.naming import COLUMNS
+from creme.report.page.measure_section import measure_sections
+from creme.report.page.results import PageResults
+from creme.report.page.stretches import stretches_table
+from creme.results.annotate import Annotate
 from creme.runner.experiment import Experiment
 from creme.runner.run import run_experiment
 from creme.study.view import open_results
@@ -48,7 +59,13 @@ tile = 1000
 replicates = 2
 windows = [200, 100]
 tiles = { GENE2 = [[8644, 9644]] }
+
+[[tests]]
+name = "saturation_mutagenesis"
+regions = { GENE1 = [[3039, 3103]] }  # the bases around SITE
 """
+SITE = 5112
+"""A site of GENE1's first enhancer."""
 MATRIX = """
 [[tests]]
 name = "compatibility"
@@ -66,8 +83,15 @@ def folder(tmp_path_factory):
     """Two genes, one of each strand, the model's motifs, and results."""
     folder = tmp_path_factory.mktemp("places")
     mini.write(folder, genes=2)
+    # The model's sites may differ at one base, so that of an exact one no single base matters.
+    fasta = folder / "genome.fa"
+    bases = "".join(fasta.read_text().split("\n")[1:])
+    assert bases[SITE : SITE + WIDTH] == MOTIFS["enhancer"]
+    mini.write_fasta(fasta, {"mini1": f"{bases[: SITE + 4]}G{bases[SITE + 5 :]}"})
     kinds = ("enhancer", "silencer")
-    meme_files.write(folder / "m.meme", {k: meme_files.sharp(MOTIFS[k], 0.97) for k in kinds})
+    motifs = {k: meme_files.sharp(MOTIFS[k], 0.97) for k in kinds}
+    meme_files.write(folder / "m.meme", motifs)
+    meme_files.write(folder / "library.meme", {**motifs, **meme_files.drawn(40)})
     (folder / "first.toml").write_text(FILE + FIRST)
     (folder / "matrix.toml").write_text(FILE.replace('"motifs"', '"matrix"') + MATRIX)
     run_experiment(Experiment.from_file(folder / "first.toml"))
@@ -91,15 +115,15 @@ def test_in_the_loci_of_a_file_are_the_sites_of_its_model(folder, sites):
     to = folder / "loci.bed"
     # The file's tests may need the instances, which do not stand there yet.
     assert not (folder / "instances.bed").exists()
-    instances = write_instances(folder / "matrix.toml", folder / "m.meme", to, p=1e-7)
+    instances = write_instances(folder / "matrix.toml", folder / "m.meme", to, p=1e-6)
     rows = rows_of(to)
     assert {int(row[1]) for row in rows} == sites
-    assert instances.table["motif"].unique().tolist() == ["enhancer"]
+    assert set(instances.table["motif"]) == {"enhancer"}
     assert {row[9] for row in rows} == {"GENE1", "GENE2"}
     # GENE1 lies on the forward strand, GENE2 on the other.
     assert {(row[5], row[9]) for row in rows} == {("+", "GENE1"), ("-", "GENE2")}
     assert all(int(row[2]) - int(row[1]) == WIDTH for row in rows)
-    of_results = write_instances(folder / "motifs.results", folder / "m.meme", to, p=1e-7)
+    of_results = write_instances(folder / "motifs.results", folder / "m.meme", to, p=1e-6)
     assert of_results.bed() == instances.bed()
 
 
@@ -108,7 +132,7 @@ def test_in_parts_of_results_are_the_sites_that_lie_there(folder, sites):
     view = open_results(results)
     classes = view.dataset("sufficiency")
     to = folder / "parts.bed"
-    write_instances(results, folder / "m.meme", to, "enhancers", p=1e-7)
+    write_instances(results, folder / "m.meme", to, "enhancers", p=1e-6)
     found = {int(row[1]) for row in rows_of(to)}
     large = classes["effect"].isel(track=0).values > 0.3
     inside = set()
@@ -118,7 +142,7 @@ def test_in_parts_of_results_are_the_sites_that_lie_there(folder, sites):
         inside |= {site for site in sites if start <= site and site + WIDTH <= end}
     assert inside
     assert inside <= found < sites
-    write_instances(results, folder / "m.meme", to, "fine_tiles", p=1e-7)
+    write_instances(results, folder / "m.meme", to, "fine_tiles", p=1e-6)
     kept = view.dataset("fine_tile")
     starts, ends = kept["sub_genomic_start"].values.ravel(), kept["sub_genomic_end"].values.ravel()
     known = np.isfinite(starts)
@@ -132,9 +156,9 @@ def test_compatibility_takes_the_instances(folder, sites, monkeypatch, capsys):
     creme = in_process.streams_of(monkeypatch, capsys)
     monkeypatch.chdir(folder)
     args = ("motifs", "motifs.results", "--meme", "m.meme", "--to", "instances.bed")
-    document = json.loads(creme(*args, "--p", "1e-7", "--json")[0])
+    document = json.loads(creme(*args, "--p", "1e-6", "--json")[0])
     assert document["values"]["instances"] == len(sites)
-    assert document["values"]["by_chance"] == pytest.approx(1e-7 * document["values"]["places"])
+    assert document["values"]["by_chance"] == pytest.approx(1e-6 * document["values"]["places"])
     run_experiment(Experiment.from_file(folder / "matrix.toml"))
     dataset = open_results(folder / "matrix.results").dataset("compatibility")
     rows = read_intervals(folder / "instances.bed")
@@ -153,14 +177,57 @@ def test_compatibility_takes_the_instances(folder, sites, monkeypatch, capsys):
     np.testing.assert_allclose(weak[dataset["null"].values], 0, atol=1e-6)
 
 
+@needs_tomtom
+def test_the_report_and_the_tables_name_what_matters(folder, tmp_path):
+    results, meme = folder / "motifs.results", str(folder / "library.meme")
+    view = open_results(results)
+    of_page = PageResults(view, annotate=Annotate.of(view, {"meme": meme}))
+    (section,) = measure_sections(of_page)
+    (table,) = re.findall(r"<table>.{,40}1 stretch that matters.*?</table>", str(section.table))
+    cells = [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", table)]
+    cells = [cell for cell in cells if cell]
+    row = dict(zip(cells[:10], cells[10:], strict=True))
+    assert row["locus"] == "GENE1"
+    assert row["on the genome"].startswith(f"mini1:{SITE + 1}-{SITE + WIDTH}")
+    changed = f"{MOTIFS['enhancer'][:4]}G{MOTIFS['enhancer'][5:]}"
+    assert (row["bases along the gene"], row["motif"], row["strand"]) == (changed, "enhancer", "+")
+    assert float(row["q"].replace("\N{MINUS SIGN}", "-")) < 1e-6
+    export(results, tmp_path / "export", ["tables"], annotate={"meme": meme})
+    written = pd.read_csv(tmp_path / "export" / "tables" / "saturation_mutagenesis.motifs.csv")
+    stretches = name_stretches(
+        open_results(results).dataset("saturation_mutagenesis"), read_motifs(meme)
+    )
+    assert written.columns.tolist() == list(COLUMNS)
+    pd.testing.assert_frame_equal(written, stretches, check_dtype=False)
+    (one,) = written.to_dict("records")
+    assert (one["start"], one["end"], one["motif"]) == (SITE, SITE + WIDTH, "enhancer")
+
+
+def test_without_memelite_the_page_and_the_export_say_how_to_install_it(
+    folder, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "memelite.io", None)
+    results, annotate = folder / "motifs.results", {"meme": str(folder / "library.meme")}
+    view = open_results(results)
+    of_page = PageResults(view, annotate=Annotate.of(view, annotate))
+    assert stretches_table(of_page, "saturation_mutagenesis") is None
+    assert of_page.motifs is None
+    (note,) = of_page.notes
+    assert note.startswith("Motifs are missing: motifs need memelite, of the extra [motifs]")
+    with pytest.warns(CremeWarning, match=r"no motifs are named.*memelite.*pip install"):
+        export(results, tmp_path / "export", ["tables"], annotate=annotate)
+    assert not list((tmp_path / "export" / "tables").glob("*.motifs.csv"))
+    assert (tmp_path / "export" / "tables" / "saturation_mutagenesis.csv").is_file()
+
+
 def test_of_a_bed_file_the_intervals_are_scanned(folder, sites, monkeypatch, capsys):
     creme = in_process.caller(monkeypatch, capsys)
     monkeypatch.chdir(folder)
     first = min(sites)
     (folder / "in.bed").write_text(f"mini1\t{first}\t{first + WIDTH}\there\nmini1\t0\t100\n")
     args = ("motifs", "in.bed", "--meme", "m.meme", "--to", "out.bed")
-    printed = creme(*args, "--fasta", "genome.fa", "--p", "1e-7")
-    assert "1 instances of 1 matches with p below 1e-07" in " ".join(printed.split())
+    printed = creme(*args, "--fasta", "genome.fa", "--p", "1e-6")
+    assert "1 instances of 1 matches with p below 1e-06" in " ".join(printed.split())
     ((contig, start, end, *_, within),) = rows_of(folder / "out.bed")
     assert (contig, int(start), int(end), within) == ("mini1", first, first + WIDTH, "here")
     (folder / "out.bed").unlink()
