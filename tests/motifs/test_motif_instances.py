@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from creme.errors import ConfigError
+from creme.export.instances import bed_text
 from creme.genome import Genome, Locus
 from creme.motifs import ScannedInterval, find_instances, instances, read_motifs
 from creme.suite.elements import read_intervals
@@ -171,9 +172,9 @@ def test_pieces_that_are_scanned_at_once_change_nothing(genome, monkeypatch):
     monkeypatch.setattr(instances, "AT_ONCE", 900)
     parts = find_instances(MOTIFS, genome, PLACES, P)
     assert parts.tests == whole.tests
-    assert parts.bed() == whole.bed()
+    assert bed_text(parts) == bed_text(whole)
     again = find_instances(MOTIFS, genome, [*PLACES[::-1], *PLACES], P)
-    assert again.bed() == whole.bed()
+    assert bed_text(again) == bed_text(whole)
 
 
 def test_q_is_over_all_places_of_a_motif(genome):
@@ -201,13 +202,14 @@ def test_an_instance_is_named_after_the_interval_whose_base_is_nearest(genome):
 def test_the_file_is_what_tests_take(genome, tmp_path):
     result = find_instances(MOTIFS, genome, PLACES, P)
     path = tmp_path / "i.bed"
-    path.write_text(result.bed())
+    path.write_text(bed_text(result))
     rows = read_intervals(path)
     assert [(r.contig, r.start, r.end, r.strand) for r in rows] == list(
         result.table[["contig", "start", "end", "strand"]].itertuples(index=False, name=None)
     )
     assert all(
-        row.label.startswith(name) for row, name in zip(rows, result.table["motif"], strict=True)
+        row.label.startswith(name.replace(" ", "_"))
+        for row, name in zip(rows, result.table["motif"], strict=True)
     )
     scores = [int(line.split("\t")[4]) for line in path.read_text().splitlines()[2:]]
     assert scores == [round(-100 * np.log10(p)) for p in result.table["p"]]
@@ -218,7 +220,7 @@ def test_no_match_is_a_file_without_rows(genome):
     result = find_instances(MOTIFS, genome, [span("chr2", 395, 409)], 1e-4)
     assert result.table.empty
     assert result.tests < 40
-    assert len(result.bed().splitlines()) == 2
+    assert len(bed_text(result).splitlines()) == 2
 
 
 def broken() -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ import mini_study as mini
 from creme.demo.grammar import KINDS, MOTIFS, WIDTH, find_motifs
 from creme.errors import ConfigError, CremeWarning, ResultsError
 from creme.export import export
-from creme.export.instances import write_instances
+from creme.export.instances import bed_text, write_instances
 from creme.genome import Genome
 from creme.motifs import name_stretches, read_motifs
 from creme.motifs.naming import COLUMNS
@@ -124,7 +124,7 @@ def test_in_the_loci_of_a_file_are_the_sites_of_its_model(folder, sites):
     assert {(row[5], row[9]) for row in rows} == {("+", "GENE1"), ("-", "GENE2")}
     assert all(int(row[2]) - int(row[1]) == WIDTH for row in rows)
     of_results = write_instances(folder / "motifs.results", folder / "m.meme", to, p=1e-6)
-    assert of_results.bed() == instances.bed()
+    assert bed_text(of_results) == bed_text(instances)
 
 
 def test_in_parts_of_results_are_the_sites_that_lie_there(folder, sites):

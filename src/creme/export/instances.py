@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ import xarray as xr
 
 from creme.errors import ConfigError, ResultsError, listing
 from creme.export.features import cre_class_features
+from creme.export.tracks import field
 from creme.files.durable import write_text
 from creme.genome import Genome
 from creme.motifs import Instances, ScannedInterval, find_instances, read_motifs
@@ -51,7 +53,7 @@ def write_instances(
     meme : str or Path
         Motifs in the MEME format.
     to : str or Path
-        The file; see `creme.motifs.instances.Instances.bed`.
+        The file; see `bed_text`.
     within : {'loci', 'enhancers', 'silencers', 'fine_tiles'}
         The parts of results that are scanned, by the deciding activity; see `WITHIN`.
     fasta : str or Path, optional
@@ -79,8 +81,27 @@ def write_instances(
     motifs = read_motifs(meme)
     genome, intervals = _intervals(source, within, None if fasta is None else Path(fasta))
     instances = find_instances(motifs, genome, intervals, p, overlapping=overlapping)
-    write_text(to, instances.bed())
+    write_text(to, bed_text(instances))
     return instances
+
+
+def bed_text(instances: Instances) -> str:
+    """Instances as BED6 and four columns.
+
+    The name is the motif's, with ``_`` for white space; the fifth column -100 log10 p, at most
+    1000. The further columns are the score in bits, p, q, and the interval that was scanned.
+    Lines that begin with ``#`` say how they were found.
+    """
+    lines = [f"# {instances.summary}", "#" + "\t".join(_HEADS)]
+    for row in instances.table.itertuples(index=False):
+        size = min(1000, round(-100 * math.log10(max(row.p, 1e-300))))
+        fields = (row.contig, row.start, row.end, field(row.motif), size, row.strand)
+        numbers = (f"{row.score:.4g}", f"{row.p:.3g}", f"{row.q:.3g}")
+        lines.append("\t".join([*map(str, fields), *numbers, field(row.within)]))
+    return "\n".join(lines) + "\n"
+
+
+_HEADS = ("contig", "start", "end", "motif", "score", "strand", "bits", "p", "q", "within")
 
 
 def _intervals(

@@ -14,12 +14,8 @@ from creme.genome import Genome
 from creme.motifs.matches import P, matches
 from creme.motifs.meme import Matrices
 
-BED = ("contig", "start", "end", "motif", "bed_score", "strand", "score", "p", "q", "within")
-"""Columns of the file of instances: those of BED, and four more."""
 AT_ONCE = 4_000_000
 """Bases that are scanned at once."""
-
-_HIGHEST = 1000  # of the score that BED has
 
 
 @dataclass(frozen=True)
@@ -73,23 +69,6 @@ class Instances:
     matches: int
     p: float
     overlapping: bool
-
-    def bed(self) -> str:
-        """The instances as BED6 and four columns, which `enhancers` of tests take.
-
-        The fifth column is -100 log10 p, at most 1000.
-        """
-        size = -100 * np.log10(np.maximum(self.table["p"].to_numpy(dtype=np.float64), 1e-300))
-        score = np.minimum(_HIGHEST, np.round(size)).astype(np.int64)
-        frame = self.table.assign(bed_score=score)[list(BED)]
-        head = ["contig", "start", "end", "motif", "-100log10p", "strand", "bits", *BED[7:]]
-        lines = [f"# {self.summary}", "#" + "\t".join(head)]
-        for row in frame.itertuples(index=False):
-            *first, bits, p, q, within = row
-            lines.append(
-                "\t".join([*map(str, first), f"{bits:.4g}", f"{p:.3g}", f"{q:.3g}", within])
-            )
-        return "\n".join(lines) + "\n"
 
     @property
     def summary(self) -> str:

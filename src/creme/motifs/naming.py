@@ -45,11 +45,11 @@ def most_similar(queries: Sequence[NDArray[np.float64]], motifs: Matrices) -> pd
         A row for each query: ``motif``, the name of the most similar, ``strand``, ``-`` if its
         reverse complement is, ``p`` of the comparison, and ``q``.
     """
+    if not queries:
+        return pd.DataFrame(columns=["motif", "strand", "p", "q"])
     from memelite import tomtom
     from scipy.stats import false_discovery_control
 
-    if not queries:
-        return pd.DataFrame(columns=["motif", "strand", "p", "q"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of few motifs, which our pages say
         # A thread has scratch of its own, up to a gigabyte for long motifs.
