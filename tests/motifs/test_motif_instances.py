@@ -8,6 +8,7 @@ from itertools import pairwise, product
 
 import meme_files
 import numpy as np
+import pandas as pd
 import pytest
 
 from creme.errors import ConfigError
@@ -165,6 +166,21 @@ def test_of_matches_that_overlap_the_one_with_the_smallest_p_stays(genome):
     assert set(apart.table.itertuples(index=False, name=None)) == {tuple(row) for row in kept}
     for first, second in pairwise(apart.table.itertuples()):
         assert first.contig != second.contig or first.end <= second.start
+
+
+def test_of_equal_p_the_score_decides_then_the_place_then_the_order_of_the_file():
+    def kept(*rows: tuple[int, float, int, str]) -> list[bool]:
+        frame = pd.DataFrame(rows, columns=["start", "score", "order", "strand"])
+        frame = frame.assign(p=1e-5, contig="chr1", end=frame["start"] + 10)
+        return instances._apart(frame).tolist()
+
+    assert kept((100, 5.0, 0, "+"), (105, 6.0, 1, "-")) == [False, True]
+    assert kept((105, 5.0, 0, "+"), (100, 5.0, 1, "-")) == [False, True]
+    assert kept((100, 5.0, 1, "+"), (100, 5.0, 0, "-")) == [False, True]
+    assert kept((100, 5.0, 0, "-"), (100, 5.0, 0, "+")) == [False, True]
+    assert kept((100, 5.0, 0, "+"), (110, 5.0, 0, "+"), (120, 4.0, 0, "+")) == [True] * 3
+    # That between two others goes, and so both of them stay.
+    assert kept((100, 6.0, 0, "+"), (109, 5.0, 0, "+"), (118, 4.0, 0, "+")) == [True, False, True]
 
 
 def test_pieces_that_are_scanned_at_once_change_nothing(genome, monkeypatch):

@@ -17,7 +17,7 @@ import mini_study as mini
 from creme.demo.grammar import KINDS, MOTIFS, WIDTH, find_motifs
 from creme.errors import ConfigError, CremeWarning, ResultsError
 from creme.export import export
-from creme.export.instances import bed_text, write_instances
+from creme.export.instances import _cres, bed_text, write_instances
 from creme.genome import Genome
 from creme.motifs import name_stretches, read_motifs
 from creme.motifs.naming import COLUMNS
@@ -40,7 +40,7 @@ seed = 7
 plugin = "synthetic"
 length = {mini.LENGTH}
 decay = {mini.DECAY}
-tracks = ["alpha"]
+tracks = ["alpha", "beta"]
 bins = "tss"
 
 [loci]
@@ -142,8 +142,11 @@ def test_in_parts_of_results_are_the_sites_that_lie_there(folder, sites):
         inside |= {site for site in sites if start <= site and site + WIDTH <= end}
     assert inside
     assert inside <= found < sites
+    # Of the deciding activity, or each tile would stand there once for every activity.
+    tiles = list(_cres(view, "enhancer"))
+    assert len(tiles) == len(set(tiles))
     write_instances(results, folder / "m.meme", to, "fine_tiles", p=1e-6)
-    kept = view.dataset("fine_tile")
+    kept = view.dataset("fine_tile").isel(track=0)
     starts, ends = kept["sub_genomic_start"].values.ravel(), kept["sub_genomic_end"].values.ravel()
     known = np.isfinite(starts)
     spans = list(zip(starts[known], ends[known], strict=True))
@@ -199,7 +202,8 @@ def test_the_report_and_the_tables_name_what_matters(folder, tmp_path):
     )
     assert written.columns.tolist() == list(COLUMNS)
     pd.testing.assert_frame_equal(written, stretches, check_dtype=False)
-    (one,) = written.to_dict("records")
+    assert written["track"].tolist() == ["synthetic:alpha", "synthetic:beta"]
+    one = written.iloc[0]
     assert (one["start"], one["end"], one["motif"]) == (SITE, SITE + WIDTH, "enhancer")
 
 
