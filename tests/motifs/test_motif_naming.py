@@ -137,11 +137,11 @@ def test_a_query_is_the_base_that_stands_there_where_changes_cost():
 @needs_tomtom
 def test_a_planted_site_is_named_by_its_motif(measured, library):
     table = name_stretches(measured, library, ["synthetic:alpha"])
-    rows = table.set_index(["locus", "start"]).sort_index()
+    rows = {(row["locus"], row["start"]): row for row in table.to_dict("records")}
     assert len(rows) == 4
     for strand in "+-":
-        enhancer = rows.loc[(f"of {strand}", ENHANCER)]
-        silencer = rows.loc[(f"of {strand}", SILENCER)]
+        enhancer = rows[(f"of {strand}", ENHANCER)]
+        silencer = rows[(f"of {strand}", SILENCER)]
         assert (enhancer["motif"], enhancer["direction"]) == ("enhancer", "activating")
         assert (silencer["motif"], silencer["direction"]) == ("silencer", "repressing")
         # Of the genome: it does not matter along which gene it was read.
@@ -154,8 +154,8 @@ def test_a_planted_site_is_named_by_its_motif(measured, library):
         tss = CENTRE if strand == "+" else CENTRE - 87
         assert abs(enhancer["distance"] - way * (ENHANCER + 6.5 - tss)) <= 0.5
     site = with_mismatch(MOTIFS["enhancer"], 5)
-    assert rows.loc[("of +", ENHANCER)]["bases"] == site
-    assert rows.loc[("of -", ENHANCER)]["bases"] == reverse(site)
+    assert rows[("of +", ENHANCER)]["bases"] == site
+    assert rows[("of -", ENHANCER)]["bases"] == reverse(site)
     assert (table["q"] < 1e-6).all()
 
 

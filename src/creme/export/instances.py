@@ -93,11 +93,14 @@ def bed_text(instances: Instances) -> str:
     Lines that begin with ``#`` say how they were found.
     """
     lines = [f"# {instances.summary}", "#" + "\t".join(_HEADS)]
-    for row in instances.table.itertuples(index=False):
-        size = min(1000, round(-100 * math.log10(max(row.p, 1e-300))))
-        fields = (row.contig, row.start, row.end, field(row.motif), size, row.strand)
-        numbers = (f"{row.score:.4g}", f"{row.p:.3g}", f"{row.q:.3g}")
-        lines.append("\t".join([*map(str, fields), *numbers, field(row.within)]))
+    table = instances.table
+    names = ("contig", "start", "end", "motif", "strand", "score", "p", "q", "within")
+    for contig, start, end, motif, strand, bits, p, q, within in zip(
+        *(table[name].tolist() for name in names), strict=True
+    ):
+        size = min(1000, round(-100 * math.log10(p)))
+        first = f"{contig}\t{start}\t{end}\t{field(motif)}\t{size}\t{strand}"
+        lines.append(f"{first}\t{bits:.4g}\t{p:.3g}\t{q:.3g}\t{field(within)}")
     return "\n".join(lines) + "\n"
 
 
@@ -194,8 +197,9 @@ def _cres(view: ResultsView, kind: str) -> Iterator[tuple[str, int, int]]:
         dataset = compared(own(view.open(label)), view.panel)
         frame = cre_class_features(dataset, view.limits[1])
         ours = (frame["track"] == view.track) & frame["cre_class"].astype(str).str.endswith(kind)
-        for row in frame[ours].itertuples():
-            yield str(row.locus), int(row.tile_from), int(row.tile_to)
+        columns = (frame[ours][name].tolist() for name in ("locus", "tile_from", "tile_to"))
+        for name, start, end in zip(*columns, strict=True):
+            yield str(name), int(start), int(end)
 
 
 def _fine_tiles(view: ResultsView) -> Iterator[tuple[str, int, int]]:

@@ -270,11 +270,12 @@ def _apart(frame: pd.DataFrame) -> np.ndarray:
     taken: dict[str, list[tuple[int, int]]] = {}
     ranked = frame.reset_index(drop=True).assign(worse=-frame["score"].to_numpy())
     ranked = ranked.sort_values(["p", "worse", "contig", "start", "order", "strand"])
-    for row in ranked[["contig", "start", "end"]].itertuples():
-        at = taken.setdefault(row.contig, [])
-        place = bisect_left(at, (row.start, row.end))
-        free = place == len(at) or at[place][0] >= row.end
-        if free and (place == 0 or at[place - 1][1] <= row.start):
-            at.insert(place, (row.start, row.end))
-            kept[row.Index] = True
+    columns = (ranked[name].tolist() for name in ("contig", "start", "end"))
+    for k, contig, start, end in zip(ranked.index.tolist(), *columns, strict=True):
+        at = taken.setdefault(contig, [])
+        place = bisect_left(at, (start, end))
+        free = place == len(at) or at[place][0] >= end
+        if free and (place == 0 or at[place - 1][1] <= start):
+            at.insert(place, (start, end))
+            kept[k] = True
     return kept

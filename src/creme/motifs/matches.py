@@ -18,6 +18,7 @@ COLUMNS = ["motif", "start", "end", "strand", "score", "p"]
 Span = tuple[int, int, int]
 """Start and end of a stretch, and where the last place begins at the latest, exclusive."""
 
+_BIN, _EPS = 0.1, 1e-4  # bits of a bin, and the pseudo-count: memelite's own
 _IN_FIMO = {"motif_name": "motif", "p-value": "p"}
 
 
@@ -57,7 +58,8 @@ def matches(
     rows = []
     if any(tests.values()):
         onehot = (codes == np.arange(4, dtype=np.uint8)[:, None]).astype(np.int8)
-        rows = [frame for frame in fimo(motifs, onehot[None], threshold=p) if len(frame)]
+        frames = fimo(motifs, onehot[None], bin_size=_BIN, eps=_EPS, threshold=p)
+        rows = [frame for frame in frames if len(frame)]
     if not rows:
         return pd.DataFrame(columns=COLUMNS), tests
     frame = pd.concat(rows, ignore_index=True).rename(columns=_IN_FIMO)[COLUMNS]
@@ -68,7 +70,18 @@ def matches(
         of_width = width == each
         inside[of_width] = allowed[first[of_width]]
     frame = frame.astype({"start": np.int64, "end": np.int64})
+    # Scores are binned by column and sums of them are not, so that the best ones may lie above all
+    # bins, where FIMO's table has 0.
+    least = {name: _least(matrix) for name, matrix in motifs.items()}
+    frame["p"] = np.maximum(frame["p"].to_numpy(), frame["motif"].map(least).to_numpy())
+    inside &= (frame["p"] < p).to_numpy()
     return frame[inside].reset_index(drop=True), tests
+
+
+def _least(matrix: NDArray[np.float64]) -> float:
+    """The share of all sequences that have the highest score, in the bins of FIMO."""
+    bins = np.round((np.log2(matrix + _EPS) - np.log2(0.25)) / _BIN)
+    return float(np.prod((bins == bins.max(axis=0)).sum(axis=0) / 4))
 
 
 def _starts(

@@ -61,11 +61,11 @@ class Motifs:
         spans = [(start, end, end) for start, end in ends]
         frame, _ = matches(motifs, np.concatenate(sequences), spans)
         of = np.searchsorted(offsets, frame["start"].to_numpy(dtype=np.int64), side="right") - 1
-        for place, row in zip(of.tolist(), frame.itertuples(), strict=True):
+        columns = (frame[name].tolist() for name in ("motif", "start", "end", "strand", "p"))
+        for place, motif, start, end, strand, p in zip(of.tolist(), *columns, strict=True):
             interval = wanted[place]
             shift = interval[1] - int(offsets[place])
-            start, end = int(row.start) + shift, int(row.end) + shift
-            hit = (str(row.motif)[:60], start, end, str(row.strand), float(row.p))
+            hit = (str(motif)[:60], start + shift, end + shift, str(strand), float(p))
             self._hits.setdefault(interval, []).append(hit)
 
     def of(self, contig: str, start: int, end: int) -> list[Hit]:

@@ -48,20 +48,20 @@ def stretches_table(results: PageResults, label: str) -> Html | None:
     )
     strongest = stretches.sort_values("peak", key=abs, ascending=False, kind="stable").head(MOST)
     rows: list[list[Child]] = []
-    for row in strongest.itertuples():
-        place = interval_text(row.contig, row.start, row.end) if row.contig else ""
+    for row in strongest.to_dict("records"):
+        place = interval_text(row["contig"], row["start"], row["end"]) if row["contig"] else ""
         rows.append(
             [
-                name(str(row.locus)),
+                name(row["locus"]),
                 joined([name(place), " ", copy_button(place)]) if place else "",
-                f"{number(row.distance, '+,d')} bp",
-                tag("code", str(row.bases)),
-                number(row.importance, ".3g"),
-                number(row.peak, ".3g"),
-                name(str(row.motif)),
-                str(row.motif_strand),
-                number(row.p, ".2g"),
-                number(row.q, ".2g"),
+                f"{number(row['distance'], '+,d')} bp",
+                tag("code", row["bases"]),
+                number(row["importance"], ".3g"),
+                number(row["peak"], ".3g"),
+                name(row["motif"]),
+                row["motif_strand"],
+                number(row["p"], ".2g"),
+                number(row["q"], ".2g"),
             ]
         )
     heads = [
