@@ -322,11 +322,11 @@ app.add(
     motifs,
     """
 # of the loci of an experiment; of a study's enhancers
-creme motifs k562.toml --meme JASPAR.meme --to instances.bed
+creme motifs k562.toml --meme JASPAR.meme --to sites.bed
 creme motifs k562.study --within enhancers \\
-    --meme JASPAR.meme --to instances.bed
+    --meme JASPAR.meme --to sites.bed
 creme motifs ccres.bed --fasta hg38.fa \\
-    --meme JASPAR.meme --to instances.bed
+    --meme JASPAR.meme --to sites.bed
 """,
 )
 app.add(

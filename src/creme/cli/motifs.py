@@ -26,10 +26,10 @@ def motifs(
         bool, typer.Option("--overlapping", help="keep all of those that overlap")
     ] = False,
 ) -> None:
-    """Write instances of motifs as a BED file, which compatibility takes.
+    """Write instances of motifs as a BED file.
 
-    By FIMO as memelite has it, on both strands. Of instances that overlap, the one with the
-    smallest p stays."""
+    The test compatibility takes it. By FIMO as memelite has it, on both strands; of instances that
+    overlap, the one with the smallest p stays."""
     from creme.cli.choices import add_values
     from creme.cli.terminal import out
     from creme.export.instances import write_instances
