@@ -21,8 +21,8 @@ TORCHLESS := creme-enformer creme-alphagenome
 WEIGHTS-creme-keras := spliceai==1.3.1
 
 .PHONY: bench bench-quick demo docs test test-cluster test-core test-docs test-faults test-plugins test-reference test-services test-training truth lint format clean $(PLUGINS:%=test-%)
-.PHONY: constraints coverage image test-examples test-gpu test-oldest test-oldest-plugin test-pythons
-.PHONY: test-recipes test-wheels wheels
+.PHONY: constraints coverage image test-examples test-gpu test-motifs test-oldest test-oldest-plugin
+.PHONY: test-pythons test-recipes test-wheels wheels
 
 PEERS := reference tangermeme ushuffle tensorflow design
 
@@ -96,6 +96,11 @@ $(EXAMPLES:%=$(VENV)-example-%/done): $(VENV)-example-%/done: $(VENV)/python
 	$(if $(filter spliceai,$*),$(VENV)-example-$*/bin/python -m pip install -q --no-deps \
 	  $(WEIGHTS-creme-keras))
 	@touch $@
+
+# All tests of motifs: those of names are left out elsewhere unless memelite's Tomtom is compiled, which
+# takes a minute of one core once.
+test-motifs: $(VENV)/dev
+	CREME_TEST_TOMTOM=1 $(BIN)/python -m pytest -q tests/motifs
 
 # Against real servers, which it installs where it may: more rounds of kills and of cuts; a store on an
 # S3-compatible server and on those of Azure's and of Google's language; job scripts on a SLURM cluster of

@@ -30,7 +30,7 @@ LEVELS = (
     {"demo", "file_plugins", "kernels", "model", "perturbation", "tiling"},
     {"registry"},
     {"adapters", "genome", "perturbations", "store", "test"},
-    {"analysis"},
+    {"analysis", "motifs"},
     {"inference", "models", "results", "suite"},
     {"engines"},
     {"runner"},

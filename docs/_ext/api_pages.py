@@ -45,6 +45,11 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Functions of results alone: none of them predicts.",
         ("analysis/*",),
     ),
+    "motifs": (
+        "Motifs",
+        "Instances of motifs in a genome, and names for what matters in saturation mutagenesis.",
+        ("motifs/*",),
+    ),
     "report": (
         "Figures",
         "Each function draws one figure; [the figures](../../figures.md) compares them with the "

@@ -93,6 +93,7 @@ def _with_gap(folder: Path) -> Path:
 
 def _experiments(folder: Path, made: Specimens) -> None:
     import creme
+    from creme.motifs import name_stretches
 
     model = creme.load_model("synthetic", length=mini_study.LENGTH, decay=mini_study.DECAY)
     files = {"fasta": folder / "genome.fa", "gtf": folder / "annotation.gtf"}
@@ -109,6 +110,10 @@ def _experiments(folder: Path, made: Specimens) -> None:
 
     for name, parameters in ALONE.items():
         made.datasets[name] = measured(name, **parameters)
+    mutagenesis = made.datasets["saturation_mutagenesis"]
+    # The columns alone, since names need memelite.
+    table_of_names = name_stretches(mutagenesis.isel(position=slice(0)), {})
+    made.tables["saturation_mutagenesis.motifs.csv"] = table_of_names
     for words, tests in OPTIONS.items():
         made.options[words] = {name: measured(name, **chosen) for name, chosen in tests.items()}
     files["fasta"] = _with_gap(folder)

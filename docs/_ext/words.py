@@ -265,6 +265,29 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "taken": ("bool", "whether later stages take the locus"),
     "cre_class": ("name", "class of the tile; empty where it has none"),
     "kind": ("name", "enhancer or silencer"),
+    "saturation_mutagenesis.motifs.csv.start": (BASE, "first base of the stretch on the contig"),
+    "saturation_mutagenesis.motifs.csv.end": (BASE, "its end, exclusive"),
+    "saturation_mutagenesis.motifs.csv.distance": (BP, "from the TSS to its middle along the gene"),
+    "saturation_mutagenesis.motifs.csv.bases": ("sequence", "the bases along the gene"),
+    "saturation_mutagenesis.motifs.csv.direction": (
+        "name",
+        "activating where changes cost activity, else repressing",
+    ),
+    "saturation_mutagenesis.motifs.csv.importance": (SHARE, "mean importance of its bases"),
+    "saturation_mutagenesis.motifs.csv.peak": (SHARE, "importance of the base that matters most"),
+    "saturation_mutagenesis.motifs.csv.motif": (
+        "name",
+        "the most similar motif; empty where q is above 0.05",
+    ),
+    "saturation_mutagenesis.motifs.csv.motif_strand": (
+        "+ or -",
+        "strand of the genome on which it reads as the motif",
+    ),
+    "saturation_mutagenesis.motifs.csv.p": ("probability", "of the most similar motif, by Tomtom"),
+    "saturation_mutagenesis.motifs.csv.q": (
+        "probability",
+        "of a wrong name, over the stretches of the activity",
+    ),
     "funnel.csv.left": ("count", "TSSs that are left after the step"),
     "funnel.csv.removed": ("count", "TSSs that the step left out"),
     "funnel.csv.why": ("sentence", "reason"),
@@ -341,6 +364,7 @@ TABLES: dict[str, str] = {
     "saturation.csv": "The fitted curve of each tile's copies",
     "sub_tiles.csv": "The stretches of each tile that the fine-tile search keeps",
     "backgrounds.csv": "The activities of random contexts",
+    "saturation_mutagenesis.motifs.csv": "The stretches that matter, with the most similar motifs",
 }
 
 FIELDS: dict[str, str] = {

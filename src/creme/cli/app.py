@@ -19,6 +19,7 @@ from creme.cli.doctor import doctor
 from creme.cli.export import export
 from creme.cli.gene import gene
 from creme.cli.models import models_app
+from creme.cli.motifs import motifs
 from creme.cli.plugins import plugins_app
 from creme.cli.report import report
 from creme.cli.scorecard import scorecard_app
@@ -315,6 +316,17 @@ app.add(
     """
 creme export k562.study --to export
 creme export k562.results --to export --only tracks
+""",
+)
+app.add(
+    motifs,
+    """
+# of the loci of an experiment; of a study's enhancers
+creme motifs k562.toml --meme JASPAR.meme --to sites.bed
+creme motifs k562.study --within enhancers \\
+    --meme JASPAR.meme --to sites.bed
+creme motifs ccres.bed --fasta hg38.fa \\
+    --meme JASPAR.meme --to sites.bed
 """,
 )
 app.add(

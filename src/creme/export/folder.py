@@ -65,7 +65,8 @@ def export(
     kind : {'csv', 'parquet'}
         Of tables.
     annotate : mapping of str to str, optional
-        As of ``[annotate]``, and before it: ``assembly`` is what a hub needs.
+        As of ``[annotate]``, and before it: ``assembly`` is what a hub needs, and ``meme`` names
+        motifs.
     sizes : str or Path, optional
         Lengths of contigs, for bigWig; those of the FASTA unless given.
 
@@ -100,9 +101,10 @@ def export(
     try:
         new = temporary / "new"
         new.mkdir()
-        files = _fill(new, view, to, parts, kind)
+        beside = Annotate.of(view, annotate)
+        files = _fill(new, view, to, parts, kind, beside)
         if set(parts) & set(BROWSERS):
-            files += _browsers(new, view, parts, Annotate.of(view, annotate), sizes)
+            files += _browsers(new, view, parts, beside, sizes)
         _finish(new, view, parts, files)
         put_in_place(new, to, temporary / "old")
         sync(to.parent)
@@ -111,14 +113,17 @@ def export(
     return files
 
 
-def _fill(new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: Kind) -> list[str]:
+def _fill(
+    new: Path, view: ResultsView, to: Path, parts: SequenceOf[str], kind: Kind, beside: Annotate
+) -> list[str]:
     files: list[str] = []
     if "tracks" in parts:
         (new / "tracks").mkdir()
         files += [f"tracks/{name}" for name in write_tracks(view, new / "tracks")]
     if "tables" in parts:
         (new / "tables").mkdir()
-        files += [f"tables/{name}" for name in write_tables(view, new / "tables", kind)]
+        written = write_tables(view, new / "tables", kind, beside.meme)
+        files += [f"tables/{name}" for name in written]
     if NETWORK in parts:
         (new / NETWORK).mkdir()
         files += [f"{NETWORK}/{name}" for name in write_network(view, new / NETWORK)]

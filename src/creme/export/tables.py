@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from creme.analysis.designs import by_design
-from creme.errors import ConfigError
+from creme.errors import ConfigError, CremeWarning
 from creme.export.designs import write_designs
 from creme.packages import lacking
 from creme.results.calibrated import calibrated
@@ -18,6 +19,7 @@ from creme.results.csv_text import csv_text
 from creme.results.neighbours import own
 from creme.results.tidy import tidy
 from creme.results.view import ResultsView
+from creme.suite.saturation_mutagenesis import SaturationMutagenesis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +29,9 @@ Kind = Literal["csv", "parquet"]
 _ROWS_AT_ONCE = 200_000
 
 
-def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[str]:
+def write_tables(
+    view: ResultsView, folder: Path, kind: Kind = "csv", meme: Path | None = None
+) -> list[str]:
     """Write ``NAME.csv`` (or ``.parquet``) and, for what has replicates, ``NAME.replicates.csv``.
 
     A study's tables are those of its folder, ``loci`` among them; an experiment's have the
@@ -35,7 +39,8 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     replicates have a row each, with every raw activity; they are written some loci at a time.
     Of a design test there are FASTA, a table to order from and one of rounds besides
     (`creme.export.designs.write_designs`). ``backgrounds`` has the activities of random contexts
-    (`creme.analysis.backgrounds`).
+    (`creme.analysis.backgrounds`). Of saturation mutagenesis there is ``NAME.motifs`` besides, if
+    motifs are given: the stretches that matter (`creme.motifs.naming.name_stretches`).
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
     folder : Path
         Where they go; it has to exist.
     kind : {'csv', 'parquet'}
+    meme : Path, optional
+        Motifs in the MEME format.
 
     Returns
     -------
@@ -74,9 +81,27 @@ def write_tables(view: ResultsView, folder: Path, kind: Kind = "csv") -> list[st
             written += write_designs(own(dataset), label, folder)
         if "replicate" in dataset.dims:
             add(f"{label}.replicates", rows_of(dataset, replicates=True))
+    for label, stretches in _stretches(view, meme):
+        add(f"{label}.motifs", iter([stretches]))
     if (contexts := _backgrounds(view)) is not None:
         add("backgrounds", iter([contexts]))
     return written
+
+
+def _stretches(view: ResultsView, meme: Path | None) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The stretches that matter, by the label of each saturation mutagenesis."""
+    labels = view.labels_of(SaturationMutagenesis.name)
+    if meme is None or not labels:
+        return
+    from creme.motifs import name_stretches, read_motifs
+
+    try:
+        motifs = read_motifs(meme)
+    except ConfigError as error:  # the file may be named by results from elsewhere
+        warnings.warn(f"no motifs are named: {error}", CremeWarning, stacklevel=2)
+        return
+    for label in labels:
+        yield label, name_stretches(own(view.open(label)), motifs)
 
 
 def _backgrounds(view: ResultsView) -> pd.DataFrame | None:

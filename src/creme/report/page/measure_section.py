@@ -24,9 +24,10 @@ from creme.report.measure_figures import (
     measure_curves,
 )
 from creme.report.measure_map import MOST_LETTERS, measure_heat_map, measure_letters, profile_name
-from creme.report.page.encode import Child, Html, name
+from creme.report.page.encode import Child, Html, joined, name
 from creme.report.page.figure import PageFigure, PageSection
 from creme.report.page.results import PageResults, title_of
+from creme.report.page.stretches import stretches_table
 from creme.report.page.table import count, table
 from creme.report.style import COLUMN, PAGE
 from creme.results.neighbours import own
@@ -75,7 +76,8 @@ def _section(results: PageResults, label: str, title: str) -> PageSection:
     text.append(_about(grid))
     values = _values(grid) if grid.values.size <= MOST_DRAWN else None
     figures = [replace(figure, data=values) for figure in _figures(grid, title)]
-    return PageSection(title, text, figures, _table(grid))
+    tables = [one for one in (_table(grid), stretches_table(results, label)) if one is not None]
+    return PageSection(title, text, figures, joined(tables) if tables else None)
 
 
 def _values(grid: MeasureGrid) -> pd.DataFrame:

@@ -10,7 +10,9 @@ import xarray as xr
 
 from creme import registry
 from creme.analysis.evidence import evidence
-from creme.errors import GenomeError, PluginError, ResultsError
+from creme.errors import ConfigError, CremeError, GenomeError, PluginError, ResultsError
+from creme.motifs import read_motifs
+from creme.motifs.meme import Matrices
 from creme.report.marks import capital
 from creme.report.page.gene_models import GeneModels
 from creme.report.page.genes import Neighbours
@@ -163,10 +165,22 @@ class PageResults:
         return Neighbours(view.folder.kept.content(LOCI))
 
     @cached_property
+    def library(self) -> Matrices | None:
+        """The motifs beside the results; None without a file of them, or where `notes` say why
+        they cannot be read."""
+        if self.annotate.meme is None:
+            return None
+        try:
+            return read_motifs(self.annotate.meme)
+        except ConfigError as error:
+            self.notes.append(f"Motifs are missing: {error}.")
+            return None
+
+    @cached_property
     def motifs(self) -> Motifs | None:
         """Motifs in what is left of fine tiles; None without a file of them, or where `notes` say
         why they cannot be found."""
-        if self.annotate.meme is None or "fine_tile" not in self.labels:
+        if "fine_tile" not in self.labels or self.library is None:
             return None
         names = ("sub_genomic_start", "sub_genomic_end")
         part = self.open("fine_tile")[list(names)].load()
@@ -174,8 +188,8 @@ class PageResults:
         rows = zip(contigs.values.flat, starts.values.flat, ends.values.flat, strict=True)
         intervals = [(str(c), int(s), int(e)) for c, s, e in rows if s == s and e == e]
         try:
-            return Motifs(self.annotate.meme, fasta_of(self.view), intervals)
-        except ResultsError as error:
+            return Motifs(self.library, fasta_of(self.view), intervals)
+        except CremeError as error:
             self.notes.append(f"Motifs are missing: {error}.")
             return None
 

@@ -9,6 +9,7 @@ from string import Template
 
 from creme.errors import ConfigError
 from creme.files.durable import write_text
+from creme.motifs.matches import P
 from creme.report.axis_labels import effect_label
 from creme.report.page import sections, settings
 from creme.report.page.backgrounds import backgrounds
@@ -22,7 +23,6 @@ from creme.report.page.gene_models import GeneModels
 from creme.report.page.locus import MOST_TRACKS, each_locus
 from creme.report.page.locus_measures import LocusMeasures
 from creme.report.page.measure_section import measure_sections
-from creme.report.page.motifs import P
 from creme.report.page.results import PageResults
 from creme.report.page.windows import Windows
 from creme.results.annotate import Annotate
@@ -190,8 +190,8 @@ def _notes(results: PageResults, measures: LocusMeasures) -> Html:
             f"{'stands' if len(further) == 1 else 'stand'} below the map of each locus. "
         )
     sentences += [f"{note} " for note in (*measures.notes, *results.notes)]
-    if results.motifs is not None:
-        source = name(results.motifs.meme.name)
+    if results.motifs is not None and results.annotate.meme is not None:
+        source = name(results.annotate.meme.name)
         sentences += ["Motifs are matches by FIMO of those in ", source, f" with p below {P:g}. "]
     if isinstance(results.neighbours, GeneModels):
         sentences += [
