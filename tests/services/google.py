@@ -1,8 +1,8 @@
-"""A real server that speaks Google's language for tests: fake-gcs-server, of PyPI.
+"""A real server with the interface of Google's object store, for tests: fake-gcs-server of PyPI.
 
-Clients write by Google's XML language, of which the server knows the other verbs alone; what it
-knows of a write is Google's JSON. So a front hands all on as it comes, but for writes, which it
-says in JSON: the server keeps the objects, and decides whose write is the first.
+Clients write by the XML interface, of which the server has all verbs but the write, and read by
+the same. So a front passes requests on as they come, but turns writes into uploads of the JSON
+interface. The server keeps the objects, and decides whose write is the first.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class GoogleServer(ObjectServer):
 
 
 class _Front(BaseHTTPRequestHandler):
-    """Hands requests on; where the server is gone, the connection ends without an answer."""
+    """Passes requests on; where the server is gone, the connection ends without an answer."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True

@@ -149,5 +149,8 @@ def execute(
 
 
 def _say_stopped(results: Results) -> int:
-    out.print(f"Stopped before the end. To continue: creme resume {results.path}")
+    if results.state()["state"] == "finished":  # what was left is to pack the store
+        out.print(f"Stopped when it had its results: {results.path} (creme results {results.path})")
+    else:
+        out.print(f"Stopped before the end. To continue: creme resume {results.path}")
     return STOPPED
