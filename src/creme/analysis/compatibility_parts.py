@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.compatibility import intact
 from creme.errors import ConfigError
 
@@ -41,7 +41,7 @@ def parts_of_pairs(dataset: xr.Dataset) -> pd.DataFrame:
         raise ConfigError("no promoter has an ablated part: measure with ablated = [[start, end]]")
     owner = dict(zip(dataset["promoter"].values, dataset["promoter_locus"].values, strict=True))
     carriers = dataset.sizes["locus"]
-    factor = student.isf(0.025, carriers - 1) / np.sqrt(carriers) if carriers > 1 else np.nan
+    factor = stats.student.isf(0.025, carriers - 1) / np.sqrt(carriers) if carriers > 1 else np.nan
     effects = dataset["effect"].astype(np.float64)
     control = dataset["control"].astype(np.float64)
     frames = []
