@@ -8,6 +8,7 @@ import xarray as xr
 
 from creme.analysis import scipy_stats as stats
 from creme.analysis.compatibility import intact
+from creme.analysis.variances import variance
 from creme.errors import ConfigError
 
 _COLUMNS = ("distance", "promoter", "part", "enhancer", "track")
@@ -51,7 +52,7 @@ def parts_of_pairs(dataset: xr.Dataset) -> pd.DataFrame:
         change = here - there
         ratio = control.sel(promoter=name, drop=True) / control.sel(promoter=base, drop=True)
         alone = xr.apply_ufunc(np.log2, ratio).mean("locus")
-        half = factor * change.std("locus", ddof=1)
+        half = factor * np.sqrt(variance(change, "locus"))
         table = xr.Dataset(
             {
                 "effect": there.mean("locus"),

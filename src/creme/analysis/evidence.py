@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
 
 from creme.analysis import scipy_stats as stats
+from creme.analysis.variances import variance
 from creme.errors import ConfigError
 
 COMPARED = {
@@ -137,12 +138,12 @@ def evidence(
         taken = logs["positive"] if scale == "auto" else xr.ones_like(logs["positive"])
         replicates = xr.where(taken, logs["difference"], replicates).transpose(*replicates.dims)
     used = replicates.notnull().sum("replicate")
-    variance = replicates.var("replicate", ddof=1, skipna=True).where(used > 1)
+    spread = variance(replicates, "replicate").where(used > 1)
     effect = replicates.mean("replicate", skipna=True)
     tracks = []
     for track in range(dataset.sizes["track"]):
         tracks.append(
-            _of_track(effect.isel(track=track), variance.isel(track=track), used.isel(track=track))
+            _of_track(effect.isel(track=track), spread.isel(track=track), used.isel(track=track))
         )
     tested = xr.concat(tracks, dim="track", coords="different", compat="equals").transpose(
         *(dim for dim in replicates.dims if dim != "replicate")
