@@ -220,7 +220,7 @@ $(VENV)-oldest/done: $(VENV)-uv/done pyproject.toml
 	rm -rf $(VENV)-oldest
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python \
-	  --resolution lowest-direct -e ".[parquet,bgzip,dask,objects,postgres,report]"
+	  --resolution lowest-direct -e ".[parquet,bgzip,bigwig,dask,motifs,network,objects,postgres,report]"
 	$(VENV)-uv/bin/uv pip install -q --python $(VENV)-oldest/bin/python $(TOOLS) \
 	  -e tests/example_plugin -e plugins/template
 	@touch $@

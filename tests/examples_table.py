@@ -5,12 +5,11 @@ python tests/examples_table.py FOLDER docs/models.md
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from page_block import with_block
+from page_block import recorded_table, with_block
 
 NAME = "examples"
 PACKAGES = {
@@ -30,11 +29,7 @@ _HEAD = "| package | network | its own value | here | apart | s, its own | s, he
 
 def table(folder: Path) -> str:
     """The rows of all examples in their order; those that were not measured say so."""
-    lines = [_HEAD, "|---|---|---|---|---|---|---|---|"]
-    for name, package in PACKAGES.items():
-        file = folder / f"{name}.json"
-        lines.append(_row(package, json.loads(file.read_text()) if file.exists() else None))
-    return "\n".join(lines)
+    return recorded_table(_HEAD, PACKAGES, _row, folder)
 
 
 def _row(name: str, row: dict[str, Any] | None) -> str:

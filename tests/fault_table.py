@@ -5,13 +5,12 @@ python tests/fault_table.py FOLDER docs/reliability.md
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from faulty import CASES
-from page_block import with_block
+from page_block import recorded_table, with_block
 
 _HEAD = "| fault | tries | rows compared | lost | wrong | paid for twice | what the user saw |"
 
@@ -20,11 +19,7 @@ _LONGEST = 190
 
 def table(folder: Path) -> str:
     """The rows of all cases in their order; those that could not be tried here say so."""
-    lines = [_HEAD, "|---|---|---|---|---|---|---|"]
-    for name, fault in CASES.items():
-        file = folder / f"{name}.json"
-        lines.append(_row(fault, json.loads(file.read_text()) if file.exists() else None))
-    return "\n".join(lines)
+    return recorded_table(_HEAD, CASES, _row, folder)
 
 
 def _row(fault: str, cost: dict[str, Any] | None) -> str:

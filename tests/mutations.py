@@ -6,7 +6,7 @@ import json
 import os
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -56,7 +56,7 @@ def mutated_json(text: str, rng: random.Random) -> bytes:
     """A value or a key somewhere changed, removed or put in."""
     value = json.loads(text)
     for _ in range(rng.choice((1, 1, 2, 4))):
-        places = list(_places(value))
+        places = list(places_in(value))
         if not places:
             break
         holder, key = rng.choice(places)
@@ -72,12 +72,13 @@ def mutated_json(text: str, rng: random.Random) -> bytes:
     return json.dumps(value).encode()
 
 
-def _places(value: Any) -> Any:
+def places_in(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Each part of a JSON value: what holds it, and its key or index in there."""
     keys = value if isinstance(value, dict) else range(len(value))
     for key in keys:
         yield value, key
         if isinstance(value[key], dict | list):
-            yield from _places(value[key])
+            yield from places_in(value[key])
 
 
 def survives(read: Callable[[bytes], object], cases: list[bytes]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Mapping
 from hashlib import sha256
+from pathlib import Path
+from typing import Any
 
 
 def _block(name: str) -> re.Pattern[str]:
@@ -27,3 +31,14 @@ def with_block(page: str, name: str, text: str) -> str:
     assert _block(name).search(page), f"the page has no place for {name}"
     new = f"<!-- {name} {digest(text)} -->\n{text}\n<!-- end of {name} -->"
     return _block(name).sub(lambda _: new, page)
+
+
+def recorded_table(
+    head: str, names: Mapping[str, str], row: Callable[[str, Any], str], folder: Path
+) -> str:
+    """A table in Markdown: a row of each name, from what was recorded of it, or None."""
+    lines = [head, "|" + "---|" * (head.count("|") - 1)]
+    for key, name in names.items():
+        file = folder / f"{key}.json"
+        lines.append(row(name, json.loads(file.read_text()) if file.exists() else None))
+    return "\n".join(lines)

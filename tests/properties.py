@@ -7,6 +7,7 @@ import resource
 import time
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from creme.errors import LONGEST_MESSAGE, CremeError
+from mutations import places_in
 
 EXAMPLES = int(os.environ.get("CREME_EXAMPLES", "25"))
 """Cases of each parser and way; ``make test-faults`` has more. The same ones each time."""
@@ -65,38 +67,24 @@ def changed(right: Any, wrong: st.SearchStrategy[Any] = anything) -> st.SearchSt
 
     @st.composite
     def change(draw: st.DrawFn) -> Any:
-        value = _copied(right)
+        value = deepcopy(right)
         for _ in range(draw(st.integers(0, 3))):
-            places = list(_places(value))
+            places = list(places_in(value))
             holder, key = draw(st.sampled_from(places))
             way = draw(st.integers(0, 3))
             if way == 0:
                 del holder[key]
-                if not list(_places(value)):
+                if not list(places_in(value)):
                     break
             elif way == 1 and isinstance(holder, dict):
                 holder[draw(any_text)] = draw(wrong)
             elif way == 1:
-                holder.insert(key, _copied(holder[key]))
+                holder.insert(key, deepcopy(holder[key]))
             else:
                 holder[key] = draw(wrong)
         return value
 
     return change()
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _copied(part) for key, part in value.items()}
-    return [_copied(part) for part in value] if isinstance(value, list) else value
-
-
-def _places(value: Any) -> Any:
-    keys = value if isinstance(value, dict) else range(len(value))
-    for key in keys:
-        yield value, key
-        if isinstance(value[key], dict | list):
-            yield from _places(value[key])
 
 
 def right_or_error(read: Callable[[], Value]) -> Value | None:

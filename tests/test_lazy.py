@@ -14,7 +14,7 @@ from creme.lazy import attach
 def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = ModuleType("a_lazy_package")
     monkeypatch.setitem(sys.modules, "a_lazy_package", module)
-    homes = {"Fraction": "fractions", "Nothing": "fractions"}
+    homes = {"Fraction": "fractions", "Nothing": "fractions", "Ratio": "fractions:Fraction"}
     module.__getattr__, module.__dir__ = attach("a_lazy_package", homes)  # type: ignore[method-assign, assignment]
     return module
 
@@ -25,6 +25,10 @@ def test_a_name_is_imported_when_it_is_used_and_stays(package: ModuleType) -> No
     assert "Fraction" not in vars(package)
     assert package.Fraction is Fraction
     assert vars(package)["Fraction"] is Fraction
+
+
+def test_a_name_may_be_another_one_in_its_module(package: ModuleType) -> None:
+    assert package.Ratio is package.Fraction
 
 
 def test_names_are_listed_before_they_are_imported(package: ModuleType) -> None:

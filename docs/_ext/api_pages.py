@@ -21,7 +21,7 @@ ROOMS: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Running from Python",
         "The functions and objects that [CREME in Python](../../python.md) uses.",
         ("api", "runner/experiment", "study/study", "runner/planned_run", "results/view",
-         "results/experiment_view", "study/view"),
+         "results/provenance", "results/experiment_view", "study/view"),
     ),
     "genome": (
         "Genome and loci",

@@ -21,7 +21,8 @@ def attach(
     package : str
         The package's ``__name__``.
     homes : mapping
-        For each name the module that has it, such as ``{"Tile": "creme.tiling"}``.
+        For each name the module that has it, such as ``{"Tile": "creme.tiling"}``; where it has
+        another name there, with that: ``{"Old": "creme.place:New"}``.
 
     Examples
     --------
@@ -31,7 +32,8 @@ def attach(
     def get_attribute(name: str) -> Any:
         if name not in homes:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(homes[name]), name)
+        module, _, own = homes[name].partition(":")
+        value = getattr(import_module(module), own or name)
         setattr(sys.modules[package], name, value)
         return value
 

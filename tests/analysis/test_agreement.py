@@ -83,6 +83,11 @@ def test_loci_and_tiles_of_one_only_are_counted():
     table, overlap = paired_effects(a, b, ONE)
     assert (overlap.only_a, overlap.only_b) == (["x", "z"], ["w"])
     assert (overlap.loci, overlap.tiles, overlap.tiles_only_a, overlap.tiles_only_b) == (1, 4, 0, 2)
+    assert overlap.sentences("necessity") == [
+        "necessity: 2 loci only in A: x, z.",
+        "necessity: 1 locus only in B: w.",
+        "necessity: 2 tiles of the common locus only in B.",
+    ]
     by_distance = table.set_index("distance")
     assert by_distance["a"].to_dict() == {-200: 4, -100: 5, 100: 6, 200: 7}
     assert by_distance["b"].to_dict() == {-200: 7, -100: 8, 100: 9, 200: 10}

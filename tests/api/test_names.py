@@ -23,23 +23,29 @@ def test_every_name_is_there(name):
         assert value.__doc__
 
 
-def test_importing_the_package_imports_nothing_else():
-    code = (
-        "import sys; import creme; "
-        "own = sorted(name for name in sys.modules if name.startswith('creme.')); "
-        f"heavy = sorted(set({HEAVY!r}) & set(sys.modules)); print(own, heavy)"
-    )
+def imported(code: str, *packages: str) -> str:
+    """Those of the packages that a new process has after it ran the code."""
+    code = f"import sys; {code}; print(*sorted(set({packages!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "['creme.lazy'] []\n"
+    return done.stdout.strip()
+
+
+def test_importing_the_package_imports_nothing_else():
+    code = "import creme; own = [name for name in sys.modules if name.startswith('creme.')]"
+    assert imported(f"{code}; assert own == ['creme.lazy'], own", *HEAVY) == ""
 
 
 def test_experiments_are_read_without_what_runs_them():
-    code = (
-        "import sys; from creme import Experiment; "
-        "print(sorted({'zarr', 'sqlalchemy', 'numba', 'xarray'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
+    assert imported("from creme import Experiment", "zarr", "sqlalchemy", "numba", "xarray") == ""
+
+
+def test_results_are_looked_at_without_what_runs_experiments():
+    heavy = ("zarr", "sqlalchemy", "numba", "scipy.stats", "creme.runner.plan")
+    assert imported("from creme import open_results", *heavy) == ""
+
+
+def test_a_doctor_asks_of_file_systems_without_the_store():
+    assert imported("import creme.cli.doctor, creme.store.file_systems", *HEAVY[:-2]) == ""
 
 
 def test_type_checkers_see_the_same_names():

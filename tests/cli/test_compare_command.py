@@ -127,8 +127,8 @@ def test_what_one_of_both_lacks_is_said(folder, creme):
         *("--test", "necessity", "--test", "higher_order"),
     )
     assert "differ in loci, tests" in shown
-    assert "necessity: 1 loci only in A: GENE2." in shown
-    assert "higher_order: 1 loci only in A: GENE2." in shown
+    assert "necessity: 1 locus only in A: GENE2." in shown
+    assert "higher_order: 1 locus only in A: GENE2." in shown
     assert re.search(r"necessity +│ synthetic:alpha +│ +2 │ +24 ", shown)
     # The shorter search decides.
     assert re.search(r"enhancers │ synthetic:alpha +│ +2 │ 2 ", shown)
@@ -168,7 +168,7 @@ def test_two_names_of_one_tss_are_paired(folder, genome, tmp_path, creme):
     )
     for test in ("context_dependence", "necessity", "sufficiency", "higher_order"):
         assert (
-            f"{test}: 1 loci have another name in B, and are paired by contig, TSS and strand: "
+            f"{test}: 1 locus with another name in B, paired by contig, TSS and strand: "
             f"GENE2 (ENSG02)."
         ) in shown
     assert "only in" not in shown
@@ -228,7 +228,7 @@ def test_any_measure_is_paired_by_its_coordinates(tmp_path, creme):
     shown = creme(
         *("compare", a, b, "--resamples", 20, "--export", tmp_path / "pairs.csv"),
     )
-    assert "motifs: 1 loci only in A: " in shown
+    assert "motifs: 1 locus only in A: " in shown
     assert "motifs: 4 values of the 2 common loci only in A." in shown
     assert re.search(r"sags, ratio +│ synthetic:beta +│ +2 │ +24 │ 1.000 \(1.000 ", shown)
     assert re.search(r"dose, activity +│ synthetic:beta +│ +2 │ +\d ", shown)

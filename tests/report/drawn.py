@@ -88,7 +88,8 @@ def tidy(ax: Any) -> None:
     """Asserts what makes a figure readable: text inside it, of 6 pt, and none on another."""
     finish(ax)
     figure = ax.get_figure(root=True)
-    width, height = figure.bbox.width, figure.bbox.height
+    # Layouts are approached: the last step of one may be a third of a millimetre.
+    width, height = figure.bbox.width + 0.5, figure.bbox.height
     for one in [ax, *ax.child_axes]:
         axes_texts = [one.title, one.xaxis.label, one.yaxis.label, *one.texts]
         if one.get_legend() is not None:

@@ -11,10 +11,12 @@ from dataclasses import replace
 import numpy as np
 import other_tests
 import pytest
+from finished_study import finished_study
 from other_tests import SYNTHETIC
 
 import mini_study as mini
 from creme import registry
+from creme.report.page import write_report
 from creme.runner.experiment import parse
 from creme.runner.run import run_experiment
 
@@ -23,6 +25,18 @@ ARGS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished study of all stages."""
+    return finished_study(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def report(finished, tmp_path_factory):
+    """Its report."""
+    return write_report(finished.path, tmp_path_factory.mktemp("report") / "report.html")
 
 
 @pytest.fixture(scope="module")

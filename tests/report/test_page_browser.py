@@ -8,7 +8,7 @@ from itertools import pairwise
 import many_loci
 import numpy as np
 import pytest
-from finished_study import among_genes, finished_study
+from finished_study import among_genes
 from test_page import HOSTILE
 
 from creme.report.page import write_report
@@ -19,16 +19,6 @@ expect = playwright.expect
 pytest_plugins = ["page_fixtures"]
 OPENS_WITHIN = 8.0
 """Seconds for a report of 1,000 loci; about one on a machine with nothing else to do."""
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return finished_study(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def report(finished, tmp_path_factory):
-    return write_report(finished.path, tmp_path_factory.mktemp("report") / "report.html")
 
 
 def number(text: str) -> float:

@@ -14,23 +14,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from finished_study import finished_study
-
-from creme.report.page import write_report
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytest_plugins = ["page_fixtures"]
 expect = playwright.expect
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return finished_study(tmp_path_factory)
-
-
-@pytest.fixture(scope="module")
-def report(finished, tmp_path_factory):
-    return write_report(finished.path, tmp_path_factory.mktemp("report") / "report.html")
 
 
 def saved(page, button) -> tuple[str, str]:

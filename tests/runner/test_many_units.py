@@ -136,8 +136,8 @@ def test_units_that_are_none_are_the_failure_of_their_test(how, tmp_path):
     """And are found before the first prediction."""
     plan = prepare([OddUnits(how=how), Reads()], MODEL, loci(3, "x"))
     assert plan.size() is None
-    assert [*plan.unit_errors()] == ["odd_units"]
-    assert plan.unit_counts() == {"reads": 3}
+    assert [*plan.units.errors] == ["odd_units"]
+    assert plan.units.counts == {"reads": 3}
     with Store(tmp_path / "store") as store:
         report = measure(plan, store)
     ((test, unit, message),) = report.failures

@@ -136,7 +136,7 @@ def test_units_that_would_end_the_program(tmp_path):
 
     made = prepare([Leaves(), Yields()], MODEL, toy_loci(2))
     assert {task.label for task in made.tasks()} == {Yields.name}
-    (error,) = made.unit_errors().values()
+    (error,) = made.units.errors.values()
     assert str(error) == "making its units failed: SystemExit: 5"
 
 

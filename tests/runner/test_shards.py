@@ -52,7 +52,7 @@ def test_units_of_one_name_are_in_one_part_for_all_tests(experiment):
     assert sorted(named[0] + named[1]) == sorted(whole)
     assert not {name for _, name in named[0]} & {name for _, name in named[1]}
     assert sum(part.size() or 0 for part in parts) == plan.size()
-    assert parts[0].unit_counts()["necessity"] == len(named[0]) / 2
+    assert parts[0].units.counts["necessity"] == len(named[0]) / 2
 
 
 def test_shards_merged_are_the_run_of_one_process(experiment, tmp_path, creme):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from creme.analysis.variances import variance
 from creme.errors import ConfigError
 
 INTERACTIONS = ("additive", "cooperative", "redundant")
@@ -199,7 +200,7 @@ def _variance(dataset: xr.Dataset, wild_type: xr.DataArray | None) -> xr.DataArr
     shuffled = dataset["shuffled"].isel(round=0, drop=True).astype(np.float64) / wild_type
     used = shuffled.notnull().sum("replicate")
     several = shuffled.where(used > 1)
-    return _of_selected(several.var("replicate", ddof=1, skipna=True) / used, dataset)
+    return _of_selected(variance(several, "replicate") / used, dataset)
 
 
 def _with_floor(compared: xr.Dataset, alone: xr.DataArray, floor: xr.DataArray) -> xr.Dataset:

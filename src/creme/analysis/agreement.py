@@ -56,6 +56,35 @@ class Overlap:
     undefined: int = 0
     counted: str = "tiles"
 
+    def sentences(self, title: str) -> list[str]:
+        """Loci with two names, and what only one of the two has, after the title of the test."""
+        sentences = []
+        if self.renamed:
+            names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in self.renamed])
+            sentences.append(
+                f"{_loci(len(self.renamed))} with another name in B, paired by contig, TSS and "
+                f"strand: {names_of}."
+            )
+        for side, names, tiles in (
+            ("A", self.only_a, self.tiles_only_a),
+            ("B", self.only_b, self.tiles_only_b),
+        ):
+            if names:
+                sentences.append(f"{_loci(len(names))} only in {side}: {listing(names)}.")
+            if tiles:
+                of = "the common locus" if self.loci == 1 else f"the {self.loci:,} common loci"
+                sentences.append(f"{tiles:,} {self.counted} of {of} only in {side}.")
+        if self.undefined:
+            sentences.append(f"{self.undefined:,} values are undefined in A or B, and left out.")
+        moved = sorted(set(self.only_a) & set(self.only_b))
+        if moved:
+            sentences.append(f"of one name but another TSS: {listing(moved)}.")
+        return [f"{title}: {sentence}" for sentence in sentences]
+
+
+def _loci(n: int) -> str:
+    return f"{n:,} {'locus' if n == 1 else 'loci'}"
+
 
 def paired_tracks(
     a: xr.Dataset, b: xr.Dataset, track_a: str | None = None, track_b: str | None = None

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.evidence import fit_prior
 from creme.errors import ConfigError
 
@@ -274,15 +273,15 @@ def _tested(
     error = np.sqrt(np.where(np.isfinite(variance), moderated, np.nan) / carriers)
     df = min(prior.df + carriers - 1, 1e9)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = student.sf((np.abs(mean) - least) / error, df)
-        p = np.minimum(1.0, p + student.sf((np.abs(mean) + least) / error, df))
+        p = stats.student.sf((np.abs(mean) - least) / error, df)
+        p = np.minimum(1.0, p + stats.student.sf((np.abs(mean) + least) / error, df))
     q = np.full_like(p, np.nan)
     tested = np.isfinite(p) & ~matrix.null
     if tested.any():
-        q[tested] = false_discovery_control(p[tested])
+        q[tested] = stats.false_discovery_control(p[tested])
     relative = _relative(slopes)
     centre = relative.mean(axis=0)
-    half = student.isf(0.025, carriers - 1) * relative.std(axis=0, ddof=1) / np.sqrt(carriers)
+    half = stats.student.isf(0.025, carriers - 1) * relative.std(axis=0, ddof=1) / np.sqrt(carriers)
     base = strength[matrix.null]
     return {
         "deviation": mean,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.compatibility import (
     MINIMUM,
     Matrix,
@@ -192,15 +191,15 @@ def _one_sided(values: Array) -> float:
     spread = values.std(ddof=1)
     if not spread > 0:
         return 1.0
-    return float(student.sf(values.mean() / (spread / np.sqrt(len(values))), len(values) - 1))
+    return float(stats.student.sf(values.mean() / (spread / np.sqrt(len(values))), len(values) - 1))
 
 
 def _q(values: Array, tested: NDArray[np.bool_]) -> Array:
     """Of means over carriers, by t; NaN where nothing is tested."""
     error = values.std(axis=0, ddof=1) / np.sqrt(len(values))
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = 2 * student.sf(np.abs(values.mean(axis=0)) / error, len(values) - 1)
+        p = 2 * stats.student.sf(np.abs(values.mean(axis=0)) / error, len(values) - 1)
     out, good = np.full(len(p), np.nan), tested & np.isfinite(p)
     if good.any():
-        out[good] = false_discovery_control(p[good])
+        out[good] = stats.false_discovery_control(p[good])
     return out

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import xarray as xr
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.compatibility import intact
+from creme.analysis.variances import variance
 from creme.errors import ConfigError
 
 _COLUMNS = ("distance", "promoter", "part", "enhancer", "track")
@@ -41,7 +42,7 @@ def parts_of_pairs(dataset: xr.Dataset) -> pd.DataFrame:
         raise ConfigError("no promoter has an ablated part: measure with ablated = [[start, end]]")
     owner = dict(zip(dataset["promoter"].values, dataset["promoter_locus"].values, strict=True))
     carriers = dataset.sizes["locus"]
-    factor = student.isf(0.025, carriers - 1) / np.sqrt(carriers) if carriers > 1 else np.nan
+    factor = stats.student.isf(0.025, carriers - 1) / np.sqrt(carriers) if carriers > 1 else np.nan
     effects = dataset["effect"].astype(np.float64)
     control = dataset["control"].astype(np.float64)
     frames = []
@@ -51,7 +52,7 @@ def parts_of_pairs(dataset: xr.Dataset) -> pd.DataFrame:
         change = here - there
         ratio = control.sel(promoter=name, drop=True) / control.sel(promoter=base, drop=True)
         alone = xr.apply_ufunc(np.log2, ratio).mean("locus")
-        half = factor * change.std("locus", ddof=1)
+        half = factor * np.sqrt(variance(change, "locus"))
         table = xr.Dataset(
             {
                 "effect": there.mean("locus"),

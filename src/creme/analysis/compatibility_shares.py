@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.compatibility import Matrix, intact, matrices
 
 PARTS = ("carrier", "promoter", "enhancer", "interaction", "rest")
@@ -119,6 +119,6 @@ def _jackknifed(logs: Array, of: Callable[[Array], Array]) -> tuple[Array, Array
     without = np.stack([of(np.delete(logs, carrier, axis=0)) for carrier in range(number)])
     spread = without - without.mean(axis=0)
     error = np.sqrt((number - 1) / number * (spread**2).sum(axis=0))
-    half = student.isf(0.025, number - 1) * error
+    half = stats.student.isf(0.025, number - 1) * error
     least = 0.0 if of is _shares else -np.inf
     return value, np.maximum(value - half, least), np.minimum(value + half, 1.0)

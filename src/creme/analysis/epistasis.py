@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.evidence import fit_prior
 from creme.analysis.noise import Q
 from creme.errors import ConfigError
@@ -100,16 +99,16 @@ def against_interval(values: ArrayLike, minimum: float) -> dict[str, Floats]:
         prior = fit_prior(variances.ravel(), replicates - 1)
         df = min(prior.df + replicates - 1, 1e9)
         error = np.sqrt(prior.moderated(variances, replicates - 1) / replicates)
-        half = student.ppf(0.975, df) * error
+        half = stats.student.ppf(0.975, df) * error
         out["low"], out["high"] = mean - half, mean + half
         with np.errstate(divide="ignore", invalid="ignore"):
-            p = student.sf((np.abs(mean) - minimum) / error, df)
-            p = p + student.sf((np.abs(mean) + minimum) / error, df)
+            p = stats.student.sf((np.abs(mean) - minimum) / error, df)
+            p = p + stats.student.sf((np.abs(mean) + minimum) / error, df)
         # 0 / 0: a contrast that is its bound in every replicate.
         out["p"] = np.where(np.isnan(p) & np.isfinite(mean), 1.0, np.minimum(p, 1.0))
         valid = np.isfinite(out["p"])
         if valid.any():
-            out["q"][valid] = false_discovery_control(out["p"][valid])
+            out["q"][valid] = stats.false_discovery_control(out["p"][valid])
     return {"mean": mean, **out}
 
 

@@ -9,9 +9,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import digamma, polygamma
-from scipy.stats import false_discovery_control
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
+from creme.analysis.variances import variance
 from creme.errors import ConfigError
 
 COMPARED = {
@@ -138,12 +138,12 @@ def evidence(
         taken = logs["positive"] if scale == "auto" else xr.ones_like(logs["positive"])
         replicates = xr.where(taken, logs["difference"], replicates).transpose(*replicates.dims)
     used = replicates.notnull().sum("replicate")
-    variance = replicates.var("replicate", ddof=1, skipna=True).where(used > 1)
+    spread = variance(replicates, "replicate").where(used > 1)
     effect = replicates.mean("replicate", skipna=True)
     tracks = []
     for track in range(dataset.sizes["track"]):
         tracks.append(
-            _of_track(effect.isel(track=track), variance.isel(track=track), used.isel(track=track))
+            _of_track(effect.isel(track=track), spread.isel(track=track), used.isel(track=track))
         )
     tested = xr.concat(tracks, dim="track", coords="different", compat="equals").transpose(
         *(dim for dim in replicates.dims if dim != "replicate")
@@ -190,11 +190,11 @@ def _of_track(effect: xr.DataArray, variance: xr.DataArray, used: xr.DataArray) 
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         t = effect.values / np.sqrt(moderated * (1 + 1 / np.maximum(used.values, 1)))
-        p = 2 * student.sf(np.abs(t), np.minimum(prior.df + df, 1e9))
+        p = 2 * stats.student.sf(np.abs(t), np.minimum(prior.df + df, 1e9))
     q = np.full_like(p, np.nan)
     tested = np.isfinite(p)
     if tested.any():
-        q[tested] = false_discovery_control(p[tested])
+        q[tested] = stats.false_discovery_control(p[tested])
     values = {key: effect.copy(data=array) for key, array in (("t", t), ("p", p), ("q", q))}
     return xr.Dataset(values).assign(prior_df=prior.df, prior_variance=prior.variance)
 

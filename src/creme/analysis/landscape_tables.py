@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.epistasis import floor_of, log_activity
 from creme.analysis.landscape import (
     interaction_indices,
@@ -135,7 +135,7 @@ def _interval(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
     if replicates < 2:
         return mean, np.full_like(mean, np.nan), np.full_like(mean, np.nan)
     error = values.std(axis=0, ddof=1) / np.sqrt(replicates)
-    half = student.ppf(0.975, replicates - 1) * error
+    half = stats.student.ppf(0.975, replicates - 1) * error
     return mean, mean - half, mean + half
 
 

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import chi2, norm
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.evidence import COMPARED, evidence
 from creme.analysis.noise import Q
 from creme.errors import ConfigError
@@ -128,18 +127,24 @@ def power(effect: float, replicates: int, noise: Noise, *, q: float = Q) -> floa
         variance = np.full(1, noise.sd**2)
     else:
         # The few variances that are far off say no more than that nothing is found there.
-        share = np.maximum(chi2.ppf(middle, df) / df, 1e-9)
+        share = np.maximum(stats.chi2.ppf(middle, df) / df, 1e-9)
         variance = noise.sd**2 / share
     rest = replicates - 1
-    sample = variance[:, None] * chi2.ppf(middle, rest) / rest
+    sample = variance[:, None] * stats.chi2.ppf(middle, rest) / rest
     if math.isinf(df):
         moderated, total = np.full_like(sample, noise.sd**2), 1e9
     else:
         moderated, total = (df * noise.sd**2 + rest * sample) / (df + rest), df + rest
     wide = np.sqrt(1 + 1 / replicates)
-    line = student.isf(q * min(max(noise.called, 1e-3), 1.0) / 2, total) * np.sqrt(moderated) * wide
+    line = (
+        stats.student.isf(q * min(max(noise.called, 1e-3), 1.0) / 2, total)
+        * np.sqrt(moderated)
+        * wide
+    )
     error = np.sqrt(variance)[:, None] * wide
-    return float(np.mean(norm.sf((line - shift) / error) + norm.cdf((-line - shift) / error)))
+    return float(
+        np.mean(stats.norm.sf((line - shift) / error) + stats.norm.cdf((-line - shift) / error))
+    )
 
 
 def replicates_for(effect: float, noise: Noise, wanted: float = 0.8, *, q: float = Q) -> int | None:

@@ -13,7 +13,6 @@ from creme.errors import ConfigError, listing
 if TYPE_CHECKING:
     import pandas as pd
 
-    from creme.analysis.agreement import Overlap
     from creme.results.view import ResultsView
 
 
@@ -141,7 +140,7 @@ class _AgreementTables:
 
         title, shown = _title(labels), views[0].presentation(labels[0])
         table, overlap = paired_effects(a, b, pairs, shown.measure)
-        self.notes += _notes(title, overlap)
+        self.notes += overlap.sentences(title)
         if table.empty:
             self.left_out.append(f"{title} (no {shown.measure} is defined in both)")
             return
@@ -245,7 +244,7 @@ class _AgreementTables:
                     row["first"],
                 ]
             )
-        self.notes += _notes(title, overlap)
+        self.notes += overlap.sentences(title)
 
     def show(self) -> None:
         """Print all tables and notes."""
@@ -340,34 +339,6 @@ def _shared(
             f"A and B have no test in common: A has {listing(in_a)}, and B has {listing(in_b)}"
         )
     return ordered
-
-
-def _notes(title: str, overlap: Overlap) -> list[str]:
-    """Loci with two names, and what only one of the two has, in sentences."""
-    notes = []
-    if overlap.renamed:
-        names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
-        notes.append(
-            f"{title}: {len(overlap.renamed)} loci have another name in B, and are paired by "
-            f"contig, TSS and strand: {names_of}."
-        )
-    for side, names, tiles in (
-        ("A", overlap.only_a, overlap.tiles_only_a),
-        ("B", overlap.only_b, overlap.tiles_only_b),
-    ):
-        if names:
-            notes.append(f"{title}: {len(names)} loci only in {side}: {listing(names)}.")
-        if tiles:
-            notes.append(
-                f"{title}: {tiles} {overlap.counted} of the {overlap.loci} common loci only in "
-                f"{side}."
-            )
-    if overlap.undefined:
-        notes.append(f"{title}: {overlap.undefined} values are undefined in A or B, and left out.")
-    moved = sorted(set(overlap.only_a) & set(overlap.only_b))
-    if moved:
-        notes.append(f"{title}: of one name but another TSS: {listing(moved)}.")
-    return notes
 
 
 def _track(of_a: object, of_b: object) -> str:

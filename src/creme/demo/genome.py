@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from creme.demo.bases import random_bases
 from creme.demo.grammar import MOTIFS, WIDTH, find_motifs
 from creme.errors import SequenceError
 from creme.files.durable import write_text
@@ -21,18 +21,6 @@ SEGMENT = 204_800
 _TILE = 5000
 _PITCH = 40
 _GENES_A_CONTIG = 4
-# Cumulative transition probabilities, out of 2**32, with few CG as in the human genome.
-_TRANSITIONS = np.cumsum(
-    np.array(
-        [
-            [0.33, 0.17, 0.24, 0.26],
-            [0.35, 0.26, 0.05, 0.34],
-            [0.29, 0.21, 0.26, 0.24],
-            [0.22, 0.20, 0.25, 0.33],
-        ]
-    ),
-    axis=1,
-)
 
 # (kind, index of the tile outwards from the TSS tile, negative upstream; instances)
 _PLANS = {
@@ -208,7 +196,7 @@ def plant(
                 f"{name}: a motif of {WIDTH} bp at {start} does not fit into {length} bp"
             )
     bits = np.random.Philox(derive(seed, "synthetic genome", name) % 2**64)
-    codes = _markov(bits.random_raw(length), (_TRANSITIONS * 2**32).astype(np.uint64))
+    codes = random_bases(bits.random_raw(length) >> np.uint64(32))
     # Chance matches would be elements that are missing from the truth.
     while (chance := find_motifs(codes)[0]).size:
         middle = chance + WIDTH // 2
@@ -258,20 +246,6 @@ def _random_plan(context: str, seed: int) -> list[tuple[str, int, int]]:
             tile_index = next(tile for tile in (near if close else tiles) if tile not in taken)
             plan.append((kind, tile_index, int(random.integers(weakest, strongest + 1))))
     return plan
-
-
-@njit(cache=True)
-def _markov(words, limits):  # type: ignore[no-untyped-def]
-    codes = np.empty(words.size, dtype=np.uint8)
-    here = 0
-    for i in range(words.size):
-        draw = words[i] >> np.uint64(32)
-        to = 0
-        while to < 3 and draw >= limits[here, to]:
-            to += 1
-        codes[i] = to
-        here = to
-    return codes
 
 
 def fasta_text(name: str, codes: NDArray[np.uint8]) -> str:

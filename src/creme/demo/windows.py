@@ -7,34 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from creme.demo.bases import random_bases
 from creme.demo.rules import LONGEST, Grammar, bases_of
 from creme.errors import SequenceError
 from creme.seeds import derive
 from creme.sequence import Codes, complement, encode
 
-# Probabilities of the next base: few CG as in the human genome, and an island of them.
-_GENOME = np.array(
-    [
-        [0.33, 0.17, 0.24, 0.26],
-        [0.35, 0.26, 0.05, 0.34],
-        [0.29, 0.21, 0.26, 0.24],
-        [0.22, 0.20, 0.25, 0.33],
-    ]
-)
-_ISLAND = np.array(
-    [
-        [0.18, 0.29, 0.40, 0.13],
-        [0.18, 0.36, 0.26, 0.20],
-        [0.17, 0.33, 0.36, 0.14],
-        [0.10, 0.34, 0.38, 0.18],
-    ]
-)
-_LIMITS = np.stack(
-    [(np.cumsum(one, axis=1) * 2**32).astype(np.uint64) for one in (_GENOME, _ISLAND)]
-)
 ISLAND = 1000
 """Length of a CpG island around a promoter, bp."""
 ELEMENT = 400
@@ -312,17 +292,4 @@ def _background(
     for at in promoters:
         table[max(0, at - ISLAND // 2) : at + ISLAND // 2] = 1
     words = random.integers(0, 2**32, size=length, dtype=np.uint64)
-    return np.asarray(_chain(words, table, _LIMITS), dtype=np.uint8)
-
-
-@njit(cache=True)
-def _chain(words, table, limits):  # type: ignore[no-untyped-def]
-    codes = np.empty(words.size, dtype=np.uint8)
-    here = 0
-    for i in range(words.size):
-        to = 0
-        while to < 3 and words[i] >= limits[table[i], here, to]:
-            to += 1
-        codes[i] = to
-        here = to
-    return codes
+    return random_bases(words, table)

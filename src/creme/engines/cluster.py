@@ -93,11 +93,8 @@ def opened(cluster: ClusterLike | Client | OpenCluster | None) -> Iterator[OpenC
         return
     distributed = _imported("distributed", "dask")
     if isinstance(cluster, distributed.Client):
-        standing = OpenCluster(cluster, stands=True)
-        try:
+        with _standing(cluster) as standing:
             yield standing
-        finally:
-            standing.leave()
         return
     if isinstance(cluster, bool) or not isinstance(cluster, (int, str, Mapping, ClusterTable)):
         raise ConfigError(
@@ -105,12 +102,8 @@ def opened(cluster: ClusterLike | Client | OpenCluster | None) -> Iterator[OpenC
             f"Dask scheduler, a dask.distributed.Client, or the fields of [cluster]"
         )
     if isinstance(cluster, str):
-        with _connected(cluster) as client:
-            standing = OpenCluster(client, stands=True)
-            try:
-                yield standing
-            finally:
-                standing.leave()
+        with _connected(cluster) as client, _standing(client) as standing:
+            yield standing
         return
     if isinstance(cluster, int):
         cluster = ClusterTable(workers=cluster)
@@ -118,6 +111,16 @@ def opened(cluster: ClusterLike | Client | OpenCluster | None) -> Iterator[OpenC
         cluster = ClusterTable(**cluster)
     with _started(cluster) as (started, failure), _connected(started) as client:
         yield OpenCluster(client, stands=False, failure=failure)
+
+
+@contextmanager
+def _standing(client: Client) -> Iterator[OpenCluster]:
+    """A cluster that stays, and whose workers let go of the models in the end."""
+    standing = OpenCluster(client, stands=True)
+    try:
+        yield standing
+    finally:
+        standing.leave()
 
 
 @contextmanager

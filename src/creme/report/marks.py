@@ -173,6 +173,7 @@ class Apart(MaxNLocator):
         width = axis.axes.bbox.width / axis.axes.figure.dpi * 72
         low, high = sorted(axis.get_view_interval())
         places: Any = []
+        seen: list[float] = []
         for most in range(8, 0, -1):
             self.set_params(nbins=most, steps=[1, 2, 2.5, 5, 10], min_n_ticks=2)
             places = super().__call__()
@@ -180,8 +181,9 @@ class Apart(MaxNLocator):
             labels = axis.get_major_formatter().format_ticks(seen)
             room = width * (seen[1] - seen[0]) / (high - low) if len(seen) > 1 else width
             if all(text_width(label, SMALL) + _BETWEEN <= room for label in labels):
-                break
-        return places
+                return places
+        # A wider step would leave one value inside: every second one, so that labels keep apart.
+        return seen[::2] if len(seen) > 2 else places
 
 
 _BETWEEN = 4.0  # pt from a label to the next

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection
 from collections.abc import Sequence as SequenceOf
 from functools import cached_property
@@ -19,8 +18,9 @@ from creme.results.loci_table import loci_of, no_loci
 from creme.results.neighbours import own
 from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress
+from creme.results.provenance import Provenance
 from creme.results.units import UnitLog
-from creme.test import REMARKS, Presentation
+from creme.test import Presentation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ Failure = tuple[str, str, str]
 """A test's label or a stage, the unit that failed, and why."""
 
 
-class ResultsView(ABC):
+class ResultsView(Provenance):
     """Results of an experiment or of a study, as they lie on disk; nothing is changed.
 
     States, counts and the list of tests are read anew each time. What is derived from Datasets
@@ -63,11 +63,6 @@ class ResultsView(ABC):
 
     @property
     @abstractmethod
-    def raw(self) -> dict[str, Any]:
-        """``run.json`` or ``study.json`` as it stands."""
-
-    @property
-    @abstractmethod
     def name(self) -> str:
         """The name of the experiment or study."""
 
@@ -76,11 +71,6 @@ class ResultsView(ABC):
     def state(self) -> str:
         """``new``, ``running``, ``interrupted``, ``stopped``, ``failed``, ``outdated``, or
         ``finished``."""
-
-    @property
-    @abstractmethod
-    def tests(self) -> tuple[str, ...]:
-        """Labels of the tests with results of all or of some units; of a study its stages."""
 
     @property
     @abstractmethod
@@ -148,16 +138,6 @@ class ResultsView(ABC):
         CremeError
             As the run that made the directory.
         """
-
-    @property
-    @abstractmethod
-    def _identity(self) -> SequenceOf[dict[str, Any]]:
-        """The identity of the experiment, or of each stage: JSON values by section."""
-
-    @property
-    def sections(self) -> dict[str, Any]:
-        """The identity of the results, by section of the file: JSON values."""
-        return dict(self.raw.get("identity", {}))
 
     def open(self, label: str, without: Collection[str] = ()) -> xr.Dataset:
         """A test's Dataset, whose variables are read when they are used.
@@ -314,15 +294,6 @@ class ResultsView(ABC):
         pairs = zip(categories["locus"].values, categories.values[:, 0], strict=True)
         return {str(locus): str(category) for locus, category in pairs if category}
 
-    @property
-    def model(self) -> dict[str, Any]:
-        """Name, version, fingerprint, bins, tracks and configuration of the model."""
-        recorded = self.raw.get("model")
-        if isinstance(recorded, dict):
-            return recorded
-        attribute = self._attribute("model")
-        return attribute if isinstance(attribute, dict) else {}
-
     @cached_property
     def descriptions(self) -> dict[str, str]:
         """Descriptions of the track of each activity in the model's table, where it has one.
@@ -335,50 +306,6 @@ class ResultsView(ABC):
         # An activity is called after its track, with the readout's name before it.
         ends = {label: [n for n in kept if f":{label}".endswith(f":{n}")] for label in self.tracks}
         return {label: str(kept[max(of, key=len)]) for label, of in ends.items() if of}
-
-    @property
-    def readouts(self) -> list[dict[str, Any]]:
-        """How activities are read from predictions."""
-        for identity in self._identity:
-            if "readouts" in identity:
-                return list(identity["readouts"])
-        return list(self._attribute("readouts") or [])
-
-    @property
-    def seed(self) -> int | None:
-        """The seed of everything random; None where it is not recorded."""
-        for identity in self._identity:
-            if identity.get("seed") is not None:
-                return int(identity["seed"])
-        return None
-
-    @property
-    def versions(self) -> dict[str, str]:
-        """Versions of the programs that computed the results."""
-        if self.raw.get("versions"):
-            return dict(self.raw["versions"])
-        for label in self.tests:
-            return {"creme-toolkit": str(self.open(label).attrs.get("creme_version", "unknown"))}
-        return {}
-
-    @property
-    def notes(self) -> list[str]:
-        """Sentences that a reader of all values has to know."""
-        return [str(note) for note in self.raw.get("notes") or []]
-
-    def remarks(self, label: str) -> list[str]:
-        """Sentences that a reader of a test's values has to know, with the loci."""
-        sentences: list[str] = json.loads(self.open(label).attrs.get(REMARKS, "[]"))
-        return sentences
-
-    def _attribute(self, name: str) -> Any:
-        """A JSON value from the attributes of the first Dataset that has it."""
-        for label in self.tests:
-            try:
-                return json.loads(self.open(label).attrs[name])
-            except (KeyError, TypeError, ValueError):
-                continue
-        return None
 
     def report(self, path: str | Path | None = None, compare: str | Path | None = None) -> Path:
         """Write the report as one HTML file; see `creme.report.page.write_report`.

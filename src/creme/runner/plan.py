@@ -11,20 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from creme.engines.local import LocalEngine
-from creme.errors import ConfigError, CremeError, PluginError, listing
+from creme.errors import ConfigError, CremeError, listing
 from creme.file_plugins import identity
 from creme.files.digests import digest
 from creme.genome import Locus
 from creme.model import Model, Readout, Selection
 from creme.runner.locus_readouts import LocusReadouts, identity_of
+from creme.runner.planned_units import PlannedUnits
 from creme.runner.readings import notes_on_strands, readings
 from creme.runner.scheduler import Scheduler
 from creme.runner.spread import Spread
 from creme.runner.tables import build_model, build_tests, select
-from creme.runner.tasks import Progress, Task, units_of
+from creme.runner.tasks import Progress, Task
 from creme.runner.write_buffer import WriteBuffer, source_fingerprint
 from creme.store import Store
-from creme.test import Test, Unit
+from creme.test import Test
 
 if TYPE_CHECKING:
     from creme.analysis.panel import Panel
@@ -203,91 +204,16 @@ class Plan:
         """Sentences that a reader of all activities has to know; what is meant says how."""
         return notes_on_strands(self.model, self.selection, self.readouts)
 
+    @cached_property
+    def units(self) -> PlannedUnits:
+        """The units of the tests; see `creme.runner.planned_units.PlannedUnits`."""
+        return PlannedUnits(self.tests, self.loci, self.only)
+
     def tasks(
         self, on_error: Callable[[str, Exception], None] = lambda label, error: None
     ) -> Iterator[Task]:
-        """The tests' units, those of one locus together, so that its sequence is read once.
-
-        Parameters
-        ----------
-        on_error : callable
-            Called with the label of a test whose units end in an error, and the error; the other
-            tests go on. Those of `unit_errors` are left out.
-        """
-        errors = self.unit_errors()
-        coming = {label: self._units(label) for label in self.tests if label not in errors}
-        while coming:
-            for label, units in list(coming.items()):
-                try:
-                    unit = next(units)
-                except StopIteration:
-                    del coming[label]
-                except Exception as error:
-                    del coming[label]
-                    on_error(label, error)
-                else:
-                    yield Task(label, self.tests[label], unit)
-
-    def _units(self, label: str) -> Iterator[Unit]:
-        """The units of a test.
-
-        Raises
-        ------
-        PluginError
-            If two have one name, or one has none.
-        """
-        names: set[str] = set()
-        for unit in units_of(self.tests[label], self.loci):
-            name = getattr(unit, "name", None)
-            if not isinstance(name, str):
-                raise PluginError(
-                    f"units gave {type(unit).__name__}: a unit has a name, which is text, and "
-                    f"labels"
-                )
-            if name in names:
-                raise PluginError(f"two units have the name {name!r}: give each its own")
-            names.add(name)
-            if self.only is None or name in self.only:
-                yield unit
-
-    @cached_property
-    def _walk(self) -> tuple[dict[str, int], dict[str, Exception]]:
-        """How many units each test has, and the errors of those that do not come to an end."""
-        counts: dict[str, int] = {}
-        errors: dict[str, Exception] = {}
-        for label in self.tests:
-            counts[label] = 0
-            try:
-                for _ in self._units(label):
-                    counts[label] += 1
-            except Exception as error:
-                # A test that refuses at once refuses a setting: to be mended before anything runs.
-                refused = isinstance(error, CremeError) and not isinstance(error, PluginError)
-                if refused and not counts[label]:
-                    raise
-                errors[label] = error
-        return counts, errors
-
-    def unit_counts(self) -> dict[str, int]:
-        """By test, how many units it has, without those of `unit_errors`.
-
-        Raises
-        ------
-        CremeError
-            If a test refuses its settings or the loci.
-        """
-        counts, errors = self._walk
-        return {label: count for label, count in counts.items() if label not in errors}
-
-    def unit_errors(self) -> dict[str, Exception]:
-        """By test, the error that its units end in; such a test cannot run, and others can.
-
-        Raises
-        ------
-        CremeError
-            If a test refuses its settings or the loci.
-        """
-        return dict(self._walk[1])
+        """A task for each unit of each test; see `PlannedUnits.tasks`."""
+        return self.units.tasks(on_error)
 
     def size(self) -> int | None:
         """Sequences that will be asked for, where all tests know; checks every tiling.

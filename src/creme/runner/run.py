@@ -106,7 +106,7 @@ class _Run:
         self._store = store
         self._results = results
         self._datasets: dict[str, xr.Dataset] = {}
-        counts = plan.unit_counts()
+        counts = plan.units.counts
         self._report = Report(
             datasets=self._datasets if results is None else results.datasets,
             notes=plan.notes(),
@@ -127,7 +127,7 @@ class _Run:
     ) -> Report:
         """Run it; see `measure`."""
         report = self._report
-        for label, error in self._plan.unit_errors().items():
+        for label, error in self._plan.units.errors.items():
             self._fail(label, ALL_UNITS, error)
 
         def progressed(progress: Progress) -> None:

@@ -178,7 +178,7 @@ def predict(
     def failed(label: str, error: Exception) -> None:
         fail(label, ALL_UNITS, error)
 
-    for label, error in plan.unit_errors().items():
+    for label, error in plan.units.errors.items():
         failed(label, error)
     spread = SpreadOfUnits(plan, fail)
     with progress(plan) if progress else nullcontext((_ignore, _ignore)) as hooks:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from collections.abc import Sequence as SequenceOf
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from creme.errors import PluginError, reason
-from creme.genome import Locus
 from creme.test import Test, Unit
 
 if TYPE_CHECKING:
@@ -106,13 +102,3 @@ class AwaitedBatch:
         sequences = "1 sequence" if self.size == 1 else f"{self.size} sequences"
         first = "" if self.task is None else f", asked for first by {self.task}"
         return f"the model is at a batch of {sequences}{first}"
-
-
-def units_of(test: Test, loci: SequenceOf[Locus]) -> Iterator[Unit]:
-    """A test's units; what would end the program, such as SystemExit, is an error of the test."""
-    try:
-        yield from test.units(loci)
-    except (Exception, GeneratorExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise PluginError(f"making its units failed: {reason(error)}") from error

@@ -17,7 +17,6 @@ from creme.errors import ModelError, reason
 from creme.genome import Locus
 from creme.runner.tasks import Progress, Task
 from creme.sequence import Sequenceable
-from creme.store import Store
 from creme.study.stages.grouping import loci_by_category
 from creme.suite.context_dependence import ContextDependence
 from creme.test import Activities, Profiles, Request, Steps
@@ -25,6 +24,7 @@ from creme.test import Activities, Profiles, Request, Steps
 if TYPE_CHECKING:
     import pandas as pd
 
+    from creme.store import Store
     from creme.study.prepared import PreparedStudy
 
 COLUMNS = ("locus", "category", "track", "position", "wild_type", "shuffled", "shuffled_std")

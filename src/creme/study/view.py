@@ -23,7 +23,7 @@ from creme.results.presentation import presentation_of
 from creme.results.progress import RunProgress, UnitCounts, unit_counts
 from creme.results.view import Failure, ResultsView
 from creme.study.folder import STATE, STUDY, Folder, of_study
-from creme.study.loci import TEST
+from creme.study.stages.loci import LOCI
 from creme.suite.tss_activity import TssActivity
 from creme.test import Presentation
 
@@ -96,7 +96,7 @@ class StageResults(ExperimentResults):
         return panel_in(self.study)
 
     def _presentation(self, label: str) -> Presentation:
-        declared = TssActivity.presentation() if label == TEST else None
+        declared = TssActivity.presentation() if label == LOCI.test else None
         return presentation_of(self.open(label), label, declared)
 
 
@@ -302,7 +302,7 @@ class StudyResults(ResultsView):
         return self._table(name)  # the folder knows why one is missing
 
     def _place(self, label: str) -> tuple[Results, str]:
-        return self.folder.results(label), TEST if label == "loci" else label
+        return self.folder.results(label), LOCI.test if label == "loci" else label
 
     def _absent(self, label: str) -> ResultsError:
         stages = self._stages

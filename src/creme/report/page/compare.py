@@ -9,7 +9,6 @@ import xarray as xr
 
 from creme import report
 from creme.analysis.agreement import (
-    Overlap,
     Tracks,
     effect_agreement,
     paired_effects,
@@ -19,7 +18,7 @@ from creme.analysis.background_choice import SMALL, sign_and_rank
 from creme.analysis.class_agreement import class_agreement, classes_of
 from creme.analysis.order_agreement import order_agreement
 from creme.errors import ConfigError, listing
-from creme.report.marks import loci, number
+from creme.report.marks import number
 from creme.report.page.encode import Child, Html, joined, name, tag
 from creme.report.page.results import HEAVY, PageResults, title_of_test
 from creme.report.page.svg import inline
@@ -143,7 +142,7 @@ class _Agreement:
         of: tuple[PageResults, PageResults],
     ) -> None:
         paired, overlap = paired_effects(a, b, pairs)
-        self._add_notes(test, overlap)
+        self.notes += overlap.sentences(title_of_test(test))
         if paired.empty:
             return
         scores = effect_agreement(paired, **_DRAWS)
@@ -200,7 +199,7 @@ class _Agreement:
 
     def orders(self, test: str, a: xr.Dataset, b: xr.Dataset, pairs: Tracks) -> None:
         orders, overlap = order_agreement(a, b, pairs, **_DRAWS)
-        self._add_notes(test, overlap)
+        self.notes += overlap.sentences(title_of_test(test))
         for row in _records(orders):
             self._orders.append(
                 [
@@ -230,28 +229,6 @@ class _Agreement:
         self._figures.append(
             tag("figure", tag("div", picture, class_="paper"), caption, style=f"--w:{width}")
         )
-
-    def _add_notes(self, test: str, overlap: Overlap) -> None:
-        """Loci of two names, and loci and tiles that only one of the two has."""
-        title = title_of_test(test)
-        if overlap.renamed:
-            names_of = listing([f"{of_a} ({of_b})" for of_a, of_b in overlap.renamed])
-            self.notes.append(
-                f"{title}: {loci(len(overlap.renamed))} with another name in B, paired by contig, "
-                f"TSS and strand: {names_of}."
-            )
-        for which, names, tiles in (
-            ("A", overlap.only_a, overlap.tiles_only_a),
-            ("B", overlap.only_b, overlap.tiles_only_b),
-        ):
-            if names:
-                self.notes.append(f"{title}: {loci(len(names))} only in {which}: {listing(names)}.")
-            if tiles:
-                self.notes.append(f"{title}: {count(tiles)} tiles only in {which}.")
-        if overlap.undefined:
-            self.notes.append(
-                f"{title}: {count(overlap.undefined)} values are undefined in A or B, and left out."
-            )
 
     def html(self) -> Html:
         parts: list[Child] = []

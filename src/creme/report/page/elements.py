@@ -6,8 +6,8 @@ import heapq
 from urllib.parse import quote
 
 import numpy as np
-from scipy.stats import t as student
 
+from creme.analysis import scipy_stats as stats
 from creme.analysis.network import MINIMUM_EFFECT
 from creme.analysis.noise import Q
 from creme.genome.places import interval_text
@@ -36,7 +36,7 @@ def margin(se: float | None, n: int) -> float | None:
     """Half of the 95 % interval of a mean of `n` replicates, by Student's t; None without any."""
     if se is None or n < 2:
         return None
-    return float(se * student.ppf(0.5 + CONFIDENCE / 2, n - 1))
+    return float(se * stats.student.ppf(0.5 + CONFIDENCE / 2, n - 1))
 
 
 class Elements:

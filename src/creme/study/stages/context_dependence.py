@@ -13,13 +13,13 @@ from creme.analysis.categories import CONTEXTS
 from creme.errors import listing
 from creme.genome import Locus
 from creme.runner.tasks import Progress
-from creme.store import Store
 from creme.study.coverage import coverage
 from creme.study.stages.grouping import category_by_locus, category_by_track, loci_by_category
 from creme.study.stages.stage import PassedOn, Stage, StageData, StageOutcome
 from creme.study.stages.tables import statistics, tidy_rows
 
 if TYPE_CHECKING:
+    from creme.store import Store
     from creme.study.prepared import PreparedStudy
 
 

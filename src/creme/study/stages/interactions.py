@@ -14,13 +14,13 @@ from creme.analysis.landscape_tables import order_table, shapley_table
 from creme.analysis.network import EDGE_COLUMNS, edges
 from creme.genome import Locus
 from creme.runner.tasks import Progress
-from creme.store import Store
 from creme.study.stages.parts import pairs_with_part_of
 from creme.study.stages.stage import Stage, StageData
 from creme.study.stages.tables import own_table
 from creme.suite.necessity import Necessity
 
 if TYPE_CHECKING:
+    from creme.store import Store
     from creme.study.prepared import PreparedStudy
 
 

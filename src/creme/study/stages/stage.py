@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from creme.genome import Locus
 from creme.results.neighbours import own
 from creme.runner.tasks import Progress
-from creme.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from creme.store import Store
     from creme.study.config import StudyFile
     from creme.study.prepared import PreparedStudy
 
