@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -93,6 +94,8 @@ LIMITS = {
 
 @pytest.mark.parametrize("name", LIMITS)
 def test_a_limit(tmp_path, name):
+    if name == "small-files" and "coverage" in sys.modules:
+        pytest.skip("coverage writes a file of its own as each process ends")
     limited, most = LIMITS[name]
     before = tmp_path / "before"
     with Store(before) as store:

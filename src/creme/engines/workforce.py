@@ -158,7 +158,8 @@ class Workforce:
         self._fingerprint = fingerprint
         self._reference = ""
         self._gone: dict[str, asyncio.Future[None]] = {}
-        self._past: Counter[str] = Counter()
+        # Kept, since an answer that came in time may be counted after its worker has gone.
+        self._past: list[WorkerSlot] = []
         self._news: list[str] = []
         self._remarks: set[str] = set()
         self.n_lost = 0
@@ -213,7 +214,7 @@ class Workforce:
     def dismiss(self, slot: WorkerSlot, why: str) -> None:
         """Refuse a worker that was accepted."""
         if self.has(slot):
-            self._past[slot.name] += slot.predicted
+            self._past.append(slot)
             self.refuse(slot.address, why)
 
     def has(self, slot: WorkerSlot) -> bool:
@@ -260,7 +261,7 @@ class Workforce:
             # One whose answer was on its way may be blamed as well: suspects are tried alone.
             if slot.jobs:
                 slot.jobs[0].deaths.append(slot.name)
-            self._past[slot.name] += slot.predicted
+            self._past.append(slot)
             if slot.jobs:
                 n = sum(len(job.sequences) for job in slot.jobs)
                 self._news.append(
@@ -287,8 +288,7 @@ class Workforce:
 
     async def leave(self) -> None:
         """Forget all workers."""
-        for slot in self.accepted.values():
-            self._past[slot.name] += slot.predicted
+        self._past += self.accepted.values()
         self.accepted.clear()
         self.seen.clear()
 
@@ -307,8 +307,10 @@ class Workforce:
 
     def predictions(self) -> dict[str, int]:
         """By worker, what it has predicted."""
-        own = {slot.name: slot.predicted for slot in list(self.accepted.values())}
-        return dict(Counter(own) + self._past)
+        counts: Counter[str] = Counter()
+        for slot in [*self._past, *list(self.accepted.values())]:
+            counts[slot.name] += slot.predicted
+        return dict(+counts)
 
     def state(self, link: str | None) -> str:
         """A clause for a person who looks on, with a link to Dask's dashboard."""
