@@ -9,9 +9,8 @@ CONSTRAINTS ?= constraints.txt
 PIP := -m pip install -q $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 
 # The share of lines, in per cent, that `make coverage` asks for: raised after each whole run, never
-# lowered (docs/releasing.md). This one is of no whole run: about 2,300 of the 5,800 tests ran 81 %, on
-# Python 3.12.
-FLOOR := 80
+# lowered (docs/releasing.md). The last one, on Python 3.12, had 97.
+FLOOR := 95
 
 # Each of these has an environment of its own: what they need does not go together.
 PLUGINS := creme-onnx creme-keras creme-enformer creme-enformer-torch creme-borzoi creme-alphagenome \

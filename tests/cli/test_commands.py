@@ -67,6 +67,18 @@ def test_a_plan_says_what_a_run_will_ask_for_and_runs_nothing(finished, genome, 
     assert "--output" in creme("run", file, "--plan", "--profile", status=2)
 
 
+def test_a_plan_says_the_chance_to_find_an_effect(finished):
+    shown = creme("run", finished / "small.toml", "--plan", "--power", 0.3, "--json")
+    document, _ = json.JSONDecoder().raw_decode(shown)
+    rows = {row["test"]: row for row in document["tables"]["power"]}
+    assert set(rows) == {"context_dependence", "necessity"}
+    for row in rows.values():
+        assert row["replicates"] == 3
+        assert 0 < row["chance"] <= 1
+        assert row["noise_from"]
+    assert "only with --plan" in creme("run", finished / "small.toml", "--power", 0.3, status=2)
+
+
 def test_results_status_and_cache(finished):
     results = finished / "small.results"
     shown = creme("results", results)
