@@ -50,7 +50,7 @@ class SetSufficiency(BackgroundTest):
         min_length=1,
         description="[start, end) of the tiles of a set in the locus sequence, in the order in "
         "which they are put back: a list, or one for each locus by name, without the others; "
-        "needed, but in a study, which takes those of its searches",
+        "to be given, except in a study, which takes the sets of its own searches",
     )
 
     def units(self, loci: SequenceOf[Locus]) -> Iterable[Unit]:
