@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,17 +69,22 @@ def _little_memory(more: int) -> Callable[[], None]:
 
 def _few_threads(more: int) -> Callable[[], None]:
     """As Python says it where the system gives no more: the limit of a user is none of root's."""
+    left = [more]
 
-    def limit() -> None:
-        begin, left = threading._start_new_thread, [more]  # type: ignore[attr-defined]
-
-        def start(*arguments: object) -> int:
+    def limited(begin: Callable[..., Any]) -> Callable[..., Any]:
+        def start(*arguments: Any, **options: Any) -> Any:
             left[0] -= 1
             if left[0] < 0:
                 raise RuntimeError("can't start new thread")
-            return int(begin(*arguments))
+            return begin(*arguments, **options)
 
-        threading._start_new_thread = start  # type: ignore[attr-defined]
+        return start
+
+    def limit() -> None:
+        # The second from Python 3.13 on.
+        for name in ("_start_new_thread", "_start_joinable_thread"):
+            if hasattr(threading, name):
+                setattr(threading, name, limited(getattr(threading, name)))
 
     return limit
 
